@@ -1,0 +1,273 @@
+"""The frozen records that travel between rooms; the list of records is the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import MerKitError, check_choice
+
+#: Class names of every task, in the order of the class indices (Russell's plane; Q1 V+A+, Q2 V−A+, Q3 V−A−, Q4 V+A−).
+TASKS: dict[str, tuple[str, ...]] = {
+    "valence": ("V-", "V+"),
+    "arousal": ("A-", "A+"),
+    "quadrant": ("Q1", "Q2", "Q3", "Q4"),
+}
+#: The everyday word for each class.
+EMOTIONS: dict[str, str] = {
+    "Q1": "happy", "Q2": "angry", "Q3": "sad", "Q4": "calm",
+    "V-": "unpleasant", "V+": "pleasant", "A-": "quiet", "A+": "energetic",
+}  # fmt: skip
+
+
+def labels_from_quadrant(quadrant: int) -> dict[str, int]:
+    """Return the class index of every task for quadrant index 0…3 (Q1…Q4).
+
+    Examples
+    --------
+    >>> labels_from_quadrant(1)  # Q2: negative valence, positive arousal
+    {'valence': 0, 'arousal': 1, 'quadrant': 1}
+    """
+    check_choice("quadrant", quadrant, range(4))
+    return {"valence": int(quadrant in (0, 3)), "arousal": int(quadrant in (0, 1)), "quadrant": int(quadrant)}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One piece of music with one label per task.
+
+    `labels` maps a task to a class index; `group` names what must not be split over folds (the artist, where known);
+    `confidence` is the annotators' agreement in 0–1 where a corpus has one (4Q: PQuad).
+    """
+
+    clip_id: str
+    path: Path
+    labels: Mapping[str, int]
+    group: str | None = None
+    title: str | None = None
+    artist: str | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a corpus, as one sentence: what, where, expected, next step."""
+
+    kind: str
+    where: str
+    what: str
+    next_step: str
+    clip_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: {self.next_step}"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A loaded dataset: clips in a fixed order, problems found while loading, and segment truth where it is known.
+
+    `truth` has the columns clip_id, start_s, end_s, label (the quadrant's name). It serves notebooks and diagnostics;
+    no trainer ever sees it.
+    """
+
+    name: str
+    root: Path
+    clips: tuple[Clip, ...]
+    problems: tuple[Problem, ...] = ()
+    truth: pd.DataFrame | None = None
+    title: str = ""
+    citation: str = ""
+    licence: str = ""
+
+    def labels(self, task: str) -> np.ndarray:
+        """Return int64 [clips], the class index of every clip for `task`.
+
+        Raises
+        ------
+        MerKitError
+            If the task is unknown or a clip has no label for it.
+        """
+        check_choice("task", task, TASKS)
+        missing = [clip.clip_id for clip in self.clips if task not in clip.labels]
+        if missing:
+            raise MerKitError(
+                f"{self.name}: {len(missing)} clips have no {task} label, first {missing[0]!r}: choose another task"
+            )
+        return np.array([clip.labels[task] for clip in self.clips], dtype=np.int64)
+
+    def groups(self) -> np.ndarray | None:
+        """Return the group of every clip (str [clips]), or None where the corpus knows none."""
+        if all(clip.group is None for clip in self.clips):
+            return None
+        return np.array([clip.group if clip.group is not None else f"clip:{clip.clip_id}" for clip in self.clips])
+
+    def position(self, clip_id: str) -> int:
+        """Return where `clip_id` stands in `clips`.
+
+        Raises
+        ------
+        MerKitError
+            If there is no such clip.
+        """
+        ids = [clip.clip_id for clip in self.clips]
+        return ids.index(check_choice(f"clip_id of corpus {self.name}", clip_id, ids))
+
+    def select(self, positions: np.ndarray | list[int]) -> Corpus:
+        """Return the corpus with only the clips at `positions`, in that order."""
+        clips = tuple(self.clips[int(position)] for position in positions)
+        truth = self.truth
+        if truth is not None:
+            truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)
+        return dataclasses.replace(self, clips=clips, truth=truth)
+
+
+@dataclass(frozen=True)
+class SegmentIndex:
+    """Which seconds of which clip every segment covers; rows are ordered by clip, then by start.
+
+    Attributes
+    ----------
+    clip : int64 [S], position of the segment's clip in the list the index was made from
+    start_s : float64 [S], seconds from the clip's beginning
+    start_frame : int64 [S], first log-mel frame
+    n_frames : frames per segment, round(segment_seconds · sample_rate / hop_length)
+    n_clips : length of the list of clips
+    """
+
+    clip: np.ndarray
+    start_s: np.ndarray
+    start_frame: np.ndarray
+    n_frames: int
+    n_clips: int
+    segment_seconds: float
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    @property
+    def end_s(self) -> np.ndarray:
+        """float64 [S], seconds at which each segment ends."""
+        return self.start_s + self.segment_seconds
+
+    def rows_of(self, clips: np.ndarray | list[int]) -> np.ndarray:
+        """Return int64, the rows whose clip is among `clips`, in index order."""
+        return np.flatnonzero(np.isin(self.clip, np.asarray(clips, dtype=np.int64)))
+
+    def take(self, rows: np.ndarray) -> SegmentIndex:
+        """Return the index with only these rows; clip positions keep their meaning."""
+        return dataclasses.replace(
+            self, clip=self.clip[rows], start_s=self.start_s[rows], start_frame=self.start_frame[rows]
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One train/test division of the clips: sorted int64 positions, disjoint."""
+
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch of training did; one row of history.csv.
+
+    `phase` is "warmup", "plain" (ce, mixup) or "ssl". Losses are nats per sample, averaged over the epoch.
+    `train_accuracy` is the evaluation pass's agreement with the inherited labels. The split's fields are NaN or 0
+    outside "ssl"; where `separated` is False the epoch treated every sample as labelled and `note` says why.
+    `pseudo_agreement` is the share of U whose pseudo-label equals the erased inherited label.
+    """
+
+    epoch: int
+    phase: str
+    loss: float
+    loss_mix: float
+    loss_kl: float
+    lambda_kl: float
+    learning_rate: float
+    evaluation_loss: float
+    train_accuracy: float
+    n_labelled: int
+    n_unlabelled: int
+    separated: bool
+    loss_gap: float
+    pseudo_agreement: float
+    pseudo_confidence: float
+    labelled_class_share: tuple[float, ...]
+    seconds: float
+    note: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """Return the record as one flat table row (the class shares as ';'-joined text)."""
+        row = dataclasses.asdict(self)
+        row["labelled_class_share"] = ";".join(repr(float(share)) for share in self.labelled_class_share)
+        return row
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> EpochRecord:
+        """Rebuild a record from what `row` wrote, also after a trip through CSV."""
+        values = {name: row[name] for name in (f.name for f in dataclasses.fields(cls))}
+        shares = str(values["labelled_class_share"])
+        values["labelled_class_share"] = tuple(float(s) for s in shares.split(";")) if shares not in ("", "nan") else ()
+        values["note"] = "" if pd.isna(values["note"]) else str(values["note"])
+        for name in ("epoch", "n_labelled", "n_unlabelled"):
+            values[name] = int(values[name])
+        values["separated"] = str(values["separated"]) == "True"
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """The scores of one fold: `songs[decider][score]` and `segments[score]`, with the majority baseline beside."""
+
+    fold: int
+    n_train: int
+    n_test: int
+    segments: Mapping[str, float]
+    songs: Mapping[str, Mapping[str, float]]
+    majority: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Every setting of a run, presets resolved. Only `runs` sees it; lower rooms take explicit arguments.
+
+    The fields up to `seed` are what people type; the rest comes from the preset (`runs.presets`) and can be
+    overridden one by one. Origin of each default: P the paper, D our decision (see the comment beside it).
+    """
+
+    corpus: str = "demo"
+    task: str = "quadrant"
+    segment_seconds: float = 3.0  # P: 1–5
+    method: str = "sssl"
+    preset: str = "demo"
+    folds: int = 10  # P: ten-fold cross-validation
+    seed: int = 0
+    group_by: str = "auto"  # D: artist where known, "song" to ignore artists
+    max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
+    on_bad_clip: str = "stop"  # D: or "skip"
+    song_features: str = "in_sample"  # D: or "oof"
+    theta: float = 0.5  # D: the paper leaves θ open
+    model: Mapping[str, Any] = field(default_factory=dict)  # sssl.network.VGG16 keywords
+    training: Mapping[str, Any] = field(default_factory=dict)  # sssl.trainer.Trainer keywords
+    train_every_seconds: float = 1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
+    corpus_options: Mapping[str, Any] = field(default_factory=dict)  # corpora.load keywords (demo: drift, clips)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run: its configuration, fingerprint, fold results, pooled scores and the majority baseline."""
+
+    config: RunConfig
+    fingerprint: str
+    folds: tuple[FoldResult, ...]
+    summary: Mapping[str, Any]
