@@ -1,0 +1,83 @@
+"""One file holds a training's whole state: tensors as safetensors, everything else as JSON in its header."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mer_kit.checks import MerKitError
+
+
+def save(path: str | Path, state: Any) -> None:
+    """Write a nest of dicts, lists, numbers, strings and tensors, atomically and without pickle.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> file = Path(tempfile.mkdtemp()) / "a.safetensors"
+    >>> save(file, {"epoch": 3, "weights": [torch.ones(2)]})
+    >>> load(file)
+    {'epoch': 3, 'weights': [tensor([1., 1.])]}
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, Tensor] = {}
+    tree = _flatten(state, "", tensors)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        save_file(tensors, partial, metadata={"tree": json.dumps(tree)})
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> Any:
+    """Read what `save` wrote.
+
+    Raises
+    ------
+    MerKitError
+        If the file is missing, torn or was not written by `save`.
+    """
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        return _unflatten(json.loads(metadata["tree"]), tensors)
+    except (OSError, KeyError, SafetensorError, json.JSONDecodeError) as error:
+        raise MerKitError(
+            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), expected a file that a training wrote: "
+            "delete it to train again"
+        ) from error
+
+
+def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
+    """Return `value` as JSON, with each tensor moved to `tensors` and replaced by its name."""
+    if isinstance(value, Tensor):
+        name = name if name not in tensors else f"{name}#{len(tensors)}"  # {"a/b": …} beside {"a": {"b": …}}
+        tensors[name] = value.detach().cpu().clone().contiguous()
+        return {"tensor": name}
+    if isinstance(value, dict):
+        # A list of pairs keeps integer keys (the optimizer numbers its parameters) as integers.
+        return {"dict": [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return {"list": [_flatten(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]}
+    return {"value": value}
+
+
+def _unflatten(tree: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+    ((kind, content),) = tree.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unflatten(item, tensors) for key, item in content}
+    if kind == "list":
+        return [_unflatten(item, tensors) for item in content]
+    return content

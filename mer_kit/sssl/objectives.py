@@ -1,0 +1,160 @@
+"""The paper's formulas for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mer_kit.checks import check_range
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return −Σₖ yₖ log softmax(logits)ₖ per sample: logits [B, K], targets [B, K] (soft or one-hot) → [B], nats.
+
+    Source: paper Eq. (2), before the mean. Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> cross_entropy(torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
+    tensor([1.3863])
+    """
+    return -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
+
+
+def sharpen(logits: Tensor, temperature: float = 0.5) -> Tensor:
+    r"""Return Sharpen(p, T)ₖ = pₖ^{1/T} / Σⱼ pⱼ^{1/T} for p = softmax(logits): [B, K] → [B, K], without gradient.
+
+    Computed as softmax(log p / T), which cannot overflow. T < 1 moves mass to the likeliest class, T = 1 changes
+    nothing, T → 0 gives one-hot. The ranking of the classes never changes.
+
+    Source: paper Eq. (4); the exponent "−k 1/T" of the text copy is a mangled index (a negative exponent would
+    invert the ranking). D: T = 0.5 as in MixMatch (Berthelot et al. 2019). Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> sharpen(torch.log(torch.tensor([[0.6, 0.3, 0.1]])), 0.5)  # squares, renormalised
+    tensor([[0.7826, 0.1957, 0.0217]])
+    """
+    check_range("temperature", temperature, 0, low_open=True)
+    with torch.no_grad():
+        return functional.softmax(functional.log_softmax(logits.float(), dim=1) / temperature, dim=1)
+
+
+def draw_delta(generator: np.random.Generator, *, alpha: float = 0.75) -> float:
+    """Return one mixing weight δ ~ Beta(α, α), folded to δ ≥ ½ so that the first partner dominates.
+
+    Source: the paper draws δ "from a beta distribution"; D: α = 0.75 and max(δ, 1 − δ) from MixMatch.
+    Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> from mer_kit.seeding import numpy_generator
+    >>> 0.5 <= draw_delta(numpy_generator(0, "mixup")) <= 1
+    True
+    """
+    check_range("alpha", alpha, 0, low_open=True)
+    delta = float(generator.beta(alpha, alpha))
+    return max(delta, 1 - delta)
+
+
+def mix(values: Tensor, partner: Tensor, delta: float) -> Tensor:
+    """Return δ·values + (1 − δ)·values[partner]: [B, …] → [B, …].
+
+    Source: paper Eq. (6) for inputs, Eq. (7) for targets. Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> mix(torch.tensor([[0.0], [1.0]]), torch.tensor([1, 0]), 0.75)
+    tensor([[0.2500],
+            [0.7500]])
+    """
+    check_range("delta", delta, 0, 1)
+    return delta * values + (1 - delta) * values[partner]
+
+
+def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -> Tensor:
+    """Return the batch mean of δ·CE(yₚ) + (1 − δ)·CE(y_q), a scalar in nats.
+
+    `logits` [B, K] come from the mixed inputs; `targets` [B, K] are the unmixed labels (X) and pseudo-labels (Û).
+    Cross-entropy is linear in its target, so this equals the cross-entropy against the mixed target of Eq. (7).
+
+    Source: paper Eq. (8) (whose missing minus sign is a slip). Notebook: 03_sssl_training
+    """
+    loss = delta * cross_entropy(logits, targets) + (1 - delta) * cross_entropy(logits, targets[partner])
+    return loss.mean()
+
+
+def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
+    """Return ½[KL(P₁‖P₂) + KL(P₂‖P₁)] per sample for two sets of logits [B, K] → [B], nats.
+
+    Zero exactly where both passes agree, symmetric, never negative.
+
+    Source: paper Eq. (9), R-Drop (Wu et al. 2021). Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> symmetric_kl(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 2.0]]))
+    tensor([0.])
+    """
+    log_p = functional.log_softmax(first.float(), dim=1)
+    log_q = functional.log_softmax(second.float(), dim=1)
+    # ½ Σ p (log p − log q) + ½ Σ q (log q − log p) = ½ Σ (p − q)(log p − log q)
+    return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1)
+
+
+def rdrop_loss(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean of `symmetric_kl` over the samples of U, a scalar in nats (0 for an empty U).
+
+    Source: paper Eq. (9). D: the mean instead of the sum, so that the weight λ does not grow with the batch: the
+    R-Drop reference code sums the KL but averages the cross-entropy. Notebook: 03_sssl_training
+    """
+    if len(first) == 0:
+        return first.sum() * 0.0
+    return symmetric_kl(first, second).mean()
+
+
+def ramp(epochs_since_split: float, *, weight: float = 1.0, ramp_epochs: float = 16) -> float:
+    """Return λ after so many (fractional) epochs of semi-supervised learning: linear from 0 to `weight`.
+
+    Source: λ of paper Eq. (10); D: λ = 1 with a linear ramp over 16 epochs, as DivideMix and MixMatch ramp
+    their unsupervised weight. Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> ramp(4, ramp_epochs=16), ramp(40, ramp_epochs=16), ramp(0, ramp_epochs=0)
+    (0.25, 1.0, 1.0)
+    """
+    if ramp_epochs <= 0:
+        return weight
+    return weight * min(1.0, max(0.0, epochs_since_split / ramp_epochs))
+
+
+def total_loss(mixed: Tensor, consistency: Tensor, lambda_kl: float) -> Tensor:
+    """Return L = L_MIX + λ·L_KL. Source: paper Eq. (10); λ = 0 is the paper's "Proposed*".
+
+    Examples
+    --------
+    >>> import torch
+    >>> total_loss(torch.tensor(1.0), torch.tensor(0.5), 0.2)
+    tensor(1.1000)
+    """
+    return mixed + lambda_kl * consistency if lambda_kl else mixed
+
+
+def chance_loss(n_classes: int) -> float:
+    """Return log K, the cross-entropy in nats of a uniform guess.
+
+    Examples
+    --------
+    >>> round(chance_loss(4), 4)
+    1.3863
+    """
+    return math.log(n_classes)

@@ -1,0 +1,83 @@
+"""What a training can be told: one frozen record with the origin of every default, checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mer_kit.checks import check_choice, check_range
+
+#: Method → what it does after the warm-up.
+METHODS: dict[str, str] = {
+    "ce": "plain cross-entropy on the inherited labels, to the end",
+    "mixup": "mixup on the inherited labels from the first epoch, no split",
+    "sssl_no_kl": "SSSL with λ = 0, the paper's “Proposed*”",
+    "sssl": "the whole of SSSL: split, sharpened pseudo-labels, mixup, R-Drop",
+}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one training; P marks the paper, D our decision (reasons in the README's table of decisions)."""
+
+    method: str = "sssl"
+    epochs: int = 60  # D: the paper gives none
+    warmup_epochs: int = 10  # D: the paper gives none
+    warmup_accuracy: float | None = None  # D: also wait for this agreement with the inherited labels
+    batch_size: int = 64  # D
+    optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
+    learning_rate: float = 0.01  # D: 0.002 when starting from ImageNet weights
+    weight_decay: float = 5e-4  # D
+    schedule: str = "cosine"  # D: after a linear rise over the first epoch; or "constant"
+    gradient_clip: float = 1.0  # D: L2 norm
+    share: float = 1.0  # D: random share of each song's segments drawn per epoch
+    tau: float = 0.5  # D: the paper's τ has no value
+    per_class: bool = False  # D: one mixture per class
+    reg_covar: float = 5e-4  # D
+    min_gap: float = 0.1  # D: nats
+    temperature: float = 0.5  # D: MixMatch
+    pseudo_labels: str = "batch"  # P: the model as it is; D "epoch": from the evaluation pass
+    alpha: float = 0.75  # D: MixMatch
+    lambda_kl: float = 1.0  # D: Eq. (10) leaves λ open
+    ramp_epochs: float = 16.0  # D
+    compile: bool = False  # D: torch.compile the trunk
+    model: Mapping[str, Any] = field(default_factory=dict)  # VGG16 keywords
+
+    def __post_init__(self) -> None:
+        check_choice("method", self.method, METHODS)
+        check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
+        check_choice("schedule", self.schedule, ("cosine", "constant"))
+        check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
+        check_range("epochs", self.epochs, 1, whole=True)
+        check_range("warmup_epochs", self.warmup_epochs, 1, whole=True)
+        check_range("batch_size", self.batch_size, 2, whole=True)
+        check_range("learning_rate", self.learning_rate, 0, low_open=True)
+        check_range("weight_decay", self.weight_decay, 0)
+        check_range("gradient_clip", self.gradient_clip, 0, low_open=True)
+        check_range("share", self.share, 0, 1, low_open=True)
+        check_range("tau", self.tau, 0, 1)
+        check_range("temperature", self.temperature, 0, low_open=True)
+        check_range("alpha", self.alpha, 0, low_open=True)
+        for name in ("lambda_kl", "ramp_epochs", "min_gap", "reg_covar"):
+            check_range(name, getattr(self, name), 0)
+        if self.warmup_accuracy is not None:
+            check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
+
+    @property
+    def splits(self) -> bool:
+        """Whether the method divides the segments into X and U."""
+        return self.method in ("sssl", "sssl_no_kl")
+
+    @property
+    def weight_kl(self) -> float:
+        """λ at the end of its ramp: 0 for "Proposed*"."""
+        return self.lambda_kl if self.method == "sssl" else 0.0
+
+    def warmup_key(self) -> dict[str, Any]:
+        """Return the settings that shape the warm-up: ce, sssl_no_kl and sssl with equal keys share their warm-up."""
+        later = {"method", "tau", "per_class", "reg_covar", "min_gap", "temperature", "pseudo_labels", "alpha"}
+        later |= {"lambda_kl", "ramp_epochs"}
+        key = {name: value for name, value in dataclasses.asdict(self).items() if name not in later}
+        return key | ({"method": "mixup", "alpha": self.alpha} if self.method == "mixup" else {})

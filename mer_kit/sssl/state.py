@@ -1,0 +1,221 @@
+"""The state of a training between two epochs: built, saved and restored whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mer_kit.checks import MerKitError
+from mer_kit.records import EpochRecord
+from mer_kit.seeding import numpy_generator, torch_generator
+from mer_kit.sssl import checkpoint
+from mer_kit.sssl.network import VGG16, load_imagenet
+from mer_kit.sssl.passes import Placement, SegmentSource, Standardise, band_statistics
+from mer_kit.sssl.settings import TrainingSettings
+
+
+class TrainingState:
+    """Network, optimizer, schedule, generators, history and evaluation passes of one training."""
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        *,
+        n_classes: int,
+        seed: int,
+        where: Placement,
+        labels: np.ndarray,
+        songs: np.ndarray,
+    ) -> None:
+        self.settings, self.where, self.n_classes, self.seed = settings, where, n_classes, seed
+        self.network = VGG16(n_classes, generator=torch_generator(seed, "weights"), **settings.model)
+        self.network.to(device=where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if settings.compile:
+            self.network.features.compile()
+        self.optimizer = make_optimizer(self.network, settings, fused=where.device.type == "cuda")
+        steps = -(-n_drawn(songs, settings.share) // settings.batch_size)
+        self.scheduler = make_scheduler(self.optimizer, settings, steps_per_epoch=steps)
+        self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
+        self.dropout = torch_generator(seed, "dropout", str(where.device))
+        self.history: list[EpochRecord] = []
+        self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
+        self.split_epoch: int | None = None
+        self.standardise: Standardise
+        self._pretrained = ""
+        self._data = hashlib.blake2b(
+            labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes(), digest_size=8
+        ).hexdigest()
+
+    def pretrain(self, path: str | Path | None) -> None:
+        """Start from local ImageNet weights where a path is given."""
+        if path:
+            load_imagenet(self.network, path)
+            self._pretrained = hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+
+    def measure(self, segments: SegmentSource) -> None:
+        """Take the band statistics from the training segments."""
+        self.standardise = Standardise(*band_statistics(segments))
+
+    def append_pass(self, probabilities: np.ndarray) -> None:
+        """Keep one evaluation pass [S, K], as float16."""
+        self.epochs = np.concatenate([self.epochs, probabilities[None].astype(np.float16)])
+
+    # ---- saving and restoring -----------------------------------------------------------------------------------
+
+    def key(self, *, warmup: bool = False) -> str:
+        """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
+        settings = self.settings.warmup_key() if warmup else dataclasses.asdict(self.settings)
+        here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
+        here |= {"device": self.where.device.type, "precision": self.where.precision}
+        if self._pretrained:
+            here["pretrained"] = self._pretrained
+        return json.dumps({**settings, **here}, sort_keys=True, default=str)
+
+    def save(self, path: Path) -> None:
+        """Write the whole state, atomically."""
+        checkpoint.save(
+            path,
+            {
+                "key": self.key(),
+                "warmup_key": self.key(warmup=True),
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scheduler": {"last_epoch": self.scheduler.last_epoch},
+                "generators": {name: g.bit_generator.state for name, g in self.generators.items()},
+                "dropout": self.dropout.get_state(),
+                "history": [record.row() for record in self.history],
+                "epochs": torch.from_numpy(self.epochs),
+                "split_epoch": self.split_epoch,
+                "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
+            },
+        )
+
+    def load(self, path: Path) -> None:
+        """Restore the whole state.
+
+        Raises
+        ------
+        MerKitError
+            If the checkpoint is unreadable, or belongs to other settings, another seed or other data.
+        """
+        stored = _read(path)
+        difference = _first_difference(stored["key"], self.key())
+        if difference:
+            raise MerKitError(
+                f"checkpoint {path.name} belongs to another training ({difference}): delete it or train elsewhere"
+            )
+        self._adopt(stored)
+
+    def load_warmup(self, path: Path) -> bool:
+        """Restore the end of a warm-up that another method left; False if it does not fit this training."""
+        try:
+            stored = _read(path)
+        except MerKitError:
+            return False
+        if stored["warmup_key"] != self.key(warmup=True):
+            return False
+        self._adopt(stored)
+        return True
+
+    def _adopt(self, stored: dict[str, Any]) -> None:
+        self.network.load_state_dict(stored["network"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.scheduler.last_epoch = stored["scheduler"]["last_epoch"]
+        self.scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        for name, state in stored["generators"].items():
+            self.generators[name].bit_generator.state = state
+        self.dropout.set_state(stored["dropout"])
+        self.history = [EpochRecord.from_row(row) for row in stored["history"]]
+        self.epochs = stored["epochs"].numpy()
+        self.split_epoch = stored["split_epoch"]
+        self.standardise = Standardise(*(band.numpy() for band in stored["bands"]))
+
+    def save_model(self, path: Path) -> None:
+        """Write what prediction needs: weights, shape of the network, band statistics."""
+        checkpoint.save(
+            path,
+            {
+                "n_classes": self.n_classes,
+                "model": dict(self.settings.model),
+                "network": self.network.state_dict(),
+                "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
+            },
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    stored = checkpoint.load(path)
+    if not isinstance(stored, dict) or not {"key", "warmup_key"} <= set(stored):
+        raise MerKitError(f"{path.name} holds no training, expected a checkpoint of one: pass another checkpoint_file")
+    return stored
+
+
+def _first_difference(stored: str, wanted: str) -> str:
+    """Return the first setting in which two keys differ, or ""."""
+    old, new = json.loads(stored), json.loads(wanted)
+    for name in sorted(set(old) | set(new)):
+        if old.get(name) != new.get(name):
+            return f"{name} {old.get(name)!r}, now {new.get(name)!r}"
+    return ""
+
+
+def n_drawn(songs: np.ndarray, share: float) -> int:
+    """Return how many segments an epoch draws: `share` of each song's, rounded, at least one.
+
+    Examples
+    --------
+    >>> n_drawn(np.array([0, 0, 0, 0, 1]), 0.5)
+    3
+    """
+    counts = np.unique(songs, return_counts=True)[1]
+    return int(np.maximum(1, np.round(counts * share)).sum())
+
+
+def draw_rows(songs: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """Return an epoch's rows in random order: int64 [n_drawn], `share` of each song's segments.
+
+    Examples
+    --------
+    >>> rows = draw_rows(np.array([0, 0, 0, 0, 1]), 0.5, np.random.default_rng(0))
+    >>> len(rows), 4 in rows
+    (3, True)
+    """
+    order = generator.permutation(len(songs))
+    if share >= 1:
+        return order
+    by_song = np.argsort(songs[order], kind="stable")
+    _, first, counts = np.unique(songs[order][by_song], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(first, counts)
+    wanted = np.repeat(np.maximum(1, np.round(counts * share)), counts)
+    return np.asarray(order[np.sort(by_song[rank < wanted])])
+
+
+def make_optimizer(network: torch.nn.Module, settings: TrainingSettings, *, fused: bool) -> torch.optim.Optimizer:
+    """Return SGD with Nesterov momentum 0.9 or AdamW over all parameters."""
+    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": fused}
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), **common)
+    return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **common)
+
+
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, settings: TrainingSettings, *, steps_per_epoch: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return the learning-rate schedule per step: a linear rise over the first epoch, then cosine to 0 or constant."""
+    total = settings.epochs * steps_per_epoch
+
+    def factor(step: int) -> float:
+        if step < steps_per_epoch:
+            return (step + 1) / steps_per_epoch
+        if settings.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - steps_per_epoch) / max(1, total - steps_per_epoch)))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -1,0 +1,283 @@
+"""The training loop of semi-supervised self-learning, and of the plain methods it is compared with."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mer_kit.checks import MerKitError, check_labels
+from mer_kit.records import EpochRecord
+from mer_kit.seeding import derive
+from mer_kit.sssl import objectives
+from mer_kit.sssl.loss_split import Split, split
+from mer_kit.sssl.passes import SegmentSource, batches, losses, place, probabilities
+from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.sssl.state import TrainingState, draw_rows
+from mer_kit.sssl.steps import Batch, EpochSums, batch_loss
+
+
+class Trainer:
+    """Train one segment classifier on inherited labels.
+
+    Parameters
+    ----------
+    n_classes : K
+    device, precision : see `sssl.passes.place`
+    seed : every draw (weights, order, share, mixup, dropout) comes from its named generators
+    checkpoint_file : where each epoch leaves the whole state; `fit` continues from it, bit-equal on the CPU
+    warmup_file : keeps the state at the end of the warm-up; other methods with the same warm-up start from it
+    pretrained : local ImageNet weights, see `sssl.network.load_imagenet`
+    on_epoch : called with each EpochRecord
+    **settings : fields of `sssl.settings.TrainingSettings`
+
+    Attributes
+    ----------
+    history_ : list of EpochRecord
+    epochs_ : float16 [E, S, K], probabilities of the evaluation pass after each epoch (pass e decides on epoch e+1)
+    network_ : the trained VGG16
+
+    Examples
+    --------
+    >>> from mer_kit.sssl.passes import ArraySegments
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(32) % 2
+    >>> x = rng.normal(size=(32, 1, 128, 43)).astype(np.float32) + 3 * y[:, None, None, None]
+    >>> trainer = Trainer(n_classes=2, method="ce", epochs=2, warmup_epochs=1, device="cpu",
+    ...                   model={"width": 1, "head_pool": 1, "batch_norm": True})
+    >>> trainer.fit(ArraySegments(x), y).epochs_.shape
+    (2, 32, 2)
+
+    Source: paper section "Semi-supervised Self-learning Framework". Notebook: 03_sssl_training
+    """
+
+    def __init__(
+        self,
+        *,
+        n_classes: int,
+        device: str = "auto",
+        precision: str = "auto",
+        seed: int = 0,
+        checkpoint_file: str | Path | None = None,
+        warmup_file: str | Path | None = None,
+        pretrained: str | Path | None = None,
+        on_epoch: Callable[[EpochRecord], None] | None = None,
+        **settings: Any,
+    ) -> None:
+        unknown = sorted(set(settings) - {f.name for f in dataclasses.fields(TrainingSettings)})
+        if unknown:
+            raise MerKitError(f"Trainer has no setting {unknown[0]!r}: see mer_kit.sssl.settings.TrainingSettings")
+        self.settings = TrainingSettings(**settings)
+        self.n_classes, self.seed = n_classes, seed
+        self.device, self.precision = device, precision
+        self.checkpoint_file = Path(checkpoint_file) if checkpoint_file else None
+        self.warmup_file = Path(warmup_file) if warmup_file else None
+        self.pretrained, self.on_epoch = pretrained, on_epoch
+
+    def fit(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None) -> Trainer:
+        """Train on segments [S] with inherited labels int [S]; `songs` int [S] tells which song each belongs to.
+
+        Without `songs`, all segments count as one song's (only `share` below 1 asks).
+
+        Raises
+        ------
+        MerKitError
+            If there is no segment, the shapes differ, a loss turns non-finite, or the checkpoint belongs to other
+            settings or data.
+        """
+        labels = check_labels("labels", labels, self.n_classes, length=len(segments))
+        songs = np.zeros(len(labels), dtype=np.int64) if songs is None else np.asarray(songs)
+        if not len(labels) or songs.shape != labels.shape or songs.dtype.kind not in "iu":
+            raise MerKitError(
+                f"got {len(labels)} segments and {songs.dtype} songs of shape {songs.shape}, expected at least one segment "
+                "and the song of each as a whole number: pass songs, int [S]"
+            )
+        self._state = state = self._start(segments, labels, songs)
+        while len(state.history) < self.settings.epochs:
+            started = time.perf_counter()
+            epoch = len(state.history) + 1
+            phase, division = self._decide(epoch, labels)
+            sums = self._train_epoch(epoch, segments, labels, songs, phase, division)
+            state.append_pass(probabilities(state.network, segments, state.standardise, state.where))
+            record = self._record(epoch, phase, division, sums, labels, time.perf_counter() - started)
+            state.history.append(record)
+            if self.checkpoint_file:
+                state.save(self.checkpoint_file)
+            if self.on_epoch:
+                self.on_epoch(record)
+        return self
+
+    def _start(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray) -> TrainingState:
+        """Return the state to go on from: this training's checkpoint, a shared warm-up, or a fresh start."""
+        where = place(self.device, self.precision)
+        state = TrainingState(
+            self.settings, n_classes=self.n_classes, seed=self.seed, where=where, labels=labels, songs=songs
+        )
+        state.pretrain(self.pretrained)
+        if self.checkpoint_file and self.checkpoint_file.exists():
+            state.load(self.checkpoint_file)
+        elif not (self.warmup_file and self.warmup_file.exists() and state.load_warmup(self.warmup_file)):
+            state.measure(segments)
+        return state
+
+    def _decide(self, epoch: int, labels: np.ndarray) -> tuple[str, Split | None]:
+        """Return the epoch's phase ("warmup", "plain" or "ssl") and, for "ssl", the split into X and U."""
+        s, state = self.settings, self._state
+        if s.method == "mixup":
+            return "plain", None
+        if state.split_epoch is None:
+            accuracy = state.history[-1].train_accuracy if state.history else 0.0
+            if epoch <= s.warmup_epochs or accuracy < (s.warmup_accuracy or 0.0):
+                return "warmup", None
+            if self.warmup_file and not self.warmup_file.exists():
+                state.save(self.warmup_file)
+            state.split_epoch = epoch
+        if not s.splits:
+            return "plain", None
+        division = split(
+            losses(state.epochs[-1], labels),
+            labels,
+            n_classes=self.n_classes,
+            tau=s.tau,
+            per_class=s.per_class,
+            reg_covar=s.reg_covar,
+            min_gap=s.min_gap,
+            seed=mixture_seed(self.seed),
+        )
+        return "ssl", division
+
+    def _train_epoch(
+        self,
+        epoch: int,
+        segments: SegmentSource,
+        labels: np.ndarray,
+        songs: np.ndarray,
+        phase: str,
+        division: Split | None,
+    ) -> EpochSums:
+        """One pass over the drawn segments, X and U shuffled together."""
+        s, state, sums = self.settings, self._state, EpochSums()
+        one_hot = np.eye(self.n_classes, dtype=np.float32)[labels]
+        noisy = ~division.clean if division is not None else np.zeros(len(labels), dtype=bool)
+        mixing = phase == "ssl" or s.method == "mixup"
+        rows = draw_rows(songs, s.share, state.generators["order"])
+        device = state.where.device
+        state.network.train()
+        for number, (part, x) in enumerate(batches(segments, rows, s.batch_size)):
+            partner = torch.from_numpy(state.generators["mixup"].permutation(len(part))) if mixing else None
+            batch = Batch(
+                x=state.where.put(state.standardise(x)),
+                targets=torch.from_numpy(one_hot[part]).to(device),
+                noisy=torch.from_numpy(np.flatnonzero(noisy[part])).to(device),
+                delta=objectives.draw_delta(state.generators["mixup"], alpha=s.alpha) if mixing else None,
+                partner=partner.to(device) if partner is not None else None,
+                lambda_kl=self._lambda(epoch + number * s.batch_size / len(rows)) if phase == "ssl" else 0.0,
+                pseudo=torch.from_numpy(state.epochs[-1][part].astype(np.float32)).to(device)
+                if phase == "ssl" and s.pseudo_labels == "epoch"
+                else None,
+            )
+            self._update(
+                batch_loss(state.network, batch, state.where, sums, temperature=s.temperature, dropout=state.dropout)
+            )
+        return sums
+
+    def _lambda(self, epoch: float) -> float:
+        """Return λ at a (fractional) epoch of the semi-supervised phase."""
+        since = epoch - (self._state.split_epoch or epoch)
+        return objectives.ramp(since, weight=self.settings.weight_kl, ramp_epochs=self.settings.ramp_epochs)
+
+    def _update(self, loss: Tensor) -> None:
+        state = self._state
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(state.network.parameters(), self.settings.gradient_clip)
+        state.optimizer.step()
+        state.scheduler.step()
+
+    def _record(
+        self, epoch: int, phase: str, division: Split | None, sums: EpochSums, labels: np.ndarray, seconds: float
+    ) -> EpochRecord:
+        state = self._state
+        loss_mix = sums.mean("mix", sums.samples)
+        loss_kl = sums.mean("kl", sums.unlabelled)
+        evaluation_loss = float(losses(state.epochs[-1], labels).mean())
+        if not np.isfinite(loss_mix + evaluation_loss):
+            raise MerKitError(
+                f"the loss of epoch {epoch} is {loss_mix} (after it {evaluation_loss}), expected a finite number: lower learning_rate "
+                f"(now {self.settings.learning_rate:g}) or switch batch_norm on"
+            )
+        lambda_kl = self._lambda(epoch + 1) if phase == "ssl" else 0.0
+        last = state.epochs[-1]
+        clean = division.clean if division is not None else np.ones(len(labels), dtype=bool)
+        share = np.bincount(labels[clean], minlength=self.n_classes) / max(1, clean.sum())
+        kl_weight = lambda_kl * sums.unlabelled / max(1, sums.samples)
+        return EpochRecord(
+            epoch=epoch,
+            phase=phase,
+            loss=loss_mix + (kl_weight * loss_kl if kl_weight else 0.0),
+            loss_mix=loss_mix,
+            loss_kl=loss_kl,
+            lambda_kl=lambda_kl,
+            learning_rate=float(state.optimizer.param_groups[0]["lr"]),
+            evaluation_loss=evaluation_loss,
+            train_accuracy=float((last.argmax(axis=1) == labels).mean()),
+            n_labelled=int(clean.sum()),
+            n_unlabelled=int((~clean).sum()),
+            separated=bool(division is not None and division.separated),
+            loss_gap=division.loss_gap if division is not None else float("nan"),
+            pseudo_agreement=sums.mean("agreement", sums.unlabelled),
+            pseudo_confidence=sums.mean("confidence", sums.unlabelled),
+            labelled_class_share=tuple(float(value) for value in share),
+            seconds=seconds,
+            note=self._note(epoch, phase, division),
+        )
+
+    def _note(self, epoch: int, phase: str, division: Split | None) -> str:
+        if division is not None:
+            return division.note
+        s = self.settings
+        if phase == "warmup" and epoch > s.warmup_epochs:
+            return f"warm-up goes on: agreement with the labels is under {s.warmup_accuracy:.2f}"
+        return ""
+
+    # ---- after training ---------------------------------------------------------------------------------------
+
+    @property
+    def history_(self) -> list[EpochRecord]:
+        """The EpochRecords so far."""
+        return self._trained().history
+
+    @property
+    def epochs_(self) -> np.ndarray:
+        """float16 [E, S, K], the evaluation probabilities after each epoch."""
+        return self._trained().epochs
+
+    @property
+    def network_(self) -> torch.nn.Module:
+        """The trained network."""
+        return self._trained().network
+
+    def predict_proba(self, segments: SegmentSource) -> np.ndarray:
+        """Return class probabilities float32 [S, K] of segments, with dropout off."""
+        state = self._trained()
+        return probabilities(state.network, segments, state.standardise, state.where)
+
+    def save_model(self, path: str | Path) -> None:
+        """Write the network, its shape and the band statistics as one safetensors file for `SegmentClassifier`."""
+        self._trained().save_model(Path(path))
+
+    def _trained(self) -> TrainingState:
+        if not hasattr(self, "_state"):
+            raise MerKitError("this Trainer has not been trained yet: call fit first")
+        return self._state
+
+
+def mixture_seed(seed: int) -> int:
+    """Return the mixture's random state for a run's seed."""
+    return derive(seed, "mixture") % 2**31
