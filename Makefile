@@ -1,0 +1,58 @@
+# make demo    the whole chain on a generated corpus, in notebooks, in minutes
+# make help    every other target
+#
+# Everything happens in .venv, made from pyproject.toml with the versions of constraints.txt. It is made again only when
+# one of the two changes. Another Python: make demo PYTHON=python3.12
+
+PYTHON    ?= python3
+TESTFLAGS ?=
+BIN       := .venv/bin
+STAMP     := .venv/.installed
+NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
+
+# Notebooks run with the environment's own kernel, whatever kernels this machine has registered.
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint figures lab clean distclean
+
+help:  ## show this list
+	@echo "mer-kit: make <target>"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+setup: $(STAMP)  ## install everything into .venv (the other targets do so when needed)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = "{}.{}".format(*sys.version_info[:2]); sys.exit(0 if sys.version_info >= (3, 11) else \
+	"$(PYTHON) is Python " + v + ", expected 3.11 or newer: install one and say make PYTHON=python3.12")'
+	@echo "Installing into .venv (some minutes the first time) ..."
+	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make .venv: install its venv module (Debian: python3-venv)"; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## generate the demo corpus, run the seven notebooks, write the results page
+	$(BIN)/mer-kit demo
+
+test: $(STAMP)  ## all tests and the examples in the docstrings (TESTFLAGS="-x -k folds" for some)
+	$(BIN)/python -m pytest $(TESTFLAGS)
+
+lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks without outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@test -n "$(NOTEBOOKS)" || { echo "notebooks/ holds no notebook, expected some: run make in the repository"; exit 1; }
+	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
+
+figures: $(STAMP)  ## write the figures of the README and of the paper's Fig. 2
+	$(BIN)/mer-kit figures
+
+lab: $(STAMP)  ## open JupyterLab on notebooks/
+	$(BIN)/jupyter lab notebooks
+
+clean:  ## remove what tools leave behind; .venv, cache/, data/ and runs/ stay
+	rm -rf build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
+
+distclean: clean  ## remove .venv too; the next target installs it again
+	rm -rf .venv
