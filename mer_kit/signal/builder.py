@@ -1,0 +1,218 @@
+"""What happens when a store is opened: check every clip's file, decode what is missing, remember it atomically.
+
+Kept apart from `store`, which serves the result. Nothing here imports an audio library until a clip must be decoded.
+
+Notebook: 01_segmentation
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mer_kit.checks import MerKitError, check_range
+from mer_kit.records import Clip, Problem
+from mer_kit.signal import audio
+from mer_kit.signal.manifest import FORMAT, Entry, Manifest, mel_path, write_atomically
+from mer_kit.signal.mel import MelSettings, log_mel
+
+#: The manifest is written at least this often while clips are decoded, so that an interrupted start keeps its work.
+SAVE_EVERY_SECONDS = 5.0
+#: A file changed this recently may change again within one tick of its time stamp; its hash is not remembered.
+SETTLED_SECONDS = 2.0
+#: A temporary file this old belongs to no living process.
+LEFTOVER_SECONDS = 3600.0
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """One Entry or Problem for each clip, and a sentence for each file that had to be redone."""
+
+    results: tuple[Entry | Problem, ...]
+    notes: tuple[str, ...]
+
+
+def build(
+    clips: Sequence[Clip],
+    folder: Path,
+    settings: MelSettings,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """Bring the store up to date and return what it holds for each clip."""
+    n_workers = _usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
+    _make_folder(folder)
+    manifest = Manifest.read(folder / "manifest.json")
+    with ThreadPoolExecutor(n_workers) as pool:
+        identities = list(pool.map(lambda clip: _identify(clip, manifest, settings), clips))
+        wanted = {who: clip for who, clip in zip(identities, clips, strict=True) if isinstance(who, str)}
+        sound = dict(zip(wanted, pool.map(lambda digest: _is_sound(digest, folder, manifest), wanted), strict=True))
+        todo = {digest: clip for digest, clip in wanted.items() if not sound[digest]}
+        notes = tuple(
+            f"the store's log-mel of clip {clip.clip_id!r} was missing, torn or changed: computed it anew"
+            for digest, clip in todo.items()
+            if digest in manifest.entries
+        )
+        results: dict[str, Entry | Problem] = {d: manifest.entries[d] for d in wanted if sound[d]}
+        results.update(_compute_all(todo, folder, settings, manifest, pool, progress))
+    found = (results[who] if isinstance(who, str) else who for who in identities)
+    return Built(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
+
+
+def _with_clip(result: Entry | Problem, clip: Clip) -> Entry | Problem:
+    """Name the clip in a Problem, which so far names the first file that had this content."""
+    if isinstance(result, Entry):
+        return result
+    where = f"clip {clip.clip_id!r} ({audio.printable(clip.path)})"
+    return dataclasses.replace(result, clip_id=clip.clip_id, where=where)
+
+
+def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Problem:
+    """Return the digest of a clip's audio and the settings, reading the audio only if it may have changed."""
+    problem = audio.examine(clip.path)
+    if problem is not None:
+        return problem
+    stat = os.stat(clip.path)
+    key = os.path.abspath(clip.path)
+    known = manifest.audio.get(key)
+    if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+        content = str(known[2])
+    else:
+        content = hashlib.blake2b(Path(clip.path).read_bytes(), digest_size=16).hexdigest()
+        if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
+            manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
+            manifest.changed = True
+    described = json.dumps({"format": FORMAT, "audio": content, **dataclasses.asdict(settings)}, sort_keys=True)
+    return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+
+
+def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
+    """Return whether the store's file of this digest is there and is, byte for byte, what was once written."""
+    entry = manifest.entries.get(digest)
+    if entry is None:
+        return False
+    try:
+        data = mel_path(folder, digest).read_bytes()
+    except OSError:
+        return False
+    return len(data) == entry.size and zlib.crc32(data) == entry.crc32
+
+
+def _compute_all(
+    todo: dict[str, Clip],
+    folder: Path,
+    settings: MelSettings,
+    manifest: Manifest,
+    pool: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> dict[str, Entry | Problem]:
+    """Decode and transform the clips of `todo` in parallel, writing the manifest now and then and at the end."""
+    if not todo:
+        manifest.write()
+        return {}
+    _warm_up(next(iter(todo.values())), settings)
+    results: dict[str, Entry | Problem] = {}
+    futures = {pool.submit(_compute, clip, digest, folder, settings): digest for digest, clip in todo.items()}
+    saved = time.monotonic()
+    try:
+        with _reporting(len(todo), progress) as report:
+            for future in as_completed(futures):
+                result = results[futures[future]] = future.result()
+                if isinstance(result, Entry):
+                    manifest.add(result)
+                report(len(results), len(todo))
+                if time.monotonic() - saved > SAVE_EVERY_SECONDS:
+                    manifest.write()
+                    saved = time.monotonic()
+    finally:
+        for future in futures:
+            future.cancel()
+        manifest.write()
+    return results
+
+
+def _compute(clip: Clip, digest: str, folder: Path, settings: MelSettings) -> Entry | Problem:
+    """Decode one clip, write its log-mel, and return its Entry."""
+    samples = audio.decode(clip.path, sample_rate=settings.sample_rate)
+    if isinstance(samples, Problem):
+        return samples
+    mel = log_mel(samples, **dataclasses.asdict(settings)).astype(np.float16)
+    buffer = io.BytesIO()
+    np.save(buffer, mel, allow_pickle=False)
+    data = buffer.getvalue()
+    try:
+        write_atomically(mel_path(folder, digest), data)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return Entry(digest, len(mel), len(samples) / settings.sample_rate, len(data), zlib.crc32(data))
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the store's folder and sweep out what processes that were killed while writing have left in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    for leftover in folder.glob(".*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
+                leftover.unlink()
+
+
+def _cannot_write(folder: Path, error: OSError) -> MerKitError:
+    """Word the error for a folder that takes no files."""
+    reason = error.strerror or type(error).__name__
+    return MerKitError(
+        f"the store's folder {str(folder)!r} cannot be written ({reason}), expected a folder with free space: "
+        "free some or choose another place"
+    )
+
+
+def _warm_up(clip: Clip, settings: MelSettings) -> None:
+    """Import the audio libraries before threads do it at once, or say what to do on a machine that lacks them."""
+    try:
+        import soundfile  # noqa: F401
+
+        log_mel(np.zeros(settings.n_fft), **dataclasses.asdict(settings))
+    except ImportError as error:
+        raise MerKitError(
+            f"clip {clip.clip_id!r} is not in the store yet and {error.name or 'librosa'} is not installed: "
+            "install librosa, or open the store first on a machine that has it"
+        ) from error
+
+
+def _usable_processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _reporting(total: int, progress: Progress | None) -> Iterator[Progress]:
+    """Yield the function that reports progress: the caller's, a bar where a person watches, or one line at the end."""
+    if progress is not None:
+        yield progress
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc="log-mel", unit="clip") as bar:
+            yield lambda done, _: bar.update(done - bar.n)
+    else:
+        started = time.monotonic()
+        yield lambda done, _: None
+        print(f"log-mel: {total} clips in {time.monotonic() - started:.1f} s", file=sys.stderr)

@@ -1,0 +1,82 @@
+"""The store's memory on disk: which audio file had which content, and what each log-mel's file must look like.
+
+Notebook: 01_segmentation
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+#: Raise it when the numbers or the layout of the files change; older files are then left alone and not used.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the store knows of one clip's log-mel; `size` and `crc32` are those of the whole `.npy` file."""
+
+    digest: str
+    frames: int
+    duration_s: float
+    size: int
+    crc32: int
+
+
+@dataclass
+class Manifest:
+    """The store's memory: audio file → content hash, and digest → Entry. Losing it costs time, never correctness."""
+
+    path: Path
+    audio: dict[str, list[Any]] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    changed: bool = False
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Return the manifest at `path`, or an empty one where it is missing, torn or of another format."""
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if stored["format"] != FORMAT:
+                return cls(path)
+            entries = {digest: Entry(digest, *values) for digest, values in stored["entries"].items()}
+            return cls(path, {str(key): list(value) for key, value in stored["audio"].items()}, entries)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(path)
+
+    def add(self, entry: Entry) -> None:
+        """Remember one log-mel."""
+        self.entries[entry.digest] = entry
+        self.changed = True
+
+    def write(self) -> None:
+        """Write what is new, together with what other processes have added meanwhile; a store may be read-only."""
+        if not self.changed:
+            return
+        latest = Manifest.read(self.path)
+        rows = {digest: dataclasses.astuple(entry)[1:] for digest, entry in (latest.entries | self.entries).items()}
+        text = json.dumps({"format": FORMAT, "audio": latest.audio | self.audio, "entries": rows})
+        with contextlib.suppress(OSError):
+            write_atomically(self.path, text.encode())
+            self.changed = False
+
+
+def mel_path(folder: Path, digest: str) -> Path:
+    """Return where the store keeps the log-mel with this digest."""
+    return folder / f"{digest}.npy"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` under a temporary name and rename it, so that no reader ever sees half a file."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""The log-mel transform: one short-time Fourier transform per clip, in decibels with an absolute reference.
+
+Notebook: 01_segmentation
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mer_kit.checks import MerKitError, check_range
+
+#: Power below which the decibel scale ends (−100 dB). D: librosa's own floor, kept absolute.
+FLOOR_POWER = 1e-10
+
+
+@dataclass(frozen=True)
+class MelSettings:
+    """Every setting that changes a number of the log-mel; part of the store's content hash.
+
+    P: Hann window of 1024 samples, hop 512, 128 mel bands. D: 22,050 Hz (the paper names no rate).
+    """
+
+    sample_rate: int = 22050
+    n_fft: int = 1024
+    hop_length: int = 512
+    n_mels: int = 128
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_range(field.name, getattr(self, field.name), 1, whole=True)
+
+
+def log_mel(
+    y: np.ndarray, *, sample_rate: int = 22050, n_fft: int = 1024, hop_length: int = 512, n_mels: int = 128
+) -> np.ndarray:
+    """Return the log-mel power spectrogram of samples `y` [n], float32 [frames, n_mels] in dB.
+
+    Frames come first, so that a segment is one contiguous run of numbers. There are `1 + n // hop_length` frames,
+    centred on multiples of `hop_length`. The reference is power 1.0 and nothing is normalised: loudness, which carries
+    arousal, survives (D: method, stage 2). Equal to librosa's `power_to_db(melspectrogram(…), top_db=None)`.
+
+    Raises
+    ------
+    MerKitError
+        If `y` is not a 1-D array with at least one sample.
+
+    Examples
+    --------
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050).astype(np.float32)
+    >>> quiet, loud = log_mel(0.01 * tone), log_mel(0.1 * tone)
+    >>> loud.shape, round(float(loud.max() - quiet.max()), 2)  # ten times the amplitude is 20 dB
+    ((44, 128), 20.0)
+    """
+    y = np.asarray(y, dtype=np.float32)
+    if y.ndim != 1 or y.size == 0:
+        raise MerKitError(f"y has shape {y.shape}, expected mono samples of shape [n]: decode with audio.load")
+    settings = MelSettings(sample_rate, n_fft, hop_length, n_mels)
+    import librosa
+
+    frames = 1 + len(y) // hop_length
+    if len(y) < n_fft:  # librosa warns where a clip is shorter than one window; zeros are what it would pad with
+        y = np.pad(y, (0, n_fft))
+    spectrum = librosa.stft(y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant")
+    power = (spectrum.real**2 + spectrum.imag**2)[:, :frames]
+    mel = (filter_bank(settings) @ power).T
+    return np.ascontiguousarray(10.0 * np.log10(np.maximum(mel, FLOOR_POWER)), dtype=np.float32)
+
+
+@functools.lru_cache(maxsize=8)
+def filter_bank(settings: MelSettings) -> Any:
+    """Return the mel filters as a scipy.sparse.csr_array, float32 [n_mels, 1 + n_fft // 2].
+
+    librosa builds them anew at every call. 98 % of them is zero, and a sparse product starts no BLAS threads, which
+    would fight with the threads that decode.
+    """
+    import librosa
+    from scipy.sparse import csr_array  # type: ignore[import-untyped, unused-ignore]
+
+    return csr_array(
+        librosa.filters.mel(sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32)
+    )

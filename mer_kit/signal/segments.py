@@ -1,0 +1,140 @@
+"""Which seconds of a clip make up a sample: segments that start every second and carry their clip's label.
+
+Notebook: 01_segmentation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import Problem, SegmentIndex
+
+#: Seconds by which a segment may overrun its clip, so that 0.1 + 0.2 still fits into 0.3.
+TOLERANCE_SECONDS = 1e-9
+
+
+def count(
+    duration_s: float, segment_seconds: float, *, every_seconds: float = 1.0, max_seconds: float | None = 30.0
+) -> int:
+    """Return how many segments a clip of `duration_s` seconds gives: floor((usable − segment) / every) + 1, or 0.
+
+    Usable is the clip's length, cut to `max_seconds` (None for all). P: neighbours start 1 s apart, the tail that is
+    shorter than a segment is dropped, nothing is padded. D: 30 s, since the paper's table 1 only fits clips cut there.
+
+    Raises
+    ------
+    MerKitError
+        If a duration or step is not a positive number, or `max_seconds` is shorter than one segment.
+
+    Examples
+    --------
+    >>> [count(30.1, seconds) for seconds in (1, 2, 3, 4, 5)]
+    [30, 29, 28, 27, 26]
+    >>> count(2.4, 3)
+    0
+    """
+    check_range("duration_s", duration_s, 0)
+    _check_settings(segment_seconds, every_seconds, max_seconds)
+    usable = duration_s if max_seconds is None else min(duration_s, max_seconds)
+    return max(int(np.floor((usable - segment_seconds + TOLERANCE_SECONDS) / every_seconds)) + 1, 0)
+
+
+def index(
+    durations_s: Sequence[float] | np.ndarray,
+    segment_seconds: float,
+    *,
+    every_seconds: float = 1.0,
+    max_seconds: float | None = 30.0,
+    sample_rate: int = 22050,
+    hop_length: int = 512,
+    clip_ids: Sequence[str] | None = None,
+    on_bad_clip: str = "stop",
+) -> SegmentIndex:
+    """Return the segments of all clips, ordered by clip, then by start.
+
+    Segment s of a clip starts at s · `every_seconds` and covers the log-mel frames from round(start_s · sr / hop) on;
+    every segment has round(segment_seconds · sr / hop) frames, all inside the clip's own. A clip shorter than one
+    segment stops the call, or with `on_bad_clip="skip"` gets no rows (`too_short` names such clips).
+
+    Raises
+    ------
+    MerKitError
+        If a setting is out of range, or a clip is too short and `on_bad_clip` is "stop".
+
+    Examples
+    --------
+    >>> rows = index([4.0, 3.5], 3.0)
+    >>> rows.clip.tolist(), rows.start_s.tolist(), rows.start_frame.tolist(), rows.n_frames
+    ([0, 0, 1], [0.0, 1.0, 0.0], [0, 43, 0], 129)
+    """
+    check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
+    check_range("sample_rate", sample_rate, 1, whole=True)
+    check_range("hop_length", hop_length, 1, whole=True)
+    short = too_short(durations_s, segment_seconds, max_seconds=max_seconds, clip_ids=clip_ids)
+    if short and on_bad_clip == "stop":
+        more = f" ({len(short)} such clips in all)" if len(short) > 1 else ""
+        raise MerKitError(f"{short[0].where} {short[0].what}{more}: {short[0].next_step}")
+    n_segments = np.array(
+        [count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds) for d in durations_s],
+        dtype=np.int64,
+    )
+    n_frames = round(segment_seconds * sample_rate / hop_length)
+    if n_frames < 1:
+        raise MerKitError(
+            f"segment_seconds is {segment_seconds:g}, expected at least one hop of {hop_length} samples: "
+            "raise segment_seconds"
+        )
+    clip = np.repeat(np.arange(len(n_segments), dtype=np.int64), n_segments)
+    number = np.arange(len(clip), dtype=np.int64) - np.repeat(np.cumsum(n_segments) - n_segments, n_segments)
+    start_s = number * float(every_seconds)
+    start_frame = np.rint(start_s * sample_rate / hop_length).astype(np.int64)
+    # No segment leaves its clip: round(a) + round(b) ≤ 1 + floor(a + b), which is the clip's number of frames.
+    return SegmentIndex(clip, start_s, start_frame, n_frames, len(n_segments), float(segment_seconds))
+
+
+def too_short(
+    durations_s: Sequence[float] | np.ndarray,
+    segment_seconds: float,
+    *,
+    max_seconds: float | None = 30.0,
+    clip_ids: Sequence[str] | None = None,
+) -> tuple[Problem, ...]:
+    """Return one Problem for each clip that is shorter than one segment, in order.
+
+    Examples
+    --------
+    >>> print(*too_short([9.0, 2.4], 3, clip_ids=["7", "181"]))
+    clip '181': lasts 2.4 s, shorter than one 3 s segment: lower segment_seconds or drop the clip
+    """
+    _check_settings(segment_seconds, 1.0, max_seconds)
+    if clip_ids is not None and len(clip_ids) != len(durations_s):
+        raise MerKitError(f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: pass one id per clip")
+    names = [str(position) for position in range(len(durations_s))] if clip_ids is None else clip_ids
+    return tuple(
+        Problem(
+            "too_short",
+            f"clip {name!r}",
+            f"lasts {float(seconds):.4g} s, shorter than one {segment_seconds:g} s segment",
+            "lower segment_seconds or drop the clip",
+            name,
+        )
+        for name, seconds in zip(names, durations_s, strict=True)
+        if count(float(seconds), segment_seconds, max_seconds=max_seconds) == 0
+    )
+
+
+def _check_settings(segment_seconds: float, every_seconds: float, max_seconds: float | None) -> None:
+    """Raise one sentence where the three settings cannot give a segment."""
+    check_range("segment_seconds", segment_seconds, 0, low_open=True)
+    check_range("every_seconds", every_seconds, 0, low_open=True)
+    if max_seconds is None:
+        return
+    check_range("max_seconds", max_seconds, 0, low_open=True)
+    if max_seconds + TOLERANCE_SECONDS < segment_seconds:
+        raise MerKitError(
+            f"max_seconds is {max_seconds:g}, shorter than one {segment_seconds:g} s segment: "
+            "lower segment_seconds or raise max_seconds"
+        )
