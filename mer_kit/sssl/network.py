@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import MerKitError, check_choice, check_range
 
 #: Convolution layout D of Simonyan and Zisserman (2015), in multiples of `width`; "M" is a 2×2 max-pooling.
 LAYOUT_D: tuple[int | str, ...] = (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M")
@@ -57,10 +55,7 @@ class VGG16(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        check_range("n_classes", n_classes, 2, whole=True)
-        check_range("width", width, 1, whole=True)
-        check_range("head_pool", head_pool, 1, whole=True)
-        check_range("dropout", dropout, 0, 0.95)
+        check_shape(n_classes, width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
         self.n_classes = n_classes
         hidden = 64 * width
         with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own, which are replaced below
@@ -87,8 +82,8 @@ class VGG16(nn.Module):
         """
         if min(x.shape[-2:]) < SMALLEST_INPUT:
             raise MerKitError(
-                f"segments have {x.shape[-2]} bands and {x.shape[-1]} frames, expected at least {SMALLEST_INPUT} of each: "
-                "raise segment_seconds"
+                f"segments have {x.shape[-2]} bands and {x.shape[-1]} frames, expected at least {SMALLEST_INPUT} of "
+                "each: raise segment_seconds"
             )
         return torch.flatten(self.avgpool(self.features(x)), 1)
 
@@ -124,6 +119,23 @@ def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
         return h
     mask = torch.empty(h.shape, device=h.device, dtype=torch.float32).bernoulli_(1 - p, generator=generator)
     return h * (mask / (1 - p)).to(h.dtype)
+
+
+def check_shape(
+    n_classes: int, *, width: int = 64, batch_norm: bool = False, head_pool: int = 7, dropout: float = 0.5
+) -> None:
+    """Check VGG16's settings without building it.
+
+    Raises
+    ------
+    MerKitError
+        If one of them is out of range.
+    """
+    check_range("n_classes", n_classes, 2, whole=True)
+    check_range("width", width, 1, whole=True)
+    check_choice("batch_norm", batch_norm, (True, False))
+    check_range("head_pool", head_pool, 1, whole=True)
+    check_range("dropout", dropout, 0, 0.95)
 
 
 def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Module]:
@@ -195,7 +207,7 @@ def _read_weights(file: Path) -> dict[str, Tensor]:
 
             return dict(load_file(file))
         return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, EOFError, RuntimeError, TypeError, ValueError, UnpicklingError, SafetensorError) as error:
+    except Exception as error:  # garbage makes torch.load raise nearly every kind there is
         raise MerKitError(
             f"checkpoint {file.name} cannot be read ({type(error).__name__}), expected a state_dict of torchvision's "
             "vgg16 as .safetensors or .pth: save it again"

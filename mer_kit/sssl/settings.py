@@ -37,6 +37,7 @@ class TrainingSettings:
     per_class: bool = False  # D: one mixture per class
     reg_covar: float = 5e-4  # D
     min_gap: float = 0.1  # D: nats
+    max_unlabelled: float = 1.0  # D: cap on |U|/n; 1 is the paper's unbounded split
     temperature: float = 0.5  # D: MixMatch
     pseudo_labels: str = "batch"  # P: the model as it is; D "epoch": from the evaluation pass
     alpha: float = 0.75  # D: MixMatch
@@ -58,6 +59,7 @@ class TrainingSettings:
         check_range("gradient_clip", self.gradient_clip, 0, low_open=True)
         check_range("share", self.share, 0, 1, low_open=True)
         check_range("tau", self.tau, 0, 1)
+        check_range("max_unlabelled", self.max_unlabelled, 0, 1)
         check_range("temperature", self.temperature, 0, low_open=True)
         check_range("alpha", self.alpha, 0, low_open=True)
         for name in ("lambda_kl", "ramp_epochs", "min_gap", "reg_covar"):
@@ -78,6 +80,6 @@ class TrainingSettings:
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: ce, sssl_no_kl and sssl with equal keys share their warm-up."""
         later = {"method", "tau", "per_class", "reg_covar", "min_gap", "temperature", "pseudo_labels", "alpha"}
-        later |= {"lambda_kl", "ramp_epochs"}
+        later |= {"lambda_kl", "ramp_epochs", "max_unlabelled"}
         key = {name: value for name, value in dataclasses.asdict(self).items() if name not in later}
         return key | ({"method": "mixup", "alpha": self.alpha} if self.method == "mixup" else {})

@@ -95,8 +95,8 @@ class Trainer:
         songs = np.zeros(len(labels), dtype=np.int64) if songs is None else np.asarray(songs)
         if not len(labels) or songs.shape != labels.shape or songs.dtype.kind not in "iu":
             raise MerKitError(
-                f"got {len(labels)} segments and {songs.dtype} songs of shape {songs.shape}, expected at least one segment "
-                "and the song of each as a whole number: pass songs, int [S]"
+                f"got {len(labels)} segments and {songs.dtype} songs of shape {songs.shape}, expected at least one "
+                "segment and the song of each as a whole number: pass songs, int [S]"
             )
         self._state = state = self._start(segments, labels, songs)
         while len(state.history) < self.settings.epochs:
@@ -148,6 +148,7 @@ class Trainer:
             per_class=s.per_class,
             reg_covar=s.reg_covar,
             min_gap=s.min_gap,
+            max_unlabelled=s.max_unlabelled,
             seed=mixture_seed(self.seed),
         )
         return "ssl", division
@@ -209,8 +210,8 @@ class Trainer:
         evaluation_loss = float(losses(state.epochs[-1], labels).mean())
         if not np.isfinite(loss_mix + evaluation_loss):
             raise MerKitError(
-                f"the loss of epoch {epoch} is {loss_mix} (after it {evaluation_loss}), expected a finite number: lower learning_rate "
-                f"(now {self.settings.learning_rate:g}) or switch batch_norm on"
+                f"the loss of epoch {epoch} is {loss_mix} ({evaluation_loss} after it), expected finite numbers: "
+                f"lower learning_rate (now {self.settings.learning_rate:g}) or switch batch_norm on"
             )
         lambda_kl = self._lambda(epoch + 1) if phase == "ssl" else 0.0
         last = state.epochs[-1]
