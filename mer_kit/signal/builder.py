@@ -187,8 +187,6 @@ def _cannot_write(folder: Path, error: OSError) -> MerKitError:
 def _warm_up(clip: Clip, settings: MelSettings) -> None:
     """Import the audio libraries before threads do it at once, or say what to do on a machine that lacks them."""
     try:
-        import soundfile  # noqa: F401
-
         log_mel(np.zeros(settings.n_fft), **dataclasses.asdict(settings))
     except ImportError as error:
         raise MerKitError(

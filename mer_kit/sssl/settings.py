@@ -25,6 +25,7 @@ class TrainingSettings:
     method: str = "sssl"
     epochs: int = 60  # D: the paper gives none
     warmup_epochs: int = 10  # D: the paper gives none
+    warmup_mixup: bool = False  # D: mixup on the inherited labels already in the warm-up
     warmup_accuracy: float | None = None  # D: also wait for this agreement with the inherited labels
     batch_size: int = 64  # D
     optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
@@ -77,9 +78,13 @@ class TrainingSettings:
         """λ at the end of its ramp: 0 for "Proposed*"."""
         return self.lambda_kl if self.method == "sssl" else 0.0
 
+    def mixes(self, phase: str) -> bool:
+        """Tell whether batches are mixed in a phase ("warmup", "plain" or "ssl")."""
+        return self.method == "mixup" or phase == "ssl" or (phase == "warmup" and self.warmup_mixup)
+
     def warmup_key(self) -> dict[str, Any]:
-        """Return the settings that shape the warm-up: ce, sssl_no_kl and sssl with equal keys share their warm-up."""
+        """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
         later = {"method", "tau", "per_class", "reg_covar", "min_gap", "temperature", "pseudo_labels", "alpha"}
-        later |= {"lambda_kl", "ramp_epochs", "max_unlabelled"}
+        later |= {"lambda_kl", "ramp_epochs", "max_unlabelled", "warmup_mixup"}
         key = {name: value for name, value in dataclasses.asdict(self).items() if name not in later}
-        return key | ({"method": "mixup", "alpha": self.alpha} if self.method == "mixup" else {})
+        return key | ({"method": "mixup", "alpha": self.alpha} if self.mixes("warmup") else {})

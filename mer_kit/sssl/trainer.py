@@ -129,8 +129,6 @@ class Trainer:
     def _decide(self, epoch: int, labels: np.ndarray) -> tuple[str, Split | None]:
         """Return the epoch's phase ("warmup", "plain" or "ssl") and, for "ssl", the split into X and U."""
         s, state = self.settings, self._state
-        if s.method == "mixup":
-            return "plain", None
         if state.split_epoch is None:
             accuracy = state.history[-1].train_accuracy if state.history else 0.0
             if epoch <= s.warmup_epochs or accuracy < (s.warmup_accuracy or 0.0):
@@ -166,7 +164,7 @@ class Trainer:
         s, state, sums = self.settings, self._state, EpochSums()
         one_hot = np.eye(self.n_classes, dtype=np.float32)[labels]
         noisy = ~division.clean if division is not None else np.zeros(len(labels), dtype=bool)
-        mixing = phase == "ssl" or s.method == "mixup"
+        mixing = s.mixes(phase)
         rows = draw_rows(songs, s.share, state.generators["order"])
         device = state.where.device
         state.network.train()

@@ -165,6 +165,17 @@ def test_changed_audio_is_noticed_and_computed_anew(make_clips: MakeClips, tmp_p
     np.testing.assert_allclose(after.mel(1), mel.log_mel(audio.load(clips[1].path)), atol=0.1)
 
 
+def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    clips = make_clips(2)
+    _age(clips[0].path)
+    first = store.open_store(clips, tmp_path / "store")
+    read: list[str] = []
+    original = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: read.append(self.name) or original(self))
+    assert store.open_store(clips, tmp_path / "store").digests == first.digests
+    assert [name for name in read if name.endswith(".wav")] == ["1.wav"]  # written a moment ago: hashed once more
+
+
 def test_audio_changed_within_one_tick_of_its_time_stamp_is_noticed(make_clips: MakeClips, tmp_path: Path):
     (clip,) = make_clips(1)
     stamp = clip.path.stat().st_mtime_ns
@@ -375,17 +386,27 @@ def test_a_person_who_watches_sees_a_bar(
     assert "2/2" in capsys.readouterr().err
 
 
-def test_an_interruption_keeps_the_work_done(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
+def test_an_interruption_stops_at_once_and_keeps_the_work_done(
+    make_clips: MakeClips, tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+):
     def interrupt(done: int, total: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    clips = make_clips(5)
-    with pytest.raises(KeyboardInterrupt):
-        store.open_store(clips, tmp_path / "store", workers=1, progress=interrupt)
+    def slow(path: Path, **settings: int) -> object:
+        time.sleep(0.05)
+        return noted(path, **settings)
+
+    clips = make_clips(12, seconds=1.0)
+    noted = audio.decode
+    with monkeypatch.context() as patch:
+        patch.setattr(audio, "decode", slow)
+        with pytest.raises(KeyboardInterrupt):
+            store.open_store(clips, tmp_path / "store", workers=1, progress=interrupt)
     n_before = len(decoded)
+    assert 3 <= n_before < 12
     store.open_store(clips, tmp_path / "store", workers=1, progress=_quiet)
-    assert len(decoded) - n_before <= 2
+    assert len(decoded) - 12 <= n_before - 3, "the three clips that were reported are kept"
 
 
 NO_AUDIO_LIBRARY = """

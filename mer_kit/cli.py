@@ -1,0 +1,237 @@
+"""`mer-kit …`: thin commands over `runs` and `show`. Exit codes: 0 done, 1 something failed (named), 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import sys
+import webbrowser
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mer_kit
+from mer_kit import corpora
+from mer_kit.checks import MerKitError
+from mer_kit.records import TASKS
+from mer_kit.runs.archive import default_runs_dir
+from mer_kit.runs.presets import PRESETS, resolve
+from mer_kit.sssl import METHODS
+
+runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
+data_option = click.option(
+    "--data", "data_root", type=click.Path(), help="Where corpora lie (default MER_DATA, data/)."
+)
+
+
+def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a MerKitError into one sentence on stderr and exit code 1."""
+
+    @wraps(command)
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except MerKitError as error:
+            click.echo(f"mer-kit: {error}", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("mer-kit: stopped; the same command goes on from here", err=True)
+            sys.exit(1)
+
+    return wrapper
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mer_kit.__version__, prog_name="mer-kit")
+def main() -> None:
+    """A research kit for music emotion recognition with noisy segment labels.
+
+    Start with `mer-kit demo`, then open notebooks/00_start_here.ipynb in JupyterLab.
+    """
+
+
+@main.command()
+@runs_option
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="demo", show_default=True)
+@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds the songs are divided into.")
+@told_plainly
+def demo(runs_dir: str | None, preset: str, folds: int) -> None:
+    """Make the demo corpus, execute the seven notebooks on it, write the results page."""
+    run_notebooks({"corpus": "demo", "preset": preset, "folds": folds, "method": "sssl"}, runs_dir=runs_dir)
+
+
+@main.command()
+@click.option("--corpus", type=click.Choice(corpora.names()), default="demo", show_default=True)
+@data_option
+@click.option("--task", type=click.Choice(list(TASKS)), default="quadrant", show_default=True)
+@click.option("--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True)
+@click.option("--method", type=click.Choice(list(METHODS)), default="sssl", show_default=True)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default=None, help="Default: demo for demo, else cpu.")
+@click.option(
+    "--folds", type=click.IntRange(2), default=10, show_default=True, help="Folds the songs are divided into."
+)
+@click.option("--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override one setting of the preset.")
+@click.option("--force", is_flag=True, help="Execute notebooks again that are done.")
+@runs_option
+@told_plainly
+def run(data_root: str | None, seconds: float, runs_dir: str | None, settings: tuple[str, ...], **options: Any) -> None:
+    """Execute the notebooks for one corpus, duration, task and method, fold by fold; goes on where it stopped."""
+    parameters = {name: options[name] for name in ("corpus", "task", "method", "folds", "seed")}
+    parameters["segment_seconds"] = seconds
+    parameters["preset"] = options["preset"] or ("demo" if options["corpus"] == "demo" else "cpu")
+    overrides = dict(parse_setting(text) for text in settings)
+    run_notebooks(
+        parameters,
+        overrides=overrides,
+        only_folds=options["only_folds"],
+        data_root=data_root,
+        runs_dir=runs_dir,
+        force=options["force"],
+    )
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return ("tau", 0.3) from "tau=0.3"; values are JSON, anything else is text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise click.UsageError(f"--set {text!r} cannot be read: write NAME=VALUE, for example tau=0.3")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
+
+
+def run_notebooks(
+    parameters: dict[str, Any],
+    *,
+    overrides: dict[str, Any] | None = None,
+    only_folds: str = "",
+    data_root: str | None = None,
+    runs_dir: str | None = None,
+    force: bool = False,
+) -> None:
+    """Execute a run's notebooks, write the report, say what to open; exit 1 if a notebook failed."""
+    from mer_kit.runs import batch
+    from mer_kit.runs.experiment import Experiment
+    from mer_kit.show import report
+
+    try:
+        config = resolve(**parameters, **(overrides or {}))
+        numbers = batch.parse_folds(only_folds, config.folds)
+    except MerKitError as error:
+        raise click.UsageError(str(error)) from error
+    where = Path(runs_dir).expanduser().absolute() if runs_dir else default_runs_dir()
+    click.echo(f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}: opening the corpus …")
+    experiment = Experiment(config, data_root=data_root, runs_dir=where)
+    experiment.write_config()
+    shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
+    jobs = batch.plan(experiment.folder, shared, numbers)
+    bar = sys.stderr.isatty()
+    outcomes = batch.execute(
+        jobs, mark=experiment.fingerprint, force=force, say=lambda line: click.echo(line), progress_bar=bar
+    )
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        names = ", ".join(outcome.job.name for outcome in failed)
+        experiment.folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
+    page = report.write(where)
+    click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
+    click.echo(f"results page        {page}")
+    if failed:
+        raise MerKitError(f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}")
+
+
+@main.command()
+@click.argument("runs_dirs", nargs=-1, type=click.Path(exists=True, file_okay=False))
+@runs_option
+@click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@told_plainly
+def report(runs_dirs: tuple[str, ...], runs_dir: str | None, open_page: bool) -> None:
+    """Write results.csv and index.html from the finished runs of a folder."""
+    from mer_kit.show import report as page
+
+    for folder in [Path(name) for name in runs_dirs] or [Path(runs_dir) if runs_dir else default_runs_dir()]:
+        written = page.write(folder.expanduser().absolute())
+        click.echo(f"wrote {written} and results.csv beside it")
+        if open_page:
+            webbrowser.open(written.as_uri())
+
+
+@main.command()
+@click.argument("song", type=click.Path())
+@click.option("--run", "run_folder", type=click.Path(file_okay=False), help="A run folder (default: the newest run).")
+@click.option("--fold", type=int, default=None, help="Use this fold's network only.")
+@click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Where files go.")
+@runs_option
+@told_plainly
+def predict(song: str, run_folder: str | None, fold: int | None, out: str, runs_dir: str | None) -> None:
+    """Draw the emotion curve of any audio file (PNG, SVG, CSV, HTML) with a run's networks."""
+    from mer_kit.runs import predict as prediction
+    from mer_kit.show import curve_files
+
+    folder = (
+        Path(run_folder) if run_folder else prediction.newest_run(Path(runs_dir) if runs_dir else default_runs_dir())
+    )
+    curve = prediction.predict_curve(song, folder, fold=fold)
+    click.echo(prediction.describe(curve))
+    for path in curve_files.write(curve, Path(song), Path(out)):
+        click.echo(f"wrote {path}")
+
+
+@main.command()
+@click.argument("corpus", required=False, type=click.Choice(corpora.names()))
+@data_option
+@told_plainly
+def data(corpus: str | None, data_root: str | None) -> None:
+    """Show which corpora are here; with a name, decode its audio too and list what is wrong with it."""
+    from mer_kit.runs import datasets
+
+    table = datasets.overview(data_root)
+    for row in table[table["corpus"] == corpus].to_dict("records") if corpus else table.to_dict("records"):
+        click.echo(datasets.as_text(row))
+    if corpus is None:
+        return
+    problems = datasets.problems(corpus, data_root)
+    for problem in problems:
+        click.echo(f"  {problem}")
+    if problems:
+        raise MerKitError(
+            f"{corpus} has {len(problems)} problems, listed above: mend them, or leave these clips out with "
+            "`mer-kit run --set on_bad_clip=skip`"
+        )
+
+
+@main.command()
+@runs_option
+@told_plainly
+def doctor(runs_dir: str | None) -> None:
+    """Check this machine: Python, torch, audio, kernels, disk; exit 1 if something will not work."""
+    from mer_kit.runs import machine
+
+    table = machine.check_machine(runs_dir=runs_dir)
+    for row in table.itertuples():
+        click.echo(f"{row.state:<8} {row.item:<20} {row.found}" + (f"\n{'':<29} → {row.advice}" if row.advice else ""))
+    broken = table[table["state"] == "problem"]
+    if len(broken):
+        raise MerKitError(f"{len(broken)} things need mending, first {broken['item'].iloc[0]}: see above")
+
+
+@main.command()
+@runs_option
+@click.option("--out", type=click.Path(file_okay=False), default=None, help="Default: the checkout's figures/.")
+@told_plainly
+def figures(runs_dir: str | None, out: str | None) -> None:
+    """Rebuild figures/ from the demo run; makes the demo run first if it is not there."""
+    from mer_kit.show import readme_figures
+
+    where = Path(runs_dir).expanduser().absolute() if runs_dir else default_runs_dir()
+    for path in readme_figures.write(where, Path(out) if out else None):
+        click.echo(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

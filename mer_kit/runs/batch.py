@@ -1,0 +1,269 @@
+"""Execute the notebooks with papermill into a run folder: resumable, with our own word on what is done."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from jupyter_client.manager import AsyncKernelManager
+from nbformat import NotebookNode
+from traitlets import default
+
+from mer_kit.checks import MerKitError
+from mer_kit.corpora.base import project_root
+from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
+
+#: The notebooks in their order; 03 is executed once a fold.
+NOTEBOOKS = (
+    "00_start_here",
+    "01_segmentation",
+    "02_noisy_labels",
+    "03_sssl_training",
+    "04_song_decisions",
+    "05_emotion_curve",
+    "06_results",
+)
+
+
+#: Parameters that say where things lie: they change no number, and no copy should tell them.
+PLACES = ("runs_dir", "data_root")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute: where from, where to, with which parameters."""
+
+    name: str
+    source: Path
+    target: Path
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: "done", "kept" (was done before) or "failed" with a message."""
+
+    job: Job
+    state: str
+    seconds: float
+    message: str = ""
+
+
+class QuietKernelManager(AsyncKernelManager):
+    """Talks to kernels through files, not over the network, where the system can: no port to clash or to listen on."""
+
+    @default("transport")
+    def _transport(self) -> str:
+        return "ipc" if os.name == "posix" else "tcp"
+
+
+def notebooks_folder() -> Path:
+    """Return the checkout's notebooks/.
+
+    Raises
+    ------
+    MerKitError
+        If mer-kit was installed without its checkout.
+    """
+    root = project_root()
+    folder = root / "notebooks" if root else Path("notebooks")
+    if not (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
+        raise MerKitError(
+            "the folder notebooks/ was not found, expected a checkout of mer-kit around the current folder: "
+            "change to it, or install mer-kit from it with `pip install -e .`"
+        )
+    return folder
+
+
+def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[int]) -> list[Job]:
+    """Return the jobs of a run: every notebook once, 03 once for each of `only_folds` into that fold's folder."""
+    source = notebooks_folder()
+    shared = {**parameters, "only_folds": ",".join(str(number) for number in only_folds)}
+    jobs: list[Job] = []
+    for name in NOTEBOOKS:
+        each = only_folds if name.startswith("03") else only_folds[:1]
+        for number in each:
+            home = folder.fold(number) if name.startswith("03") else folder.path / "notebooks"
+            notebook = source / f"{name}.ipynb"
+            known = declared_parameters(nbformat.read(notebook, as_version=4))
+            chosen = {key: value for key, value in {**shared, "fold": number}.items() if key in known}
+            title = f"{name} fold {number}" if name.startswith("03") else name
+            jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen))
+    return jobs
+
+
+def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
+    """Return the names that the cell tagged `parameters` assigns."""
+    names: list[str] = []
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            for node in ast.parse(cell.source).body:
+                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                    names.append(node.target.id)
+                elif isinstance(node, ast.Assign):
+                    names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return tuple(names)
+
+
+def execute(
+    jobs: Sequence[Job],
+    *,
+    mark: str,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+    progress_bar: bool = False,
+) -> list[Outcome]:
+    """Execute jobs one after the other in kernels of their own; go on after a failure, and tell what failed.
+
+    Parameters
+    ----------
+    mark : the run's fingerprint; a finished copy counts as done only with the same mark, parameters and source
+    force : execute also what is done
+    say : receives one line a job
+    progress_bar : papermill's bar over the cells, for a person who watches
+    """
+    outcomes: list[Outcome] = []
+    for number, job in enumerate(jobs, start=1):
+        label = f"[{number}/{len(jobs)}] {job.name}"
+        if not force and is_done(job, mark):
+            outcomes.append(Outcome(job, "kept", 0.0))
+            say(f"{label}: done before, kept")
+            continue
+        say(f"{label} …")
+        outcome = execute_one(job, mark=mark, progress_bar=progress_bar)
+        outcomes.append(outcome)
+        say(f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}")
+    return outcomes
+
+
+def is_done(job: Job, mark: str) -> bool:
+    """Tell whether a job's copy is finished and still belongs to its notebook, parameters and run."""
+    status = _status_file(job)
+    if not (status.exists() and job.target.exists()):
+        return False
+    stored = read_json(status)
+    return stored.get("state") == "done" and stored.get("key") == _key(job, mark)
+
+
+def execute_one(job: Job, *, mark: str, progress_bar: bool = False) -> Outcome:
+    """Execute one notebook; the copy and its status file appear at the end, whole, also when a cell failed."""
+    started = time.perf_counter()
+    write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
+    message = ""
+    with tempfile.TemporaryDirectory(prefix="mer-kit-") as scratch:
+        copy = Path(scratch) / "executed.ipynb"
+        try:
+            _run_papermill(job, copy, progress_bar)
+        except papermill.PapermillExecutionError as error:
+            message = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
+        except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
+            message = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else 'no message'}"
+        if copy.exists():
+            notebook = nbformat.read(copy, as_version=4)
+            message = message or unfinished(notebook)
+            _write_notebook(job.target, strip_paths(notebook))
+    seconds = time.perf_counter() - started
+    state = "failed" if message else "done"
+    write_json(
+        _status_file(job), {"state": state, "key": _key(job, mark), "seconds": round(seconds, 2), "message": message}
+    )
+    return Outcome(job, state, seconds, message)
+
+
+def _run_papermill(job: Job, copy: Path, progress_bar: bool) -> None:
+    notebook = nbformat.read(job.source, as_version=4)
+    before = os.environ.get("MER_BATCH")
+    os.environ["MER_BATCH"] = "1"
+    try:
+        papermill.execute_notebook(
+            notebook,
+            str(copy),
+            parameters=dict(job.parameters),
+            kernel_name="python3",
+            progress_bar=progress_bar,
+            log_output=False,
+            start_timeout=120,
+            kernel_manager_class=QuietKernelManager,
+        )
+    finally:
+        if before is None:
+            del os.environ["MER_BATCH"]
+        else:
+            os.environ["MER_BATCH"] = before
+
+
+def unfinished(notebook: NotebookNode) -> str:
+    """Return why an executed notebook is not complete, or "": papermill calls cells of a dead kernel completed."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for at, cell in enumerate(code, start=1):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                return f"code cell {at} raised {output.ename}: {output.evalue}"
+        if cell.get("execution_count") is None:
+            return f"code cell {at} of {len(code)} never ran: the kernel died or was left before it"
+    return ""
+
+
+def strip_paths(notebook: NotebookNode) -> NotebookNode:
+    """Remove the places on this machine that papermill leaves in the metadata and in the cell of parameters."""
+    noted = notebook.metadata.get("papermill", {})
+    for key in ("input_path", "output_path", "environment_variables", "parameters"):
+        noted.pop(key, None)
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(rf"^({'|'.join(PLACES)}) = .*$", r'\1 = ""', cell.source, flags=re.MULTILINE)
+    return notebook
+
+
+def _write_notebook(target: Path, notebook: NotebookNode) -> None:
+    with writing(target) as partial:
+        nbformat.write(notebook, partial)
+
+
+def _status_file(job: Job) -> Path:
+    return job.target.with_suffix(".status.json")
+
+
+def _key(job: Job, mark: str) -> str:
+    """Return what a finished copy must agree on: the run, the parameters that matter, the notebook's source."""
+    source = hashlib.blake2b(job.source.read_bytes(), digest_size=6).hexdigest()
+    wanted = {key: value for key, value in sorted(job.parameters.items()) if key not in PLACES}
+    return f"{mark} {source} {wanted}"
+
+
+def parse_folds(text: str, folds: int) -> list[int]:
+    """Return fold numbers from "0,2" or "0-2"; "" means all.
+
+    Raises
+    ------
+    MerKitError
+        If a part is no number or there is no such fold.
+
+    Examples
+    --------
+    >>> parse_folds("0,2", 10), parse_folds("1-3", 10), parse_folds("", 3)
+    ([0, 2], [1, 2, 3], [0, 1, 2])
+    """
+    if not text.strip():
+        return list(range(folds))
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        if not match:
+            raise MerKitError(f"folds {text!r} cannot be read at {part.strip()!r}: write numbers like 0,2 or 0-2")
+        first = int(match[1])
+        numbers += range(first, int(match[2] or first) + 1)
+    wrong = [number for number in numbers if number >= folds]
+    if wrong:
+        raise MerKitError(f"fold {wrong[0]} does not exist, expected 0 to {folds - 1}: folds are counted from 0")
+    return list(dict.fromkeys(numbers))

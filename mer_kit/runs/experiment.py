@@ -1,0 +1,332 @@
+"""The one place where the rooms meet: corpus, signal, folds, training and song decisions become a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import mer_kit
+from mer_kit import corpora
+from mer_kit.checks import MerKitError, check_choice
+from mer_kit.corpora.base import cache_root
+from mer_kit.records import TASKS, Corpus, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
+from mer_kit.runs import archive
+from mer_kit.runs.archive import RunFolder
+from mer_kit.seeding import derive
+from mer_kit.signal import segments as segmentation
+from mer_kit.signal.store import MelStore, SegmentView, open_store
+from mer_kit.songs import deciders, folds, scores
+from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
+
+#: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
+SHARED_WARMUP_WIDTH = 16
+#: Inner folds of `song_features="oof"`.
+INNER_FOLDS = 3
+
+
+class Experiment:
+    """One configuration with its data opened: trains folds, decides songs, and uses what is already on disk.
+
+    Parameters
+    ----------
+    config : from `runs.presets.resolve`
+    data_root : where the corpus lies; None for MER_DATA or ./data
+    runs_dir : where run folders go; None for MER_RUNS or ./runs
+    on_epoch : called with (fold number, EpochRecord)
+    device, precision : see `sssl.passes.place`
+
+    Attributes
+    ----------
+    corpus, store : the clips that are used (bad ones left out where the config says so), and their log-mels
+    labels : int64 [clips]
+    index : SegmentIndex, every segment, one starting each second
+    train_index : SegmentIndex of the training segments, starting every `train_every_seconds`
+    folds : list of Fold
+    folder : RunFolder
+
+    Raises
+    ------
+    MerKitError
+        If the corpus is missing, or has bad clips and the config says "stop".
+
+    Notebook: 04_song_decisions
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        data_root: str | Path | None = None,
+        runs_dir: str | Path | None = None,
+        on_epoch: Callable[[int, EpochRecord], None] | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.config, self.on_epoch, self.device, self.precision = config, on_epoch, device, precision
+        self.classes = TASKS[config.task]
+        self.corpus, self.store, self.skipped = open_corpus(config, data_root)
+        self.labels = self.corpus.labels(config.task)
+        self.index = self._segments(1.0)
+        self.train_index = self._segments(config.train_every_seconds)
+        groups = self.corpus.groups() if config.group_by == "auto" else None
+        self.folds: list[Fold] = folds.make(self.labels, groups=groups, n_folds=config.folds, seed=config.seed)
+        self.checksum = self._checksum()
+        self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
+        mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        self.fingerprint = mark
+        self.folder = RunFolder.of(self.runs_dir, config, mark)
+
+    def _segments(self, every_seconds: float) -> SegmentIndex:
+        return segmentation.index(
+            self.store.durations_s,
+            self.config.segment_seconds,
+            every_seconds=every_seconds,
+            max_seconds=self.config.max_seconds,
+            clip_ids=[clip.clip_id for clip in self.corpus.clips],
+        )
+
+    def _checksum(self) -> str:
+        text = "\n".join(
+            f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+            for clip, digest in zip(self.corpus.clips, self.store.digests, strict=True)
+        )
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    # ---- training ----------------------------------------------------------------------------------------------
+
+    def train(self, number: int) -> RunFolder:
+        """Train one fold, or do nothing if it is finished; return the run's folder.
+
+        A fold that was interrupted goes on from its last epoch. Leaves history.csv, epochs.npz, model.safetensors and
+        segments.csv in `folds/<number>/`.
+        """
+        check_choice("fold", number, range(len(self.folds)))
+        if self.folder.fold_done(number):
+            return self.folder
+        self.write_config()
+        self.folder.set_status("running", fold=number)
+        started = time.perf_counter()
+        try:
+            trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number)
+            self._keep(number, trainer, index)
+        except BaseException as error:
+            self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
+            raise
+        self.folder.set_status("done", fold=number, seconds=time.perf_counter() - started)
+        (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
+        return self.folder
+
+    def _fit(self, clips: np.ndarray, name: str, folder: Path, number: int) -> tuple[Trainer, SegmentIndex]:
+        """Train on the segments of these clips; return the trainer and the index it was trained on."""
+        index, on_epoch = self.train_index.take(self.train_index.rows_of(clips)), self.on_epoch
+        trainer = Trainer(
+            n_classes=len(self.classes),
+            method=self.config.method,
+            model=self.config.model,
+            seed=derive(self.config.seed, name) % 2**31,
+            device=self.device,
+            precision=self.precision,
+            checkpoint_file=folder / "checkpoint.safetensors",
+            warmup_file=self._warmup_file(name),
+            on_epoch=(lambda record: on_epoch(number, record)) if on_epoch else None,
+            **self.config.training,
+        )
+        return trainer.fit(SegmentView(self.store, index), self.labels[index.clip], index.clip), index
+
+    def _warmup_file(self, name: str) -> Path | None:
+        if self.config.model.get("width", 64) > SHARED_WARMUP_WIDTH:
+            return None
+        settings = TrainingSettings(**self.config.training, method=self.config.method, model=self.config.model)
+        shared = dataclasses.replace(
+            self.config, method="", song_features="", theta=0.0, training=settings.warmup_key(), model={}
+        )
+        mark = archive.fingerprint(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        return self.runs_dir / ".warmup" / f"{mark}-{name.replace(' ', '-')}.safetensors"
+
+    def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> None:
+        """Write a trained fold's files."""
+        folder = self.folder.fold(number)
+        archive.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
+        with archive.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
+            np.savez_compressed(
+                file,
+                probabilities=trainer.epochs_,
+                labels=self.labels[index.clip].astype(np.int8),
+                clip=index.clip.astype(np.int32),
+                start_s=index.start_s.astype(np.float32),
+            )
+        trainer.save_model(folder / "model.safetensors")
+        fold = self.folds[number]
+        if self.config.song_features == "oof":
+            train = self._out_of_fold(fold, number)
+        else:
+            train = self._predict(trainer, fold.train, "train")
+        table = pd.concat([train, self._predict(trainer, fold.test, "test")])
+        archive.write_table(folder / "segments.csv", table, float_format="%.6g")
+
+    def _predict(self, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
+        """Return the segment table of these clips, one row a segment, every second."""
+        index = self.index.take(self.index.rows_of(clips))
+        return self._segment_table(index, trainer.predict_proba(SegmentView(self.store, index)), part)
+
+    def _segment_table(self, index: SegmentIndex, probabilities: np.ndarray, part: str) -> pd.DataFrame:
+        ids = np.array([clip.clip_id for clip in self.corpus.clips])
+        names = np.array(self.classes)
+        table = pd.DataFrame({"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s})
+        table["part"], table["label"] = part, names[self.labels[index.clip]]
+        for k, name in enumerate(self.classes):
+            table[name] = probabilities[:, k]
+        return table
+
+    def _out_of_fold(self, fold: Fold, number: int) -> pd.DataFrame:
+        """Return the training songs' segments, each predicted by an inner network that never heard the song."""
+        groups = self.corpus.groups() if self.config.group_by == "auto" else None
+        inner = folds.make(
+            self.labels[fold.train],
+            groups=None if groups is None else groups[fold.train],
+            n_folds=INNER_FOLDS,
+            seed=derive(self.config.seed, f"inner {number}") % 2**31,
+        )
+        tables = []
+        for part in inner:
+            name = f"fold {number} inner {part.number}"
+            place = self.folder.fold(number) / "inner" / str(part.number)
+            trainer, _ = self._fit(fold.train[part.train], name, place, number)
+            tables.append(self._predict(trainer, fold.train[part.test], "train"))
+        return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable")
+
+    # ---- songs ---------------------------------------------------------------------------------------------------
+
+    def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
+        """Return a finished fold's scores and its song table (clip_id, fold, label, one column a decider)."""
+        table = self.folder.segments(number)
+        fold = self.folds[number]
+        train_p, train_song = self._arrays(table, "train", fold.train)
+        test_p, test_song = self._arrays(table, "test", fold.test)
+        truth, n_classes = self.labels[fold.test], len(self.classes)
+        songs = pd.DataFrame({"clip_id": [self.corpus.clips[i].clip_id for i in fold.test], "fold": number})
+        songs["label"] = truth
+        results: dict[str, dict[str, float]] = {}
+        for name in deciders.NAMES:
+            decider = deciders.make(name, theta=self.config.theta, seed=derive(self.config.seed, "svm") % 2**31)
+            decider.fit(train_p, train_song, self.labels[fold.train])
+            songs[name] = decider.predict(test_p, test_song, len(fold.test))
+            results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
+            if name == "svm":
+                decider.save(self.folder.fold(number) / "svm.skops")  # type: ignore[attr-defined]
+        status = archive.read_json(self.folder.fold(number) / "status.json")
+        return FoldResult(
+            fold=number,
+            n_train=len(fold.train),
+            n_test=len(fold.test),
+            segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes),
+            songs=results,
+            majority=scores.majority(self.labels[fold.train], truth, n_classes),
+            seconds=float(status["seconds"]),
+        ), songs
+
+    def _arrays(self, table: pd.DataFrame, part: str, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities [S, K] and the song of each, 0…len(clips)−1 in the fold's order."""
+        rows = table[table["part"] == part]
+        order = {self.corpus.clips[i].clip_id: at for at, i in enumerate(clips)}
+        return rows[list(self.classes)].to_numpy(), rows["clip_id"].map(order).to_numpy(dtype=np.int64)
+
+    def run(self, numbers: Sequence[int] | None = None) -> RunResult:
+        """Train and decide the folds given (default: all), write metrics.json and songs.csv, return the result."""
+        numbers = range(len(self.folds)) if numbers is None else numbers
+        for number in numbers:
+            self.train(number)
+        return self.summarise()
+
+    def summarise(self) -> RunResult:
+        """Decide every finished fold and write metrics.json, songs.csv and status.json.
+
+        Raises
+        ------
+        MerKitError
+            If no fold is finished yet.
+        """
+        done = self.folder.folds_done()
+        if not done:
+            raise MerKitError(f"{self.folder.path.name} has no finished fold yet: train one first")
+        decided = [self.decide(number) for number in done]
+        results = tuple(result for result, _ in decided)
+        songs = pd.concat([table for _, table in decided])
+        summary = self._summary(results, songs)
+        archive.write_table(self.folder.path / "songs.csv", self._named(songs))
+        archive.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
+        self.folder.set_status("done", folds=done, of=len(self.folds))
+        return RunResult(self.config, self.fingerprint, results, summary)
+
+    def _summary(self, results: tuple[FoldResult, ...], songs: pd.DataFrame) -> dict[str, Any]:
+        truth, n_classes = songs["label"].to_numpy(), len(self.classes)
+        return {
+            "segments": scores.summarise([result.segments for result in results]),
+            "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in deciders.NAMES},
+            "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in deciders.NAMES},
+            "majority": scores.summarise([result.majority for result in results]),
+            "seconds": sum(result.seconds for result in results),
+            "n_folds": len(results),
+            "n_songs": len(songs),
+        }
+
+    def _named(self, songs: pd.DataFrame) -> pd.DataFrame:
+        named = songs.copy()
+        for column in ("label", *deciders.NAMES):
+            named[column] = np.array(self.classes)[songs[column].to_numpy()]
+        return named
+
+    def write_config(self) -> None:
+        """Write config.json: settings, fingerprint, and where the numbers come from."""
+        archive.write_json(
+            self.folder.path / "config.json",
+            {
+                **dataclasses.asdict(self.config),
+                "fingerprint": self.fingerprint,
+                "corpus_checksum": self.checksum,
+                "n_clips": len(self.corpus.clips),
+                "skipped": [str(problem) for problem in self.skipped],
+                "method_version": METHOD_VERSION,
+                "versions": {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__},
+                "python": platform.python_version(),
+            },
+        )
+
+
+def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> tuple[Corpus, MelStore, tuple[Any, ...]]:
+    """Return the corpus without its bad clips, the store of its log-mels, and the Problems that were skipped.
+
+    Raises
+    ------
+    MerKitError
+        If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems.
+    """
+    corpus = corpora.load(config.corpus, data_root, **config.corpus_options)
+    if corpus.problems and config.on_bad_clip == "stop":
+        first = "\n  ".join(str(problem) for problem in corpus.problems[:5])
+        raise MerKitError(
+            f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\nmend them, or leave these clips out with "
+            "on_bad_clip='skip'"
+        )
+    store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip=config.on_bad_clip)
+    ids = [clip.clip_id for clip in store.clips]
+    short = segmentation.too_short(
+        store.durations_s, config.segment_seconds, max_seconds=config.max_seconds, clip_ids=ids
+    )
+    if short and config.on_bad_clip == "stop":
+        raise MerKitError(f"{corpus.name}: {len(short)} clips are too short, first {short[0]}")
+    skipped = (*corpus.problems, *store.skipped, *short)
+    keep = {clip.clip_id for clip in store.clips} - {problem.clip_id for problem in short}
+    if len(keep) < len(corpus.clips):
+        corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
+        store = open_store(corpus.clips, cache_root() / "mel")
+    return corpus, store, skipped

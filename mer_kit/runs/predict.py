@@ -1,0 +1,215 @@
+"""The emotion curve of any audio file, by the networks of a finished run.
+
+Notebook: 05_emotion_curve
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit import corpora
+from mer_kit.checks import MerKitError, check_choice
+from mer_kit.records import EMOTIONS, TASKS, SegmentIndex
+from mer_kit.runs.archive import RunFolder, all_runs
+from mer_kit.seeding import derive
+from mer_kit.signal import audio, mel, segments
+from mer_kit.songs import deciders
+from mer_kit.songs.svm import SVM
+from mer_kit.sssl import SegmentClassifier
+
+
+class _Segments:
+    """One file's segments as views of its log-mel; float16 as in the store, so a corpus clip gives equal numbers."""
+
+    def __init__(self, samples: np.ndarray, index: SegmentIndex) -> None:
+        self.frames, self.index = mel.log_mel(samples).astype(np.float16), index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Return float32 [B, 1, mel, frames] in dB."""
+        starts, n = self.index.start_frame[np.asarray(rows, dtype=np.int64)], self.index.n_frames
+        views = [self.frames[start : start + n].T for start in starts]
+        return np.ascontiguousarray(np.stack(views)[:, None], dtype=np.float32)
+
+
+def predict_curve(
+    audio_path: str | Path,
+    run_folder: str | Path,
+    *,
+    fold: int | None = None,
+    data_root: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+) -> pd.DataFrame:
+    """Return the class probabilities of every segment of an audio file: start_s, end_s, centre_s, one column a class.
+
+    Segments start every second over the whole file. The probabilities are the mean over the networks of all finished
+    folds; if the file is a clip of the run's corpus, known by its name or its bytes, only the network that had it
+    among its test songs answers, since the others have learned it (D).
+
+    Parameters
+    ----------
+    audio_path : any file that `signal.audio.load` reads, at least one segment long
+    run_folder : a run with at least one finished fold
+    fold : use this fold's network alone
+    data_root : where the run's corpus lies, to know its clips by their bytes; None looks where `corpora` looks
+
+    Returns
+    -------
+    DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task", "segment_seconds",
+        "folds" (whose networks answered), "held_out" (False if one of them learned this very clip), "note" (one
+        sentence on that), "decisions" (decider → class name, over the whole file; where several folds answer, their
+        SVMs vote) and "svm_by_fold".
+
+    Raises
+    ------
+    MerKitError
+        If the file cannot be used or is too short, or the run or the fold is not finished.
+
+    Source: paper, Fig. 2. Notebook: 05_emotion_curve
+    """
+    path, run = Path(audio_path), RunFolder(run_folder)
+    config = run.config
+    folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
+    samples = audio.load(path)
+    duration_s = len(samples) / audio.SAMPLE_RATE
+    index = segments.index([duration_s], config["segment_seconds"], max_seconds=None, clip_ids=[path.name])
+    source = _Segments(samples, index)
+    by_fold = {k: _network(run, k, device, precision).predict_proba(source).astype(np.float64) for k in folds}
+    mean = np.mean(list(by_fold.values()), axis=0)
+    classes = TASKS[config["task"]]
+    times = {"start_s": index.start_s, "end_s": index.end_s, "centre_s": (index.start_s + index.end_s) / 2}
+    curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
+    by_svm = {k: classes[_svm(run, k).predict(p, np.zeros(len(p), dtype=np.int64), 1)[0]] for k, p in by_fold.items()}
+    curve.attrs = {
+        "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"], "task": config["task"],
+        "segment_seconds": config["segment_seconds"], "folds": folds, "held_out": held_out, "note": note,
+        "decisions": decide(mean, by_svm, classes), "svm_by_fold": by_svm,
+    }  # fmt: skip
+    return curve
+
+
+def decide(probabilities: np.ndarray, by_svm: dict[int, str], classes: Sequence[str]) -> dict[str, str]:
+    """Return decider → class name for one song's segments [S, K]; the folds' SVMs vote, a tie goes to the higher mean.
+
+    Examples
+    --------
+    >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.4, 0.6]])
+    >>> decide(p, {0: "V+", 1: "V+", 2: "V-"}, ["V-", "V+"])
+    {'svm': 'V+', 'mean': 'V-', 'vote': 'V+', 'run_length': 'V+'}
+    """
+    answers = list(by_svm.values())
+    means = dict(zip(classes, probabilities.mean(axis=0), strict=True))
+    decisions = {"svm": max(classes, key=lambda name: (answers.count(name), means[name]))}
+    song = np.zeros(len(probabilities), dtype=np.int64)
+    for name in deciders.RULES:
+        decisions[name] = classes[int(deciders.make(name).predict(probabilities, song, 1)[0])]
+    return decisions
+
+
+def describe(curve: pd.DataFrame) -> str:
+    """Return a curve in words for the terminal: how long, who answered, what was decided, how sure on average."""
+    classes = list(TASKS[curve.attrs["task"]])
+    means = ", ".join(f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in classes)
+    decided = ", ".join(f"{name.replace('_', ' ')} {answer}" for name, answer in curve.attrs["decisions"].items())
+    return (
+        f"{curve.attrs['song']}: {len(curve)} segments of {curve.attrs['segment_seconds']:g} s up to "
+        f"{curve['end_s'].iloc[-1]:g} s\n{curve.attrs['note']}\nmean probability: {means}\ndecided: {decided}"
+    )
+
+
+def newest_run(runs_dir: str | Path) -> Path:
+    """Return the run folder whose newest fold was finished last.
+
+    Raises
+    ------
+    MerKitError
+        If no run has a finished fold.
+    """
+    finished = [(run.fold(k) / "status.json", run) for run in all_runs(runs_dir) for k in run.folds_done()]
+    if not finished:
+        raise MerKitError(
+            f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with `mer-kit demo` or `mer-kit run`, "
+            "or name another folder"
+        )
+    return max(finished, key=lambda pair: pair[0].stat().st_mtime)[1].path
+
+
+def _who_answers(
+    run: RunFolder, path: Path, fold: int | None, data_root: str | Path | None
+) -> tuple[list[int], str, str | None, bool]:
+    """Return (folds, a sentence on why, the clip's id in the corpus or None, whether none of them learned it)."""
+    done = run.folds_done()
+    if not done:
+        raise MerKitError(f"{run.path.name} has no finished fold, expected at least one: train it first")
+    if fold is not None:
+        check_choice(f"fold (finished ones of {run.path.name})", fold, done)
+    parts = {k: _parts(run, k) for k in done}
+    clip_id = _known_clip(run, path, set().union(*parts.values()), data_root)
+    corpus = run.config["corpus"]
+    if clip_id is None:
+        chosen = done if fold is None else [fold]
+        who = f"the network of fold {chosen[0]}" if len(chosen) == 1 else f"the mean of {len(chosen)} folds' networks"
+        return chosen, f"{path.name} is no clip of {corpus}: {who} answers.", None, True
+    tested = [k for k in done if parts[k].get(clip_id) == "test"]
+    chosen = [fold] if fold is not None else tested or done
+    if set(chosen) <= set(tested):
+        note = f"{clip_id} is a clip of {corpus}: fold {chosen[0]} answers, where it was a test song."
+        return chosen, note, clip_id, True
+    named = f"fold{'s' if len(chosen) > 1 else ''} {', '.join(map(str, chosen))}"
+    note = f"Beware: {clip_id} was a training song in {named}, so this shows what was learned by heart."
+    return chosen, note, clip_id, False
+
+
+def _parts(run: RunFolder, fold: int) -> dict[str, str]:
+    """Return clip id → "train" or "test" in a finished fold."""
+    table = run.segments(fold).drop_duplicates("clip_id")
+    return dict(zip(table["clip_id"], table["part"], strict=True))
+
+
+def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None) -> str | None:
+    """Return the id of the run's clip that this file is, by name, or by its bytes where the corpus is at hand."""
+    if path.stem in ids:
+        return path.stem
+    config = run.config
+    options = dict(config.get("corpus_options") or {})
+    try:
+        found = corpora.locate(config["corpus"], data_root, **options)
+        clips = corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
+        size = path.stat().st_size
+        alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
+        digest = _digest(path) if alike else ""
+        return next((clip.clip_id for clip in alike if _digest(clip.path) == digest), None)
+    except (MerKitError, OSError):  # no corpus to compare with; a file that cannot be read gets its sentence later
+        return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:
+    return SegmentClassifier(run.fold(fold) / "model.safetensors", device=device, precision=precision)
+
+
+def _svm(run: RunFolder, fold: int) -> SVM:
+    """Return a fold's SVM; where no song was decided yet, the same SVM is fitted from segments.csv."""
+    file = run.fold(fold) / "svm.skops"
+    if file.exists():
+        return SVM.load(file)
+    config: dict[str, Any] = run.config
+    classes = list(TASKS[config["task"]])
+    table = run.segments(fold).query("part == 'train'")
+    song, ids = pd.factorize(table["clip_id"])
+    label_of = dict(zip(table["clip_id"], table["label"], strict=True))
+    labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
+    svm = SVM(theta=config["theta"], seed=derive(config["seed"], "svm") % 2**31)
+    return svm.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)

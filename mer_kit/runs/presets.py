@@ -1,0 +1,148 @@
+"""From a preset's name to every setting of a run: smoke, demo, cpu, paper."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from mer_kit import corpora
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import TASKS, RunConfig
+from mer_kit.sssl import METHODS
+from mer_kit.sssl.network import check_shape
+from mer_kit.sssl.settings import TrainingSettings
+
+#: The network's settings and their kinds.
+_MODEL = {"width": "int", "batch_norm": "bool", "head_pool": "int", "dropout": "float"}
+_SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
+
+#: Preset → what it sets. The origin of each number stands in RunConfig and TrainingSettings; sizes are D.
+PRESETS: dict[str, dict[str, Any]] = {
+    "smoke": {  # tests: seconds
+        "model": {"width": 2, "batch_norm": True, "head_pool": 1},
+        "training": {"epochs": 3, "warmup_epochs": 1, "optimizer": "adamw", "learning_rate": 1e-3, "min_gap": 0.01},
+        "train_every_seconds": 2.0,
+    },
+    "demo": {  # `make demo`, lectures: minutes on two cores
+        "model": _SLIM,
+        "training": {
+            "epochs": 12,
+            "warmup_epochs": 6,
+            "optimizer": "adamw",
+            "learning_rate": 2e-3,
+            "weight_decay": 0.02,
+            "ramp_epochs": 4.0,
+        },
+        "train_every_seconds": 1.0,
+    },
+    "cpu": {  # real corpora on a laptop
+        "model": _SLIM,
+        "training": {
+            "epochs": 16,
+            "warmup_epochs": 12,
+            "optimizer": "adamw",
+            "learning_rate": 1e-3,
+            "weight_decay": 0.02,
+            "ramp_epochs": 4.0,
+        },
+        "train_every_seconds": 3.0,
+    },
+    "paper": {  # GPU: full VGG16 and the defaults of TrainingSettings
+        "model": {"width": 64, "batch_norm": True, "head_pool": 7},
+        "training": {"epochs": 60, "warmup_epochs": 10},
+        "train_every_seconds": 1.0,
+    },
+}
+
+
+def resolve(
+    *,
+    corpus: str = "demo",
+    task: str = "quadrant",
+    segment_seconds: float = 3.0,
+    method: str = "sssl",
+    preset: str = "demo",
+    folds: int = 10,
+    seed: int = 0,
+    **overrides: Any,
+) -> RunConfig:
+    """Return the full configuration for what a person typed.
+
+    `overrides` are further fields of RunConfig, or of its `training` (TrainingSettings) and `model` (VGG16) parts by
+    their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
+
+    Raises
+    ------
+    MerKitError
+        If a name or value is not known; the sentence names the nearest right one.
+
+    Examples
+    --------
+    >>> config = resolve(preset="cpu", method="ce", tau=0.3, width=16)
+    >>> config.training["tau"], config.model["width"], config.training["epochs"]
+    (0.3, 16, 16)
+
+    Notebook: 00_start_here
+    """
+    check_choice("corpus", corpus, corpora.names())
+    check_choice("task", task, TASKS)
+    check_choice("method", method, METHODS)
+    check_choice("preset", preset, PRESETS)
+    check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
+    check_range("folds", folds, 2, whole=True)
+    check_range("seed", seed, 0, whole=True)
+    base = PRESETS[preset]
+    plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"]}
+    model, training = dict(base["model"]), dict(base["training"])
+    for name, value in overrides.items():
+        home = _home_of(name, plain, model, training)
+        home[name] = _typed(name, value)
+    settings = TrainingSettings(**training, method=method, model=model)
+    config = RunConfig(
+        corpus=corpus,
+        task=task,
+        segment_seconds=float(segment_seconds),
+        method=method,
+        preset=preset,
+        folds=int(folds),
+        seed=int(seed),
+        model=dict(settings.model),
+        training={k: v for k, v in dataclasses.asdict(settings).items() if k not in ("method", "model")},
+        **plain,
+    )
+    _check(config)
+    return config
+
+
+def _home_of(name: str, plain: dict[str, Any], model: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of the configuration that `name` belongs to."""
+    run_fields = {f.name for f in dataclasses.fields(RunConfig)} - {"model", "training"}
+    model_fields = set(_MODEL)
+    training_fields = {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model"}
+    check_choice("setting", name, sorted(run_fields | model_fields | training_fields))
+    return plain if name in run_fields else model if name in model_fields else training
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return 4 as 4.0 where a setting is a float and 4.0 as 4 where it counts: both spell one run, one fingerprint."""
+    fields = (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainingSettings))
+    kind = ({field.name: str(field.type) for field in fields} | _MODEL)[name]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind == "bool" and not isinstance(value, bool):
+        raise MerKitError(f"{name} is {value!r}, expected True or False: change {name}")
+    if number and kind.startswith("float"):
+        return float(value)
+    return int(value) if number and kind == "int" and value == value // 1 else value
+
+
+def _check(config: RunConfig) -> None:
+    check_shape(len(TASKS[config.task]), **config.model)
+    check_choice("group_by", config.group_by, ("auto", "song"))
+    check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))
+    check_choice("song_features", config.song_features, ("in_sample", "oof"))
+    check_range("theta", config.theta, 0, 1)
+    check_range("train_every_seconds", config.train_every_seconds, 0, low_open=True)
+    if config.max_seconds is not None:
+        check_range("max_seconds", config.max_seconds, config.segment_seconds)
+    if not isinstance(config.corpus_options, dict):
+        raise MerKitError("corpus_options is no mapping, expected for example {'drift': 0.4}: pass a dict")

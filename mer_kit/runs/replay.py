@@ -1,0 +1,235 @@
+"""A finished fold's evaluation passes, read back: every split of its training again, at any τ, with truth beside."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import EpochRecord
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.truth import class_of, segment_truth
+from mer_kit.seeding import derive
+from mer_kit.sssl import diagnostics, loss_split
+from mer_kit.sssl.loss_split import Mixture, Split
+from mer_kit.sssl.trainer import mixture_seed
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What one fold's training left behind about its training segments. E passes, S segments, K classes.
+
+    Passes are counted by the epoch they follow, 1…E: the pass after epoch e decides on the split of epoch e + 1.
+
+    Attributes
+    ----------
+    probabilities : float16 [E, S, K], the evaluation pass after each epoch
+    labels : int64 [S], inherited
+    clip : int64 [S], position in `corpus.clips`
+    start_s, end_s : float64 [S], seconds
+    truth : int64 [S], the true class where the corpus knows it (−1: unknown), else None; the training never saw it
+    history : the fold's EpochRecords
+    options : the settings of `loss_split.split` that the training's splits were made with (tau, seed, …)
+
+    Notebook: 02_noisy_labels
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    clip: np.ndarray
+    start_s: np.ndarray
+    end_s: np.ndarray
+    truth: np.ndarray | None
+    history: list[EpochRecord]
+    options: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.probabilities)
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """float64 [E, S], cross-entropy of every pass against the inherited labels, nats (Eq. 2)."""
+        return diagnostics.loss_table(self.probabilities, self.labels)
+
+    @property
+    def tau(self) -> float:
+        """The training's own τ."""
+        return float(self.options["tau"])
+
+    @property
+    def first_split(self) -> int | None:
+        """The epoch that made the first split, or None where the method makes none."""
+        return next((record.epoch for record in self.history if record.phase == "ssl"), None)
+
+    @property
+    def deciding(self) -> int:
+        """The pass that decided on the last epoch: E − 1, or 1 where there is only one."""
+        return max(1, len(self) - 1)
+
+    @property
+    def groups(self) -> dict[str, np.ndarray]:
+        """Name → bool [S]: the right and the wrong labels where the truth is known, else all segments as one."""
+        if self.truth is None or not (self.truth >= 0).any():
+            return {"all segments": np.ones(len(self.labels), dtype=bool)}
+        known = self.truth >= 0
+        return {"right label": known & (self.truth == self.labels), "wrong label": known & (self.truth != self.labels)}
+
+    @property
+    def wrong(self) -> np.ndarray | None:
+        """bool [S], the inherited label is wrong; None where no truth is known."""
+        return self.groups.get("wrong label")
+
+    def split(self, after_epoch: int, *, tau: float | None = None) -> Split:
+        """Divide the segments by the pass after this epoch; without `tau` the training's own split of the next epoch.
+
+        Raises
+        ------
+        MerKitError
+            If there is no such pass, or tau is outside 0–1.
+        """
+        check_range("after_epoch", after_epoch, 1, len(self), whole=True)
+        options = self.options if tau is None else {**self.options, "tau": tau}
+        return diagnostics.replay(self.probabilities[after_epoch - 1], self.labels, **options)
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """The splits by all E passes at the training's τ; entry e is by the pass after epoch e + 1."""
+        return [self.split(epoch) for epoch in range(1, len(self) + 1)]
+
+    def hill(self, after_epoch: int, *, group: int = 0) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
+        """Return losses, mixture and wrong labels of one fitted mixture: all segments, or class `group`'s if per class."""
+        rows = np.ones(len(self.labels), dtype=bool)
+        if self.options["per_class"]:
+            rows = self.labels == group
+        mixture = self.splits[after_epoch - 1].mixtures[group if self.options["per_class"] else 0]
+        return self.losses[after_epoch - 1][rows], mixture, None if self.wrong is None else self.wrong[rows]
+
+    def quality(self) -> pd.DataFrame | None:
+        """Return one row a pass (after_epoch and `diagnostics.split_quality`), or None where no truth is known."""
+        if self.truth is None or not (self.truth >= 0).any():
+            return None
+        known = self.truth >= 0
+        rows = []
+        for epoch, split in enumerate(self.splits, start=1):
+            right = self.groups["right label"][known]
+            rows.append(
+                {"after_epoch": epoch, **diagnostics.split_quality(split.clean[known], split.omega[known], right)}
+            )
+        return pd.DataFrame(rows)
+
+    def pseudo_labels(self) -> pd.DataFrame:
+        """Return one row a pass: is the model's guess on U better than the label it replaces?
+
+        Columns: after_epoch, n_unlabelled, guess_is_label (share of U whose likeliest class is the erased label), and
+        where the truth is known label_is_true and guess_is_true (shares of U).
+        """
+        rows = []
+        for epoch, split in enumerate(self.splits, start=1):
+            noisy = ~split.clean
+            guess, label = self.probabilities[epoch - 1][noisy].argmax(axis=1), self.labels[noisy]
+            row = {"after_epoch": epoch, "n_unlabelled": int(noisy.sum()), "guess_is_label": _share(guess == label)}
+            if self.truth is not None:
+                truth = self.truth[noisy]
+                known = truth >= 0
+                row["label_is_true"] = _share(label[known] == truth[known])
+                row["guess_is_true"] = _share(guess[known] == truth[known])
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def _share(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def read_passes(experiment: Experiment, number: int) -> Passes:
+    """Return the evaluation passes of a finished fold.
+
+    Raises
+    ------
+    MerKitError
+        If the fold is not finished.
+
+    Notebook: 02_noisy_labels
+    """
+    check_choice("fold", number, range(len(experiment.folds)))
+    if not experiment.folder.fold_done(number):
+        raise MerKitError(f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it")
+    stored = experiment.folder.epochs(number)
+    clip, start_s = stored["clip"].astype(np.int64), stored["start_s"].astype(np.float64)
+    end_s = start_s + experiment.config.segment_seconds
+    known = inspect.signature(loss_split.split).parameters
+    options = {name: value for name, value in experiment.config.training.items() if name in known}
+    return Passes(
+        probabilities=stored["probabilities"],
+        labels=stored["labels"].astype(np.int64),
+        clip=clip,
+        start_s=start_s,
+        end_s=end_s,
+        truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task),
+        history=experiment.folder.history(number),
+        options={**options, "seed": mixture_seed(fold_seed(experiment.config.seed, number))},
+    )
+
+
+def fold_seed(seed: int, number: int) -> int:
+    """Return the trainer's seed of one fold of a run with this seed."""
+    return derive(seed, f"fold {number}") % 2**31
+
+
+def replay_fold(experiment: Experiment, number: int, *, after_epoch: int, tau: float | None = None) -> Split:
+    """Divide a finished fold's training segments again by the pass after an epoch.
+
+    Without `tau` this equals, bit for bit, the split that the training made for epoch `after_epoch` + 1.
+
+    Notebook: 02_noisy_labels
+    """
+    return read_passes(experiment, number).split(after_epoch, tau=tau)
+
+
+def noisiest(
+    experiment: Experiment, passes: Passes, *, after_epoch: int, n: int = 8, per_song: int = 1
+) -> pd.DataFrame:
+    """Return the segments with the largest losses after an epoch, at most `per_song` of each song.
+
+    Columns: clip_id, title, start_s, end_s, label, model (its likeliest class), p_label, loss (nats), omega, and truth
+    where it is known.
+
+    Notebook: 02_noisy_labels
+    """
+    classes = np.array(experiment.classes)
+    losses, probabilities = passes.losses[after_epoch - 1], passes.probabilities[after_epoch - 1]
+    table = pd.DataFrame(
+        {
+            "clip_id": [experiment.corpus.clips[i].clip_id for i in passes.clip],
+            "title": [experiment.corpus.clips[i].title or "" for i in passes.clip],
+            "start_s": passes.start_s,
+            "end_s": passes.end_s,
+            "label": classes[passes.labels],
+            "model": classes[probabilities.argmax(axis=1)],
+            "p_label": probabilities[np.arange(len(losses)), passes.labels].astype(float),
+            "loss": losses,
+            "omega": passes.splits[after_epoch - 1].omega,
+        }
+    )
+    if passes.truth is not None:
+        table["truth"] = np.where(passes.truth >= 0, classes[passes.truth], "?")
+    table = table.sort_values("loss", ascending=False, kind="stable")
+    return table.groupby("clip_id", sort=False).head(per_song).head(n).reset_index(drop=True)
+
+
+def truth_spans(experiment: Experiment, clip: int) -> pd.DataFrame | None:
+    """Return one clip's true stretches (start_s, end_s, label: a class of the task), or None where none are known.
+
+    Notebook: 02_noisy_labels
+    """
+    truth = experiment.corpus.truth
+    if truth is None:
+        return None
+    rows = truth[truth["clip_id"] == experiment.corpus.clips[clip].clip_id]
+    names = [experiment.classes[class_of(label, experiment.config.task)] for label in rows["label"]]
+    return rows[["start_s", "end_s"]].assign(label=names).reset_index(drop=True)

@@ -1,0 +1,70 @@
+"""Segment truth beside inherited labels: for notebooks and diagnostics, never for training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import check_choice
+from mer_kit.records import TASKS, Corpus, labels_from_quadrant
+
+
+def segment_truth(
+    corpus: Corpus, clip: np.ndarray, start_s: np.ndarray, end_s: np.ndarray, *, task: str
+) -> np.ndarray | None:
+    """Return the true class of every segment, int64 [S], or None where the corpus knows no truth.
+
+    A segment's truth is the label that covers most of it (in a tie the one that is heard first); −1 where none does.
+
+    Parameters
+    ----------
+    clip : int [S], position of the clip in `corpus.clips`
+    start_s, end_s : [S], seconds
+
+    Notebook: 02_noisy_labels
+    """
+    check_choice("task", task, TASKS)
+    if corpus.truth is None:
+        return None
+    spans = {clip_id: rows for clip_id, rows in corpus.truth.groupby("clip_id")}
+    truth = np.full(len(clip), -1, dtype=np.int64)
+    for at in np.unique(clip):
+        rows = np.flatnonzero(np.asarray(clip) == at)
+        table = spans.get(corpus.clips[int(at)].clip_id)
+        if table is not None:
+            truth[rows] = _majority(table, np.asarray(start_s)[rows], np.asarray(end_s)[rows], task)
+    return truth
+
+
+def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task: str) -> np.ndarray:
+    """Return the class with the longest overlap for each of one clip's segments."""
+    low = np.maximum(start_s[:, None], table["start_s"].to_numpy()[None, :])
+    high = np.minimum(end_s[:, None], table["end_s"].to_numpy()[None, :])
+    overlap = np.maximum(high - low, 0)
+    classes = np.array([class_of(label, task) for label in table["label"]])
+    seconds = np.zeros((len(start_s), len(TASKS[task])))
+    first = np.full(seconds.shape, np.inf)
+    for k in range(seconds.shape[1]):
+        seconds[:, k] = overlap[:, classes == k].sum(axis=1)
+        first[:, k] = np.where(overlap > 0, low, np.inf)[:, classes == k].min(axis=1, initial=np.inf)
+    longest = seconds.max(axis=1, keepdims=True)
+    earliest = np.where(seconds >= longest - 1e-9, first, np.inf).argmin(axis=1)
+    return np.where(longest[:, 0] > 0, earliest, -1)
+
+
+def class_of(label: str, task: str) -> int:
+    """Return a truth label's class index for a task; quadrant names serve every task.
+
+    Examples
+    --------
+    >>> class_of("Q2", "valence"), class_of("V+", "valence")
+    (0, 1)
+
+    Raises
+    ------
+    MerKitError
+        If the label is neither a quadrant nor one of the task's classes.
+    """
+    if label in TASKS["quadrant"]:
+        return labels_from_quadrant(TASKS["quadrant"].index(label))[task]
+    return TASKS[task].index(check_choice("truth label", label, TASKS[task]))

@@ -1,0 +1,105 @@
+"""The notebook runner: our own word on done, on notebooks small enough to read here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook
+
+from mer_kit.checks import MerKitError
+from mer_kit.runs import batch
+
+
+def notebook(path: Path, *cells: str) -> Path:
+    parameters = new_code_cell("value: int = 1  # what is written\nplace: str = ''", metadata={"tags": ["parameters"]})
+    book = new_notebook(cells=[parameters, *map(new_code_cell, cells)])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, path)
+    return path
+
+
+def job(folder: Path, *cells: str, **parameters: object) -> batch.Job:
+    source = notebook(folder / "source.ipynb", *cells)
+    return batch.Job("tiny", source, folder / "out" / "tiny.ipynb", parameters)
+
+
+def test_a_finished_notebook_is_done_kept_and_without_paths(tmp_path: Path) -> None:
+    tiny = job(tmp_path, "open(place, 'a').write(str(value))", value=7, place=str(tmp_path / "written"))
+    lines: list[str] = []
+    assert batch.execute([tiny], mark="m", say=lines.append)[0].state == "done"
+    assert batch.execute([tiny], mark="m", say=lines.append)[0].state == "kept"
+    assert (tmp_path / "written").read_text() == "7", "the second call ran the notebook again"
+    text = tiny.target.read_text()
+    assert str(tmp_path) not in json.dumps(json.loads(text)["metadata"])
+    assert "input_path" not in text
+    assert not [p for p in tiny.target.parent.iterdir() if "partial" in p.name]
+    assert "done before" in lines[-1]
+
+
+def test_places_do_not_stay_in_the_copy(tmp_path: Path) -> None:
+    copy = new_notebook(cells=[new_code_cell("# Parameters\nruns_dir = '/home/x/runs'\nvalue = 3\n")])
+    copy.cells[0].metadata["tags"] = ["injected-parameters"]
+    copy.metadata["papermill"] = {"parameters": {"runs_dir": "/home/x/runs"}, "output_path": "/home/x", "duration": 1}
+    stripped = batch.strip_paths(copy)
+    assert "/home/x" not in json.dumps(stripped)
+    assert "value = 3" in stripped.cells[0].source and stripped.metadata["papermill"] == {"duration": 1}
+
+
+def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> None:
+    tiny = job(tmp_path, "1 + 1", value=1)
+    batch.execute([tiny], mark="m")
+    assert batch.is_done(tiny, "m")
+    assert not batch.is_done(tiny, "other mark")
+    assert not batch.is_done(batch.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
+    notebook(tiny.source, "1 + 2")
+    assert not batch.is_done(tiny, "m")
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("raise ValueError('no such thing')", "ValueError: no such thing"),
+        ("import sys; sys.exit(0)", "SystemExit|never ran"),
+        ("import os; os._exit(7)", "Dead|died"),
+    ],
+)
+def test_failures_are_failed_with_the_true_reason_and_the_rest_goes_on(tmp_path: Path, cell: str, reason: str) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "good").mkdir()
+    bad, good = job(tmp_path / "bad", cell, "print('after')"), job(tmp_path / "good", "print('fine')")
+    outcomes = batch.execute([bad, good], mark="m")
+    assert [outcome.state for outcome in outcomes] == ["failed", "done"]
+    assert any(part in outcomes[0].message for part in reason.split("|")), outcomes[0].message
+    assert not batch.is_done(bad, "m")
+    assert json.loads(bad.target.with_suffix(".status.json").read_text())["state"] == "failed"
+
+
+def test_braces_in_paths_do_not_break_it(tmp_path: Path) -> None:
+    folder = tmp_path / "a {value} b"
+    folder.mkdir()
+    assert batch.execute([job(folder, "1", value=3)], mark="m")[0].state == "done"
+
+
+def test_unfinished_sees_what_papermill_calls_completed() -> None:
+    book = new_notebook(cells=[new_code_cell("1", execution_count=1), new_code_cell("2")])
+    for cell in book.cells:
+        cell.metadata["papermill"] = {"status": "completed"}
+    assert "never ran" in batch.unfinished(book)
+    book.cells[1].execution_count = 2
+    assert batch.unfinished(book) == ""
+
+
+@given(st.lists(st.integers(0, 9), min_size=1))
+def test_parse_folds_reads_what_was_written(numbers: list[int]) -> None:
+    assert batch.parse_folds(",".join(map(str, numbers)), 10) == list(dict.fromkeys(numbers))
+
+
+@pytest.mark.parametrize("text", ["a", "1;2", "1-", "-1", "3"])
+def test_parse_folds_refuses_in_one_sentence(text: str) -> None:
+    with pytest.raises(MerKitError, match="folds|fold 3"):
+        batch.parse_folds(text, 3)

@@ -1,0 +1,156 @@
+"""The composer: one fold from audio to scores on a tiny demo corpus, resumed, skipped, compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from mer_kit import corpora
+from mer_kit.checks import MerKitError
+from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.presets import resolve
+
+SMALL = {"corpus_options": {"clips": 24, "seconds": 8.0}}
+
+
+def config(**more: object) -> RunConfig:
+    return resolve(**{"corpus": "demo", "preset": "smoke", "folds": 2, **SMALL, **more})  # type: ignore[arg-type]
+
+
+def make(runs_dir: Path, **more: object) -> Experiment:
+    return Experiment(config(**more), runs_dir=runs_dir, precision="float32", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    experiment = make(tmp_path_factory.mktemp("runs"))
+    experiment.run()
+    return experiment
+
+
+def test_scores_equal_those_of_scikit_learn_on_the_song_table(finished: Experiment) -> None:
+    songs = pd.read_csv(finished.folder.path / "songs.csv")
+    pooled = finished.folder.metrics()["summary"]["pooled"]
+    assert sorted(songs["clip_id"]) == [clip.clip_id for clip in finished.corpus.clips]
+    for decider in ("svm", "mean", "vote", "run_length"):
+        assert pooled[decider]["accuracy"] == pytest.approx(accuracy_score(songs["label"], songs[decider]))
+        labels = ["Q1", "Q2", "Q3", "Q4"]
+        expected = f1_score(songs["label"], songs[decider], average="macro", labels=labels, zero_division=0)
+        assert pooled[decider]["macro_f1"] == pytest.approx(expected)
+
+
+def test_no_test_song_and_no_group_is_trained_on(finished: Experiment) -> None:
+    groups = finished.corpus.groups()
+    assert groups is not None
+    for fold in finished.folds:
+        trained = np.unique(finished.folder.epochs(fold.number)["clip"])
+        assert not set(trained) & set(fold.test)
+        assert not set(groups[trained]) & set(groups[fold.test])
+
+
+def test_a_finished_fold_is_not_trained_again(finished: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mer_kit.sssl.trainer.Trainer.fit", lambda *_: pytest.fail("trained again"))
+    Experiment(finished.config, runs_dir=finished.runs_dir).train(0)
+
+
+def test_segment_table_has_every_second_of_every_song(finished: Experiment) -> None:
+    table = finished.folder.segments(0)
+    assert len(table) == len(finished.index)
+    assert table[["Q1", "Q2", "Q3", "Q4"]].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-4)
+    assert set(table.loc[table["part"] == "test", "clip_id"]) == {
+        finished.corpus.clips[i].clip_id for i in finished.folds[0].test
+    }
+
+
+def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tmp_path: Path) -> None:
+    def stop(fold: int, record: EpochRecord) -> None:
+        if record.epoch == 2:
+            raise KeyboardInterrupt
+
+    first = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu", on_epoch=stop)
+    with pytest.raises(KeyboardInterrupt):
+        first.train(0)
+    assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "failed"
+    again = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu")
+    seen: list[int] = []
+    again.on_epoch = lambda fold, record: seen.append(record.epoch)
+    again.train(0)
+    assert seen == [3], "finished epochs were trained again"
+    pd.testing.assert_frame_equal(again.folder.segments(0), finished.folder.segments(0))
+    assert (again.folder.fold(0) / "model.safetensors").read_bytes() == (
+        finished.folder.fold(0) / "model.safetensors"
+    ).read_bytes()
+
+
+def test_methods_share_their_warm_up_without_changing_a_number(finished: Experiment, tmp_path: Path) -> None:
+    alone = make(tmp_path / "alone", method="ce")
+    alone.train(0)
+    shared = make(finished.runs_dir, method="ce")
+    epochs: list[int] = []
+    shared.on_epoch = lambda fold, record: epochs.append(record.epoch)
+    shared.train(0)
+    assert epochs == [2, 3], "the warm-up was trained again"
+    pd.testing.assert_frame_equal(shared.folder.segments(0), alone.folder.segments(0))
+
+
+def test_out_of_fold_features_come_from_networks_that_never_heard_the_song(tmp_path: Path) -> None:
+    inside = make(tmp_path, group_by="song")
+    inside.train(0)
+    oof = make(tmp_path, song_features="oof", group_by="song")
+    oof.train(0)
+    assert oof.fingerprint != inside.fingerprint
+    mine, theirs = oof.folder.segments(0), inside.folder.segments(0)
+    assert sorted(mine["clip_id"].unique()) == sorted(theirs["clip_id"].unique())
+    test = mine["part"] == "test"
+    pd.testing.assert_frame_equal(
+        mine[test].reset_index(drop=True), theirs[theirs["part"] == "test"].reset_index(drop=True)
+    )
+    train = theirs[theirs["part"] == "train"].sort_values(["clip_id", "start_s"])
+    assert len(mine[~test]) == len(train)
+    assert not np.allclose(mine[~test]["Q1"].to_numpy(), train["Q1"].to_numpy())
+    oof.decide(0)
+
+
+def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path) -> None:
+    source = Path(corpora.load("demo", **SMALL["corpus_options"]).root)
+    results = []
+    for name, spoil in (("bad", lambda p: p.write_bytes(b"")), ("gone", lambda p: p.unlink())):
+        root = tmp_path / name
+        shutil.copytree(source, root)
+        clip = sorted(root.glob("Q*/*"))[0]
+        spoil(clip)
+        if name == "gone":
+            for table in root.glob("panda*.csv"):
+                lines = table.read_text("utf-8").splitlines(keepends=True)
+                table.write_text("".join(line for line in lines if clip.stem not in line), "utf-8")
+        options = {"corpus": "4q", "preset": "smoke", "folds": 2}
+        skipping = resolve(**options, on_bad_clip="skip")  # type: ignore[arg-type]
+        if name == "bad":
+            with pytest.raises(MerKitError, match=clip.stem):
+                Experiment(resolve(**options), data_root=root, runs_dir=tmp_path / "runs")  # type: ignore[arg-type]
+        experiment = Experiment(skipping, data_root=root, runs_dir=tmp_path / name / "runs", precision="float32")
+        experiment.train(0)
+        results.append(experiment)
+    bad, gone = results
+    assert any(clip.stem in str(problem) for problem in bad.skipped) and not gone.skipped
+    assert bad.fingerprint == gone.fingerprint
+    pd.testing.assert_frame_equal(bad.folder.segments(0), gone.folder.segments(0))
+    assert clip.stem in json.dumps(bad.folder.config["skipped"])
+
+
+def test_two_classes_work_too(tmp_path: Path) -> None:
+    experiment = make(tmp_path, task="valence", segment_seconds=1)
+    result = experiment.run([0])
+    assert "positive_f1" in result.summary["pooled"]["svm"]
+
+
+def test_an_unknown_fold_is_refused(finished: Experiment) -> None:
+    with pytest.raises(MerKitError, match="fold is 2"):
+        finished.train(2)

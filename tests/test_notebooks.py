@@ -1,0 +1,126 @@
+"""Every notebook and every solution runs cold at the smoke preset through papermill, as `mer-kit run` does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from mer_kit.runs import batch
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.presets import resolve
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+TYPED = {"corpus": "demo", "preset": "smoke", "folds": 2}
+#: A demo corpus small enough for tests; it is as real as the large one.
+SMALL = {"corpus_options": {"clips": 16, "seconds": 10.0}}
+
+pytestmark = pytest.mark.notebooks
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def executed(runs_dir: Path) -> tuple[Experiment, list[batch.Outcome]]:
+    """The seven notebooks of one run, 03 once a fold."""
+    experiment = Experiment(resolve(**TYPED, **SMALL), runs_dir=runs_dir)
+    experiment.write_config()
+    parameters = {**TYPED, "method": "sssl", "overrides": SMALL, "runs_dir": str(runs_dir)}
+    jobs = batch.plan(experiment.folder, parameters, [0, 1])
+    return experiment, batch.execute(jobs, mark=experiment.fingerprint)
+
+
+def test_there_are_seven_notebooks_and_a_solution_for_each() -> None:
+    assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == list(batch.NOTEBOOKS)
+    solutions = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
+    assert solutions == [f"{name}_solutions" for name in batch.NOTEBOOKS]
+
+
+def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
+    _, outcomes = executed
+    assert len(outcomes) == len(batch.NOTEBOOKS) + 1
+    assert {outcome.job.name: outcome.message for outcome in outcomes if outcome.state != "done"} == {}
+
+
+def test_the_run_folder_holds_what_the_design_says(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
+    experiment, _ = executed
+    folder = experiment.folder.path
+    for name in ("config.json", "status.json", "metrics.json", "songs.csv"):
+        assert (folder / name).exists(), name
+    for k in (0, 1):
+        for name in ("status.json", "history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
+            assert (folder / "folds" / str(k) / name).exists(), name
+        assert (folder / "folds" / str(k) / "03_sssl_training.ipynb").exists()
+    songs = pd.read_csv(folder / "songs.csv")
+    assert sorted(songs["clip_id"]) == sorted(clip.clip_id for clip in experiment.corpus.clips)
+
+
+def test_executed_copies_have_figures_with_alt_text_and_stay_small(
+    executed: tuple[Experiment, list[batch.Outcome]],
+) -> None:
+    _, outcomes = executed
+    for outcome in outcomes:
+        size = outcome.job.target.stat().st_size
+        assert size < 3_000_000, f"{outcome.job.name}: {size} bytes"
+        text = outcome.job.target.read_text("utf-8")
+        if not outcome.job.name.startswith("00"):
+            assert 'alt=\\"' in text, f"{outcome.job.name} shows no figure"
+
+
+def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path) -> None:
+    experiment, outcomes = executed
+    again = batch.execute([outcome.job for outcome in outcomes], mark=experiment.fingerprint)
+    assert {outcome.state for outcome in again} == {"kept"}
+
+
+@pytest.mark.parametrize("name", batch.NOTEBOOKS)
+def test_solutions_run_and_every_check_says_right(
+    executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path, name: str
+) -> None:
+    source = NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
+    known = batch.declared_parameters(nbformat.read(source, as_version=4))
+    wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
+    job = batch.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
+    outcome = batch.execute_one(job, mark="solutions")
+    assert outcome.state == "done", outcome.message
+    text = job.target.read_text("utf-8")
+    assert "✔" in text
+    assert "✘" not in text and "not answered yet" not in text.replace("… {title}", "")
+
+
+def papermill(*arguments: str, cwd: Path, runs_dir: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "papermill", *arguments, "-p", "preset", "smoke", "-p", "folds", "2"]
+    return subprocess.run(
+        [*command, "-p", "runs_dir", str(runs_dir), "-y", f"overrides: {json.dumps(SMALL)}"],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"},
+    )
+
+
+def test_plain_papermill_works_as_people_type_it(
+    executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path
+) -> None:
+    source = NOTEBOOKS / "03_sssl_training.ipynb"
+    done = papermill(
+        str(source), "out.ipynb", "-p", "corpus", "demo", "-p", "segment_seconds", "3", cwd=tmp_path, runs_dir=runs_dir
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert batch.unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
+
+
+def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(runs_dir: Path, tmp_path: Path) -> None:
+    source = NOTEBOOKS / "01_segmentation.ipynb"
+    done = papermill(str(source), "out.ipynb", "-p", "segment_second", "3", cwd=tmp_path, runs_dir=runs_dir)
+    assert done.returncode != 0
+    assert "did you mean 'segment_seconds'?" in done.stderr
