@@ -1,0 +1,200 @@
+"""The start call of every notebook: checks the parameters, sets style and seed, opens the run."""
+
+from __future__ import annotations
+
+import ast
+import html
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+import mer_kit
+from mer_kit.checks import MerKitError, check_choice
+from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.runs.archive import default_runs_dir
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.presets import resolve
+from mer_kit.show import style
+
+#: The parameters that a notebook may have, in the order in which they are written.
+PARAMETERS = (
+    "corpus",
+    "data_root",
+    "task",
+    "segment_seconds",
+    "method",
+    "preset",
+    "fold",
+    "folds",
+    "only_folds",
+    "seed",
+    "runs_dir",
+    "song",
+    "overrides",
+)
+
+
+@dataclass
+class Session:
+    """What a notebook's start call returns.
+
+    Attributes
+    ----------
+    config : every setting, presets resolved
+    experiment : the run with its data open (None in notebooks that open no corpus)
+    watched : True where a person looks on; False under papermill, where interactive cells do nothing
+    figures : folder that `keep` writes to
+    """
+
+    name: str
+    config: RunConfig
+    runs_dir: Path
+    watched: bool
+    experiment: Experiment | None = None
+    figures: Path = field(default_factory=Path)
+
+    def open(self) -> Experiment:
+        """Return the experiment; for notebooks that cannot go on without one."""
+        if self.experiment is None:
+            raise MerKitError(f"notebook {self.name} opened no corpus: call start with open_corpus=True")
+        return self.experiment
+
+    def keep(self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None) -> None:
+        """Save a figure in the run folder (SVG, PNG, CSV of the data) and show it with its alt text."""
+        paths = style.save_figure(figure, self.figures / name, alt=alt, data=data, formats=("svg", "png"))
+        show_image(paths["png"], alt)
+        style.plt.close(figure)
+
+
+def show_image(path: Path, alt: str) -> None:
+    """Display a PNG with alt text, embedded, so that executed copies and HTML exports are complete."""
+    import base64
+
+    from IPython.display import HTML, display
+
+    encoded = base64.b64encode(path.read_bytes()).decode("ascii")
+    tag = f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt)}" style="max-width:100%;height:auto">'
+    display(HTML(tag))  # type: ignore[no-untyped-call]
+
+
+def start(
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    open_corpus: bool = True,
+    allowed: tuple[str, ...] = PARAMETERS,
+) -> Session:
+    """Check a notebook's parameters, set the figure style, open the corpus and its run; print one line.
+
+    Call it with `globals()` in the notebook's third cell: only the known parameter names are read from it.
+
+    Parameters
+    ----------
+    name : the notebook's file name without ending
+    parameters : a mapping that holds the parameters, usually `globals()`
+    open_corpus : load the corpus and make the Experiment
+
+    Raises
+    ------
+    MerKitError
+        If papermill injected a name that no cell declares (papermill itself only logs it), or a value is wrong.
+
+    Notebook: 00_start_here
+    """
+    given = {key: parameters[key] for key in allowed if key in parameters}
+    reject_unknown(injected_names(), tuple(given))
+    style.use()
+    watched = is_watched()
+    data_root = given.pop("data_root", "") or None
+    runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
+    given.pop("fold", None)
+    given.pop("song", None)
+    given.pop("only_folds", None)
+    overrides = dict(given.pop("overrides", None) or {})
+    config = resolve(**given, **overrides)
+    session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
+    if open_corpus:
+        session.experiment = Experiment(config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say)
+        session.figures = session.experiment.folder.path / "figures"
+        _check_fold(parameters.get("fold"), session.experiment)
+    print(_line(session))
+    return session
+
+
+def _check_fold(fold: Any, experiment: Experiment) -> None:
+    if fold is not None:
+        check_choice("fold", fold, range(len(experiment.folds)))
+
+
+def _line(session: Session) -> str:
+    c = session.config
+    run = f" · run {session.experiment.folder.path.name}" if session.experiment else ""
+    return (
+        f"mer-kit {mer_kit.__version__} · Python {platform.python_version()} · torch {torch.__version__.split('+')[0]} · "
+        f"seed {c.seed} · {c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}{run}"
+    )
+
+
+def _say(fold: int, record: EpochRecord) -> None:
+    """Print one line per epoch: a bar would flood an executed notebook's log."""
+    parts = [f"fold {fold} epoch {record.epoch:>2} {record.phase:<6} loss {record.loss:.3f}"]
+    parts.append(f"agrees with the labels {record.train_accuracy:.1%}")
+    if record.phase == "ssl":
+        total = record.n_labelled + record.n_unlabelled
+        parts.append(f"U {record.n_unlabelled / total:.1%}")
+    parts.append(f"{record.seconds:.1f} s")
+    print(" · ".join(parts + ([record.note] if record.note else [])), flush=True)
+
+
+def is_watched() -> bool:
+    """Tell whether a person runs the notebook: not under papermill, nbconvert or a test.
+
+    The batch runner sets MER_BATCH=1; plain papermill leaves its mark as an injected cell.
+    """
+    return not os.environ.get("MER_BATCH") and not _papermill_ran() and "ipykernel" in sys.modules
+
+
+def _inputs() -> list[str]:
+    """Return the cells executed so far in this kernel."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return []
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    return list(shell.user_ns.get("In", [])) if shell is not None else []
+
+
+def _papermill_ran() -> bool:
+    return any(cell.lstrip().startswith("# Parameters") for cell in _inputs())
+
+
+def injected_names() -> tuple[str, ...]:
+    """Return the names that papermill's injected cell assigns, in order; () outside papermill."""
+    names: list[str] = []
+    for cell in _inputs():
+        if cell.lstrip().startswith("# Parameters"):
+            for node in ast.parse(cell).body:
+                if isinstance(node, ast.Assign):
+                    names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return tuple(names)
+
+
+def reject_unknown(injected: tuple[str, ...], known: tuple[str, ...]) -> None:
+    """Raise one sentence if an injected parameter is none that the notebook declares.
+
+    Examples
+    --------
+    >>> reject_unknown(("segment_second",), ("corpus", "segment_seconds"))
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: parameter is 'segment_second', expected one of corpus, segment_seconds: did you mean 'segment_seconds'?
+    """
+    for name in injected:
+        check_choice("parameter", name, known)
