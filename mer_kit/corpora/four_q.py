@@ -1,0 +1,206 @@
+"""4Q: 900 thirty-second clips, 225 for each quadrant of Russell's plane (Panda, Malheiro and Paiva, 2018)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mer_kit.checks import check_folder
+from mer_kit.corpora import base
+from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
+
+NAME = "4q"
+TITLE = "4Q (MER audio dataset, TAFFC 2018)"
+CITATION = (
+    "R. Panda, R. Malheiro, R. P. Paiva: Novel audio features for music emotion recognition. "
+    "IEEE Transactions on Affective Computing 11(4), 614-626, 2020. doi:10.1109/TAFFC.2018.2820691"
+)
+LICENCE = "No licence is stated; the 30 s previews are for research only, so mer-kit never ships or copies them."
+LAYOUT = """\
+4q/
+  Q1/MT##########.mp3  … 225 files, also Q2, Q3, Q4 (the folder is the quadrant)
+  panda_dataset_taffc_annotations.csv   Song,Quadrant
+  panda_dataset_taffc_metadata.csv      Song,Artist,Title,Quadrant,PQuad,…  (optional: artists and confidence)"""
+REQUEST = (
+    "Ask for the '4Q audio emotion dataset' (MER_audio_taffc_dataset) at the University of Coimbra's MIR group, "
+    "http://mir.dei.uc.pt/downloads.html, and unpack it as data/4q."
+)
+#: Folder names under which people keep it, relative to the data root.
+FOLDERS = ("4q", "4Q", "MER_audio_taffc_dataset", "Dataset", "4q/Dataset", "4Q/Dataset", "4q/MER_audio_taffc_dataset")
+ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
+METADATA = "panda_dataset_taffc_metadata.csv"
+QUADRANTS = TASKS["quadrant"]
+OPTIONS: tuple[str, ...] = ()
+GENERATED = False
+
+
+@dataclass(frozen=True)
+class _About:
+    """One row of the metadata table."""
+
+    artist: str
+    title: str
+    quadrant: str
+    pquad: str
+
+
+def find(data_root: Path) -> Path | None:
+    """Return `data_root`, or the one of FOLDERS in it, that holds the label table or the four quadrant folders."""
+    for folder in (data_root, *(data_root / name for name in FOLDERS)):
+        if (folder / ANNOTATIONS).is_file() or all((folder / quadrant).is_dir() for quadrant in QUADRANTS):
+            return folder
+    return None
+
+
+def load(root: str | Path) -> Corpus:
+    """Load 4Q's clips, sorted by id, with labels of all three tasks; no audio is opened.
+
+    The group is the artist, case folded; PQuad (the share of the song's mood tags that fall in its quadrant) is the
+    confidence. A clip with a problem is left out and the problem recorded; files that no table names are recorded too.
+
+    Raises
+    ------
+    MerKitError
+        If the folder, a quadrant's folder, the label table or one of its columns is missing.
+
+    Notebook: 00_start_here
+    """
+    root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
+    for quadrant in QUADRANTS:
+        check_folder(f"quadrant folder {quadrant}", root / quadrant, next_step="restore it from the dataset's archive")
+    problems: list[Problem] = []
+    labels = _read_labels(root, problems)
+    about = _read_metadata(root)
+    files = _list_audio(root)
+    clips = []
+    for clip_id in sorted(labels):
+        path = _find_audio(root, clip_id, labels[clip_id], files.pop(clip_id, []), problems)
+        if path is not None:
+            clips.append(_make_clip(clip_id, path, labels[clip_id], about.get(clip_id), problems))
+    problems += _not_listed(root, files, problems)
+    return Corpus(NAME, root, tuple(clips), tuple(problems), None, title=TITLE, citation=CITATION, licence=LICENCE)
+
+
+def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
+    """Return clip id → quadrant name of every usable row; each other row adds a problem."""
+    table = base.read_table(root / ANNOTATIONS, ["Song", "Quadrant"])
+    rows: defaultdict[str, list[str]] = defaultdict(list)
+    for song, quadrant in zip(table["Song"], table["Quadrant"], strict=True):
+        rows[song].append(quadrant)
+    labels = {}
+    for song, quadrants in rows.items():
+        if (wrong := _wrong_row(song, quadrants)) is not None:
+            problems.append(wrong)
+        if len(set(quadrants)) == 1 and quadrants[0] in QUADRANTS and song and base.stays_inside(song):
+            labels[song] = quadrants[0]
+    return labels
+
+
+def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
+    """Return what is wrong with the table rows of one song, or None."""
+    where = f"{ANNOTATIONS}, song {song!r}"
+    if not song:
+        return base.problem("empty_id", ANNOTATIONS, f"{len(quadrants)} rows without a song id", "fill in or delete")
+    if not base.stays_inside(song):
+        return base.problem(
+            "leaves_root", where, "the id points outside the dataset, expected a file name", "correct the id", song
+        )
+    unknown = [quadrant for quadrant in quadrants if quadrant not in QUADRANTS]
+    if unknown:
+        return base.problem(
+            "unknown_label", where, f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}",
+            "correct the table", song,
+        )  # fmt: skip
+    if len(quadrants) > 1:
+        same = "kept once, the labels agree" if len(set(quadrants)) == 1 else "left out, the labels differ"
+        return base.problem(
+            "duplicate_id", where, f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; {same}",
+            "delete the wrong rows", song,
+        )  # fmt: skip
+    return None
+
+
+def _read_metadata(root: Path) -> dict[str, _About]:
+    """Return clip id → metadata; {} where the optional table is not there."""
+    if not (root / METADATA).is_file():
+        return {}
+    table = base.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
+    columns = (table[name] for name in ("Song", "Artist", "Title", "Quadrant", "PQuad"))
+    return {song: _About(*rest) for song, *rest in zip(*columns, strict=True)}
+
+
+def _list_audio(root: Path) -> dict[str, list[Path]]:
+    """Return clip id → the audio files of that name in the quadrant folders, preferred ending first."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for quadrant in QUADRANTS:
+        for path in sorted((root / quadrant).iterdir()):
+            if path.suffix.lower() in base.AUDIO_ENDINGS and not path.name.startswith("."):
+                found[path.stem].append(path)
+    for paths in found.values():
+        paths.sort(key=lambda path: (path.parent.name, base.AUDIO_ENDINGS.index(path.suffix.lower())))
+    return dict(found)
+
+
+def _find_audio(root: Path, clip_id: str, label: str, paths: list[Path], problems: list[Problem]) -> Path | None:
+    """Return the clip's audio file in the folder of its label; every other finding adds a problem."""
+    right = [path for path in paths if path.parent.name == label]
+    for path in [path for path in paths if path.parent.name != label]:
+        what = f"lies in folder {path.parent.name}, but the table says {label}"
+        problems.append(
+            base.problem("wrong_folder", _place(root, path), what, "move the file or correct the table", clip_id)
+        )
+    if not paths:
+        what = f"listed in {ANNOTATIONS}, but there is no such audio file"
+        problems.append(base.problem("absent", f"{label}/{clip_id}", what, "restore it or delete its row", clip_id))
+    for path in right[1:]:
+        what = f"a second file of clip {clip_id}, {right[0].name} is used"
+        problems.append(base.problem("duplicate_file", _place(root, path), what, "keep one of them", clip_id))
+    if right and right[0].stat().st_size == 0:
+        what = "0 bytes, expected audio"
+        problems.append(base.problem("empty_file", _place(root, right[0]), what, "copy the file again", clip_id))
+        return None
+    return right[0] if right else None
+
+
+def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, problems: list[Problem]) -> Clip:
+    labels = labels_from_quadrant(QUADRANTS.index(label))
+    if about is None:
+        return Clip(clip_id, path, labels)
+    where = f"{METADATA}, song {clip_id!r}"
+    if about.quadrant != label:
+        what = f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; the clip keeps {label}"
+        problems.append(base.problem("metadata_label", where, what, "correct one of the tables", clip_id))
+    confidence = _share(about.pquad)
+    if confidence is None and about.pquad:
+        what = f"PQuad {about.pquad!r}, expected a share from 0 to 1; the clip has no confidence"
+        problems.append(base.problem("off_scale", where, what, "correct the value", clip_id))
+    return Clip(
+        clip_id, path, labels,
+        group=about.artist.casefold() or None, title=about.title or None, artist=about.artist or None,
+        confidence=confidence,
+    )  # fmt: skip
+
+
+def _share(text: str) -> float | None:
+    """Return `text` as a number from 0 to 1, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None
+
+
+def _not_listed(root: Path, files: Mapping[str, list[Path]], known: Iterable[Problem]) -> list[Problem]:
+    """Return one problem for every audio file whose id no usable row names and no other problem has told of."""
+    told = {problem.clip_id for problem in known}
+    left = [path for stem, paths in sorted(files.items()) if base.printable(stem) not in told for path in paths]
+    what = f"not listed in {ANNOTATIONS}, so it has no label and is not used"
+    return [
+        base.problem("not_listed", _place(root, path), what, "add a row or remove the file", path.stem) for path in left
+    ]
+
+
+def _place(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
