@@ -16,12 +16,17 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 #: Names that differ between the Python package index and conda-forge.
-CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "torch": "pytorch"}
+CONDA_NAMES = {
+    "jupyter-client": "jupyter_client",
+    "matplotlib": "matplotlib-base",
+    "soundfile": "pysoundfile",
+    "torch": "pytorch",
+}
 
 
 def _split(requirement: str) -> tuple[str, str]:
     """Return name and floor of a line like "numpy>=2.0", and nothing else will do."""
-    found = re.fullmatch(r"([a-z0-9-]+)>=([0-9.]+)", requirement)
+    found = re.fullmatch(r"([a-z0-9_-]+)>=([0-9.]+)", requirement)
     assert found, f"{requirement!r} is not NAME>=FLOOR"
     return found[1], found[2]
 

@@ -42,7 +42,7 @@ REQUEST = "Nothing to ask for: it is generated on first use below the cache fold
 OPTIONS: tuple[str, ...] = ("clips", "seconds", "drift", "seed")
 GENERATED = True
 #: Raise this with every change that alters a sample or a table: it is part of the folder's name.
-VERSION = 2
+VERSION = 3
 
 
 def generate(

@@ -21,9 +21,9 @@ _TABLE = 4096
 _HEADROOM_DB = 7.0
 #: timbre → (level of the partials 1, 2, 3 …: 1/h^slope, only odd ones, detuned copies, breath noise, overdrive)
 _TIMBRES: dict[str, tuple[float, bool, int, float, bool]] = {
-    "pluck": (1.3, False, 1, 0.0, False), "bell": (1.6, True, 1, 0.0, False), "harp": (1.8, False, 1, 0.0, False),
-    "piano": (1.5, False, 2, 0.0, False), "organ": (1.2, True, 1, 0.0, False), "brass": (1.0, False, 2, 0.0, True),
-    "fuzz": (0.9, False, 2, 0.02, True), "strings": (1.4, False, 3, 0.0, False), "pad": (2.0, False, 3, 0.0, False),
+    "pluck": (1.5, False, 1, 0.0, False), "bell": (1.6, True, 1, 0.0, False), "harp": (1.8, False, 1, 0.0, False),
+    "piano": (1.7, False, 2, 0.0, False), "organ": (1.5, True, 1, 0.0, False), "brass": (1.0, False, 2, 0.0, True),
+    "fuzz": (0.9, False, 2, 0.02, True), "strings": (1.7, False, 3, 0.0, False), "pad": (2.0, False, 3, 0.0, False),
     "flute": (2.4, False, 1, 0.03, False), "bass": (1.6, False, 1, 0.0, False),
 }  # fmt: skip
 
@@ -46,7 +46,7 @@ class Production:
         return cls(
             tilt_db=float(rng.uniform(-2, 2)), bump_hz=float(2 ** rng.uniform(7.5, 12.5)),
             bump_db=float(rng.uniform(-6, 6)), room_s=float(rng.uniform(0.15, 0.9)), wet=float(rng.uniform(0.02, 0.3)),
-            noise_db=float(rng.uniform(-70, -48)), fader_db=float(rng.uniform(-4, 4)),
+            noise_db=float(rng.uniform(-76, -54)), fader_db=float(rng.uniform(-4, 4)),
         )  # fmt: skip
 
     def varied(self, rng: np.random.Generator) -> Production:

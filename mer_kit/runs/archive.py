@@ -18,6 +18,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
@@ -88,12 +89,14 @@ def write_table(path: Path, table: pd.DataFrame, *, float_format: str | None = N
 def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -> str:
     """Return 10 hex digits that change with every setting that can change a number.
 
-    The preset's name and the choice to stop at bad clips are left out: their effects (the settings, the clips that
-    are there) are in. So are the runs folder and the data's place.
+    Left out: the preset's name and the choice to stop at bad clips, whose effects (the settings, the clips that are
+    there) are in; settings that the method has no use for; the runs folder and the data's place.
     """
     settings = dataclasses.asdict(config)
     for name in ("preset", "on_bad_clip"):
         settings.pop(name)
+    if config.method:
+        settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 

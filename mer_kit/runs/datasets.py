@@ -105,7 +105,9 @@ def as_text(row: dict[str, Any]) -> str:
     lines = [f"{row['corpus']:<6} {row['state']}: {row['title']}"]
     if row["state"] == "found":
         lines.append(f"{'':<7}{row['clips']} clips, {row['problems']} problems, in {row['folder']}")
-        lines += [f"{'':<7}{task}: {row[task]} (majority {row[f'majority_{task}']:.1%})" for task in TASKS]
+        for task in TASKS:
+            share = row[f"majority_{task}"]
+            lines.append(f"{'':<7}{task}: {row[task]}" + ("" if pd.isna(share) else f" (majority {share:.1%})"))
     lines.append(f"{'':<7}{row['next_step']}")
     return "\n".join(lines)
 

@@ -186,3 +186,36 @@ def _joined(start: np.ndarray, end: np.ndarray, names: np.ndarray) -> pd.DataFra
     first = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
     last = np.r_[first[1:], len(names)] - 1
     return pd.DataFrame({"start_s": start[first], "end_s": end[last], "leader": names[first]})
+
+
+def share_of(spans: pd.DataFrame, name: str | None) -> float:
+    """Return the share of the time that `name` holds; spans as in `leaders`.
+
+    Examples
+    --------
+    >>> share_of(pd.DataFrame({"start_s": [0, 2], "end_s": [2, 8], "leader": ["Q1", "Q2"]}), "Q1")
+    0.25
+    """
+    length = (spans["end_s"] - spans["start_s"]).to_numpy(dtype=float)
+    return float(length[(spans["leader"] == name).to_numpy()].sum() / length.sum())
+
+
+def agreement(spans: pd.DataFrame, truth: pd.DataFrame) -> float:
+    """Return the share of the time that both cover in which they name the same class.
+
+    Parameters
+    ----------
+    spans, truth : start_s, end_s, leader
+
+    Examples
+    --------
+    >>> spans = pd.DataFrame({"start_s": [0, 2], "end_s": [2, 8], "leader": ["Q1", "Q2"]})
+    >>> truth = pd.DataFrame({"start_s": [0, 4], "end_s": [4, 8], "leader": ["Q1", "Q2"]})
+    >>> agreement(spans, truth)
+    0.75
+    """
+    low = np.maximum(spans["start_s"].to_numpy()[:, None], truth["start_s"].to_numpy()[None, :])
+    high = np.minimum(spans["end_s"].to_numpy()[:, None], truth["end_s"].to_numpy()[None, :])
+    both = np.maximum(high - low, 0.0)
+    same = spans["leader"].to_numpy()[:, None] == truth["leader"].to_numpy()[None, :]
+    return float(both[same].sum() / both.sum())

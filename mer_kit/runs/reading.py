@@ -59,7 +59,7 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
 
 
 def verdict(differences: np.ndarray, *, n_folds: int) -> str:
-    """Return in words whether fold-by-fold differences stand out from their own spread.
+    r"""Return in words whether fold-by-fold differences stand out from their own spread.
 
     The mean of n differences with sample deviation s is taken as uncertain by t · s · √(1/n + 1/(n_folds − 1)), t the
     97.5 % point of Student's distribution with n − 1 degrees: folds share most of their training songs, so they are
@@ -73,8 +73,9 @@ def verdict(differences: np.ndarray, *, n_folds: int) -> str:
 
     Examples
     --------
-    >>> verdict(np.array([0.02, -0.01, 0.01]), n_folds=3)
-    '+0.7 ± 1.5 points over 3 folds (better in 2, worse in 1): within the spread of the folds, so none is shown'
+    >>> print(verdict(np.array([0.02, -0.01, 0.01]), n_folds=3).replace(": ", ":\n"))
+    +0.7 ± 1.5 points over 3 folds (better in 2, worse in 1):
+    within the spread of the folds, so no difference is shown
     >>> verdict(np.array([0.05]), n_folds=10)
     '+5.0 points on 1 fold: a single fold has no spread, so nothing follows'
     """
@@ -87,7 +88,7 @@ def verdict(differences: np.ndarray, *, n_folds: int) -> str:
     tally = ", ".join(f"{word} in {count}" for count, word in counts if count)
     reach = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / (n_folds - 1))
     beyond = "beyond the spread of the folds, to be confirmed with other seeds"
-    within = "within the spread of the folds, so none is shown"
+    within = "within the spread of the folds, so no difference is shown"
     end = beyond if abs(mean) > reach else within
     return f"{100 * mean:+.1f} ± {100 * sd:.1f} points over {n} folds ({tally}): {end}"
 

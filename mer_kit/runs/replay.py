@@ -13,7 +13,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import EpochRecord
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.truth import class_of, segment_truth
+from mer_kit.runs.truth import segment_truth
 from mer_kit.seeding import derive
 from mer_kit.sssl import diagnostics, loss_split
 from mer_kit.sssl.loss_split import Mixture, Split
@@ -101,6 +101,14 @@ class Passes:
         """The splits by all E passes at the training's τ; entry e is by the pass after epoch e + 1."""
         return [self.split(epoch) for epoch in range(1, len(self) + 1)]
 
+    def milestones(self, n: int = 6) -> list[int]:
+        """Return up to n passes spread evenly from the first to the last, among them the one behind the first split."""
+        chosen = np.unique(np.linspace(1, len(self), min(n, len(self))).round().astype(int))
+        if self.first_split is not None and 1 < self.first_split - 1 < len(self) and len(chosen) > 2:
+            inner = chosen[1:-1]
+            inner[np.argmin(np.abs(inner - (self.first_split - 1)))] = self.first_split - 1
+        return [int(epoch) for epoch in np.unique(chosen)]
+
     def hill(self, after_epoch: int, *, group: int = 0) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
         """Return losses, mixture and wrong labels of one fitted mixture: all segments, or class `group`'s if per class."""
         rows = np.ones(len(self.labels), dtype=bool)
@@ -108,6 +116,26 @@ class Passes:
             rows = self.labels == group
         mixture = self.splits[after_epoch - 1].mixtures[group if self.options["per_class"] else 0]
         return self.losses[after_epoch - 1][rows], mixture, None if self.wrong is None else self.wrong[rows]
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a pass: after_epoch, decides_on (the epoch), its phase, n_labelled, n_unlabelled, loss_gap, note.
+
+        Splits that the training did not make (in the warm-up, by ce or mixup) are what it would have made.
+        """
+        phases = {record.epoch: record.phase for record in self.history}
+        rows = [
+            {
+                "after_epoch": epoch,
+                "decides_on": epoch + 1,
+                "phase": phases.get(epoch + 1, "training over"),
+                "n_labelled": int(split.clean.sum()),
+                "n_unlabelled": int((~split.clean).sum()),
+                "loss_gap": split.loss_gap,
+                "note": split.note,
+            }
+            for epoch, split in enumerate(self.splits, start=1)
+        ]
+        return pd.DataFrame(rows)
 
     def quality(self) -> pd.DataFrame | None:
         """Return one row a pass (after_epoch and `diagnostics.split_quality`), or None where no truth is known."""
@@ -189,47 +217,3 @@ def replay_fold(experiment: Experiment, number: int, *, after_epoch: int, tau: f
     Notebook: 02_noisy_labels
     """
     return read_passes(experiment, number).split(after_epoch, tau=tau)
-
-
-def noisiest(
-    experiment: Experiment, passes: Passes, *, after_epoch: int, n: int = 8, per_song: int = 1
-) -> pd.DataFrame:
-    """Return the segments with the largest losses after an epoch, at most `per_song` of each song.
-
-    Columns: clip_id, title, start_s, end_s, label, model (its likeliest class), p_label, loss (nats), omega, and truth
-    where it is known.
-
-    Notebook: 02_noisy_labels
-    """
-    classes = np.array(experiment.classes)
-    losses, probabilities = passes.losses[after_epoch - 1], passes.probabilities[after_epoch - 1]
-    table = pd.DataFrame(
-        {
-            "clip_id": [experiment.corpus.clips[i].clip_id for i in passes.clip],
-            "title": [experiment.corpus.clips[i].title or "" for i in passes.clip],
-            "start_s": passes.start_s,
-            "end_s": passes.end_s,
-            "label": classes[passes.labels],
-            "model": classes[probabilities.argmax(axis=1)],
-            "p_label": probabilities[np.arange(len(losses)), passes.labels].astype(float),
-            "loss": losses,
-            "omega": passes.splits[after_epoch - 1].omega,
-        }
-    )
-    if passes.truth is not None:
-        table["truth"] = np.where(passes.truth >= 0, classes[passes.truth], "?")
-    table = table.sort_values("loss", ascending=False, kind="stable")
-    return table.groupby("clip_id", sort=False).head(per_song).head(n).reset_index(drop=True)
-
-
-def truth_spans(experiment: Experiment, clip: int) -> pd.DataFrame | None:
-    """Return one clip's true stretches (start_s, end_s, label: a class of the task), or None where none are known.
-
-    Notebook: 02_noisy_labels
-    """
-    truth = experiment.corpus.truth
-    if truth is None:
-        return None
-    rows = truth[truth["clip_id"] == experiment.corpus.clips[clip].clip_id]
-    names = [experiment.classes[class_of(label, experiment.config.task)] for label in rows["label"]]
-    return rows[["start_s", "end_s"]].assign(label=names).reset_index(drop=True)

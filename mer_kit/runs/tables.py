@@ -68,8 +68,9 @@ def table1(
 
     Examples
     --------
-    >>> table1([30.0] * 900, 900, "4q", (3,))[["segments", "paper_segments", "difference_percent"]].round(2).values
-    array([[25200.0, 25135, 0.26]], dtype=object)
+    >>> row = table1([30.0] * 900, 900, "4q", (3,)).iloc[0]
+    >>> int(row["segments"]), int(row["paper_segments"]), round(float(row["difference_percent"]), 2)
+    (25200, 25135, 0.26)
     """
     check_range("n_songs", n_songs, 0, whole=True)
     rows = [

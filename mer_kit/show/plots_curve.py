@@ -38,6 +38,7 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     ax.set_ylabel("probability")
     ax.set_xlabel("seconds (centre of the segment)")
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
     end_labels(ax, x[-1], [(curve[n].iloc[-1], f"{n} {EMOTIONS[n]}", LOOK[n][0]) for n in classes], gap=0.075)
     return ax
 
@@ -94,8 +95,6 @@ def curve_figure(
         ax.tick_params(axis="x", length=0, labelbottom=False)
     axes[-1].tick_params(axis="x", labelbottom=True, length=3)
     axes[-1].set_xlabel("seconds (a segment stands at its centre)")
-    ticks = [tick for tick in axes[0].get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]]
-    axes[0].set_xticks(ticks)
     return figure
 
 

@@ -6,7 +6,7 @@ Notebook: 02_noisy_labels
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -153,20 +153,22 @@ def second_by_second(start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray) 
     return stretches
 
 
-def telling_song(clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | None = None) -> int:
-    """Return the clip (entry of int [S]) that shows most: a share in U near one half, or near its share of wrong labels.
+def telling_songs(clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | None = None) -> list[int]:
+    """Return two clips (entries of int [S]) that are worth a strip.
+
+    Where the wrong labels are known: the song in which U finds them best and the one in which it errs most, so that
+    success and failure stand side by side. Otherwise the two songs whose share in U is nearest to one half.
 
     Examples
     --------
-    >>> telling_song(np.array([7, 7, 8, 8, 9, 9]), np.array([1, 1, 1, 0, 0, 0], dtype=bool))
-    8
+    >>> telling_songs(np.array([7, 7, 8, 8, 9, 9]), np.array([1, 1, 1, 0, 0, 0], dtype=bool))
+    [8, 7]
     """
-    names: Sequence[int] = np.unique(clip).tolist()
-    if wrong is not None and (wrong & ~clean).any():
-        return max(
-            names,
-            key=lambda name: (
-                int((wrong & ~clean & (clip == name)).sum()) - int((~wrong & ~clean & (clip == name)).sum())
-            ),
-        )
-    return min(names, key=lambda name: abs(float((~clean)[clip == name].mean()) - 0.5))
+    names = np.unique(clip)
+    if wrong is None or not wrong.any() or len(names) < 2:
+        order = np.argsort([abs(float((~clean)[clip == name].mean()) - 0.5) for name in names], kind="stable")
+        return [int(name) for name in names[order[:2]]]
+    found = np.array([int((wrong & ~clean)[clip == name].sum()) for name in names])
+    error = np.array([int((wrong == clean)[clip == name].sum()) for name in names])
+    best, worst = int(names[np.argmax(found - error)]), int(names[np.argmax(error)])
+    return [best, worst]

@@ -119,8 +119,8 @@ def staircase(
         says = f"{name} {EMOTIONS.get(name, '')}" + (": inherited" if name == label else f": true, labelled {label}")
         colour = style.LOOK.get(name, (style.NEUTRAL, "-"))[0]
         x, side = (float(start_s[last]) + segment_seconds + 0.2, "left")
-        if x > 0.7 * end:
-            x, side = float(start_s[last]) - 0.2, "right"
+        if x > 0.7 * end:  # left of the bar above too, which the letters reach
+            x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
         ax.text(x, last, says, ha=side, va="center", fontsize=9, color=colour, weight="bold")
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

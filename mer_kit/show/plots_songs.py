@@ -116,15 +116,14 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         share = np.histogram(means, bins)[0] / max(len(means), 1)
         ax.stairs(share, bins, color=colour, linestyle=line, linewidth=1.8, fill=False)
         ax.stairs(share, bins, color=colour, alpha=0.15, fill=True)
-        ax.axvline(float(means.mean()), color=colour, linewidth=1, linestyle=line)
-        labels.append((float(means.mean()), f"{name}: mean {means.mean():.0%}, n = {len(means)}", colour))
+        labels.append((float(means.mean()), f"{name}: mean {means.mean():.0%}, n = {len(means)}", colour, line))
     high = 1.3 * ax.get_ylim()[1]
     percent(ax, low=0, high=high)
     percent(ax, "x")
-    for row, (x, text, colour) in enumerate(labels):
-        side = "right" if x > 0.5 else "left"
-        at = x + (-0.01 if side == "right" else 0.01)
-        ax.text(at, high * (1 - 0.09 * row), text, color=colour, ha=side, va="top", fontsize=9)
+    for row, (x, text, colour, line) in enumerate(labels):
+        top, side = high * (1 - 0.09 * row), "right" if x > 0.5 else "left"
+        ax.vlines(x, 0, top - 0.07 * high, color=colour, linewidth=1, linestyle=line)
+        ax.text(x, top, text, color=colour, ha=side, va="top", fontsize=9)
     ax.set_xlabel("mean probability of the song's own label")
     ax.set_ylabel("share of the songs")
     return ax

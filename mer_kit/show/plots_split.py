@@ -20,8 +20,12 @@ from mer_kit.sssl.loss_split import Mixture
 BINS = 40
 
 
-def loss_over_epochs(losses: np.ndarray, groups: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
+def loss_over_epochs(
+    losses: np.ndarray, groups: Mapping[str, np.ndarray], *, counts: bool = True, ax: Axes | None = None
+) -> Axes:
     """Draw median and quartiles of the losses [E, S] (nats) after every epoch, one line per group (name → bool [S]).
+
+    With `counts` each name is followed by the size of its group.
 
     Notebook: 02_noisy_labels
     """
@@ -35,7 +39,7 @@ def loss_over_epochs(losses: np.ndarray, groups: Mapping[str, np.ndarray], *, ax
         low, middle, high = np.percentile(losses[:, rows], [25, 50, 75], axis=1)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(epochs, middle, color=colour, linestyle=line, marker="o", markersize=3)
-        ends.append((float(middle[-1]), f"{name} (n = {int(rows.sum())})", colour))
+        ends.append((float(middle[-1]), name + (f" (n = {int(rows.sum())})" if counts else ""), colour))
     ax.set_ylim(bottom=0)
     room_right(ax, 1, len(losses))
     end_labels(ax, len(losses), ends)
@@ -64,22 +68,19 @@ def loss_histogram(
     parts = [x] if wrong is None else [x[~wrong], x[wrong]]
     colours = [NEUTRAL] if wrong is None else [CLEAN, NOISY]
     weights = [np.full(len(part), BINS / len(x)) for part in parts]
-    _, _, bars = ax.hist(parts, bins=BINS, range=(0, 1), weights=weights, stacked=True, color=colours, alpha=0.4)
+    heights, _, areas = ax.hist(
+        parts, bins=BINS, range=(0, 1), weights=weights, stacked=True, histtype="stepfilled", color=colours, alpha=0.4
+    )
     if wrong is not None:
-        for bar in bars[1]:
-            bar.set(hatch="////", edgecolor="white", linewidth=0)
+        areas[1][0].set(hatch="////", edgecolor="white", linewidth=0)  # type: ignore[index]
     grid = np.linspace(0, 1, 401)
     clean, noisy = mixture.densities(grid)
     ax.plot(grid, clean, color=CLEAN, linestyle="-")
     ax.plot(grid, noisy, color=NOISY, linestyle="--")
     nat_ticks(ax, mixture)
-    ax.set_ylim(0, 1.05 * max(clean.max(), noisy.max(), *(bar.get_y() + bar.get_height() for bar in _patches(bars))))
+    ax.set_ylim(0, 1.05 * max(clean.max(), noisy.max(), float(np.max(heights))))
     ax.set_ylabel("density")
     return ax
-
-
-def _patches(bars: object) -> list[plt.Rectangle]:
-    return [patch for part in (bars if isinstance(bars, list) else [bars]) for patch in part]  # type: ignore[attr-defined]
 
 
 def nat_ticks(ax: Axes, mixture: Mixture | None, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> None:

@@ -145,7 +145,7 @@ def mixup_pictures(
         axes = list(grid)
     a, b = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)
     mixed = objectives.mix(torch.from_numpy(np.stack([a, b])), torch.tensor([1, 0]), delta)[0].numpy()
-    titles = (names[0], f"{delta:.2f} · first + {1 - delta:.2f} · second", names[1])
+    titles = (names[0], f"mixed, δ = {delta:.2f}", names[1])
     for place, (ax, mel, title) in enumerate(zip(axes, (a, mixed, b), titles, strict=True)):
         mel_picture(mel, ax, title=title)
         ax.title.set_fontsize(9)

@@ -5,6 +5,7 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 from typing import Any
@@ -94,6 +95,16 @@ class SegmentBrowser:
         self.figure.savefig(buffer, format="png", dpi=80, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
 
+    def image(self) -> str:
+        """Return the picture as an HTML image whose alt text says which clip and segment it shows."""
+        says = self.shown
+        clip = html.escape(says["clip_id"], quote=True)
+        alt = (
+            f"Log-mel of clip {clip} with {says['start_s']:g} to {says['end_s']:g} s marked, and that segment enlarged"
+        )
+        data = base64.b64encode(self.png()).decode("ascii")
+        return f'<img style="max-width:100%;height:auto" alt="{alt}" src="data:image/png;base64,{data}">'
+
     def sentence(self) -> str:
         """Return what is shown as one sentence of HTML."""
         says = self.shown
@@ -121,13 +132,12 @@ class SegmentBrowser:
         wide = w.Layout(width="32em")
         clip = w.Dropdown(options=list(zip(names, range(len(names)), strict=True)), description="Clip", layout=wide)
         number = w.IntSlider(min=0, max=self.segments_of(0) - 1, description="Segment", layout=wide)
-        picture, words, player = w.Image(format="png"), w.HTML(), w.HTML()
-        picture.alt = "log-mel of the clip with the segment marked, and of the segment"
+        picture, words, player = w.HTML(), w.HTML(), w.HTML()  # w.Image knows no alt text
 
         def refresh(_: Any = None) -> None:
             number.max = self.segments_of(clip.value) - 1
             self.update(clip.value, number.value)
-            picture.value, words.value, player.value = self.png(), self.sentence(), self.player()
+            picture.value, words.value, player.value = self.image(), self.sentence(), self.player()
 
         for control in (clip, number):
             control.observe(refresh, names="value")

@@ -17,6 +17,10 @@ METHODS: dict[str, str] = {
     "sssl": "the whole of SSSL: split, sharpened pseudo-labels, mixup, R-Drop",
 }
 
+_RDROP = ("lambda_kl", "ramp_epochs")
+#: What concerns the split and the pseudo-labels alone.
+_SPLIT = ("tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "temperature", "pseudo_labels")
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -25,7 +29,7 @@ class TrainingSettings:
     method: str = "sssl"
     epochs: int = 60  # D: the paper gives none
     warmup_epochs: int = 10  # D: the paper gives none
-    warmup_mixup: bool = False  # D: mixup on the inherited labels already in the warm-up
+    warmup_mixup: bool = False  # D: sssl and sssl_no_kl mix already in the warm-up; ce never mixes
     warmup_accuracy: float | None = None  # D: also wait for this agreement with the inherited labels
     batch_size: int = 64  # D
     optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
@@ -80,11 +84,23 @@ class TrainingSettings:
 
     def mixes(self, phase: str) -> bool:
         """Tell whether batches are mixed in a phase ("warmup", "plain" or "ssl")."""
-        return self.method == "mixup" or phase == "ssl" or (phase == "warmup" and self.warmup_mixup)
+        return self.method == "mixup" or phase == "ssl" or (phase == "warmup" and self.splits and self.warmup_mixup)
+
+    def effective(self) -> dict[str, Any]:
+        """Return the settings that can change a number of this method: ce has no use for τ, nor mixup for λ.
+
+        Examples
+        --------
+        >>> TrainingSettings(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
+        True
+        """
+        idle = set(_RDROP if self.weight_kl == 0 else ())
+        if not self.splits:
+            idle |= {*_SPLIT, *_RDROP, "warmup_mixup"} | ({"alpha"} if self.method == "ce" else set())
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in idle}
 
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
-        later = {"method", "tau", "per_class", "reg_covar", "min_gap", "temperature", "pseudo_labels", "alpha"}
-        later |= {"lambda_kl", "ramp_epochs", "max_unlabelled", "warmup_mixup"}
+        later = {"method", "alpha", "warmup_mixup", *_SPLIT, *_RDROP}
         key = {name: value for name, value in dataclasses.asdict(self).items() if name not in later}
         return key | ({"method": "mixup", "alpha": self.alpha} if self.mixes("warmup") else {})

@@ -105,3 +105,36 @@ def test_the_typical_clip_is_the_most_confident_of_its_class():
     assert datasets.typical(corpus, "quadrant") == [2, 1, -1, 5]
     assert datasets.typical(corpus, "valence") == [1, 2]
     assert datasets.typical(_corpus((2, None), (2, None)), "quadrant") == [-1, -1, 0, -1]
+
+
+def test_a_row_as_text(empty_homes):
+    _four_q(empty_homes / "data" / "4q", "1114")
+    demo_text, four_text = (datasets.as_text(row) for row in datasets.overview().to_dict("records"))
+    assert demo_text.splitlines()[0] == f"demo   made on first use: {demo.TITLE}"
+    assert demo.REQUEST in demo_text
+    assert four_text.splitlines() == [
+        f"4q     found: {four_q.TITLE}",
+        f"       4 clips, 0 problems, in {empty_homes / 'data' / '4q'}",
+        "       valence: V- 0 · V+ 4 (majority 100.0%)",
+        "       arousal: A- 1 · A+ 3 (majority 75.0%)",
+        "       quadrant: Q1 3 · Q2 0 · Q3 0 · Q4 1 (majority 75.0%)",
+        "       Ready to use.",
+    ]
+
+
+def test_a_corpus_without_a_usable_clip_has_a_text_too(empty_homes):
+    _four_q(empty_homes / "data" / "4q", "1", absent=(0,))
+    text = datasets.as_text(datasets.overview().to_dict("records")[1])
+    assert "0 clips, 1 problems" in text and "quadrant: Q1 0 · Q2 0 · Q3 0 · Q4 0\n" in text
+
+
+def test_problems_are_those_of_the_tables_and_of_the_sounds(empty_homes):
+    root = empty_homes / "data" / "4q"
+    _four_q(root, "1234", absent=(1,))
+    tone = 0.1 * np.sin(np.arange(22050))
+    for quadrant, number in (("Q1", 0), ("Q4", 3)):
+        soundfile.write(root / quadrant / f"MT{number}.wav", tone, 22050)
+    (root / "Q3" / "MT2.wav").write_bytes(b"")
+    found = datasets.problems("4q")
+    assert [problem.kind for problem in found][1:] == ["empty_file"], found
+    assert "MT1" in str(found[0]) and "MT2" in str(found[1])

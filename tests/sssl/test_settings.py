@@ -82,7 +82,7 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     assert TrainingSettings(method="ce").warmup_key() == base == TrainingSettings(method="sssl_no_kl").warmup_key()
     assert TrainingSettings(method="mixup").warmup_key() != base
     mixed = TrainingSettings(warmup_mixup=True).warmup_key()
-    assert mixed == TrainingSettings(method="mixup").warmup_key() == TrainingSettings(method="ce", warmup_mixup=True).warmup_key()
+    assert mixed == TrainingSettings(method="mixup").warmup_key()
     assert TrainingSettings(method="mixup").warmup_key() != TrainingSettings(method="mixup", alpha=0.2).warmup_key()
     later = {"tau": 0.1, "per_class": True, "reg_covar": 1e-3, "min_gap": 0.2, "temperature": 1.0}
     later |= {"pseudo_labels": "epoch", "alpha": 0.2, "lambda_kl": 2.0, "ramp_epochs": 3.0}

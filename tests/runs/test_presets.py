@@ -1,0 +1,122 @@
+"""Presets: what they set, where overrides go, and the sentence for what is not known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from mer_kit.checks import MerKitError
+from mer_kit.records import RunConfig
+from mer_kit.runs.presets import PRESETS, resolve
+from mer_kit.sssl import METHODS, Trainer, TrainingSettings
+from mer_kit.sssl.network import VGG16
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_whole(preset):
+    """All of TrainingSettings is written out, so that config.json says everything and a trainer takes it as it is."""
+    config = resolve(preset=preset)
+    assert set(config.training) == {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model"}
+    made = Trainer(n_classes=4, method=config.method, model=config.model, **config.training)
+    assert dataclasses.asdict(made.settings) == {**config.training, "method": "sssl", "model": config.model}
+    assert config.preset == preset and config.training["warmup_epochs"] < config.training["epochs"]
+
+
+def test_sizes_of_the_presets():
+    sizes = {name: (p["model"]["width"], p["training"]["epochs"]) for name, p in PRESETS.items()}
+    assert sizes["smoke"][0] == 2 and sizes["demo"][0] == sizes["cpu"][0] == 8 and sizes["paper"] == (64, 60)
+    paper = resolve(preset="paper")
+    assert paper.model["head_pool"] == 7 and paper.train_every_seconds == 1.0
+    assert paper.training | {"epochs": 60, "warmup_epochs": 10} == {
+        k: v for k, v in dataclasses.asdict(TrainingSettings()).items() if k not in ("method", "model")
+    }
+    small = VGG16(4, generator=torch.Generator(), **resolve(preset="smoke").model)
+    assert sum(p.numel() for p in small.parameters()) < 100_000
+
+
+def test_what_people_type_is_kept():
+    config = resolve(corpus="4q", task="arousal", segment_seconds=2, method="ce", folds=3.0, seed=7)
+    assert (config.corpus, config.task, config.method, config.folds, config.seed) == ("4q", "arousal", "ce", 3, 7)
+    assert config.segment_seconds == 2.0 and type(config.segment_seconds) is float and type(config.folds) is int
+    defaults = resolve()
+    assert (defaults.corpus, defaults.task, defaults.segment_seconds, defaults.folds) == ("demo", "quadrant", 3.0, 10)
+    assert (defaults.method, defaults.group_by, defaults.max_seconds) == ("sssl", "auto", 30.0)
+
+
+def test_overrides_go_where_they_belong():
+    config = resolve(preset="cpu", tau=0.3, epochs=9, warmup_epochs=4, width=16, dropout=0.2, theta=0.6, max_seconds=None)
+    assert (config.training["tau"], config.training["epochs"], config.training["warmup_epochs"]) == (0.3, 9, 4)
+    assert config.model == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
+    assert config.theta == 0.6 and config.max_seconds is None
+    assert config.training["learning_rate"] == PRESETS["cpu"]["training"]["learning_rate"]
+    assert not {"tau", "width", "theta"} & (set(config.model) - {"width"} | set(config.training) - {"tau"})
+    assert resolve(corpus_options={"drift": 0.4}).corpus_options == {"drift": 0.4}
+    assert resolve(preset="cpu", train_every_seconds=1).train_every_seconds == 1.0
+
+
+def test_overriding_does_not_change_the_preset():
+    before = repr(PRESETS)
+    resolve(preset="demo", width=32, tau=0.9)
+    assert repr(PRESETS) == before and resolve(preset="demo").model["width"] == 8
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_differ_in_the_method_alone(method):
+    assert dataclasses.replace(resolve(method=method), method="sssl") == resolve(method="sssl")
+
+
+def test_whole_and_broken_numbers_are_one_spelling():
+    """papermill and command lines give 4 for 4.0 and 4.0 for 4; both are one configuration, hence one run."""
+    config = resolve(epochs=12.0, ramp_epochs=4, max_seconds=30, width=8.0, head_pool=2.0, weight_decay=0.02)
+    assert repr(config) == repr(resolve())
+    assert resolve(warmup_accuracy=1).training["warmup_accuracy"] == 1.0
+    assert type(resolve(warmup_accuracy=1).training["warmup_accuracy"]) is float
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"corpus": "4Q"}, "corpus is '4Q', expected one of .*4q.*: did you mean '4q'"),
+        ({"task": "quadrants"}, "task is 'quadrants', .* did you mean 'quadrant'"),
+        ({"method": "SSSL"}, "method is 'SSSL', expected one of ce, mixup, sssl_no_kl, sssl"),
+        ({"preset": "cpus"}, "preset is 'cpus', .* did you mean 'cpu'"),
+        ({"tua": 0.3}, "setting is 'tua', .* did you mean 'tau'"),
+        ({"learning_rat": 0.3}, "setting is 'learning_rat', .* did you mean 'learning_rate'"),
+        ({"model": {}}, "setting is 'model', expected one of"),
+        ({"training": {}}, "setting is 'training', expected one of"),
+        ({"segment_seconds": 0}, "segment_seconds is 0"),
+        ({"segment_seconds": 31}, "segment_seconds is 31"),
+        ({"segment_seconds": "3"}, "segment_seconds is '3'"),
+        ({"folds": 1}, "folds is 1, expected a whole number of at least 2"),
+        ({"folds": 2.5}, "folds is 2.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"group_by": "artists"}, "group_by is 'artists'"),
+        ({"on_bad_clip": "ignore"}, "on_bad_clip is 'ignore'"),
+        ({"song_features": "out"}, "song_features is 'out'"),
+        ({"theta": 1.5}, "theta is 1.5"),
+        ({"train_every_seconds": 0}, "train_every_seconds is 0"),
+        ({"segment_seconds": 5, "max_seconds": 4}, "max_seconds is 4.0, expected a number of at least 5.0"),
+        ({"corpus_options": "drift"}, "corpus_options is no mapping"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": 2.5}, "epochs is 2.5"),
+        ({"tau": "half"}, "tau is 'half'"),
+        ({"width": 0}, "width is 0"),
+        ({"dropout": 1}, "dropout is 1.0"),
+        ({"batch_norm": "no"}, "batch_norm is 'no', expected True or False"),
+        ({"per_class": 1}, "per_class is 1, expected True or False"),
+    ],
+)
+def test_what_is_not_known_gets_a_sentence(typed, sentence):
+    with pytest.raises(MerKitError, match=sentence):
+        resolve(**typed)
+
+
+def test_every_field_of_the_configuration_can_be_set():
+    values = {"group_by": "song", "max_seconds": 20.0, "on_bad_clip": "skip", "song_features": "oof", "theta": 0.3}
+    values |= {"train_every_seconds": 2.0, "corpus_options": {"clips": 8}}
+    config = resolve(**values)
+    assert {name: getattr(config, name) for name in values} == values
+    typed = {"corpus", "task", "segment_seconds", "method", "preset", "folds", "seed", "model", "training"}
+    assert {f.name for f in dataclasses.fields(RunConfig)} == typed | set(values)
