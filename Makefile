@@ -43,6 +43,7 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks wit
 	$(BIN)/lint-imports
 	@test -n "$(NOTEBOOKS)" || { echo "notebooks/ holds no notebook, expected some: run make in the repository"; exit 1; }
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
+	$(BIN)/python tools/notebooks.py check
 
 figures: $(STAMP)  ## write the figures of the README and of the paper's Fig. 2
 	$(BIN)/mer-kit figures

@@ -73,7 +73,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise MerKitError(
             f"{path.name} in {path.parent.name} cannot be read ({type(error).__name__}), expected a run's JSON file: "
             "run it again"
@@ -145,7 +145,9 @@ class RunFolder:
 
     def history(self, fold: int) -> list[EpochRecord]:
         """Return a fold's EpochRecords."""
-        table = pd.read_csv(self.fold(fold) / "history.csv", float_precision="round_trip", dtype={"note": str})
+        # Python's own float() gives back every bit; read_csv's default does so only from pandas 3 on.
+        exact = {field.name: _exact_float for field in dataclasses.fields(EpochRecord) if field.type == "float"}
+        table = pd.read_csv(self.fold(fold) / "history.csv", converters=exact, dtype={"note": str})
         table["labelled_class_share"] = table["labelled_class_share"].astype(str)
         return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in table.to_dict("records")]
 
@@ -161,6 +163,10 @@ class RunFolder:
     def metrics(self) -> dict[str, Any]:
         """Return what metrics.json says."""
         return read_json(self.path / "metrics.json")
+
+
+def _exact_float(text: str) -> float:
+    return float(text or "nan")
 
 
 def _state(folder: Path) -> str:

@@ -130,7 +130,9 @@ def _paper_rows(paper: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str,
 
 def _our_rows(ours: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
     keys = ["corpus", "segment_seconds", "method", "preset", "song_features", "folds", "recipe"]
-    for (corpus, seconds, method, preset, features, _, _), part in ours.groupby(keys):
+    # A second run with the same settings and seed (of other clips or an older method) is no further seed: a row of its own.
+    again = ours.groupby([*keys, "task", "seed"]).cumcount().rename("again")
+    for (corpus, seconds, method, preset, features, *_), part in ours.groupby([*keys, again]):
         seeds = sorted({int(seed) for seed in part["seed"]})
         who = [f"ours: {preset}", f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"]
         row = _head(corpus, seconds, method, ", ".join(who + (["oof"] if features == "oof" else [])))

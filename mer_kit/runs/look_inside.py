@@ -7,6 +7,7 @@ import torch
 
 from mer_kit.checks import check_choice, check_range
 from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.replay import Passes
 from mer_kit.seeding import torch_generator
 from mer_kit.signal.store import SegmentView
 from mer_kit.sssl import checkpoint, objectives
@@ -71,3 +72,18 @@ class Lens:
 
     def _input(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self._standardise(self._segments.gather(np.asarray(rows))))
+
+
+def choose_pair(passes: Passes, after_epoch: int) -> tuple[int, int]:
+    """Return two rows to mix: a trusted segment with a small loss, and a doubted one of another class and song.
+
+    Where no doubted segment has another class, the one with the largest loss among the other classes is taken.
+    """
+    losses, labels = passes.losses[after_epoch - 1], passes.labels
+    doubted = passes.doubted(after_epoch)
+    trusted = np.setdiff1d(np.arange(len(labels)), doubted)
+    first = int(trusted[np.argmin(losses[trusted])])
+    others = doubted[labels[doubted] != labels[first]]
+    if len(others) == 0:
+        others = np.flatnonzero(labels != labels[first])
+    return first, int(others[np.argmax(losses[others])])

@@ -43,7 +43,7 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     if by not in ("method", "decider"):
         raise MerKitError(f"by is {by!r}, expected 'method' or 'decider': choose one of these")
     same = [*SAME, "decider" if by == "method" else "method"]
-    kept = folds[folds["decider"].isin([HEADLINE] if by == "method" else DECIDERS)]
+    kept = distinct(folds[folds["decider"].isin([HEADLINE] if by == "method" else DECIDERS)])
     rows: list[dict[str, Any]] = []
     for key, part in kept.groupby(same, sort=False):
         table = part.pivot_table(index="fold", columns=by, values=score)
@@ -56,6 +56,21 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
                 for fold, a, b in zip(both.index, both[first], both[second], strict=True)
             ]  # fmt: skip
     return pd.DataFrame(rows, columns=[*same, "first", "second", "fold", "first_score", "second_score", "difference"])
+
+
+def distinct(folds: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one run for each setting, method and seed: the run with most folds, then the last by name.
+
+    Two runs can agree in every setting and yet differ in clips or in the version of the method.
+
+    Parameters
+    ----------
+    folds : from `runs.results.fold_scores`
+    """
+    run = [*SAME, "method"]
+    sizes = folds.groupby([*run, "folder"], as_index=False).agg(n=("fold", "nunique"))
+    best = sizes.sort_values(["n", "folder"]).drop_duplicates(run, keep="last")["folder"]
+    return folds[folds["folder"].isin(best)]
 
 
 def verdict(differences: np.ndarray, *, n_folds: int) -> str:
@@ -106,10 +121,11 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
     lines = [f"{len(results)} run{'s' if len(results) != 1 else ''}: {states or 'none'}."]
     for _, run in results.iterrows():
-        if run["reason"]:
+        if run["status"] in ("failed", "unreadable"):
             lines.append(f"{run['folder']} is {run['status']}: {run['reason']}.")
-    for _, part in folds.groupby("folder", sort=False):
-        lines.append(f"{title(part.iloc[0])}: {_against_majority(part)}.")
+    for folder, part in folds.groupby("folder", sort=False):
+        mark = str(folder).rsplit("-", 1)[-1]  # the fingerprint: other settings may differ under one title
+        lines.append(f"{title(part.iloc[0])} ({mark}): {_against_majority(part)}.")
     for _, part in paired(folds).groupby([*SAME, "first", "second"], sort=False):
         head = part.iloc[0]
         difference = verdict(part["difference"].to_numpy(), n_folds=int(head["folds"]))

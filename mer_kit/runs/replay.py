@@ -117,6 +117,14 @@ class Passes:
         mixture = self.splits[after_epoch - 1].mixtures[group if self.options["per_class"] else 0]
         return self.losses[after_epoch - 1][rows], mixture, None if self.wrong is None else self.wrong[rows]
 
+    def doubted(self, after_epoch: int) -> np.ndarray:
+        """Return the rows of U by this pass, int64; where nothing is separated, the tenth with the smallest ω."""
+        split = self.splits[after_epoch - 1]
+        if split.separated:
+            return np.flatnonzero(~split.clean)
+        least = np.lexsort((-self.losses[after_epoch - 1], split.omega))[: max(1, len(self.labels) // 10)]
+        return np.sort(least)
+
     def table(self) -> pd.DataFrame:
         """Return one row a pass: after_epoch, decides_on (the epoch), its phase, n_labelled, n_unlabelled, loss_gap, note.
 

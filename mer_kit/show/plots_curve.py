@@ -98,8 +98,12 @@ def curve_figure(
     return figure
 
 
-def probability_bars(curve: pd.DataFrame, row: int, ax: Axes | None = None, *, room: float = 1.18) -> Axes:
+def probability_bars(curve: pd.DataFrame, row: int, ax: Axes | None = None, *, name: str = "") -> Axes:
     """Draw the probabilities of one segment as bars with their numbers; row counts the curve's segments from 0.
+
+    Parameters
+    ----------
+    name : what the segment is called, in the title before its seconds
 
     Notebook: 05_emotion_curve
     """
@@ -111,9 +115,11 @@ def probability_bars(curve: pd.DataFrame, row: int, ax: Axes | None = None, *, r
         ax.text(value + 0.02, k, f"{value:.0%}", va="center", fontsize=9)
     ax.set_yticks(range(len(classes)), [f"{name} {EMOTIONS[name]}" for name in classes])
     ax.invert_yaxis()
-    percent(ax, "x", high=room)
+    percent(ax, "x", high=1.18)
+    ax.grid(False, axis="y")
     ax.set_xticks([0, 0.5, 1])
-    ax.set_title(f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s", fontsize=10)
+    told = f"{name}: " if name else ""
+    ax.set_title(f"{told}{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s", fontsize=10)
     return ax
 
 

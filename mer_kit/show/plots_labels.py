@@ -52,7 +52,7 @@ def data_map_scatter(table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, a
     for where, text, side in (
         ((0.01, 0.97), "easy to learn", "left"),
         ((0.99, 0.5), "ambiguous", "right"),
-        ((0.01, 0.03), "never learnt: suspect", "left"),
+        ((0.01, 0.03), "never learned: suspect", "left"),
     ):
         ax.text(*where, text, transform=ax.transAxes, ha=side, va="center", style="italic", color=NEUTRAL)
     return ax
@@ -79,7 +79,8 @@ def count_bars(
     ax.set_xticks(range(len(values)), names)
     ax.set_xlabel(xlabel)
     ax.set_ylabel("share of the group")
-    percent(ax, high=None)
+    highest = max(bar.get_height() for bar in ax.patches)  # type: ignore[attr-defined]
+    percent(ax, high=min(1.0, max(1.08 * highest, ax.get_ylim()[1])))
     ax.grid(axis="x", visible=False)
     if len(groups) > 1:
         ax.legend()

@@ -79,8 +79,9 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         d = 100 * part.sort_values("fold")["difference"].to_numpy(dtype=float)
         shift = np.linspace(-0.16, 0.16, len(d)) if len(d) > 1 else np.zeros(1)
         ax.plot(d, y + shift, linestyle="none", marker="o", color=METHOD_LOOK["sssl"][0], alpha=0.75)
-        sd = float(d.std(ddof=1)) if len(d) > 1 else 0.0
-        ax.errorbar(d.mean(), y, xerr=sd, color="black", marker="D", markersize=5, capsize=3, linewidth=1.2)
+        if len(d) > 1:
+            sd = float(d.std(ddof=1))
+            ax.errorbar(d.mean(), y, xerr=sd, color="black", marker="D", markersize=5, capsize=3, linewidth=1.2)
         names.append(f"{second}\nagainst {first}")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -105,7 +106,7 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     """
     ax = axes_or_new(ax)
     ours = results[(results["corpus"] == corpus) & (results["task"] == task) & results["song_accuracy_mean"].notna()]
-    labels: list[tuple[float, str, str]] = []
+    labels: dict[str, tuple[float, str, str]] = {}
     last = float(ours["segment_seconds"].max()) if len(ours) else 5.0
     series = list(ours.groupby(["method", "preset", "song_features", "recipe", "seed"], sort=False))
     for number, ((method, preset, *_, seed), runs) in enumerate(series):
@@ -114,11 +115,12 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
         x = runs["segment_seconds"].to_numpy(dtype=float) + 0.06 * (number - (len(series) - 1) / 2)
         y, sd = runs["song_accuracy_mean"].to_numpy(dtype=float), runs["song_accuracy_sd"].fillna(0).to_numpy(float)
         ax.errorbar(x, y, yerr=sd, color=colour, linestyle=line, marker="o", capsize=3)
-        labels.append((y[-1], f"{method}, {preset}" + (f", seed {seed}" if seed else ""), colour))
+        name = f"{method}, {preset}" + (f", seed {seed}" if seed else "")
+        labels[name] = (float(y[-1]), name, colour)
     percent(ax)
     ax.set_xlim(0.6, 7.2)
     ax.set_xticks(range(1, 6))
-    end_labels(ax, last + 0.15, labels, gap=0.075, size=8)
+    end_labels(ax, last + 0.15, spread(list(labels.values()), 0.055), gap=0.05, size=8)
     references = list(_paper_reference(ax, corpus, task))
     guess = float(ours["majority_accuracy_mean"].mean()) if len(ours) else float("nan")
     ax.plot([0.6, 5.1], [guess, guess], color=NEUTRAL, linewidth=1, linestyle="--")
@@ -127,6 +129,31 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     ax.set_ylabel("accuracy, whole songs")
     ax.set_title(f"{corpus}, {task}")
     return ax
+
+
+def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[float, str, str]]:
+    """Return the labels (y, text, colour) moved apart to at least `gap`, each group staying centred where it was.
+
+    Examples
+    --------
+    >>> [(round(y, 2), text) for y, text, _ in spread([(0.6, "b", ""), (0.6, "a", ""), (0.9, "c", "")], 0.1)]
+    [(0.55, 'b'), (0.65, 'a'), (0.9, 'c')]
+    """
+    ordered = sorted(items, key=lambda item: item[0])
+    groups: list[tuple[float, list[tuple[float, str, str]]]] = []  # centre, members
+    for item in ordered:
+        groups.append((item[0], [item]))
+        while len(groups) > 1:
+            (low, below), (high, above) = groups[-2:]
+            if high - gap * (len(above) - 1) / 2 - (low + gap * (len(below) - 1) / 2) >= gap - 1e-12:
+                break
+            members = below + above
+            groups[-2:] = [(float(np.mean([y for y, _, _ in members])), members)]
+    return [
+        (centre + gap * (at - (len(members) - 1) / 2), text, colour)
+        for centre, members in groups
+        for at, (_, text, colour) in enumerate(members)
+    ]
 
 
 def _paper_reference(ax: Axes, corpus: str, task: str) -> Sequence[tuple[float, str, str]]:

@@ -97,7 +97,9 @@ def test_json_numbers_come_back_bit_equal(tmp_path_factory, value):
 @pytest.mark.parametrize("content", [b"", b'{"state": "do', b"[1, 2]", b"\xff\xfe"])
 def test_torn_json_gets_a_sentence(tmp_path, content):
     (tmp_path / "status.json").write_bytes(content)
-    with pytest.raises(MerKitError, match="status.json in .* cannot be read .* expected a run's JSON file: run it again"):
+    with pytest.raises(
+        MerKitError, match="status.json in .* cannot be read .* expected a run's JSON file: run it again"
+    ):
         archive.read_json(tmp_path / "status.json")
     with pytest.raises(MerKitError, match="absent.json in .* cannot be read"):
         archive.read_json(tmp_path / "absent.json")
@@ -164,6 +166,7 @@ def _mark(config: RunConfig = BASE, *, corpus_checksum: str = "c", code_version:
     return archive.fingerprint(config, corpus_checksum=corpus_checksum, code_version=code_version)
 
 
+SPLIT = {"tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "temperature", "pseudo_labels"}
 CHANGES: dict[str, Any] = {
     "corpus": "4q",
     "task": "valence",
@@ -176,17 +179,45 @@ CHANGES: dict[str, Any] = {
     "song_features": "oof",
     "theta": 0.4,
     "model": {**BASE.model, "width": 16},
-    "training": {**BASE.training, "tau": 0.4},
+    "training": {**BASE.training, "tau": 0.4, "alpha": 0.4},
     "train_every_seconds": 1.0,
     "corpus_options": {"drift": 0.4},
 }
 
 
+#: Another value for each setting of SSSL's training.
+TRAINING: dict[str, Any] = {
+    "epochs": 7,
+    "warmup_epochs": 2,
+    "warmup_accuracy": 0.5,
+    "warmup_mixup": not BASE.training["warmup_mixup"],
+    "batch_size": 32,
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "weight_decay": 0.5,
+    "schedule": "constant",
+    "gradient_clip": 0.5,
+    "share": 0.5,
+    "tau": 0.4,
+    "per_class": True,
+    "reg_covar": 0.5,
+    "min_gap": 0.5,
+    "max_unlabelled": 0.5,
+    "temperature": 0.4,
+    "pseudo_labels": "epoch",
+    "alpha": 0.4,
+    "lambda_kl": 0.4,
+    "ramp_epochs": 3.0,
+    "compile": True,
+}
+
+
 def test_every_setting_that_changes_a_number_changes_the_fingerprint():
     assert set(CHANGES) | {"preset", "on_bad_clip"} == {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(TRAINING) == set(BASE.training)
     marks = [_mark(dataclasses.replace(BASE, **{name: value})) for name, value in CHANGES.items()]
-    marks += [_mark(dataclasses.replace(BASE, training={**BASE.training, name: "other"})) for name in BASE.training]
-    marks += [_mark(dataclasses.replace(BASE, model={**BASE.model, name: "other"})) for name in BASE.model]
+    marks += [_mark(dataclasses.replace(BASE, training={**BASE.training, **{n: v}})) for n, v in TRAINING.items()]
+    marks += [_mark(dataclasses.replace(BASE, model={**BASE.model, name: 3})) for name in ("head_pool", "dropout")]
     marks += [_mark(corpus_checksum="d"), _mark(code_version="2"), _mark()]
     assert len(set(marks)) == len(marks)
     assert all(len(mark) == 10 and int(mark, 16) >= 0 for mark in marks)
@@ -197,6 +228,21 @@ def test_names_and_spellings_do_not_change_it():
     assert _mark(dataclasses.replace(BASE, training=dict(reversed(BASE.training.items())))) == _mark()
     ours = resolve(preset="cpu", epochs=16.0, weight_decay=0.02, ramp_epochs=4, max_seconds=30, theta=0.5, width=8.0)
     assert _mark(ours) == _mark()  # 4 is 4.0
+
+
+@pytest.mark.parametrize(
+    ("method", "idle"),
+    [
+        ("sssl", set()),
+        ("sssl_no_kl", {"lambda_kl", "ramp_epochs"}),
+        ("mixup", {"lambda_kl", "ramp_epochs", "warmup_mixup"} | SPLIT),
+        ("ce", {"lambda_kl", "ramp_epochs", "warmup_mixup", "alpha"} | SPLIT),
+    ],
+)
+def test_settings_that_a_method_has_no_use_for_do_not_change_it(method, idle):
+    config = dataclasses.replace(BASE, method=method)
+    changed = {n: dataclasses.replace(config, training={**BASE.training, n: v}) for n, v in TRAINING.items()}
+    assert {name for name, other in changed.items() if _mark(other) == _mark(config)} == idle
 
 
 # ---- run folders -----------------------------------------------------------------------------------------------------

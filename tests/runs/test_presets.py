@@ -46,7 +46,9 @@ def test_what_people_type_is_kept():
 
 
 def test_overrides_go_where_they_belong():
-    config = resolve(preset="cpu", tau=0.3, epochs=9, warmup_epochs=4, width=16, dropout=0.2, theta=0.6, max_seconds=None)
+    config = resolve(
+        preset="cpu", tau=0.3, epochs=9, warmup_epochs=4, width=16, dropout=0.2, theta=0.6, max_seconds=None
+    )
     assert (config.training["tau"], config.training["epochs"], config.training["warmup_epochs"]) == (0.3, 9, 4)
     assert config.model == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
     assert config.theta == 0.6 and config.max_seconds is None
@@ -78,7 +80,7 @@ def test_whole_and_broken_numbers_are_one_spelling():
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ({"corpus": "4Q"}, "corpus is '4Q', expected one of .*4q.*: did you mean '4q'"),
+        ({"corpus": "4qq"}, "corpus is '4qq', expected one of .*4q.*: did you mean '4q'"),
         ({"task": "quadrants"}, "task is 'quadrants', .* did you mean 'quadrant'"),
         ({"method": "SSSL"}, "method is 'SSSL', expected one of ce, mixup, sssl_no_kl, sssl"),
         ({"preset": "cpus"}, "preset is 'cpus', .* did you mean 'cpu'"),

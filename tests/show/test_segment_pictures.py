@@ -146,8 +146,13 @@ class Stand:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    return SegmentBrowser(Stand(tmp_path_factory.mktemp("clips")))
+def stand(tmp_path_factory):
+    return Stand(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="module")
+def browser(stand):
+    return SegmentBrowser(stand)
 
 
 def _images(browser):
@@ -194,9 +199,9 @@ def test_there_is_no_such_segment(browser):
         browser.update(2, 0)
 
 
-def test_the_browser_leaves_no_figure_to_pyplot(browser):
+def test_the_browser_leaves_no_figure_to_pyplot(stand):
     plt.close("all")
-    browser.update(0, 1)
+    SegmentBrowser(stand).update(0, 1)
     assert plt.get_fignums() == []
 
 

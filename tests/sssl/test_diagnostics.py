@@ -36,7 +36,9 @@ def test_data_map_by_hand():
 def test_data_map_of_float16_does_not_lose_digits():
     epochs = np.full((1000, 1, 2), 0.9996, dtype=np.float16)  # a float16 sum would stall at 2048
     table = diagnostics.data_map(epochs, np.array([0]))
-    assert table["confidence"][0] == float(np.float16(0.9996)) and table["variability"][0] == pytest.approx(0, abs=1e-12)
+    assert table["confidence"][0] == float(np.float16(0.9996)) and table["variability"][0] == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_forgetting_by_hand():

@@ -52,7 +52,9 @@ def test_normalise_maps_the_percentiles_to_0_and_1():
     losses = np.linspace(1, 5, 1001)
     mixture = fit_mixture(losses)
     assert (mixture.low, mixture.high) == (pytest.approx(1.04), pytest.approx(4.96))
-    np.testing.assert_allclose(mixture.normalise(np.array([0.0, 1.04, 3.0, 4.96, 100.0])), [0, 0, 0.5, 1, 1], atol=1e-12)
+    np.testing.assert_allclose(
+        mixture.normalise(np.array([0.0, 1.04, 3.0, 4.96, 100.0])), [0, 0, 0.5, 1, 1], atol=1e-12
+    )
 
 
 def test_far_from_both_means_there_is_no_nan():
@@ -79,9 +81,7 @@ def test_without_the_clamp_the_worst_fitted_samples_look_clean():
     assert clamped[1] <= clamped[0] == raw[0]
 
 
-@given(
-    st.floats(0.01, 0.99), st.floats(0, 0.9), st.floats(0.01, 1), st.floats(0.005, 0.5), st.floats(0.005, 0.5)
-)
+@given(st.floats(0.01, 0.99), st.floats(0, 0.9), st.floats(0.01, 1), st.floats(0.005, 0.5), st.floats(0.005, 0.5))
 @settings(deadline=None, max_examples=300)
 def test_clamped_posterior_never_rises_with_the_loss(weight, mean, distance, clean_sd, noisy_sd):
     mixture = Mixture((weight, 1 - weight), (mean, mean + distance), (clean_sd, noisy_sd), 0.0, 1.0)

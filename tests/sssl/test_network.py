@@ -68,7 +68,9 @@ def test_segments_of_every_duration_fit(seconds):
 
 def test_smaller_segments_get_a_sentence():
     assert _tiny()(torch.zeros(1, 1, 32, 32)).shape == (1, 4)
-    with pytest.raises(MerKitError, match="128 bands and 31 frames, expected at least 32 of each: raise segment_seconds"):
+    with pytest.raises(
+        MerKitError, match="128 bands and 31 frames, expected at least 32 of each: raise segment_seconds"
+    ):
         _tiny()(torch.zeros(1, 1, 128, 31))
 
 
@@ -195,7 +197,9 @@ def test_rgb_networks_take_all_three_channels(tmp_path):
 def test_other_shapes_get_a_sentence(tmp_path):
     _, state = _as_if_from_torchvision()
     save_file(state, tmp_path / "vgg16.safetensors")
-    with pytest.raises(MerKitError, match=r"vgg16.safetensors does not fit at features.0.weight .*width=64 and head_pool=7"):
+    with pytest.raises(
+        MerKitError, match=r"vgg16.safetensors does not fit at features.0.weight .*width=64 and head_pool=7"
+    ):
         load_imagenet(_tiny(width=4), tmp_path / "vgg16.safetensors")
     with pytest.raises(MerKitError, match=r"does not fit at features.1.weight .*batch_norm=True"):
         load_imagenet(_tiny(batch_norm=True), tmp_path / "vgg16.safetensors")

@@ -14,9 +14,7 @@ from scipy.special import log_softmax, softmax
 from mer_kit.checks import MerKitError
 from mer_kit.sssl import objectives
 
-LOGITS = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-12, 12, width=32)
-)
+LOGITS = hnp.arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.floats(-12, 12, width=32))
 TEMPERATURES = st.floats(0.1, 4)
 
 

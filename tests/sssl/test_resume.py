@@ -179,7 +179,12 @@ def test_sssl_from_the_warmup_that_ce_left_is_bit_equal(toy, trainer, trained, w
 
 def test_methods_with_another_tau_share_and_with_another_rate_do_not(tmp_path, toy, trainer):
     warm, epochs = tmp_path / "warm.safetensors", []
-    settings = {"epochs": 2, "warmup_epochs": 1, "warmup_file": warm, "on_epoch": lambda record: epochs.append(record.epoch)}
+    settings = {
+        "epochs": 2,
+        "warmup_epochs": 1,
+        "warmup_file": warm,
+        "on_epoch": lambda record: epochs.append(record.epoch),
+    }
     for change, trained_epochs in (
         ({}, [1, 2]),
         ({"tau": 0.8}, [2]),
@@ -202,7 +207,12 @@ def test_warmups_from_pretrained_weights_are_not_shared_with_fresh_ones(tmp_path
     weights = {name: value.contiguous() for name, value in made.network_.state_dict().items()}
     save_file(weights, tmp_path / "vgg.safetensors")
     warm, epochs = tmp_path / "warm.safetensors", []
-    settings = {"epochs": 2, "warmup_epochs": 1, "warmup_file": warm, "on_epoch": lambda record: epochs.append(record.epoch)}
+    settings = {
+        "epochs": 2,
+        "warmup_epochs": 1,
+        "warmup_file": warm,
+        "on_epoch": lambda record: epochs.append(record.epoch),
+    }
     for pretrained in (tmp_path / "vgg.safetensors", None):
         trainer(pretrained=pretrained, **settings).fit(toy.segments, toy.labels)
     assert epochs == [1, 2, 1, 2]

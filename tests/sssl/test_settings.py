@@ -73,7 +73,9 @@ def test_methods():
     }
     mixing = {m: [s.mixes(phase) for phase in ("warmup", "plain", "ssl")] for m, s in made.items()}
     assert mixing["mixup"] == [True] * 3 and mixing["ce"] == mixing["sssl"] == [False, False, True]
-    assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(warmup_mixup=True).mixes("plain")
+    assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(warmup_mixup=True).mixes(
+        "plain"
+    )
 
 
 def test_warmup_key_holds_all_that_shapes_the_warmup():
@@ -93,4 +95,6 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     sooner |= {"compile": True, "model": {"width": 8}}
     for name, value in sooner.items():
         assert TrainingSettings(**{name: value}).warmup_key() != base, name
-    assert {"method", "warmup_mixup", *later, *sooner} == {f.name for f in dataclasses.fields(settings.TrainingSettings)}
+    assert {"method", "warmup_mixup", *later, *sooner} == {
+        f.name for f in dataclasses.fields(settings.TrainingSettings)
+    }

@@ -82,7 +82,9 @@ def _step(batch_norm: bool, batch: Batch, loss_of) -> tuple[torch.Tensor, dict[s
 
 
 def _assert_same_gradients(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
-    scale = max(float(g.abs().max()) for g in theirs.values())  # a bias before a normalisation has gradient 0 + rounding
+    scale = max(
+        float(g.abs().max()) for g in theirs.values()
+    )  # a bias before a normalisation has gradient 0 + rounding
     for name, gradient in theirs.items():
         torch.testing.assert_close(ours[name], gradient, rtol=1e-3, atol=1e-5 * scale, msg=name)
 

@@ -93,7 +93,13 @@ def test_the_split_of_every_epoch_is_the_replay_of_the_pass_before(toy, trained)
 def test_settings_of_the_split_reach_it(toy, trainer, trained, warm):
     """Each of these changes the first split as a replay of the warm-up's last pass says."""
     sizes = set()
-    for change in ({"tau": 0.999}, {"per_class": True}, {"min_gap": 50.0}, {"max_unlabelled": 0.04}, {"reg_covar": 0.05}):
+    for change in (
+        {"tau": 0.999},
+        {"per_class": True},
+        {"min_gap": 50.0},
+        {"max_unlabelled": 0.04},
+        {"reg_covar": 0.05},
+    ):
         record = trainer(warmup_file=warm, **change).fit(toy.segments, toy.labels, toy.songs).history_[3]
         options = {"min_gap": 0.0, "seed": mixture_seed(0)} | change
         division = diagnostics.replay(trained.epochs_[2], toy.labels, **options)
@@ -181,7 +187,9 @@ def test_global_random_states_are_neither_used_nor_touched(toy, trainer, trained
     assert made.epochs_.tobytes() == trained.epochs_.tobytes()
 
 
-@pytest.mark.parametrize("change", [{"temperature": 1.0}, {"alpha": 4.0}, {"pseudo_labels": "epoch"}, {"ramp_epochs": 9}])
+@pytest.mark.parametrize(
+    "change", [{"temperature": 1.0}, {"alpha": 4.0}, {"pseudo_labels": "epoch"}, {"ramp_epochs": 9}]
+)
 def test_settings_of_the_semi_supervised_epochs_reach_them(toy, trainer, trained, warm, change):
     made = trainer(warmup_file=warm, **change).fit(toy.segments, toy.labels, toy.songs)
     assert made.epochs_[2].tobytes() == trained.epochs_[2].tobytes()
@@ -373,5 +381,7 @@ def test_other_bad_input_gets_a_sentence(toy, trainer):
         trainer().fit(toy.segments, toy.labels, toy.songs.astype(str))
     with pytest.raises(MerKitError, match="got 0 segments"):
         trainer().fit(ArraySegments(np.zeros((0, 1, 32, 32))), np.zeros(0, dtype=int))
-    with pytest.raises(MerKitError, match="32 bands and 20 frames, expected at least 32 of each: raise segment_seconds"):
+    with pytest.raises(
+        MerKitError, match="32 bands and 20 frames, expected at least 32 of each: raise segment_seconds"
+    ):
         trainer().fit(ArraySegments(np.zeros((4, 1, 32, 20))), np.zeros(4, dtype=int))
