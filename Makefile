@@ -45,7 +45,7 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks wit
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/python tools/notebooks.py check
 
-figures: $(STAMP)  ## write the figures of the README and of the paper's Fig. 2
+figures: demo  ## write the figures of the README (from the demo run) and, where 4Q was run, the paper's Fig. 2
 	$(BIN)/mer-kit figures
 
 lab: $(STAMP)  ## open JupyterLab on notebooks/

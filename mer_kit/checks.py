@@ -38,9 +38,7 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
         return value
     near = difflib.get_close_matches(str(value), [str(option) for option in options], n=1)
     hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
-    raise MerKitError(
-        f"{name} is {value!r}, expected one of {', '.join(str(option) for option in options)}: {hint}"
-    )
+    raise MerKitError(f"{name} is {value!r}, expected one of {', '.join(str(option) for option in options)}: {hint}")
 
 
 def check_range(

@@ -178,7 +178,7 @@ def predict(song: str, run_folder: str | None, fold: int | None, out: str, runs_
     )
     curve = prediction.predict_curve(song, folder, fold=fold)
     click.echo(prediction.describe(curve))
-    for path in curve_files.write(curve, Path(song), Path(out)):
+    for path in curve_files.write(curve, Path(out), Path(song)):
         click.echo(f"wrote {path}")
 
 

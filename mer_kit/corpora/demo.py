@@ -63,7 +63,7 @@ def generate(
     ----------
     root : a folder that may still be missing, or a demo corpus (then its parent is meant)
     clips : how many, a multiple of 4 (a quarter for each quadrant)
-    seconds : length of every clip, 8 to 60 s
+    seconds : length of every clip, whole, 8 to 60 s
     drift : share of all seconds, 0 to 0.4, composed in another quadrant than the clip's label says
     seed : another seed is another corpus
 
@@ -120,7 +120,7 @@ def _recipe(clips: int = 80, seconds: float = 20.0, drift: float = 0.15, seed: i
     check_range("clips", clips, 4, 10_000, whole=True)
     if clips % 4:
         raise MerKitError(f"clips is {clips}, expected a multiple of 4 (a quarter for each quadrant): change clips")
-    check_range("seconds", seconds, 8, 60)
+    check_range("seconds", seconds, 8, 60, whole=True)
     check_range("drift", drift, 0, 0.4)
     check_range("seed", seed, whole=True)
     return {

@@ -90,7 +90,7 @@ def _leaving_seconds(clips: int, seconds: int, drift: float, rng: np.random.Gene
         for clip in rng.permutation(clips):
             room = min(at_most - sum(leaving[clip]), budget)
             length = min(int(rng.integers(3, 6)), room)
-            if length >= min(2, budget) > 0 and len(leaving[clip]) < 3:
+            if length >= min(2, budget) > 0:
                 leaving[clip].append(length)
                 budget -= length
     return leaving

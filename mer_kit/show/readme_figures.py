@@ -1,4 +1,4 @@
-"""figures/: what the README shows, taken from the demo run, never drawn by hand."""
+"""figures/: what the README shows, taken from finished runs, never drawn by hand."""
 
 from __future__ import annotations
 
@@ -9,43 +9,61 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, all_runs, writing
 
-#: Name in figures/ → name in the demo run's own figures/ (written by the notebooks).
-FIGURES: dict[str, str] = {}
+#: Name in figures/ → figure of the demo run, as the notebooks keep them in its figures/.
+FIGURES: dict[str, str] = {
+    "emotion_curve": "05-emotion-curve",
+    "loss_histograms": "02-loss-histograms",
+    "disowned_seconds": "02-disowned-1",
+    "x_and_u": "03-x-and-u",
+    "song_decisions": "04-deciders",
+}
+#: Figures that notebook 00 keeps beside the runs.
+SHARED: dict[str, str] = {"flow": "flow"}
+#: The paper's Fig. 2, where a run on the real 4Q has drawn it.
+FIG2 = ("fig2_4q", "05-emotion-curve")
 
 
 def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
-    """Copy the README's figures from the finished demo run to `out` (default: the checkout's figures/).
+    """Copy the README's figures from the newest demo run to `out` (default: the checkout's figures/).
+
+    The paper's Fig. 2 comes along if a run on 4Q with SSSL is there; otherwise the one in `out` stays as it is.
 
     Raises
     ------
     MerKitError
         If there is no finished demo run, or it lacks one of the figures.
     """
-    run = demo_run(runs_dir)
+    demo, real = newest(runs_dir, corpus="demo", preset="demo"), newest(runs_dir, corpus="4q")
+    if demo is None:
+        raise MerKitError(f"no finished demo run in {runs_dir.name}/: run `mer-kit demo` first")
     root = project_root()
     target = out or ((root / "figures") if root else Path("figures"))
-    written = []
-    for name, source in FIGURES.items():
-        for ending in ("png", "svg"):
-            found = run.path / "figures" / f"{source}.{ending}"
-            if not found.exists():
-                raise MerKitError(f"{run.path.name} has no figure {found.name}: run `mer-kit demo` again")
-            with writing(target / f"{name}.{ending}") as partial:
-                shutil.copyfile(found, partial)
-            written.append(target / f"{name}.{ending}")
-    return written
+    written = [_copy(demo.path / "figures" / source, target / name) for name, source in FIGURES.items()]
+    written += [_copy(runs_dir / "figures" / source, target / name) for name, source in SHARED.items()]
+    if real is not None and (real.path / "figures" / f"{FIG2[1]}.png").exists():
+        written.append(_copy(real.path / "figures" / FIG2[1], target / FIG2[0]))
+    return [path for pair in written for path in pair]
 
 
-def demo_run(runs_dir: Path) -> RunFolder:
-    """Return the newest finished SSSL run on the demo corpus with the demo preset.
+def _copy(source: Path, target: Path) -> list[Path]:
+    """Copy a figure's PNG and SVG (both paths without ending); return what was written."""
+    copies = []
+    for ending in (".png", ".svg"):
+        found, wanted = source.with_name(source.name + ending), target.with_name(target.name + ending)
+        if not found.exists():
+            raise MerKitError(f"the demo run has no figure {found.name}: run `mer-kit demo` again")
+        with writing(wanted) as partial:
+            shutil.copyfile(found, partial)
+        copies.append(wanted)
+    return copies
 
-    Raises
-    ------
-    MerKitError
-        If there is none.
-    """
-    runs = [run for run in all_runs(runs_dir) if run.status == "done"]
-    fitting = [run for run in runs if [run.config[k] for k in ("corpus", "method", "preset")] == ["demo", "sssl", "demo"]]
-    if not fitting:
-        raise MerKitError(f"no finished demo run in {runs_dir.name}/: run `mer-kit demo` first (`make figures` does)")
-    return max(fitting, key=lambda run: (run.path / "status.json").stat().st_mtime)
+
+def newest(runs_dir: Path, *, corpus: str, preset: str | None = None) -> RunFolder | None:
+    """Return the SSSL run on a corpus (and preset) that was finished last, or None."""
+    wanted = {"corpus": corpus, "method": "sssl", "task": "quadrant"} | ({"preset": preset} if preset else {})
+    fitting = [
+        run
+        for run in all_runs(runs_dir)
+        if run.status == "done" and all(run.config.get(name) == value for name, value in wanted.items())
+    ]
+    return max(fitting, key=lambda run: (run.path / "status.json").stat().st_mtime, default=None)

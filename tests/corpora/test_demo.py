@@ -41,7 +41,7 @@ def checksums(folder: Path) -> dict[str, str]:
 @settings(max_examples=60, deadline=None)
 @given(
     clips=st.integers(1, 30).map(lambda quarter: 4 * quarter),
-    seconds=st.sampled_from([8.0, 12.5, 20.0, 30.0]),
+    seconds=st.sampled_from([8.0, 13.0, 20.0, 60.0]),
     drift=st.floats(0, 0.4),
     seed=st.integers(0, 2**40),
 )
@@ -92,10 +92,10 @@ def test_it_is_a_4q_dataset(corpus: Corpus) -> None:
     assert as_4q.clips == corpus.clips and as_4q.problems == corpus.problems == ()
     with (corpus.root / four_q.METADATA).open(newline="", encoding="utf-8") as file:
         header = next(csv.reader(file))
-    assert header == (
-        "Song Artist Title Quadrant PQuad MoodsTotal Moods MoodsFoundStr MoodsStr MoodsStrSplit Genres GenresStr "
-        "Sample SampleURL"
-    ).split()  # fmt: skip
+    assert ",".join(header) == (
+        "Song,Artist,Title,Quadrant,PQuad,MoodsTotal,Moods,MoodsFoundStr,MoodsStr,MoodsStrSplit,Genres,GenresStr,"
+        "Sample,SampleURL"
+    )
 
 
 def test_truth_agrees_with_the_confidence_and_the_drift(corpus: Corpus) -> None:
@@ -135,11 +135,6 @@ def test_same_options_same_bytes_and_another_seed_another_corpus(corpus: Corpus,
     sounds = {name for name in first if name.endswith(".wav")}
     assert len(sounds) == 4
     assert not {first[name] for name in sounds} & {value for name, value in other.items() if name.endswith(".wav")}
-
-
-def test_a_clip_sounds_the_same_whatever_the_others_do() -> None:
-    # generators are named after the clip, so leaving out or adding a random draw elsewhere shifts nothing
-    assert make_plan(clips=8, seconds=20.0, drift=0.1, seed=0) == make_plan(clips=8, seconds=20.0, drift=0.1, seed=0)
 
 
 def test_second_load_reads_what_the_first_made(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +182,7 @@ def test_eighty_clips_fit_into_thirty_seconds_of_two_cores(tmp_path: Path) -> No
     [
         ({"clips": 6}, "clips is 6, expected a multiple of 4"),
         ({"clips": 0}, "clips is 0, expected a whole number from 4"),
-        ({"seconds": 3.0}, "seconds is 3.0, expected a number from 8 to 60"),
+        ({"seconds": 3.0}, "seconds is 3.0, expected a whole number from 8 to 60"),
         ({"drift": 0.5}, "drift is 0.5, expected a number from 0 to 0.4"),
         ({"seed": 0.5}, "seed is 0.5, expected a whole number"),
         ({"drfit": 0.2}, "option of corpus demo is 'drfit', expected one of .* did you mean 'drift'"),

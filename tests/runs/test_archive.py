@@ -20,7 +20,6 @@ from mer_kit.runs import archive
 from mer_kit.runs.archive import FOLD_FILES, RunFolder
 from mer_kit.runs.presets import resolve
 
-
 # ---- atomic writes ---------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -35,7 +36,9 @@ def runs(tmp_path: Path) -> Path:
     """A folder with one failed run that left a figure and an executed notebook."""
     run = tmp_path / "demo-quadrant-3s-sssl-0123456789"
     config = resolve(corpus="demo", preset="smoke", folds=2)
-    write_json(run / "config.json", {**vars(config), "fingerprint": "0123456789", "corpus_checksum": "x", "skipped": []})
+    write_json(
+        run / "config.json", {**vars(config), "fingerprint": "0123456789", "corpus_checksum": "x", "skipped": []}
+    )
     write_json(run / "status.json", {"state": "failed", "message": "the <network> burst"})
     figure, ax = plt.subplots()
     ax.plot([0, 1])
@@ -106,3 +109,25 @@ def test_every_class_has_a_colour_and_line_style_of_its_own() -> None:
 def test_readme_figures_without_a_demo_run_say_what_to_do(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(MerKitError, match="mer-kit demo"):
         readme_figures.write(runs, tmp_path)
+
+
+def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
+    config = {**vars(resolve(corpus="demo", preset="demo")), "fingerprint": "x"}
+    runs, out = tmp_path / "runs", tmp_path / "figures"
+    for age, name in enumerate(("old", "new")):
+        run = runs / f"demo-quadrant-3s-sssl-{name}"
+        write_json(run / "config.json", config)
+        write_json(run / "status.json", {"state": "done"})
+        os.utime(run / "status.json", (1000 + age, 1000 + age))
+        for source in readme_figures.FIGURES.values():
+            for ending in ("png", "svg"):
+                path = run / "figures" / f"{source}.{ending}"
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(name)
+    with pytest.raises(MerKitError, match="no figure flow.png"):
+        readme_figures.write(runs, out)
+    for ending in ("png", "svg"):
+        (runs / "figures").mkdir(exist_ok=True)
+        (runs / "figures" / f"flow.{ending}").write_text("flow")
+    assert len(readme_figures.write(runs, out)) == 2 * (len(readme_figures.FIGURES) + 1)
+    assert (out / "emotion_curve.png").read_text() == "new"
