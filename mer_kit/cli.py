@@ -192,7 +192,7 @@ def data(corpus: str | None, data_root: str | None) -> None:
 
     table = datasets.overview(data_root)
     for row in table[table["corpus"] == corpus].to_dict("records") if corpus else table.to_dict("records"):
-        click.echo(datasets.as_text(row))
+        click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
     if corpus is None:
         return
     problems = datasets.problems(corpus, data_root)
@@ -213,8 +213,9 @@ def doctor(runs_dir: str | None) -> None:
     from mer_kit.runs import machine
 
     table = machine.check_machine(runs_dir=runs_dir)
-    for row in table.itertuples():
-        click.echo(f"{row.state:<8} {row.item:<20} {row.found}" + (f"\n{'':<29} → {row.advice}" if row.advice else ""))
+    for _, row in table.iterrows():
+        advice = f"\n{'':<29} → {row['advice']}" if row["advice"] else ""
+        click.echo(f"{row['state']!s:<8} {row['item']!s:<20} {row['found']}{advice}")
     broken = table[table["state"] == "problem"]
     if len(broken):
         raise MerKitError(f"{len(broken)} things need mending, first {broken['item'].iloc[0]}: see above")

@@ -75,15 +75,17 @@ class Lens:
 
 
 def choose_pair(passes: Passes, after_epoch: int) -> tuple[int, int]:
-    """Return two rows to mix: a trusted segment with a small loss, and a doubted one of another class and song.
+    """Return two rows to mix: the trusted segment with the smallest loss, and a doubted one with another label.
 
-    Where no doubted segment has another class, the one with the largest loss among the other classes is taken.
+    The second is one that the model takes for another class than the first's, where there is one: then its
+    pseudo-label shows in the mixture. Of several, the one with the largest loss is taken.
     """
     losses, labels = passes.losses[after_epoch - 1], passes.labels
+    guesses = passes.probabilities[after_epoch - 1].argmax(axis=1)
     doubted = passes.doubted(after_epoch)
     trusted = np.setdiff1d(np.arange(len(labels)), doubted)
     first = int(trusted[np.argmin(losses[trusted])])
-    others = doubted[labels[doubted] != labels[first]]
-    if len(others) == 0:
-        others = np.flatnonzero(labels != labels[first])
-    return first, int(others[np.argmax(losses[others])])
+    others = [doubted[(labels[doubted] != labels[first]) & (guesses[doubted] != labels[first])]]
+    others += [doubted[labels[doubted] != labels[first]], np.flatnonzero(labels != labels[first])]
+    second = next(rows for rows in others if len(rows))
+    return first, int(second[np.argmax(losses[second])])

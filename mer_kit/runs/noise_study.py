@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,8 @@ from mer_kit.sssl.loss_split import Split
 from mer_kit.sssl.noise import inject
 
 #: D: a network and schedule that learn the coarse pattern of a few hundred segments in seconds.
-MODEL = {"width": 4, "batch_norm": True, "head_pool": 2}
-TRAINING = {
+MODEL: dict[str, Any] = {"width": 4, "batch_norm": True, "head_pool": 2}
+TRAINING: dict[str, Any] = {
     "method": "ce", "batch_size": 32, "optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.02,
     "warmup_epochs": 1,
 }  # fmt: skip

@@ -27,11 +27,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": _SLIM,
         "training": {
             "epochs": 12,
-            "warmup_epochs": 6,
+            "warmup_epochs": 8,
+            "batch_size": 32,
             "optimizer": "adamw",
-            "learning_rate": 2e-3,
+            "learning_rate": 1e-3,
             "weight_decay": 0.02,
             "ramp_epochs": 4.0,
+            "warmup_mixup": True,  # as in cpu
+            "max_unlabelled": 0.15,
         },
         "train_every_seconds": 1.0,
     },

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
@@ -71,7 +72,7 @@ class Session:
         """Save a figure in the run folder (SVG, PNG, CSV of the data) and show it with its alt text."""
         paths = style.save_figure(figure, self.figures / name, alt=alt, data=data, formats=("svg", "png"))
         show_image(paths["png"], alt)
-        style.plt.close(figure)
+        plt.close(figure)
 
 
 def show_image(path: Path, alt: str) -> None:
@@ -82,7 +83,7 @@ def show_image(path: Path, alt: str) -> None:
 
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
     tag = f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt)}" style="max-width:100%;height:auto">'
-    display(HTML(tag))  # type: ignore[no-untyped-call]
+    display(HTML(tag))
 
 
 def start(
@@ -168,7 +169,7 @@ def _inputs() -> list[str]:
         from IPython import get_ipython
     except ImportError:
         return []
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     return list(shell.user_ns.get("In", [])) if shell is not None else []
 
 

@@ -61,7 +61,7 @@ def end_labels(
     lines = [text.count("\n") + 1 for _, text, _ in wanted]
     for number, (y, _, _) in enumerate(wanted):
         room = gap * span * (lines[number - 1] + lines[number]) / 2
-        places.append(max(y, places[-1] + room) if places else y)
+        places.append(max(y, places[-1] + room if places else low + 0.45 * gap * span * lines[0]))
     over = places[-1] - (high - 0.02 * span) if places else 0.0
     for (_, text, colour), y in zip(wanted, places, strict=True):
         where = (x, y - max(0.0, over))
@@ -83,7 +83,7 @@ def mark_first_split(ax: Axes, history: Sequence[EpochRecord]) -> None:
     if first is None:
         return
     ax.axvline(first - 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
-    ax.annotate(
-        "first split", (first - 0.5, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
-        textcoords="offset points", ha="center", va="bottom", fontsize=8, color=NEUTRAL,
+    ax.text(
+        first - 0.5, 0.97, "first split ", transform=ax.get_xaxis_transform(), rotation=90, ha="right", va="top",
+        fontsize=8, color=NEUTRAL,
     )  # fmt: skip

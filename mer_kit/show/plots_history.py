@@ -200,20 +200,27 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 0.9 + 0.7 * len(table)))
-    for place, row in enumerate(table.itertuples()):
-        colour = METHOD_LOOK[row.method][0]
-        ax.errorbar(row.songs, place - 0.12, xerr=row.songs_error, fmt="s", color=colour, markersize=7, capsize=3)
-        ax.plot(row.segments, place + 0.16, "o", color=colour, markersize=6)
-        ax.annotate(f"songs {row.songs:.1%}", (row.songs, place - 0.12), xytext=(0, 6), textcoords="offset points",
-                    ha="center", fontsize=8, color=colour)  # fmt: skip
-        ax.annotate(f"segments {row.segments:.1%}", (row.segments, place + 0.16), xytext=(0, -7),
-                    textcoords="offset points", ha="center", va="top", fontsize=8, color=colour)  # fmt: skip
-    ax.axvline(float(table["majority"].iloc[0]), color=NEUTRAL, linestyle=":", linewidth=1)
-    ax.annotate("always the\ncommonest class", (float(table["majority"].iloc[0]), 0.02),
-                xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", fontsize=8,
-                color=NEUTRAL)  # fmt: skip
-    ax.set_yticks(range(len(table)), table["method"])
-    ax.set_ylim(len(table) - 0.45, -0.55)
+    names = [str(name) for name in table["method"]]
+    columns = (table[column].to_numpy(dtype=float) for column in ("segments", "songs", "songs_error"))
+    for place, (name, segments, songs, error) in enumerate(zip(names, *columns, strict=True)):
+        colour = METHOD_LOOK[name][0]
+        ax.errorbar(songs, place - 0.12, xerr=error, fmt="s", color=colour, markersize=7, capsize=3)
+        ax.plot(segments, place + 0.16, "o", color=colour, markersize=6)
+        for text, x, y, up, va in (
+            (f"songs {songs:.1%}", songs, place - 0.12, 6, "bottom"),
+            (f"segments {segments:.1%}", segments, place + 0.16, -6, "top"),
+        ):
+            ax.annotate(
+                text, (x, y), xytext=(0, up), textcoords="offset points", ha="center", va=va, fontsize=8, color=colour
+            )
+    majority = float(table["majority"].iloc[0])
+    ax.axvline(majority, color=NEUTRAL, linestyle=":", linewidth=1)
+    ax.text(
+        majority, 1.01, "always the commonest class", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
+        fontsize=8, color=NEUTRAL,
+    )  # fmt: skip
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.45, -0.55)
     percent(ax, "x")
     ax.set_xlabel("accuracy on the test songs")
     ax.grid(axis="y", visible=False)

@@ -114,11 +114,15 @@ def song_strip(
     for low, high, value in second_by_second(start_s, end_s, omega):
         ax.barh(1, high - low, left=low, height=0.8, color=OMEGA_MAP(value), edgecolor="white", linewidth=0.5)
         ax.text((low + high) / 2, 1, f"{value:.1f}".lstrip("0") or "0", ha="center", va="center", fontsize=7)
-    for span in disowned(start_s, end_s, omega, tau=tau).itertuples():
-        ax.barh(2, span.end_s - span.start_s, left=span.start_s, height=0.8, color=NOISY, alpha=0.8, hatch="////",
-                edgecolor="white", linewidth=0)  # fmt: skip
-    for span in truth.itertuples() if truth is not None else ():
-        _class_bar(ax, 3, span.start_s, min(span.end_s, end), span.label)
+    spans = disowned(start_s, end_s, omega, tau=tau)
+    for low, high in spans[["start_s", "end_s"]].to_numpy(dtype=float).tolist():
+        ax.barh(
+            2, high - low, left=low, height=0.8, color=NOISY, alpha=0.8, hatch="////", edgecolor="white", linewidth=0
+        )
+    if truth is not None:
+        times = truth[["start_s", "end_s"]].to_numpy(dtype=float).tolist()
+        for (low, high), name in zip(times, truth["label"].astype(str).tolist(), strict=True):
+            _class_bar(ax, 3, low, min(high, end), name)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, end)

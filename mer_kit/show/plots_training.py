@@ -169,7 +169,7 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
     ax.fill_between(x[half], 0, 2 * density[half], color=CLEAN, alpha=0.15, linewidth=0)
     ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), xytext=(0, 8), textcoords="offset points",
                 ha="center", color=NEUTRAL)  # fmt: skip
-    ax.text(0.75, float(density[287]), "used: max(δ, 1 − δ)", ha="center", va="bottom", color=CLEAN)
+    ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
     ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
     ax.set_xlim(0, 1)
     ax.set_xlabel("mixing weight δ")

@@ -40,7 +40,7 @@ def listen(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label: str) -
     """
     from IPython.display import HTML
 
-    return HTML(audio_element(y, sample_rate, label=label))  # type: ignore[no-untyped-call]
+    return HTML(audio_element(y, sample_rate, label=label))
 
 
 def audio_element(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label: str) -> str:

@@ -22,7 +22,7 @@ class Picture:
     def __init__(self, rows: int, columns: int, *, size: tuple[float, float], **options: Any) -> None:
         style.use()
         self.figure = Figure(figsize=size, dpi=80, layout="constrained")
-        FigureCanvasAgg(self.figure)  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(self.figure)
         self.axes: list[Axes] = list(self.figure.subplots(rows, columns, squeeze=False, **options).flat)
 
     def clear(self) -> None:

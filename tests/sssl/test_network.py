@@ -102,7 +102,7 @@ def test_same_generator_same_weights_and_torchs_global_state_is_left_alone():
 def test_he_initialisation_keeps_the_scale_through_sixteen_layers():
     """Weights of a layer have variance 2 / fan, biases are 0; so the logits neither vanish nor explode."""
     network = _tiny(width=16, head_pool=2)
-    wide = network.features[24].weight  # 8·16 filters from 8·16, fan out 128·9
+    wide = network.features[17].weight  # 128 filters from 64: fan out 128·9
     assert float(wide.detach().std()) == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     head = network.classifier[3].weight
     assert float(head.detach().std()) == pytest.approx((2 / 1024) ** 0.5, rel=0.02)
