@@ -56,8 +56,8 @@ def generate(
     """Write the demo corpus below `root` unless it is there already, and return its folder.
 
     The folder's name holds a hash of the options, so different corpora lie side by side; the same options give the same
-    bytes. All is written under a temporary name first: a half-made corpus is never used, and
-    two processes may do this at once.
+    bytes. All is written under a temporary name first: a half-made corpus is never used, and two processes may do this
+    at once.
 
     Parameters
     ----------

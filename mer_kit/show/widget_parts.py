@@ -55,14 +55,17 @@ def view(controls: list[Any], refresh: Callable[[], tuple[bytes | None, str]], *
 
     picture, words = w.Image(format="png"), w.HTML()
     picture.alt = alt
+    children = [*controls, words]
 
     def renew(_: Any = None) -> None:
         image, html = refresh()
+        words.value = html
         if image is not None:
             picture.value = image
-        words.value = html
 
     for control in controls:
         control.observe(renew, names="value")
     renew()
-    return w.VBox([*controls, picture, words] if refresh()[0] is not None else [*controls, words])
+    if picture.value:
+        children.insert(len(controls), picture)
+    return w.VBox(children)

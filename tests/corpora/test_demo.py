@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
 import time
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import demo, four_q
+from mer_kit.corpora import demo, demo_synth, four_q
 from mer_kit.corpora.demo_plan import ELSEWHERE, make_plan
 from mer_kit.records import Corpus
 
@@ -135,6 +136,23 @@ def test_same_options_same_bytes_and_another_seed_another_corpus(corpus: Corpus,
     sounds = {name for name in first if name.endswith(".wav")}
     assert len(sounds) == 4
     assert not {first[name] for name in sounds} & {value for name, value in other.items() if name.endswith(".wav")}
+
+
+def test_a_clip_depends_on_its_id_and_the_seed_alone(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(**SMALL, seed=0)[0]  # type: ignore[arg-type]
+    twin = dataclasses.replace(plan, clip_id="MT9999999999")
+
+    def made(clip: demo.ClipPlan, seed: int) -> bytes:
+        (tmp_path / clip.quadrant).mkdir(exist_ok=True)
+        demo._write_clip(tmp_path, clip, seed)
+        return (tmp_path / clip.quadrant / f"{clip.clip_id}.wav").read_bytes()
+
+    assert made(plan, 0) == corpus.clips[0].path.read_bytes()  # as it came out among all the others
+    same_artist = demo_synth.Production(0.0, 1000.0, 0.0, 0.3, 0.1, -60.0, 0.0)
+    monkeypatch.setattr(demo_synth.Production, "draw", lambda rng: same_artist)
+    assert len({made(plan, 0), made(plan, 1), made(twin, 0)}) == 3
 
 
 def test_second_load_reads_what_the_first_made(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:

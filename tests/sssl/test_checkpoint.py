@@ -58,6 +58,17 @@ def test_any_nest_comes_back(tmp_path_factory, nest):
     assert _same(nest, checkpoint.load(file))
 
 
+@pytest.mark.parametrize(
+    "nest", [{1: 2.0, "1": 3.0}, {"a/b": 2.0, "a": {"b": 3.0}}, {"": 2.0, "x": {"": 3.0}, "x/": 4.0}]
+)
+def test_tensors_under_names_that_read_alike_are_kept_apart(tmp_path, nest):
+    def with_tensors(value: Any) -> Any:
+        return {k: with_tensors(v) for k, v in value.items()} if isinstance(value, dict) else torch.tensor([value])
+
+    checkpoint.save(tmp_path / "a", with_tensors(nest))
+    assert _same(checkpoint.load(tmp_path / "a"), with_tensors(nest))
+
+
 def test_an_optimizer_and_a_generator_go_on_where_they_were(tmp_path):
     """Integer keys, tuples (betas), None and 128-bit integers, as the trainer stores them."""
     weight = torch.nn.Parameter(torch.ones(3))

@@ -44,6 +44,7 @@ def test_interrupted_in_any_phase_and_resumed_is_bit_equal(tmp_path, toy, traine
     "change",
     [
         {"optimizer": "sgd", "learning_rate": 0.02},
+        {"precision": "bfloat16", "warmup_mixup": True, "max_unlabelled": 0.1},
         {"schedule": "constant", "share": 0.5, "per_class": True, "pseudo_labels": "epoch"},
         {"model": {"width": 2, "head_pool": 2}, "learning_rate": 3e-3, "warmup_accuracy": 0.3, "warmup_epochs": 1},
     ],

@@ -1,0 +1,208 @@
+"""What `collect` reads is what the runs wrote; nothing is dropped; the paper's tables get our rows beneath."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_kit.runs import beside_paper, results
+from mer_kit.runs.archive import write_json
+from mer_kit.runs.presets import resolve
+from mer_kit.songs import scores
+
+DECIDERS = ("svm", "mean", "vote", "run_length")
+Maker = Callable[..., Path]
+
+
+def write_run(
+    runs_dir: Path, name: str, accuracies: dict[int, float], *, n_test: int = 20, finish: bool = True, **settings: Any
+) -> Path:
+    """Write a run folder whose fold k answers round(accuracy · n_test) of its songs rightly (by every decider)."""
+    folder = runs_dir / name
+    config = resolve(**{"preset": "smoke", "folds": 3, **settings})
+    n_classes = 4 if config.task == "quadrant" else 2
+    write_json(folder / "config.json", {**vars(config), "fingerprint": name, "method_version": "1", "versions": {}})
+    folds, truths, answers = [], [], []
+    for k, accuracy in accuracies.items():
+        truth = np.arange(n_test) % n_classes
+        answer = np.where(np.arange(n_test) < round(accuracy * n_test), truth, (truth + 1) % n_classes)
+        score = scores.score(truth, answer, n_classes)
+        folds.append({"fold": k, "n_train": 2 * n_test, "n_test": n_test, "segments": score, "seconds": 60.0 + k})
+        folds[-1] |= {"songs": dict.fromkeys(DECIDERS, score), "majority": scores.majority(truth, truth, n_classes)}
+        truths.append(truth)
+        answers.append(answer)
+        write_json(folder / "folds" / str(k) / "status.json", {"state": "done", "seconds": 60.0})
+        for file in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
+            (folder / "folds" / str(k) / file).touch()
+    if accuracies and finish:
+        pooled = dict.fromkeys(DECIDERS, scores.pooled(truths, answers, n_classes))
+        summary = {"pooled": pooled, "seconds": sum(f["seconds"] for f in folds), "n_songs": n_test * len(folds)}
+        write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
+        write_json(folder / "status.json", {"state": "done"})
+    return folder
+
+
+def row(table: pd.DataFrame, name: str) -> pd.Series:
+    return table[table["folder"] == name].iloc[0]
+
+
+def test_a_row_holds_what_the_folds_scored(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {0: 0.5, 1: 0.6, 2: 0.85}, task="valence")
+    found = row(results.collect(tmp_path), "a")
+    assert found["song_accuracy_mean"] == pytest.approx(0.65)
+    assert found["song_accuracy_sd"] == pytest.approx(np.std([0.5, 0.6, 0.85], ddof=1))
+    assert found["pooled_accuracy_vote"] == pytest.approx(0.65)
+    assert found["majority_accuracy_mean"] == pytest.approx(0.5)
+    assert (found["folds_done"], found["folds"], found["n_songs"], found["seconds"]) == (3, 3, 60, 183.0)
+    assert (found["corpus"], found["task"], found["fingerprint"], found["status"]) == ("demo", "valence", "a", "done")
+    assert 0 < found["song_positive_f1_mean"] < 1
+
+
+def test_one_fold_shows_no_spread_and_four_classes_no_positive_f1(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {1: 0.5})
+    found = row(results.collect(tmp_path), "a")
+    assert math.isnan(found["song_accuracy_sd"]) and math.isnan(found["song_positive_f1_mean"])
+    assert (found["status"], found["reason"]) == ("partial", "1 of 3 folds")
+
+
+def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
+    write_run(tmp_path, "bare", {})
+    write_run(tmp_path, "undecided", {0: 0.5}, finish=False)
+    write_run(tmp_path, "running", {})
+    write_json(tmp_path / "running/folds/0/status.json", {"state": "running"})
+    write_run(tmp_path, "failed", {})
+    write_json(tmp_path / "failed/folds/1/status.json", {"state": "failed", "message": "KeyError: 'x'"})
+    write_run(tmp_path, "stopped", {0: 0.5})
+    write_json(tmp_path / "stopped/status.json", {"state": "failed", "message": "notebook 05 burst"})
+    write_run(tmp_path, "torn", {0: 0.5})
+    (tmp_path / "torn/config.json").write_text('{"corpus": ')
+    write_run(tmp_path, "foreign", {0: 0.5})
+    write_json(tmp_path / "foreign/config.json", {"corpus": "demo"})
+    write_run(tmp_path, "headless", {0: 0.5})
+    (tmp_path / "headless/config.json").unlink()
+    write_run(tmp_path, "odd", {0: 0.5})
+    write_json(tmp_path / "odd/metrics.json", {"folds": []})
+    write_run(tmp_path, "late", {0: 0.5})
+    later = write_run(tmp_path, "later", {0: 0.5, 1: 0.6}, finish=False)
+    write_json(later / "metrics.json", results.read_json(tmp_path / "late/metrics.json"))
+    (tmp_path / ".warmup").mkdir()
+    (tmp_path / "figures").mkdir()
+    found = results.collect([tmp_path, tmp_path / "nowhere"]).set_index("folder")
+    expected = {
+        "bare": ("new", "no fold is finished"), "undecided": ("undecided", "fold 0 is trained"),
+        "running": ("running", "fold 0 is running"), "failed": ("failed", "fold 1: KeyError: 'x'"),
+        "stopped": ("failed", "notebook 05 burst"), "torn": ("unreadable", "config.json in torn cannot be read"),
+        "foreign": ("unreadable", "KeyError: 'task'"), "headless": ("unreadable", "FileNotFoundError"),
+        "odd": ("unreadable", "KeyError"), "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
+    }  # fmt: skip
+    assert set(found.index) == set(expected)
+    for name, (status, reason) in expected.items():
+        assert found.loc[name, "status"] == status, name
+        assert reason in found.loc[name, "reason"], name
+    assert found.loc["stopped", "song_accuracy_mean"] == pytest.approx(0.5)
+    assert math.isnan(found.loc["torn", "song_accuracy_mean"])
+
+
+def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -> None:
+    found = results.collect(tmp_path)
+    assert found.empty and list(found.columns) == list(results.COLUMNS)
+    assert results.fold_scores(found).empty
+    assert results.table2(found).empty and results.table3(found, every_run=True).empty
+
+
+def test_results_csv_has_every_row_and_no_place_on_this_machine(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {0: 0.5, 1: 0.7})
+    written = results.write_results_csv(tmp_path)
+    assert written == tmp_path / "results.csv"
+    text = written.read_text("utf-8")
+    assert str(tmp_path) not in text
+    again = pd.read_csv(written)
+    assert again["song_accuracy_mean"].item() == pytest.approx(0.6) and "path" not in again
+
+
+def test_fold_scores_list_every_fold_and_answer(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {0: 0.5, 2: 0.75})
+    write_run(tmp_path, "b", {}, method="ce")
+    table = results.fold_scores(results.collect(tmp_path))
+    assert len(table) == 2 * 6 and set(table["folder"]) == {"a"}
+    assert set(table["decider"]) == {*DECIDERS, "segments", "majority"}
+    svm = table[table["decider"] == "svm"].set_index("fold")["accuracy"]
+    assert svm.to_dict() == pytest.approx({0: 0.5, 2: 0.75})
+
+
+def test_a_recipe_ignores_what_may_differ_and_nothing_else(tmp_path: Path) -> None:
+    for name, settings in {
+        "base": {}, "ce": {"method": "ce"}, "seed": {"seed": 5}, "task": {"task": "arousal"},
+        "seconds": {"segment_seconds": 2.0}, "tau": {"tau": 0.3}, "folds": {"folds": 4}, "theta": {"theta": 0.6},
+    }.items():  # fmt: skip
+        write_run(tmp_path, name, {0: 0.5}, **settings)
+    mark = results.collect(tmp_path).set_index("folder")["recipe"]
+    assert len({mark[name] for name in ("base", "ce", "seed", "task", "seconds")}) == 1
+    assert len({mark[name] for name in ("base", "tau", "folds", "theta")}) == 4
+
+
+def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
+    # corpus 4q is only named here: no audio is opened
+    write_run(tmp_path, "v", {0: 0.7, 1: 0.8}, corpus="4q", task="valence")
+    write_run(tmp_path, "a", {0: 0.9}, corpus="4q", task="arousal")
+    write_run(tmp_path, "q", {0: 0.9}, corpus="4q", task="quadrant")
+    write_run(tmp_path, "d", {0: 0.9}, corpus="demo", task="valence")
+    table = results.table2(results.collect(tmp_path))
+    assert table["corpus"].unique().tolist() == ["4q"]
+    assert table["who"].tolist() == ["paper", "paper", "paper", "ours: smoke, seed 0", "paper", "paper"]
+    assert table["segment (s)"].tolist() == ["1", "2", "3", "3", "4", "5"]
+    ours = table[table["who"] != "paper"].iloc[0]
+    assert (ours["valence acc."], ours["arousal acc."]) == ("75.0 ± 7.1", "90.0")
+    assert (ours["folds"], ours["run"]) == ("1 or 2 of 3", "a, v")
+    paper = table[(table["who"] == "paper") & (table["segment (s)"] == "3")].iloc[0]
+    assert paper[["valence acc.", "valence F1", "arousal acc.", "arousal F1"]].tolist() == [
+        "75.2",
+        "77.4",
+        "86.6",
+        "86.1",
+    ]
+    every = results.table2(results.collect(tmp_path), every_run=True)
+    assert every["corpus"].tolist() == ["4q"] * 6 + ["demo"]
+
+
+def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        write_run(tmp_path, f"s{seed}", {0: 0.6 + 0.2 * seed}, corpus="4q", seed=seed)
+    write_run(tmp_path, "twin", {0: 0.6}, corpus="4q", seed=0)
+    write_run(tmp_path, "c", {0: 0.5}, corpus="4q", method="ce")
+    table = results.table3(results.collect(tmp_path))
+    ours = table[table["who"] != "paper"]
+    assert ours["method"].tolist() == ["plain cross-entropy", "SSSL (Proposed)", "SSSL (Proposed)"]
+    assert ours["run"].tolist() == ["c", "twin", "s0, s1"]
+    assert ours["quadrant acc."].tolist() == ["50.0", "60.0", "70.0 ± 14.1"]
+    assert ours["who"].tolist()[2] == "ours: smoke, seeds 0, 1"
+    proposed = table[(table["who"] == "paper") & (table["method"] == "SSSL (Proposed)")].iloc[0]
+    assert proposed["quadrant acc."] == "76.5" and table.index[table["who"] != "paper"][1] == proposed.name + 1
+
+
+def test_markdown_has_a_line_a_row_and_the_note(tmp_path: Path) -> None:
+    write_run(tmp_path, "q", {0: 0.9}, corpus="4q")
+    table = results.table3(results.collect(tmp_path))
+    lines = results.markdown(table).split("\n")
+    assert len(lines) == 2 + len(table) + 2 and lines[-1] == beside_paper.NOTE
+    assert all(line.count("|") == len(table.columns) + 1 for line in lines[: 2 + len(table)])
+
+
+@given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=5), min_size=1, max_size=4))
+def test_combined_parts_equal_the_statistics_of_all_values(parts: list[list[float]]) -> None:
+    sds = [float(np.std(part, ddof=1)) if len(part) > 1 else float("nan") for part in parts]
+    mean, sd, n = beside_paper.combine([float(np.mean(part)) for part in parts], sds, [len(part) for part in parts])
+    together = np.concatenate([np.array(part) for part in parts])
+    assert n == len(together) and mean == pytest.approx(together.mean(), abs=1e-12)
+    if n > 1:
+        assert sd == pytest.approx(together.std(ddof=1), abs=1e-7)
+    else:
+        assert math.isnan(sd)

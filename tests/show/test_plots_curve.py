@@ -1,0 +1,189 @@
+"""The emotion curve's pictures, its page and its scrubber: what is drawn equals the data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from matplotlib.colors import to_hex
+
+from mer_kit.checks import MerKitError
+from mer_kit.runs import fig2
+from mer_kit.show import curve_files, plots_curve, style
+from mer_kit.show.widgets_songs import CurveScrubber, scrub
+
+CLASSES = ["Q1", "Q2", "Q3", "Q4"]
+
+
+@pytest.fixture(autouse=True)
+def no_figure_is_left_open() -> Iterator[None]:
+    style.use()
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def curve() -> pd.DataFrame:
+    p = np.random.default_rng(0).dirichlet(np.ones(4), size=8)
+    p[2:5] = [0.05, 0.05, 0.1, 0.8]
+    start = np.arange(8.0)
+    table = pd.DataFrame({"start_s": start, "end_s": start + 3, "centre_s": start + 1.5})
+    for k, name in enumerate(CLASSES):
+        table[name] = p[:, k]
+    table.attrs = {
+        "song": "my <song>.wav", "clip_id": None, "task": "quadrant", "segment_seconds": 3.0, "note": "Two <folds> answer.",
+        "decisions": {"svm": "Q4", "mean": "Q4", "vote": "Q1", "run_length": "Q4"},
+    }  # fmt: skip
+    return table
+
+
+TRUTH = pd.DataFrame({"start_s": [0.0, 4.0], "end_s": [4.0, 10.0], "leader": ["Q4", "Q1"]})
+
+
+def test_each_class_is_drawn_raw_at_the_centres_in_its_own_look(curve: pd.DataFrame) -> None:
+    ax = plots_curve.emotion_curve(curve)
+    for line, name in zip(ax.lines, CLASSES, strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), curve["centre_s"])
+        np.testing.assert_array_equal(line.get_ydata(), curve[name])
+        assert (to_hex(line.get_color()), line.get_linestyle()) == style.LOOK[name]
+    assert {text.get_text() for text in ax.texts} == {"Q1 happy", "Q2 angry", "Q3 sad", "Q4 calm"}
+    assert ax.get_legend() is None
+
+
+def test_names_at_the_line_ends_keep_apart_and_in_order(curve: pd.DataFrame) -> None:
+    curve.loc[7, CLASSES] = [0.25, 0.26, 0.24, 0.25]
+    ax = plots_curve.emotion_curve(curve)
+    places = sorted(text.xy[1] for text in ax.texts)
+    assert min(np.diff(places)) > 0.05
+    by_name = {text.get_text()[:2]: text.xy[1] for text in ax.texts}
+    assert by_name["Q3"] < by_name["Q1"] < by_name["Q2"]
+
+
+def test_the_strip_has_one_bar_a_span(curve: pd.DataFrame) -> None:
+    spans = fig2.leaders(curve)
+    ax = plots_curve.leader_strip(spans)
+    drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), to_hex(bar.get_facecolor())) for bar in ax.patches]
+    assert drawn == [(s.start_s, s.end_s, style.LOOK[s.leader][0]) for s in spans.itertuples()]
+    assert [text.get_text() for text in ax.texts] == spans["leader"].tolist()
+
+
+def test_spans_too_narrow_for_their_name_go_without() -> None:
+    spans = pd.DataFrame({"start_s": [0.0, 99.0], "end_s": [99.0, 100.0], "leader": ["Q1", "Q2"]})
+    assert [text.get_text() for text in plots_curve.leader_strip(spans).texts] == ["Q1"]
+
+
+def test_the_whole_figure_has_a_band_of_truth_only_where_it_is_known(curve: pd.DataFrame) -> None:
+    bare = plots_curve.curve_figure(curve, title="x")
+    assert len(bare.axes) == 2 and bare.axes[0].get_title(loc="left") == "x"
+    full = plots_curve.curve_figure(curve, truth=TRUTH, label="Q4", title="x")
+    assert len(full.axes) == 3 and full.axes[0].get_title(loc="left") == "x, label Q4 calm"
+    assert [bar.get_width() for bar in full.axes[2].patches] == [4.0, 6.0]
+    assert full.axes[0].get_xlim() == full.axes[2].get_xlim()
+
+
+def test_two_classes_are_drawn_too() -> None:
+    start = np.arange(3.0)
+    two = pd.DataFrame({"start_s": start, "end_s": start + 1, "centre_s": start + 0.5, "A-": [0.2, 0.6, 0.7]})
+    two["A+"] = 1 - two["A-"]
+    figure = plots_curve.curve_figure(two)
+    assert len(figure.axes[0].lines) == 2
+    assert "A+ from 0 to 1 s (80%); A- from 1 to 3 s (65%)" in plots_curve.alt_text(two)
+
+
+def test_bars_show_the_probabilities_of_one_segment(curve: pd.DataFrame) -> None:
+    ax = plots_curve.probability_bars(curve, 3, name="surest")
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([0.05, 0.05, 0.1, 0.8])
+    assert [text.get_text() for text in ax.texts] == ["5%", "5%", "10%", "80%"]
+    assert ax.get_title(loc="left") == "surest: 3 to 6 s"
+
+
+def test_alt_text_tells_the_leads_and_the_truth_and_ends(curve: pd.DataFrame) -> None:
+    text = plots_curve.alt_text(curve, truth=TRUTH)
+    assert re.search(r"Q4 from [\d.]+ to [\d.]+ s \(80%\)", text)
+    assert text.endswith("Truth: Q4 from 0 to 4 s; Q1 from 4 to 10 s.")
+    many = pd.concat([curve.iloc[[2, 7]]] * 20, ignore_index=True)
+    many[CLASSES] = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.1, 0.1, 0.7]] * 20
+    many["start_s"] = np.arange(40.0)
+    many["end_s"], many["centre_s"] = many["start_s"] + 3, many["start_s"] + 1.5
+    assert "28 further spans" in plots_curve.alt_text(many)
+
+
+# ---- files ---------------------------------------------------------------------------------------------------------
+
+
+def test_predict_leaves_four_files_and_a_page_that_needs_nothing_else(curve: pd.DataFrame, tmp_path: Path) -> None:
+    song = tmp_path / "in" / "my <song>.wav"
+    song.parent.mkdir()
+    soundfile.write(song, np.zeros(2205), 22050)
+    written = curve_files.write(curve, tmp_path / "out", song)
+    assert sorted(path.name for path in written) == [
+        f"my <song>_emotions.{kind}" for kind in ("csv", "html", "png", "svg")
+    ]
+    assert plt.get_fignums() == []
+    table = pd.read_csv(tmp_path / "out" / "my <song>_emotions.csv")
+    np.testing.assert_allclose(table[CLASSES], curve[CLASSES], rtol=1e-5)
+    page = (tmp_path / "out" / "my <song>_emotions.html").read_text("utf-8")
+    assert (
+        page.count("<svg ") == 1 and "<?xml" not in page and "<audio" in page and 'src="data:audio/wav;base64,' in page
+    )
+    assert "my <song>" not in page and "my &lt;song&gt;" in page and "Two &lt;folds&gt; answer." in page
+    assert str(tmp_path) not in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)', re.sub(r"xlink:href=\"#[^\"]*\"", "", page))
+
+
+def test_the_pages_playhead_knows_where_the_axes_lie(curve: pd.DataFrame, tmp_path: Path) -> None:
+    song = tmp_path / "a.wav"
+    soundfile.write(song, np.zeros(2205), 22050)
+    page = curve_files.write(curve, tmp_path, song)[-1].read_text("utf-8")
+    found = re.search(r"= \[([\d., -]+)\];", page)
+    assert found is not None
+    left, right, first, last = (float(number) for number in found[1].split(","))
+    ax = plots_curve.curve_figure(curve).axes[0]
+    ax.figure.canvas.draw()
+    assert (first, last) == pytest.approx(ax.get_xlim())
+    assert (left, right) == pytest.approx((ax.get_position().x0, ax.get_position().x1), abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["large", "strange", "gone"])
+def test_without_playable_sound_the_page_is_silent(curve: pd.DataFrame, tmp_path: Path, kind: str) -> None:
+    song = tmp_path / ("a.xyz" if kind == "strange" else "a.mp3")
+    if kind != "gone":
+        song.write_bytes(b"\0" * (curve_files.MAX_AUDIO_BYTES + 1 if kind == "large" else 10))
+    page = curve_files.write(curve, tmp_path, song)[-1].read_text("utf-8")
+    assert "<audio" not in page and "<script>" not in page and "<svg " in page
+
+
+# ---- the scrubber --------------------------------------------------------------------------------------------------
+
+
+def test_the_scrubber_moves_mark_bars_words_and_sound(curve: pd.DataFrame) -> None:
+    samples = np.arange(10 * 22050, dtype=np.float32)
+    view = CurveScrubber(curve, samples)
+    first = view.sentence()
+    shown = view.update(3)
+    assert (shown["start_s"], shown["end_s"], shown["leader"]) == (3.0, 6.0, "Q4")
+    assert shown["probabilities"]["Q4"] == pytest.approx(0.8)
+    left, right = view.figure.axes
+    assert (left.patches[-1].get_x(), left.patches[-1].get_width()) == (3.0, 3.0)
+    assert [bar.get_width() for bar in right.patches] == pytest.approx([0.05, 0.05, 0.1, 0.8])
+    assert view.heard()[0] == 3 * 22050 and len(view.heard()) == 3 * 22050
+    assert view.sentence() != first and "Q4 leads" in view.sentence()
+    assert plt.get_fignums() == []
+    with pytest.raises(MerKitError, match="segment is 8"):
+        view.update(8)
+
+
+def test_the_scrubbers_widget_follows_its_slider(curve: pd.DataFrame) -> None:
+    box = scrub(curve, np.zeros(10 * 22050, dtype=np.float32))
+    slider, picture, words, player = box.children
+    before = (picture.value, words.value, player.value)
+    slider.value = 4
+    assert slider.max == 7
+    assert all(new != old for new, old in zip((picture.value, words.value, player.value), before, strict=True))
+    assert "4 to 7 s" in words.value and "<audio" in player.value
