@@ -129,7 +129,10 @@ def histogram_with_posterior(
     wrong: np.ndarray | None = None,
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
-    """Draw `loss_histogram` and, below it on the same axis, `posterior_curve`. Notebook: 02_noisy_labels"""
+    """Draw `loss_histogram` (heights on a root scale) and, below it on the same axis, `posterior_curve`.
+
+    Notebook: 02_noisy_labels
+    """
     if axes is None:
         figure = plt.figure(figsize=(7.2, 4.4))
         grid = figure.add_gridspec(2, 1, height_ratios=[3, 1])
@@ -138,6 +141,8 @@ def histogram_with_posterior(
     loss_histogram(losses, mixture, wrong=wrong, ax=upper)
     posterior_curve(mixture, tau=tau, ax=lower)
     if mixture is not None:
+        upper.set_yscale("function", functions=(np.sqrt, np.square))  # else the second hill is too flat to see
+        upper.set_ylabel("density (root scale)")
         upper.tick_params(labelbottom=False)
         upper.set_xlabel("")
     return upper, lower
@@ -176,8 +181,7 @@ def loss_multiples(
         pair = (figure.add_subplot(grid[2 * row, column]), figure.add_subplot(grid[2 * row + 1, column]))
         histogram_with_posterior(losses[epoch - 1], mixtures[epoch - 1], tau=tau, wrong=wrong, axes=pair)
         upper, lower = pair
-        upper.set_yscale("function", functions=(np.sqrt, np.square))  # else the second hill is too flat to see
-        upper.set_ylabel("density (root scale)" if column == 0 else "")
+        upper.set_ylabel(upper.get_ylabel() if column == 0 else "")
         lower.set_ylabel("ω" if column == 0 else "")
         refused = notes is not None and bool(notes[epoch - 1])
         upper.set_title(f"after epoch {epoch}" + (": no separation" if refused else ""), fontsize=10)

@@ -226,13 +226,13 @@ def test_counts_become_shares_of_their_group_and_large_ones_share_a_bar() -> Non
 def test_the_strip_shows_omega_by_the_second_and_the_disowned_stretch_and_the_truth() -> None:
     start = np.arange(4.0)
     omega = np.array([1.0, 0.0, 0.2, 1.0])
-    truth = pd.DataFrame({"start_s": [0.0, 2.0], "end_s": [2.0, 5.0], "label": ["Q1", "Q3"]})
+    truth = pd.DataFrame({"start_s": [0.0, 2.0], "end_s": [2.0, 9.0], "label": ["Q1", "Q3"]})
     ax = plots_labels.song_strip(start, start + 2, omega, label="Q1", tau=0.5, truth=truth)
     rows = {row: [bar for bar in ax.patches if bar.get_y() == pytest.approx(row - 0.4)] for row in range(4)}
     assert [(bar.get_x(), bar.get_width()) for bar in rows[1]] == [(float(x), 1.0) for x in range(5)]
     assert [text for text in texts(ax) if "." in text or text in ("1.0", "0")] == ["1.0", ".5", ".1", ".6", "1.0"]
     assert [(bar.get_x(), bar.get_width()) for bar in rows[2]] == [(1.0, 2.0)], "mean ω of seconds 1 and 2 is at most ½"
-    assert [(bar.get_x(), bar.get_width()) for bar in rows[3]] == [(0.0, 2.0), (2.0, 3.0)]
+    assert [(bar.get_x(), bar.get_width()) for bar in rows[3]] == [(0.0, 2.0), (2.0, 3.0)], "cut where the segments end"
     blind = plots_labels.song_strip(start, start + 2, omega, label="Q1", tau=0.5)
     assert len(blind.get_yticks()) == 3
 
@@ -267,6 +267,9 @@ def test_scrubbing_changes_picture_and_numbers() -> None:
     assert told["n_unlabelled"] == (~split.clean).sum() == 40 and told["loss_gap"] == pytest.approx(split.loss_gap)
     assert scrubber.png() != first and scrubber.png()[:4] == b"\x89PNG"
     assert "X 160 segments, U 40 (20%)" in scrubber.sentence()
+    mixture, grid = split.mixtures[0], np.linspace(0, 1, 401)
+    assert mixture is not None
+    np.testing.assert_allclose(scrubber._picture.axes[0].lines[0].get_ydata(), mixture.densities(grid)[0])
     scrubber.update(1)
     assert scrubber.png() == first
     assert "no separation" in scrubber.sentence(), "the first pass of this model knows nothing"
