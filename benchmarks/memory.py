@@ -6,8 +6,9 @@ statistics, batches, evaluation passes, split, checkpoint. Each epoch draws one 
 short and leaves every batch as large as ever. The peak is the process's largest resident set.
 
 A batch of longer segments is larger, and so is what the network keeps of it for the gradient. How much that is, the
-same training on 180 clips tells: it has several whole batches of each kind and a fifth of the data. What 900 clips take beyond
-that is due to the data, and must not grow with the duration by more than a batch of input (512 segments, in the statistics).
+same training on 180 clips tells: it has several whole batches of each kind and a fifth of the data. What 900 clips
+take beyond that is due to the data, and must not grow with the duration by more than a batch of input does (512
+segments, in the band statistics).
 
     python benchmarks/memory.py [--clips 900] [--durations 1 3 5] [--threads 1]
 """
