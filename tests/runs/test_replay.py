@@ -18,7 +18,7 @@ from mer_kit.runs.noise_study import draw_songs, noise_study
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.replay import Passes, read_passes, replay_fold
 from mer_kit.signal.store import SegmentView
-from mer_kit.sssl import SegmentClassifier, diagnostics
+from mer_kit.sssl import SegmentClassifier, diagnostics, loss_split
 
 SETTINGS = {
     "corpus_options": {"clips": 24, "seconds": 8.0}, "epochs": 5, "warmup_epochs": 2, "train_every_seconds": 1.0,
@@ -32,9 +32,22 @@ def make(runs_dir: Path, **more: object) -> Experiment:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+def asked() -> list[dict[str, object]]:
+    """What the training asked of `split`, call by call."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, asked: list[dict[str, object]]) -> Experiment:
     experiment = make(tmp_path_factory.mktemp("runs"))
-    experiment.train(0)
+
+    def spy(losses: np.ndarray, labels: np.ndarray, **options: object) -> loss_split.Split:
+        asked.append(options)
+        return loss_split.split(losses, labels, **options)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mer_kit.sssl.trainer.split", spy)
+        experiment.train(0)
     return experiment
 
 
@@ -55,12 +68,23 @@ def test_the_replay_equals_every_split_of_the_training(trained: Experiment, pass
         assert shares == pytest.approx(record.labelled_class_share)
 
 
-def test_another_tau_gives_another_split_and_the_same_posterior(passes: Passes) -> None:
-    strict, mild = passes.split(4, tau=0.95), passes.split(4, tau=0.05)
-    np.testing.assert_array_equal(strict.omega, mild.omega)
-    np.testing.assert_array_equal(strict.omega, passes.splits[3].omega)
-    if strict.separated and mild.separated:
-        assert strict.clean.sum() <= mild.clean.sum()
+def test_the_replay_asks_what_the_training_asked(passes: Passes, asked: list[dict[str, object]]) -> None:
+    assert len(asked) == 3
+    for options in asked:
+        assert options == {**passes.options, "n_classes": 2}
+
+
+def test_another_tau_cuts_the_same_posterior_elsewhere(passes: Passes) -> None:
+    moved = 0
+    for epoch in range(1, len(passes) + 1):
+        own = passes.splits[epoch - 1]
+        for tau in (0.05, 0.2, 0.6, 0.8):
+            split = passes.split(epoch, tau=tau)
+            np.testing.assert_array_equal(split.omega, own.omega)
+            if split.separated:
+                np.testing.assert_array_equal(split.clean, split.omega > tau)
+                moved += bool(own.separated and (split.clean != own.clean).any())
+    assert moved, "no τ made a difference: no test"
 
 
 def test_a_fold_that_is_not_trained_is_refused_with_one_sentence(trained: Experiment) -> None:
@@ -77,12 +101,14 @@ def test_losses_and_truth_belong_to_the_segments(trained: Experiment, passes: Pa
     table = trained.corpus.truth
     assert table is not None
     row = 17
+    end_s = passes.start_s[row] + 3.0
     spans = table[table["clip_id"] == trained.corpus.clips[passes.clip[row]].clip_id]
     covered = {0: 0.0, 1: 0.0}
     for span in spans.itertuples():
-        overlap = min(span.end_s, passes.end_s[row]) - max(span.start_s, passes.start_s[row])
+        overlap = min(span.end_s, end_s) - max(span.start_s, passes.start_s[row])
         covered[int(span.label in ("Q1", "Q2"))] += max(0.0, overlap)
     assert passes.truth[row] == max(covered, key=lambda k: covered[k])
+    assert (passes.end_s - passes.start_s == 3.0).all()
     assert passes.wrong is not None
     np.testing.assert_array_equal(passes.wrong, passes.truth != passes.labels)
 

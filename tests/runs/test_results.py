@@ -93,7 +93,7 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
     write_run(tmp_path, "late", {0: 0.5})
     later = write_run(tmp_path, "later", {0: 0.5, 1: 0.6}, finish=False)
     write_json(later / "metrics.json", results.read_json(tmp_path / "late/metrics.json"))
-    (tmp_path / ".warmup").mkdir()
+    write_run(tmp_path, ".set-aside", {0: 0.5})
     (tmp_path / "figures").mkdir()
     found = results.collect([tmp_path, tmp_path / "nowhere"]).set_index("folder")
     expected = {

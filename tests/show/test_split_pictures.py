@@ -16,7 +16,7 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from mer_kit.checks import MerKitError
 from mer_kit.records import Clip, Corpus, EpochRecord
 from mer_kit.runs.replay import Passes
-from mer_kit.show import plot_parts, plots_labels, plots_quality, plots_split, style
+from mer_kit.show import plot_parts, plots_labels, plots_quality, plots_split, sound, style
 from mer_kit.show.widgets_split import EpochScrubber, NoisyListener, TauSlider
 from mer_kit.sssl.loss_split import Mixture
 
@@ -307,7 +307,9 @@ def test_the_listener_plays_the_segment_that_is_chosen(tmp_path: Path) -> None:
     listener = NoisyListener(experiment, table)  # type: ignore[arg-type]
     quiet = listener.player()
     assert listener.update(1)["start_s"] == 2.5
-    assert listener.player() != quiet and "a 2.5–3.5 s: labelled Q1, the model says Q3" in listener.player()
+    assert listener.player() != quiet
+    loud = sound.audio_element(0.5 * np.ones(rate), label="a 2.5–3.5 s: labelled Q1, the model says Q3")
+    assert listener.player() == loud
     assert "True here" not in listener.sentence() and "1.60 nats" in listener.sentence()
     with pytest.raises(MerKitError, match="row is 2"):
         listener.update(2)

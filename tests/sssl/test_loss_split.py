@@ -117,6 +117,21 @@ def test_equal_losses_are_no_separation():
     assert result.mixtures == (None,) and result.loss_gap == 0.0 and (result.omega == 1).all()
 
 
+def test_losses_that_differ_by_rounding_alone_count_as_equal():
+    losses = 0.7 + 1e-9 * _planted(100)[0]
+    _refused(split(losses, _labels(100), n_classes=2, min_gap=0.0), 100, "all losses are equal")
+
+
+def test_tau_itself_goes_to_U():
+    """The paper: X holds those whose ω is larger than τ."""
+    losses = np.random.default_rng(0).gamma(1.0, 1.0, 400)
+    omega = split(losses, _labels(400), n_classes=2).omega
+    tau = np.sort(omega[(omega > 0.2) & (omega < 0.8)])[0]
+    clean = split(losses, _labels(400), n_classes=2, tau=tau).clean
+    np.testing.assert_array_equal(clean, omega > tau)
+    assert not clean[omega == tau].any()
+
+
 def test_a_small_gap_is_no_separation():
     losses, clean = _planted(1000)
     _refused(split(losses / 20, _labels(1000), n_classes=2), 1000, "differ by 0.08 nat, under 0.1")

@@ -124,7 +124,9 @@ def test_dropout_sits_in_the_head_only_and_evaluation_repeats():
         first, second = (network.head(h, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
         assert torch.equal(first, network.head(h, generator=torch.Generator().manual_seed(0)))
         assert not torch.equal(first, second)
-        assert torch.equal(network.head_without_dropout(h), network.eval().head(h))
+        undropped = network.head_without_dropout(h)
+        assert torch.equal(undropped, network.eval().head(h))
+        assert torch.equal(undropped, network.head(h, generator=torch.Generator()))
 
 
 def test_head_in_training_draws_from_torch_where_no_generator_is_given():

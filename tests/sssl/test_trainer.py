@@ -71,6 +71,8 @@ def test_history_is_consistent_with_the_passes(toy, trained):
     split_epochs = history[3:]
     assert all(r.separated and r.n_unlabelled > 0 and r.loss_gap > 0 for r in split_epochs)
     assert all(r.loss > r.loss_mix and r.loss_kl > 0 and 0.5 <= r.pseudo_confidence <= 1 for r in split_epochs)
+    rates = [0.01 * 0.5 * (1 + np.cos(np.pi * e / 4)) for e in range(5)]  # a cosine over the epochs after the first
+    np.testing.assert_allclose([r.learning_rate for r in history], rates, atol=1e-12)
     assert [r.lambda_kl for r in split_epochs] == [0.5, 1.0]  # a ramp of two epochs, at the end of each
 
 
