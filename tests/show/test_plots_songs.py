@@ -26,30 +26,30 @@ def no_figure_is_left_open() -> Iterator[None]:
     plt.close("all")
 
 
-P = np.array([[0.9, 0.1], [0.5, 0.5], [0.6, 0.4], [0.2, 0.8]])
+P = np.array([[0.9, 0.1], [0.5, 0.5], [0.6, 0.4], [0.3, 0.7]])
 
 
 def test_the_feature_table_holds_hand_computed_numbers() -> None:
     table = plots_songs.feature_table(P, CLASSES, theta=0.5)
-    # sorted V-: .2 .5 .6 .9, quartiles by linear interpolation
-    assert table.loc["V-"].tolist() == pytest.approx([0.9, 0.2, 0.425, 0.55, 0.675, 0.55, 0.5])
-    assert table.loc["V+"].tolist() == pytest.approx([0.8, 0.1, 0.325, 0.45, 0.575, 0.45, 0.25])
+    # sorted V-: .3 .5 .6 .9, quartiles by linear interpolation
+    assert table.loc["V-"].tolist() == pytest.approx([0.9, 0.3, 0.45, 0.55, 0.675, 0.575, 0.5])
+    assert table.loc["V+"].tolist() == pytest.approx([0.7, 0.1, 0.325, 0.45, 0.55, 0.425, 0.25])
 
 
 def test_whiskers_boxes_median_mean_and_share_are_drawn_where_they_belong() -> None:
     ax = plots_songs.seven_numbers(P, CLASSES, theta=0.5)
     boxes = ax.patches
     assert [(b.get_y(), b.get_y() + b.get_height()) for b in boxes] == [
-        pytest.approx((0.425, 0.675)),
-        pytest.approx((0.325, 0.575)),
+        pytest.approx((0.45, 0.675)),
+        pytest.approx((0.325, 0.55)),
     ]
     segments = [segment for lines in ax.collections for segment in lines.get_segments()]  # type: ignore[attr-defined]
     whiskers = [sorted(s[:, 1]) for s in segments if s[0, 0] == s[1, 0]]
-    assert whiskers == [pytest.approx([0.2, 0.9]), pytest.approx([0.1, 0.8])]
+    assert whiskers == [pytest.approx([0.3, 0.9]), pytest.approx([0.1, 0.7])]
     medians = [s[0, 1] for s in segments if abs(s[0, 0] - s[1, 0]) == pytest.approx(0.36)]
     assert medians == pytest.approx([0.55, 0.45])
     means = [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "D"]
-    assert means == pytest.approx([0.55, 0.45])
+    assert means == pytest.approx([0.575, 0.425])
     assert {"50% > θ", "25% > θ", "θ = 0.5"} == {text.get_text() for text in ax.texts}
 
 
