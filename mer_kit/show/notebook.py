@@ -193,9 +193,9 @@ def reject_unknown(injected: tuple[str, ...], known: tuple[str, ...]) -> None:
 
     Examples
     --------
-    >>> reject_unknown(("segment_second",), ("corpus", "segment_seconds"))
+    >>> reject_unknown(("sed",), ("task", "seed"))
     Traceback (most recent call last):
-    mer_kit.checks.MerKitError: parameter is 'segment_second', expected one of corpus, segment_seconds: did you mean 'segment_seconds'?
+    mer_kit.checks.MerKitError: parameter is 'sed', expected one of task, seed: did you mean 'seed'?
     """
     for name in injected:
         check_choice("parameter", name, known)

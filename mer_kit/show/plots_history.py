@@ -139,6 +139,8 @@ def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = Non
     }
     ax = history_lines(history, fields, ylabel="mean over U", ax=ax)
     percent(ax, high=1.02)
+    if not any(record.n_unlabelled for record in history):
+        ax.text(0.5, 0.5, "this training had no U", transform=ax.transAxes, ha="center", color=NEUTRAL)
     return ax
 
 
