@@ -163,7 +163,12 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="mer-kit-") as scratch:
         copy = Path(scratch) / "executed.ipynb"
         try:
-            _run_papermill(job, copy, progress_bar)
+            try:
+                _run_papermill(job, copy, progress_bar)
+            except RuntimeError as error:
+                if "respond" not in str(error):  # no cell has run yet: a start error, on a busy machine, once more
+                    raise
+                _run_papermill(job, copy, progress_bar)
         except papermill.PapermillExecutionError as error:
             message = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
         except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
@@ -192,7 +197,7 @@ def _run_papermill(job: Job, copy: Path, progress_bar: bool) -> None:
             kernel_name="python3",
             progress_bar=progress_bar,
             log_output=False,
-            start_timeout=120,
+            start_timeout=90,
             kernel_manager_class=QuietKernelManager,
         )
     finally:

@@ -79,6 +79,21 @@ def test_failures_are_failed_with_the_true_reason_and_the_rest_goes_on(tmp_path:
     assert json.loads(bad.target.with_suffix(".status.json").read_text())["state"] == "failed"
 
 
+def test_a_kernel_that_did_not_start_gets_a_second_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny, tries, real = job(tmp_path, "1"), [], batch._run_papermill
+
+    def slow_start(*arguments: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise RuntimeError("Kernel didn't respond in 90 seconds")
+        real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "_run_papermill", slow_start)
+    assert batch.execute_one(tiny, mark="m").state == "done" and len(tries) == 2
+    monkeypatch.setattr(batch, "_run_papermill", lambda *_: (_ for _ in ()).throw(RuntimeError("Kernel died")))
+    assert batch.execute_one(tiny, mark="m").message == "RuntimeError: Kernel died"
+
+
 def test_braces_in_paths_do_not_break_it(tmp_path: Path) -> None:
     folder = tmp_path / "a {value} b"
     folder.mkdir()
