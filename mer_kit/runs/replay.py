@@ -68,8 +68,9 @@ class Passes:
 
     @property
     def deciding(self) -> int:
-        """The pass that decided on the last epoch: E − 1, or 1 where there is only one."""
-        return max(1, len(self) - 1)
+        """The last pass but one at most that separates something: what decided last (E − 1 where none does)."""
+        end = max(1, len(self) - 1)
+        return next((epoch for epoch in range(end, 0, -1) if self.splits[epoch - 1].separated), end)
 
     @property
     def groups(self) -> dict[str, np.ndarray]:

@@ -173,6 +173,17 @@ def test_doubted_is_u_or_the_tenth_with_the_smallest_omega(passes: Passes) -> No
     assert {split.separated for split in passes.splits} == {True, False}, "only one of the two cases was seen"
 
 
+def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Passes) -> None:
+    separated = [split.separated for split in passes.splits]
+    for pattern, expected in (([1, 1, 0, 0, 1], 2), ([0, 0, 0, 0, 1], 4), ([1, 1, 1, 1, 0], 4), ([1, 0, 0, 0, 0], 1)):
+        fresh = dataclasses.replace(passes)
+        fresh.__dict__["splits"] = [
+            dataclasses.replace(split, separated=bool(flag)) for split, flag in zip(passes.splits, pattern, strict=True)
+        ]
+        assert fresh.deciding == expected
+    assert separated[passes.deciding - 1]
+
+
 def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
     split_by_class = dataclasses.replace(passes, options={**passes.options, "per_class": True})
     losses, mixture, wrong = split_by_class.hill(3, group=1)
