@@ -5,7 +5,7 @@
 # one of the two changes. Another Python: make demo PYTHON=python3.12
 
 PYTHON    ?= python3
-TESTFLAGS ?=
+TESTFLAGS ?= -n 2 --dist loadfile
 BIN       := .venv/bin
 STAMP     := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)

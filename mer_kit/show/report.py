@@ -16,7 +16,7 @@ from mer_kit.show import export
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #5790fc; --bad: #e42536; }
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { line-height: 1.2; margin-bottom: .3rem; } h2 { margin-top: 2.5rem; } h3 { margin: 0; font-size: 1.05rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -132,7 +132,7 @@ def _run(folder: Path, row: dict[Any, Any]) -> str:
         for path in notebook_files(run)
     )
     return (
-        f'<details id="{html.escape(name)}"><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
+        f'<details id="{html.escape(name)}"{" open" if row["status"] == "done" else ""}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
         f'<span class="quiet">{html.escape(name)}</span></summary>{message}'
         f'<p class="quiet">executed notebooks: {links or "none"}</p><div class="figures">{pictures}</div></details>'
     )
