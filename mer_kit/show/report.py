@@ -131,8 +131,9 @@ def _run(folder: Path, row: dict[Any, Any]) -> str:
         f"{html.escape(_link_text(path))}</a>"
         for path in notebook_files(run)
     )
+    opened = " open" if row["status"] == "done" else ""
     return (
-        f'<details id="{html.escape(name)}"{" open" if row["status"] == "done" else ""}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
+        f'<details id="{html.escape(name)}"{opened}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
         f'<span class="quiet">{html.escape(name)}</span></summary>{message}'
         f'<p class="quiet">executed notebooks: {links or "none"}</p><div class="figures">{pictures}</div></details>'
     )
