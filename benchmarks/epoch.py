@@ -95,7 +95,8 @@ def make_network(width: int) -> VGG16:
     """Return the `cpu` preset's network at this width, with the same weights every time."""
     model = {**PRESETS["cpu"]["model"], "width": width}
     network = VGG16(N_CLASSES, generator=torch.Generator().manual_seed(0), **model)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def one_epoch(
