@@ -143,15 +143,21 @@ def mixup_pictures(
     if axes is None:
         _, grid = plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)
         axes = list(grid)
-    a, b = np.asarray(first, dtype=np.float32), np.asarray(second, dtype=np.float32)
-    mixed = objectives.mix(torch.from_numpy(np.stack([a, b])), torch.tensor([1, 0]), delta)[0].numpy()
-    titles = (names[0], f"mixed, δ = {delta:.2f}", names[1])
-    for place, (ax, mel, title) in enumerate(zip(axes, (a, mixed, b), titles, strict=True)):
-        mel_picture(mel, ax, title=title)
-        ax.title.set_fontsize(9)
-        if place:
-            ax.tick_params(labelleft=False)
+    left, middle, right = axes
+    for ax, mel, name in ((left, first, names[0]), (right, second, names[1])):
+        mel_picture(mel, ax, title=name).title.set_fontsize(9)
+    mixture_picture(first, second, delta, ax=middle)
+    right.tick_params(labelleft=False)
     return axes
+
+
+def mixture_picture(first: np.ndarray, second: np.ndarray, delta: float, *, ax: Axes) -> Axes:
+    """Draw δ·first + (1 − δ)·second of two log-mels [frames, bands]. Notebook: 03_sssl_training"""
+    both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
+    mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
+    mel_picture(mixed, ax, title=f"mixed, δ = {delta:.2f}").title.set_fontsize(9)
+    ax.tick_params(labelleft=False)
+    return ax
 
 
 def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:

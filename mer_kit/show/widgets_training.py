@@ -96,13 +96,18 @@ class DeltaSlider:
     def update(self, delta: float) -> dict[str, Any]:
         """Mix with weight δ; return delta, target [K] and the mixed samples [n]."""
         check_range("delta", delta, 0, 1)
-        self._picture.clear()
-        names = tuple(self.classes[label] for label in self.labels)
-        plots_training.mixup_pictures(*self.mels, delta, names=(names[0], names[1]), axes=self._picture.axes[:3])
+        left, middle, right, bars = self._picture.axes
+        names = (self.classes[self.labels[0]], self.classes[self.labels[1]])
+        for ax in (middle, bars) if self.shown else (left, middle, right, bars):
+            ax.clear()
+        if not self.shown:
+            plots_training.mixup_pictures(*self.mels, delta, names=names, axes=(left, middle, right))
+        else:  # the two outer pictures stay as they are
+            plots_training.mixture_picture(*self.mels, delta, ax=middle)
         one_hot = torch.eye(len(self.classes), dtype=torch.float64)[list(self.labels)]
         target = objectives.mix(one_hot, torch.tensor([1, 0]), delta)[0].numpy()
-        plots_training.target_bars(target, self.classes, ax=self._picture.axes[3])
-        self._picture.axes[3].set_xticks(range(len(self.classes)), self.classes)
+        plots_training.target_bars(target, self.classes, ax=bars)
+        bars.set_xticks(range(len(self.classes)), self.classes)
         self.shown = {"delta": delta, "target": target, "sound": mixed_sound(*self.sounds, delta)}
         return self.shown
 
