@@ -36,8 +36,9 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     options = list(choices)
     if value in options:
         return value
-    near = difflib.get_close_matches(str(value), [str(option) for option in options], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "choose one of these"
+    names = {str(option).casefold(): option for option in options}
+    near = difflib.get_close_matches(str(value).casefold(), names, n=1)
+    hint = f"did you mean {names[near[0]]!r}?" if near else "choose one of these"
     raise MerKitError(f"{name} is {value!r}, expected one of {', '.join(str(option) for option in options)}: {hint}")
 
 

@@ -180,9 +180,11 @@ class Fold:
 class EpochRecord:
     """What one epoch of training did; one row of history.csv.
 
-    `phase` is "warmup", "plain" (ce, mixup) or "ssl". Losses are nats per sample, averaged over the epoch.
-    `train_accuracy` is the evaluation pass's agreement with the inherited labels. The split's fields are NaN or 0
-    outside "ssl"; where `separated` is False the epoch treated every sample as labelled and `note` says why.
+    `phase` is "warmup", "plain" (ce, mixup) or "ssl". Losses are nats per sample, averaged over the epoch: `loss` is what was
+    minimised, `loss_mix` and `loss_kl` its parts (`loss_kl` over the samples of U alone, NaN while λ is 0).
+    `lambda_kl` and `learning_rate` are their schedules' values when the epoch ends. `train_accuracy` is the evaluation
+    pass's agreement with the inherited labels. The split's fields are NaN or 0 outside "ssl"; where `separated` is
+    False the epoch treated every sample as labelled and `note` says why.
     `pseudo_agreement` is the share of U whose pseudo-label equals the erased inherited label.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import platform
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import MelStore, SegmentView, open_store
 from mer_kit.songs import deciders, folds, scores
 from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
+from mer_kit.sssl.passes import place
 
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
@@ -121,8 +123,16 @@ class Experiment:
         except BaseException as error:
             self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
             raise
-        self.folder.set_status("done", fold=number, seconds=time.perf_counter() - started)
+        where = place(self.device, self.precision)
+        self.folder.set_status(
+            "done",
+            fold=number,
+            seconds=time.perf_counter() - started,
+            device=where.device.type,
+            precision=where.precision,
+        )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
+        shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
         return self.folder
 
     def _fit(self, clips: np.ndarray, name: str, folder: Path, number: int) -> tuple[Trainer, SegmentIndex]:
@@ -199,8 +209,8 @@ class Experiment:
         tables = []
         for part in inner:
             name = f"fold {number} inner {part.number}"
-            place = self.folder.fold(number) / "inner" / str(part.number)
-            trainer, _ = self._fit(fold.train[part.train], name, place, number)
+            inner_folder = self.folder.fold(number) / "inner" / str(part.number)
+            trainer, _ = self._fit(fold.train[part.train], name, inner_folder, number)
             tables.append(self._predict(trainer, fold.train[part.test], "train"))
         return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable")
 

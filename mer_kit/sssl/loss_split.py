@@ -186,7 +186,7 @@ def split(
         if mixture is not None:
             omega[rows] = mixture.posterior(losses[rows], clamp=clamp)
     clean = omega > tau
-    most = int(max_unlabelled * len(losses))
+    most = int(max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
         clean = np.ones(len(losses), dtype=bool)
         clean[np.lexsort((-losses, omega))[:most]] = False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mer_kit.checks import check_choice, check_range
+from mer_kit.checks import MerKitError, check_choice, check_range
 
 #: Method → what it does after the warm-up.
 METHODS: dict[str, str] = {
@@ -58,6 +58,11 @@ class TrainingSettings:
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
         check_range("epochs", self.epochs, 1, whole=True)
         check_range("warmup_epochs", self.warmup_epochs, 1, whole=True)
+        if self.splits and self.warmup_epochs >= self.epochs:
+            raise MerKitError(
+                f"warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs, expected fewer for {self.method}, which "
+                "splits after the warm-up: lower warmup_epochs, raise epochs, or choose method ce or mixup"
+            )
         check_range("batch_size", self.batch_size, 2, whole=True)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
         check_range("weight_decay", self.weight_decay, 0)

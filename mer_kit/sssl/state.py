@@ -114,10 +114,14 @@ class TrainingState:
         self._adopt(stored)
 
     def load_warmup(self, path: Path) -> bool:
-        """Restore the end of a warm-up that another method left; False if it does not fit this training."""
+        """Restore the end of a warm-up that another method left; False if it does not fit this training.
+
+        A torn file is removed, so that this training leaves a good one.
+        """
         try:
             stored = _read(path)
         except MerKitError:
+            path.unlink(missing_ok=True)
             return False
         if stored["warmup_key"] != self.key(warmup=True):
             return False

@@ -33,27 +33,29 @@ class Batch:
 
 
 class EpochSums:
-    """Sums over an epoch, kept on the device so that no step waits for the GPU."""
+    """Weighted means over an epoch, kept on the device so that no step waits for the GPU."""
 
     def __init__(self) -> None:
-        self.samples, self.unlabelled = 0, 0
         self._sums: dict[str, Tensor | float] = {}
+        self._weights: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor, weight: int) -> None:
-        """Add `weight` times a scalar tensor to the sum called `name`."""
+        """Count a scalar tensor `weight` times in the mean called `name`."""
         self._sums[name] = self._sums.get(name, 0.0) + value.detach().double() * weight
+        self._weights[name] = self._weights.get(name, 0) + weight
 
-    def mean(self, name: str, count: int) -> float:
-        """Return the sum over `count`, NaN where nothing was counted.
+    def mean(self, name: str) -> float:
+        """Return the mean so far, NaN where nothing was counted.
 
         Examples
         --------
         >>> sums = EpochSums()
         >>> sums.add("loss", torch.tensor(2.0), 3)
-        >>> sums.mean("loss", 4)
-        1.5
+        >>> sums.add("loss", torch.tensor(4.0), 1)
+        >>> sums.mean("loss")
+        2.5
         """
-        return float(self._sums[name]) / count if count and name in self._sums else float("nan")
+        return float(self._sums[name]) / self._weights[name] if self._weights.get(name) else float("nan")
 
 
 def batch_loss(
@@ -84,9 +86,10 @@ def batch_loss(
         mixed = objectives.mixup_loss(logits, targets, batch.partner, batch.delta)
     else:
         mixed = objectives.cross_entropy(logits, targets).mean()
-    sums.samples += len(batch.x)
+    total = objectives.total_loss(mixed, consistency, batch.lambda_kl)
     sums.add("mix", mixed, len(batch.x))
-    return objectives.total_loss(mixed, consistency, batch.lambda_kl)
+    sums.add("loss", total, len(batch.x))
+    return total
 
 
 def _unlabelled(
@@ -108,6 +111,7 @@ def _unlabelled(
             first = network.head(h, generator=dropout)
             second = network.head(h, generator=dropout)
             consistency = objectives.rdrop_loss(first, second)
+            sums.add("kl", consistency, len(x))
         elif batch.pseudo is None:
             with torch.no_grad():
                 h = network.trunk(x)
@@ -118,8 +122,6 @@ def _unlabelled(
             guess = torch.log(batch.pseudo[batch.noisy].clamp_min(1e-12))
     soft = objectives.sharpen(guess, temperature)
     erased = batch.targets[batch.noisy]
-    sums.unlabelled += len(x)
-    sums.add("kl", consistency, len(x))
     sums.add("agreement", (soft.argmax(1) == erased.argmax(1)).double().mean(), len(x))
     sums.add("confidence", soft.max(dim=1).values.mean(), len(x))
     return batch.targets.index_copy(0, batch.noisy, soft.to(batch.targets.dtype)), consistency

@@ -203,26 +203,23 @@ class Trainer:
         self, epoch: int, phase: str, division: Split | None, sums: EpochSums, labels: np.ndarray, seconds: float
     ) -> EpochRecord:
         state = self._state
-        loss_mix = sums.mean("mix", sums.samples)
-        loss_kl = sums.mean("kl", sums.unlabelled)
+        loss = sums.mean("loss")
         evaluation_loss = float(losses(state.epochs[-1], labels).mean())
-        if not np.isfinite(loss_mix + evaluation_loss):
+        if not np.isfinite(loss + evaluation_loss):
             raise MerKitError(
-                f"the loss of epoch {epoch} is {loss_mix} ({evaluation_loss} after it), expected finite numbers: "
+                f"the loss of epoch {epoch} is {loss} ({evaluation_loss} after it), expected finite numbers: "
                 f"lower learning_rate (now {self.settings.learning_rate:g}) or switch batch_norm on"
             )
-        lambda_kl = self._lambda(epoch + 1) if phase == "ssl" else 0.0
         last = state.epochs[-1]
         clean = division.clean if division is not None else np.ones(len(labels), dtype=bool)
         share = np.bincount(labels[clean], minlength=self.n_classes) / max(1, clean.sum())
-        kl_weight = lambda_kl * sums.unlabelled / max(1, sums.samples)
         return EpochRecord(
             epoch=epoch,
             phase=phase,
-            loss=loss_mix + (kl_weight * loss_kl if kl_weight else 0.0),
-            loss_mix=loss_mix,
-            loss_kl=loss_kl,
-            lambda_kl=lambda_kl,
+            loss=loss,
+            loss_mix=sums.mean("mix"),
+            loss_kl=sums.mean("kl"),
+            lambda_kl=self._lambda(epoch + 1) if phase == "ssl" else 0.0,
             learning_rate=float(state.optimizer.param_groups[0]["lr"]),
             evaluation_loss=evaluation_loss,
             train_accuracy=float((last.argmax(axis=1) == labels).mean()),
@@ -230,8 +227,8 @@ class Trainer:
             n_unlabelled=int((~clean).sum()),
             separated=bool(division is not None and division.separated),
             loss_gap=division.loss_gap if division is not None else float("nan"),
-            pseudo_agreement=sums.mean("agreement", sums.unlabelled),
-            pseudo_confidence=sums.mean("confidence", sums.unlabelled),
+            pseudo_agreement=sums.mean("agreement"),
+            pseudo_confidence=sums.mean("confidence"),
             labelled_class_share=tuple(float(value) for value in share),
             seconds=seconds,
             note=self._note(epoch, phase, division),

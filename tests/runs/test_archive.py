@@ -186,7 +186,7 @@ CHANGES: dict[str, Any] = {
 
 #: Another value for each setting of SSSL's training.
 TRAINING: dict[str, Any] = {
-    "epochs": 7,
+    "epochs": 14,
     "warmup_epochs": 2,
     "warmup_accuracy": 0.5,
     "warmup_mixup": not BASE.training["warmup_mixup"],

@@ -60,6 +60,11 @@ def test_a_finished_fold_is_not_trained_again(finished: Experiment, monkeypatch:
     Experiment(finished.config, runs_dir=finished.runs_dir).train(0)
 
 
+def test_a_finished_fold_says_on_what_it_was_trained(finished: Experiment) -> None:
+    status = json.loads((finished.folder.fold(0) / "status.json").read_text())
+    assert status["device"] == "cpu" and status["precision"] == "float32" and status["seconds"] > 0
+
+
 def test_segment_table_has_every_second_of_every_song(finished: Experiment) -> None:
     table = finished.folder.segments(0)
     assert len(table) == len(finished.index)
@@ -116,6 +121,7 @@ def test_out_of_fold_features_come_from_networks_that_never_heard_the_song(tmp_p
     assert len(mine[~test]) == len(train)
     assert not np.allclose(mine[~test]["Q1"].to_numpy(), train["Q1"].to_numpy())
     oof.decide(0)
+    assert not list(oof.folder.path.rglob("*checkpoint*")), "a finished fold keeps no checkpoint, inner ones included"
 
 
 def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ CLASSES = ["Q1", "Q2", "Q3", "Q4"]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    config = resolve(corpus="demo", preset="smoke", folds=2, epochs=1, seed=3, **SMALL)
+    config = resolve(corpus="demo", preset="smoke", folds=2, epochs=2, seed=3, **SMALL)
     experiment = Experiment(config, runs_dir=tmp_path_factory.mktemp("runs"), precision="float32", device="cpu")
     experiment.run()
     return experiment

@@ -181,6 +181,11 @@ def test_cap_keeps_only_the_least_likely_to_be_clean_in_U(per_class):
     assert free.omega[~capped.clean].max() <= free.omega[capped.clean & ~free.clean].min()
 
 
+def test_cap_of_29_percent_of_100_is_29():
+    losses = np.r_[np.full(60, 0.1), np.linspace(5, 6, 40)]
+    assert (~split(losses, _labels(100), n_classes=2, max_unlabelled=0.29).clean).sum() == 29  # 0.29 · 100 < 29
+
+
 def test_cap_among_equally_unlikely_takes_the_largest_losses():
     losses = np.r_[np.full(90, 0.1), np.full(90, 0.11), np.linspace(5, 6, 20)]  # ω underflows to one value for all 20
     result = split(losses, _labels(200), n_classes=2, max_unlabelled=0.05)

@@ -223,6 +223,11 @@ def test_a_torn_warmup_only_costs_time(tmp_path, toy, trainer, trained, same_tra
     warm = tmp_path / "warm.safetensors"
     warm.write_bytes(b"torn")
     same_training(trainer(warmup_file=warm).fit(toy.segments, toy.labels, toy.songs), trained)
+    epochs: list[int] = []
+    trainer(warmup_file=warm, on_epoch=lambda record: epochs.append(record.epoch)).fit(
+        toy.segments, toy.labels, toy.songs
+    )
+    assert epochs == [4, 5], "the first training did not leave a good warm-up in the torn one's place"
 
 
 def test_an_own_checkpoint_goes_before_a_shared_warmup(tmp_path, toy, trainer, trained, same_training):

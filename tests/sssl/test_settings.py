@@ -44,6 +44,13 @@ def test_values_out_of_range_get_a_sentence_that_names_the_setting(field, value)
         TrainingSettings(**{field: value})
 
 
+@pytest.mark.parametrize("method", ["sssl", "sssl_no_kl"])
+def test_a_method_that_splits_needs_an_epoch_after_its_warmup(method):
+    with pytest.raises(MerKitError, match=rf"warmup_epochs is 5 of 5 epochs, expected fewer for {method}, .*lower "):
+        TrainingSettings(method=method, epochs=5, warmup_epochs=5)
+    assert TrainingSettings(method="ce", epochs=5, warmup_epochs=5).epochs == 5
+
+
 def test_defaults_are_those_of_the_written_method():
     s = TrainingSettings()
     assert (s.epochs, s.warmup_epochs, s.batch_size) == (60, 10, 64)
