@@ -17,7 +17,7 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS
 from mer_kit.runs.archive import default_runs_dir
-from mer_kit.runs.presets import PRESETS, resolve
+from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.sssl import METHODS
 
 runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
@@ -35,6 +35,11 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*arguments, **options)
         except MerKitError as error:
             click.echo(f"mer-kit: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            where = f" at {str(error.filename)!r}" if error.filename else ""
+            what = error.strerror or type(error).__name__
+            click.echo(f"mer-kit: {what}{where}: check that the folder is there, is yours and has free space", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("mer-kit: stopped; the same command goes on from here", err=True)
@@ -120,7 +125,7 @@ def run_notebooks(
     from mer_kit.show import report
 
     try:
-        config = resolve(**parameters, **(overrides or {}))
+        config = resolve(**merged(parameters, overrides or {}))
         numbers = batch.parse_folds(only_folds, config.folds)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
@@ -138,6 +143,8 @@ def run_notebooks(
     if failed:
         names = ", ".join(outcome.job.name for outcome in failed)
         experiment.folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
+    elif experiment.folder.status == "failed":  # an earlier call failed where this one did not
+        experiment.summarise()
     page = report.write(where)
     click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
     click.echo(f"results page        {page}")
@@ -165,10 +172,13 @@ def report(runs_dirs: tuple[str, ...], runs_dir: str | None, open_page: bool) ->
 @click.argument("song", type=click.Path())
 @click.option("--run", "run_folder", type=click.Path(file_okay=False), help="A run folder (default: the newest run).")
 @click.option("--fold", type=int, default=None, help="Use this fold's network only.")
+@data_option
 @click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Where files go.")
 @runs_option
 @told_plainly
-def predict(song: str, run_folder: str | None, fold: int | None, out: str, runs_dir: str | None) -> None:
+def predict(
+    song: str, run_folder: str | None, fold: int | None, data_root: str | None, out: str, runs_dir: str | None
+) -> None:
     """Draw the emotion curve of any audio file (PNG, SVG, CSV, HTML) with a run's networks."""
     from mer_kit.runs import predict as prediction
     from mer_kit.show import curve_files
@@ -176,7 +186,7 @@ def predict(song: str, run_folder: str | None, fold: int | None, out: str, runs_
     folder = (
         Path(run_folder) if run_folder else prediction.newest_run(Path(runs_dir) if runs_dir else default_runs_dir())
     )
-    curve = prediction.predict_curve(song, folder, fold=fold)
+    curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
     click.echo(prediction.describe(curve))
     for path in curve_files.write(curve, Path(out), Path(song)):
         click.echo(f"wrote {path}")

@@ -8,6 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mer_kit.cli import main, parse_setting
+from mer_kit.corpora.base import cache_root
+from mer_kit.runs import batch
+from mer_kit.runs.archive import all_runs
 
 
 def call(*arguments: str) -> Result:
@@ -32,6 +35,8 @@ def test_help_names_every_command() -> None:
         ("run", "--set", "tau"),
         ("run", "--set", "tau=2"),
         ("run", "--set", "taus=0.5"),
+        ("run", "--set", "seed=3"),
+        ("run", "--only-folds", "2-1"),
         ("run", "--only-folds", "0,9", "--folds", "3"),
         ("demo", "--no-such-option"),
         ("nothing",),
@@ -69,9 +74,45 @@ def test_predict_without_a_run_is_one_sentence(tmp_path: Path) -> None:
     assert result.output.startswith("mer-kit: ") and result.output.count("\n") == 1
 
 
+def test_a_run_that_failed_once_and_is_mended_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("run", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--runs", str(tmp_path))
+    small = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
+    real, broken = batch.execute_one, ["05_emotion_curve"]
+    monkeypatch.setattr(batch, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve"))
+
+    def failing(job: batch.Job, **more: object) -> batch.Outcome:
+        if job.name in broken:
+            return batch.Outcome(job, "failed", 0.0, "the cable was out")
+        return real(job, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "execute_one", failing)
+    result = call(*options, *small)
+    (run,) = (run for run in all_runs(tmp_path) if "-sssl-" in run.path.name)
+    assert (
+        result.exit_code == 1 and "1 of 3 notebooks failed, first 05_emotion_curve: the cable was out" in result.output
+    )
+    assert run.status == "failed"
+    broken.clear()
+    result = call(*options, *small)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("done before, kept") == 2 and run.status == "done"
+    song = next(iter((cache_root()).rglob("MT9*.wav")))
+    result = call("predict", str(song), "--run", str(run.path), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0 and len(list((tmp_path / "out").iterdir())) == 4, result.output
+
+
+def test_a_folder_that_takes_no_files_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = call("report", "--runs", str(tmp_path / "file"))
+    assert result.exit_code in (1, 2) and "Traceback" not in result.output
+    result = call("run", "--preset", "smoke", "--runs", str(tmp_path / "file" / "runs"))
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith("mer-kit: Not a directory at ")
+
+
 def test_doctor_and_data_run_here() -> None:
     doctor = call("doctor")
-    assert "torch" in doctor.output
+    assert doctor.exit_code == 0 and "torch" in doctor.output, doctor.output
     data = call("data")
     assert data.exit_code == 0, data.output
     assert "demo" in data.output and "4q" in data.output

@@ -119,6 +119,12 @@ def test_plain_papermill_works_as_people_type_it(
     assert batch.unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
 
 
+def test_papermill_without_parameters_leaves_the_widgets_alone(runs_dir: Path, tmp_path: Path) -> None:
+    done = papermill(str(NOTEBOOKS / "01_segmentation.ipynb"), "out.ipynb", cwd=tmp_path, runs_dir=runs_dir)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "application/vnd.jupyter.widget-view+json" not in (tmp_path / "out.ipynb").read_text("utf-8")
+
+
 def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(runs_dir: Path, tmp_path: Path) -> None:
     source = NOTEBOOKS / "01_segmentation.ipynb"
     done = papermill(str(source), "out.ipynb", "-p", "segment_second", "3", cwd=tmp_path, runs_dir=runs_dir)

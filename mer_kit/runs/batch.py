@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.localinterfaces import localhost
 from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from traitlets import default
@@ -22,6 +22,7 @@ from traitlets import default
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
+from mer_kit.runs.parameters import declared_parameters
 
 #: The notebooks in their order; 03 is executed once a fold.
 NOTEBOOKS = (
@@ -60,11 +61,24 @@ class Outcome:
 
 
 class QuietKernelManager(AsyncKernelManager):
-    """Talks to kernels through files, not over the network, where the system can: no port to clash or to listen on."""
+    """Talks to kernels through sockets in a folder of its own where the system can: no port to clash or to listen on."""
+
+    #: Where the sockets lie; each execution has its own subclass with its own folder.
+    folder = ""
 
     @default("transport")
     def _transport(self) -> str:
-        return "ipc" if os.name == "posix" else "tcp"
+        # A socket's path may have about a hundred characters.
+        return "ipc" if os.name == "posix" and self.folder and len(self.folder) < 80 else "tcp"
+
+    @default("ip")
+    def _ip(self) -> str:
+        return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
+
+
+def kernel_manager(folder: str) -> type[QuietKernelManager]:
+    """Return a kernel manager whose sockets lie in `folder`: two kernels in one folder would share their sockets."""
+    return type("KernelManager", (QuietKernelManager,), {"folder": folder})
 
 
 def notebooks_folder() -> Path:
@@ -100,19 +114,6 @@ def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[
             title = f"{name} fold {number}" if name.startswith("03") else name
             jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen))
     return jobs
-
-
-def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
-    """Return the names that the cell tagged `parameters` assigns."""
-    names: list[str] = []
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            for node in ast.parse(cell.source).body:
-                if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                    names.append(node.target.id)
-                elif isinstance(node, ast.Assign):
-                    names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return tuple(names)
 
 
 def execute(
@@ -160,15 +161,15 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False) -> Outcome:
     started = time.perf_counter()
     write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
     message = ""
-    with tempfile.TemporaryDirectory(prefix="mer-kit-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="mer-kit-", ignore_cleanup_errors=True) as scratch:
         copy = Path(scratch) / "executed.ipynb"
         try:
             try:
-                _run_papermill(job, copy, progress_bar)
+                _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
             except RuntimeError as error:
                 if "respond" not in str(error):  # no cell has run yet: a start error, on a busy machine, once more
                     raise
-                _run_papermill(job, copy, progress_bar)
+                _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
         except papermill.PapermillExecutionError as error:
             message = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
         except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
@@ -185,7 +186,7 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False) -> Outcome:
     return Outcome(job, state, seconds, message)
 
 
-def _run_papermill(job: Job, copy: Path, progress_bar: bool) -> None:
+def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
     notebook = nbformat.read(job.source, as_version=4)
     before = os.environ.get("MER_BATCH")
     os.environ["MER_BATCH"] = "1"
@@ -198,7 +199,7 @@ def _run_papermill(job: Job, copy: Path, progress_bar: bool) -> None:
             progress_bar=progress_bar,
             log_output=False,
             start_timeout=90,
-            kernel_manager_class=QuietKernelManager,
+            kernel_manager_class=kernel_manager(sockets),
         )
     finally:
         if before is None:
@@ -252,7 +253,7 @@ def parse_folds(text: str, folds: int) -> list[int]:
     Raises
     ------
     MerKitError
-        If a part is no number or there is no such fold.
+        If a part is no number, goes backwards, or there is no such fold.
 
     Examples
     --------
@@ -266,8 +267,10 @@ def parse_folds(text: str, folds: int) -> list[int]:
         match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
         if not match:
             raise MerKitError(f"folds {text!r} cannot be read at {part.strip()!r}: write numbers like 0,2 or 0-2")
-        first = int(match[1])
-        numbers += range(first, int(match[2] or first) + 1)
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise MerKitError(f"folds {text!r} go backwards at {part.strip()!r}: write {last}-{first}")
+        numbers += range(first, last + 1)
     wrong = [number for number in numbers if number >= folds]
     if wrong:
         raise MerKitError(f"fold {wrong[0]} does not exist, expected 0 to {folds - 1}: folds are counted from 0")

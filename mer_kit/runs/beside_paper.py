@@ -33,13 +33,13 @@ NOTE = (
 def table2(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
     """Return the paper's table 2 (accuracy and F1 by segment duration) as text, our runs beneath the paper's rows.
 
-    One row a (corpus, duration, who); empty where no run is on a corpus and task of the paper's table. Runs that differ
-    only in their seed are combined. `attrs["note"]` says what the numbers are.
+    One row a (corpus, duration, who); without `every_run` empty where no run is on a corpus and task of the paper's
+    table. Runs that differ only in their seed are combined. `attrs["note"]` says what the numbers are.
 
     Parameters
     ----------
     results : from `runs.results.collect`
-    every_run : also rows of corpora the paper has not (the demo)
+    every_run : all of the paper's rows, and ours also of corpora that the paper has not (the demo)
 
     Source: paper, table 2. Notebook: 06_results
     """
@@ -97,7 +97,7 @@ def _table(
     counterpart = np.array([pair in known for pair in zip(ours["corpus"], ours["task"], strict=True)], dtype=bool)
     if not every_run:
         ours = ours[counterpart]
-    shown = paper[paper["corpus"].isin(set(ours["corpus"]))]
+    shown = paper if every_run else paper[paper["corpus"].isin(set(ours["corpus"]))]
     rows = [*_paper_rows(shown, tasks), *_our_rows(ours, tasks)]
     rows.sort(key=lambda row: _order(row, by, list(paper["corpus"].unique())))
     names = ["corpus", "segment (s)", "method", "who", *_columns(tasks), "folds", "run"]

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import platform
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,10 +115,9 @@ class Experiment:
             return self.folder
         self.write_config()
         self.folder.set_status("running", fold=number)
-        started = time.perf_counter()
         try:
             trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number)
-            self._keep(number, trainer, index)
+            seconds = self._keep(number, trainer, index)
         except BaseException as error:
             self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
             raise
@@ -127,7 +125,7 @@ class Experiment:
         self.folder.set_status(
             "done",
             fold=number,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             device=where.device.type,
             precision=where.precision,
         )
@@ -162,8 +160,8 @@ class Experiment:
         mark = archive.fingerprint(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         return self.runs_dir / ".warmup" / f"{mark}-{name.replace(' ', '-')}.safetensors"
 
-    def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> None:
-        """Write a trained fold's files."""
+    def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> float:
+        """Write a trained fold's files; return the seconds of all its epochs, those of a shared warm-up included."""
         folder = self.folder.fold(number)
         archive.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
         with archive.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
@@ -175,13 +173,15 @@ class Experiment:
                 start_s=index.start_s.astype(np.float32),
             )
         trainer.save_model(folder / "model.safetensors")
-        fold = self.folds[number]
+        fold, seconds = self.folds[number], _seconds(trainer)
         if self.config.song_features == "oof":
-            train = self._out_of_fold(fold, number)
+            train, more = self._out_of_fold(fold, number)
+            seconds += more
         else:
             train = self._predict(trainer, fold.train, "train")
         table = pd.concat([train, self._predict(trainer, fold.test, "test")])
         archive.write_table(folder / "segments.csv", table, float_format="%.6g")
+        return seconds
 
     def _predict(self, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
         """Return the segment table of these clips, one row a segment, every second."""
@@ -197,8 +197,8 @@ class Experiment:
             table[name] = probabilities[:, k]
         return table
 
-    def _out_of_fold(self, fold: Fold, number: int) -> pd.DataFrame:
-        """Return the training songs' segments, each predicted by an inner network that never heard the song."""
+    def _out_of_fold(self, fold: Fold, number: int) -> tuple[pd.DataFrame, float]:
+        """Return the training songs' segments, each predicted by an inner network that never heard it, and seconds."""
         groups = self.corpus.groups() if self.config.group_by == "auto" else None
         inner = folds.make(
             self.labels[fold.train],
@@ -206,13 +206,14 @@ class Experiment:
             n_folds=INNER_FOLDS,
             seed=derive(self.config.seed, f"inner {number}") % 2**31,
         )
-        tables = []
+        tables, seconds = [], 0.0
         for part in inner:
             name = f"fold {number} inner {part.number}"
             inner_folder = self.folder.fold(number) / "inner" / str(part.number)
             trainer, _ = self._fit(fold.train[part.train], name, inner_folder, number)
             tables.append(self._predict(trainer, fold.train[part.test], "train"))
-        return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable")
+            seconds += _seconds(trainer)
+        return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable"), seconds
 
     # ---- songs ---------------------------------------------------------------------------------------------------
 
@@ -310,6 +311,10 @@ class Experiment:
                 "python": platform.python_version(),
             },
         )
+
+
+def _seconds(trainer: Trainer) -> float:
+    return float(sum(record.seconds for record in trainer.history_))
 
 
 def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> tuple[Corpus, MelStore, tuple[Any, ...]]:

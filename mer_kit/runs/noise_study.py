@@ -36,7 +36,7 @@ class NoiseStudy:
     labels : int64 [S], as the training saw them
     spoiled : bool [S], made wrong on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
-    splits : one Split a pass, at the run's settings
+    splits : one Split a pass, at the run's τ and without its cap on U
     seconds : what the training took
     """
 

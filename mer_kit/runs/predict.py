@@ -65,9 +65,9 @@ def predict_curve(
     Returns
     -------
     DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task", "segment_seconds",
-        "folds" (whose networks answered), "held_out" (False if one of them learned this very clip), "note" (one
-        sentence on that), "decisions" (decider → class name, over the whole file; where several folds answer, their
-        SVMs vote) and "svm_by_fold".
+        "folds" (whose networks answered), "held_out" (False if one of them learned this very clip, None if that is not
+        known), "note" (one sentence on that), "decisions" (decider → class name, over the whole file; where several
+        folds answer, their SVMs vote) and "svm_by_fold".
 
     Raises
     ------
@@ -145,20 +145,25 @@ def newest_run(runs_dir: str | Path) -> Path:
 
 def _who_answers(
     run: RunFolder, path: Path, fold: int | None, data_root: str | Path | None
-) -> tuple[list[int], str, str | None, bool]:
-    """Return (folds, a sentence on why, the clip's id in the corpus or None, whether none of them learned it)."""
+) -> tuple[list[int], str, str | None, bool | None]:
+    """Return (folds, a sentence on why, the clip's id or None, whether none of them learned it or None if unknown)."""
     done = run.folds_done()
     if not done:
         raise MerKitError(f"{run.path.name} has no finished fold, expected at least one: train it first")
     if fold is not None:
         check_choice(f"fold (finished ones of {run.path.name})", fold, done)
     parts = {k: _parts(run, k) for k in done}
-    clip_id = _known_clip(run, path, set().union(*parts.values()), data_root)
+    clip_id, compared = _known_clip(run, path, set().union(*parts.values()), data_root)
     corpus = run.config["corpus"]
     if clip_id is None:
         chosen = done if fold is None else [fold]
         who = f"the network of fold {chosen[0]}" if len(chosen) == 1 else f"the mean of {len(chosen)} folds' networks"
-        return chosen, f"{path.name} is no clip of {corpus}: {who} answers.", None, True
+        known = (
+            f"is no clip of {corpus}"
+            if compared
+            else f"has no name of {corpus}'s, whose audio is not at hand to compare"
+        )
+        return chosen, f"{path.name} {known}: {who} answers.", None, True if compared else None
     tested = [k for k in done if parts[k].get(clip_id) == "test"]
     chosen = [fold] if fold is not None else tested or done
     if set(chosen) <= set(tested):
@@ -175,10 +180,10 @@ def _parts(run: RunFolder, fold: int) -> dict[str, str]:
     return dict(zip(table["clip_id"], table["part"], strict=True))
 
 
-def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None) -> str | None:
-    """Return the id of the run's clip that this file is, by name, or by its bytes where the corpus is at hand."""
+def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None) -> tuple[str | None, bool]:
+    """Return the id of the run's clip that this file is, by name or by its bytes, and whether all could be compared."""
     if path.stem in ids:
-        return path.stem
+        return path.stem, True
     config = run.config
     options = dict(config.get("corpus_options") or {})
     try:
@@ -187,9 +192,9 @@ def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path
         size = path.stat().st_size
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
         digest = _digest(path) if alike else ""
-        return next((clip.clip_id for clip in alike if _digest(clip.path) == digest), None)
+        return next((clip.clip_id for clip in alike if _digest(clip.path) == digest), None), bool(clips)
     except (MerKitError, OSError):  # no corpus to compare with; a file that cannot be read gets its sentence later
-        return None
+        return None, False
 
 
 def _digest(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from mer_kit import corpora
@@ -118,6 +119,28 @@ def resolve(
     )
     _check(config)
     return config
+
+
+def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters and overrides as one set of keywords for `resolve`.
+
+    Raises
+    ------
+    MerKitError
+        If a name is in both.
+
+    Examples
+    --------
+    >>> merged({"seed": 1}, {"tau": 0.3})
+    {'seed': 1, 'tau': 0.3}
+    """
+    for name in overrides:
+        if name in parameters:
+            raise MerKitError(
+                f"{name} is given twice, as a parameter ({parameters[name]!r}) and among the overrides "
+                f"({overrides[name]!r}): take it out of the overrides"
+            )
+    return {**parameters, **overrides}
 
 
 def _home_of(name: str, plain: dict[str, Any], model: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:

@@ -121,10 +121,10 @@ def _row(run: RunFolder) -> dict[str, Any]:
 def recipe(config: dict[str, Any]) -> str:
     """Return 8 hex digits that runs share which differ in nothing but corpus, task, duration, method, preset or seed.
 
-    What the preset sets counts, only its name does not.
+    What the preset sets counts, only its name does not; and so do the clips (the corpus' checksum).
     """
     free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip"}
-    about = {"fingerprint", "corpus_checksum", "n_clips", "skipped", "versions", "python"}
+    about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
     kept = {name: value for name, value in config.items() if name not in free | about}
     return hashlib.blake2b(json.dumps(kept, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 def check(
     title: str,
@@ -20,7 +22,7 @@ def check(
 
     Parameters
     ----------
-    answer : the learner's value; `...` or None counts as not answered yet
+    answer : the learner's value; `...` or None counts as not answered yet; where a list is wanted, any sequence does
     solve : computes the right answer from the notebook's own data
     hint : shown for a wrong answer
     tolerance : relative, for numbers (and absolute for right answers near 0)
@@ -48,7 +50,7 @@ def check(
         ok = math.isclose(value, float(right), rel_tol=tolerance, abs_tol=tolerance * min(1.0, abs(right) + 1e-9))
         ok = ok or (right == 0 and abs(value) <= tolerance)
     else:
-        ok = answer == right
+        ok = np.ravel(answer).tolist() == right if isinstance(right, list) else bool(answer == right)
     if ok:
         print(f"✔ {title}: right.")
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import os
 import platform
@@ -22,7 +21,8 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, RunConfig
 from mer_kit.runs.archive import default_runs_dir
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.presets import resolve
+from mer_kit.runs.parameters import assigned
+from mer_kit.runs.presets import merged, resolve
 from mer_kit.show import style
 
 #: The parameters that a notebook may have, in the order in which they are written.
@@ -111,7 +111,7 @@ def start(
     Notebook: 00_start_here
     """
     given = {key: parameters[key] for key in allowed if key in parameters}
-    reject_unknown(injected_names(), tuple(given))
+    reject_unknown(injected_names(), declared_names() or tuple(given))
     style.use()
     watched = is_watched()
     data_root = given.pop("data_root", "") or None
@@ -120,12 +120,14 @@ def start(
     given.pop("song", None)
     given.pop("only_folds", None)
     overrides = dict(given.pop("overrides", None) or {})
-    config = resolve(**given, **overrides)
+    config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
     if open_corpus:
         session.experiment = Experiment(config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say)
-        session.figures = session.experiment.folder.path / "figures"
         _check_fold(parameters.get("fold"), session.experiment)
+        folder = session.experiment.folder
+        own = folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path  # 03 runs once a fold
+        session.figures = own / "figures"
     print(_line(session))
     return session
 
@@ -156,21 +158,34 @@ def _say(fold: int, record: EpochRecord) -> None:
 
 
 def is_watched() -> bool:
-    """Tell whether a person runs the notebook: not under papermill, nbconvert or a test.
+    """Tell whether a person runs the notebook, not papermill, nbconvert or a test.
 
-    The batch runner sets MER_BATCH=1; plain papermill leaves its mark as an injected cell.
+    A Jupyter server, VS Code and Colab each leave a sign in the kernel; a kernel without one was started by a program.
+    MER_BATCH=1 and papermill's injected cell say no, MER_WATCHED=1 says yes.
     """
-    return not os.environ.get("MER_BATCH") and not _papermill_ran() and "ipykernel" in sys.modules
+    if os.environ.get("MER_BATCH") or _papermill_ran() or "ipykernel" not in sys.modules:
+        return False
+    signs = (
+        "JPY_SESSION_NAME" in os.environ,
+        _variable("__vsc_ipynb_file__") is not None,
+        "google.colab" in sys.modules,
+    )
+    return any(signs) or bool(os.environ.get("MER_WATCHED"))
+
+
+def _variable(name: str) -> Any:
+    """Return what a name means in this kernel, or None."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    return shell.user_ns.get(name) if shell is not None else None
 
 
 def _inputs() -> list[str]:
     """Return the cells executed so far in this kernel."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return []
-    shell = get_ipython()
-    return list(shell.user_ns.get("In", [])) if shell is not None else []
+    return list(_variable("In") or [])
 
 
 def _papermill_ran() -> bool:
@@ -179,13 +194,17 @@ def _papermill_ran() -> bool:
 
 def injected_names() -> tuple[str, ...]:
     """Return the names that papermill's injected cell assigns, in order; () outside papermill."""
+    return tuple(name for cell in _inputs() if cell.lstrip().startswith("# Parameters") for name in assigned(cell))
+
+
+def declared_names() -> tuple[str, ...]:
+    """Return the names that the notebook's own cells assign before papermill's injected cell; () without one."""
     names: list[str] = []
     for cell in _inputs():
         if cell.lstrip().startswith("# Parameters"):
-            for node in ast.parse(cell).body:
-                if isinstance(node, ast.Assign):
-                    names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return tuple(names)
+            return tuple(names)
+        names += assigned(cell)
+    return ()
 
 
 def reject_unknown(injected: tuple[str, ...], known: tuple[str, ...]) -> None:

@@ -9,13 +9,13 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, all_runs, writing
 
-#: Name in figures/ → figure of the demo run, as the notebooks keep them in its figures/.
+#: Name in figures/ → figure of the demo run; those of notebook 03 lie in fold 0's folder.
 FIGURES: dict[str, str] = {
-    "emotion_curve": "05-emotion-curve",
-    "loss_histograms": "02-loss-histograms",
-    "disowned_seconds": "02-disowned-1",
-    "x_and_u": "03-x-and-u",
-    "song_decisions": "04-deciders",
+    "emotion_curve": "figures/05-emotion-curve",
+    "loss_histograms": "figures/02-loss-histograms",
+    "disowned_seconds": "figures/02-disowned-1",
+    "x_and_u": "folds/0/figures/03-x-and-u",
+    "song_decisions": "figures/04-deciders",
 }
 #: Figures that notebook 00 keeps beside the runs.
 SHARED: dict[str, str] = {"flow": "flow"}
@@ -38,7 +38,7 @@ def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
         raise MerKitError(f"no finished demo run in {runs_dir.name}/: run `mer-kit demo` first")
     root = project_root()
     target = out or ((root / "figures") if root else Path("figures"))
-    written = [_copy(demo.path / "figures" / source, target / name) for name, source in FIGURES.items()]
+    written = [_copy(demo.path / source, target / name) for name, source in FIGURES.items()]
     written += [_copy(runs_dir / "figures" / source, target / name) for name, source in SHARED.items()]
     if real is not None and (real.path / "figures" / f"{FIG2[1]}.png").exists():
         written.append(_copy(real.path / "figures" / FIG2[1], target / FIG2[0]))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import html
+import logging
 import math
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 
 from mer_kit.runs import results
 from mer_kit.runs.archive import writing
 from mer_kit.show import export
+
+_log = logging.getLogger("mer_kit")
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #5790fc; --bad: #e42536; }
@@ -52,11 +56,17 @@ def write(runs_dir: str | Path) -> Path:
 
 
 def export_notebooks(run: Path) -> None:
-    """Write each executed notebook of a run as an HTML page beside it, where that is older or not there."""
+    """Write each executed notebook of a run as an HTML page beside it, where that is older or not there.
+
+    A copy that cannot be read is left out and named in a warning.
+    """
     for source in notebook_files(run):
         target = source.with_suffix(".html")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            export.to_html(source, target)
+            try:
+                export.to_html(source, target)
+            except (OSError, ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
+                _log.warning("%s of %s cannot be read (%s): run it again", source.name, run.name, type(error).__name__)
 
 
 def notebook_files(run: Path) -> list[Path]:
@@ -125,7 +135,9 @@ def _run(folder: Path, row: dict[Any, Any]) -> str:
     run = folder / name
     reason = row.get("reason")
     message = f'<p class="failed">{html.escape(str(reason))}</p>' if _known(reason) and reason else ""
-    pictures = "".join(_figure(folder, path) for path in sorted((run / "figures").glob("*.png")))
+    of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
+    found = [*(run / "figures").glob("*.png"), *of_fold.glob("*.png")]
+    pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
     links = " · ".join(
         f'<a href="{html.escape(path.relative_to(folder).with_suffix(".html").as_posix())}">'
         f"{html.escape(_link_text(path))}</a>"

@@ -24,7 +24,7 @@ _SPLIT = ("tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "tempera
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one training; P marks the paper, D our decision (reasons in the README's table of decisions)."""
+    """Settings of one training; P marks the paper, D our decision."""
 
     method: str = "sssl"
     epochs: int = 60  # D: the paper gives none

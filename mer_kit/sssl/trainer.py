@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from mer_kit.sssl.passes import SegmentSource, batches, losses, place, probabili
 from mer_kit.sssl.settings import TrainingSettings
 from mer_kit.sssl.state import TrainingState, draw_rows
 from mer_kit.sssl.steps import Batch, EpochSums, batch_loss
+
+_log = logging.getLogger("mer_kit")
 
 
 class Trainer:
@@ -149,6 +152,8 @@ class Trainer:
             max_unlabelled=s.max_unlabelled,
             seed=mixture_seed(self.seed),
         )
+        if not division.separated and all(record.separated for record in state.history if record.phase == "ssl"):
+            _log.warning("epoch %d keeps every label: %s (said once)", epoch, division.note)
         return "ssl", division
 
     def _train_epoch(

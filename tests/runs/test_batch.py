@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -94,6 +96,28 @@ def test_a_kernel_that_did_not_start_gets_a_second_chance(tmp_path: Path, monkey
     assert batch.execute_one(tiny, mark="m").message == "RuntimeError: Kernel died"
 
 
+def test_two_kernels_never_share_their_sockets(tmp_path: Path) -> None:
+    managers = [batch.kernel_manager(str(tmp_path / name))() for name in ("a", "b")]
+    assert len({manager.ip for manager in managers}) == 2
+    for name, manager in zip("ab", managers, strict=True):
+        short = len(str(tmp_path / name)) < 80 and os.name == "posix"
+        assert (manager.transport, manager.ip.startswith(str(tmp_path))) == (("ipc", True) if short else ("tcp", False))
+    far = batch.kernel_manager("/tmp/" + "x" * 120)()  # a socket's path must not be that long
+    assert far.transport == "tcp" and "x" not in far.ip
+
+
+def test_nothing_of_the_kernel_stays_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    assert batch.execute([job(tmp_path, "1")], mark="m")[0].state == "done"
+    assert list((tmp_path / "t").iterdir()) == [] and sorted(p.name for p in tmp_path.iterdir()) == [
+        "out",
+        "source.ipynb",
+        "t",
+    ]
+
+
 def test_braces_in_paths_do_not_break_it(tmp_path: Path) -> None:
     folder = tmp_path / "a {value} b"
     folder.mkdir()
@@ -114,7 +138,7 @@ def test_parse_folds_reads_what_was_written(numbers: list[int]) -> None:
     assert batch.parse_folds(",".join(map(str, numbers)), 10) == list(dict.fromkeys(numbers))
 
 
-@pytest.mark.parametrize("text", ["a", "1;2", "1-", "-1", "3"])
+@pytest.mark.parametrize("text", ["a", "1;2", "1-", "-1", "3", "2-1", "0,2-1"])
 def test_parse_folds_refuses_in_one_sentence(text: str) -> None:
     with pytest.raises(MerKitError, match="folds|fold 3"):
         batch.parse_folds(text, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def test_a_stranger_gets_the_mean_of_all_folds_over_its_whole_length(run: Experi
     np.testing.assert_allclose(curve[CLASSES].to_numpy(), (singles[0] + singles[1]) / 2)
     assert np.abs(singles[0] - singles[1]).max() > 1e-4
     assert set(curve.attrs["svm_by_fold"]) == {0, 1}
+
+
+def test_without_the_corpus_at_hand_nobody_can_tell(run: Experiment, stranger: Path, tmp_path: Path) -> None:
+    away = shutil.copytree(run.folder.path, tmp_path / "run")
+    config = json.loads((away / "config.json").read_text())
+    (away / "config.json").write_text(json.dumps({**config, "corpus": "4q", "corpus_options": {}}))
+    curve = predict.predict_curve(stranger, away, data_root=tmp_path / "nothing", precision="float32", device="cpu")
+    assert curve.attrs["held_out"] is None
+    assert "whose audio is not at hand to compare" in curve.attrs["note"]
 
 
 def test_a_network_that_learned_the_clip_says_so(run: Experiment) -> None:

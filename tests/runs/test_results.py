@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -115,7 +116,7 @@ def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -
     found = results.collect(tmp_path)
     assert found.empty and list(found.columns) == list(results.COLUMNS)
     assert results.fold_scores(found).empty
-    assert results.table2(found).empty and results.table3(found, every_run=True).empty
+    assert results.table2(found).empty and results.table3(found).empty
 
 
 def test_results_csv_has_every_row_and_no_place_on_this_machine(tmp_path: Path) -> None:
@@ -144,7 +145,11 @@ def test_a_recipe_ignores_what_may_differ_and_nothing_else(tmp_path: Path) -> No
         "seconds": {"segment_seconds": 2.0}, "tau": {"tau": 0.3}, "folds": {"folds": 4}, "theta": {"theta": 0.6},
     }.items():  # fmt: skip
         write_run(tmp_path, name, {0: 0.5}, **settings)
+    write_run(tmp_path, "clips", {0: 0.5})
+    config = json.loads((tmp_path / "clips" / "config.json").read_text())
+    (tmp_path / "clips" / "config.json").write_text(json.dumps({**config, "corpus_checksum": "other clips"}))
     mark = results.collect(tmp_path).set_index("folder")["recipe"]
+    assert mark["clips"] != mark["base"]
     assert len({mark[name] for name in ("base", "ce", "seed", "task", "seconds")}) == 1
     assert len({mark[name] for name in ("base", "tau", "folds", "theta")}) == 4
 
@@ -170,7 +175,8 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
         "86.1",
     ]
     every = results.table2(results.collect(tmp_path), every_run=True)
-    assert every["corpus"].tolist() == ["4q"] * 6 + ["demo"]
+    assert every["corpus"].tolist() == ["pmemo"] * 5 + ["4q"] * 6 + ["demo"]
+    assert (every["who"] == "paper").sum() == 10
 
 
 def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:

@@ -26,6 +26,17 @@ def test_injected_names_are_read_from_papermills_cell(cells: list[str]) -> None:
     assert notebook.injected_names() == ("corpus", "segment_second")
 
 
+def test_a_parameter_that_this_notebook_does_not_declare_stops_it(cells: list[str]) -> None:
+    cells += ["corpus: str = 'demo'\nseed: int = 0", "# Parameters\nonly_folds = '0'"]
+    with pytest.raises(MerKitError, match="parameter is 'only_folds', expected one of corpus, seed"):
+        notebook.start("02_noisy_labels", {"corpus": "demo", "seed": 0, "only_folds": "0"}, open_corpus=False)
+
+
+def test_a_setting_given_twice_is_one_sentence(cells: list[str]) -> None:
+    with pytest.raises(MerKitError, match="seed is given twice.*take it out of the overrides"):
+        notebook.start("x", {"corpus": "demo", "seed": 0, "overrides": {"seed": 1}}, open_corpus=False)
+
+
 def test_an_unknown_injected_name_stops_with_the_nearest(cells: list[str]) -> None:
     cells.append(INJECTED)
     with pytest.raises(MerKitError, match="did you mean 'segment_seconds'"):
@@ -57,7 +68,10 @@ def test_other_globals_are_left_alone(cells: list[str], tmp_path: Path, capsys: 
 
 def test_nobody_watches_a_batch(cells: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(notebook.sys.modules, "ipykernel", object())  # type: ignore[arg-type]
-    monkeypatch.delenv("MER_BATCH", raising=False)
+    for name in ("MER_BATCH", "MER_WATCHED", "JPY_SESSION_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert not notebook.is_watched()  # papermill without parameters leaves no mark: only a front end's sign counts
+    monkeypatch.setenv("JPY_SESSION_NAME", "notebooks/01.ipynb")
     assert notebook.is_watched()
     cells.append("# Parameters\nseed = 1")
     assert not notebook.is_watched()

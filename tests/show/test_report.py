@@ -72,6 +72,15 @@ def test_a_failed_run_is_named_with_its_reason_escaped(runs: Path) -> None:
     assert "failed" in (runs / "results.csv").read_text("utf-8")
 
 
+def test_a_damaged_copy_is_named_and_the_page_is_still_written(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    book = next(runs.glob("demo-*/notebooks")) / "00_start_here.ipynb"
+    for damaged in ("{torn", "[]", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'):
+        book.write_text(damaged)
+        assert report.write(runs).exists()
+        assert "00_start_here.ipynb" in caplog.text and "run it again" in caplog.text
+        caplog.clear()
+
+
 def test_exported_notebooks_have_no_script_and_formulae_as_mathml(runs: Path) -> None:
     report.write(runs)
     text = next(runs.glob("*/notebooks/*.html")).read_text("utf-8")
@@ -121,8 +130,8 @@ def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
         os.utime(run / "status.json", (1000 + age, 1000 + age))
         for source in readme_figures.FIGURES.values():
             for ending in ("png", "svg"):
-                path = run / "figures" / f"{source}.{ending}"
-                path.parent.mkdir(exist_ok=True)
+                path = run / f"{source}.{ending}"
+                path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(name)
     with pytest.raises(MerKitError, match="no figure flow.png"):
         readme_figures.write(runs, out)

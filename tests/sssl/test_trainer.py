@@ -157,6 +157,24 @@ def test_lambda_ramps_from_the_split_on_in_fractions_of_an_epoch(toy, trainer, m
     assert [r.lambda_kl for r in made.history_] == [0.0, ramp(1, weight=0.6, ramp_epochs=4), 0.3]
 
 
+def test_no_separation_is_warned_of_once(toy, trainer, caplog):
+    made = trainer(min_gap=99.0).fit(toy.segments, toy.labels, toy.songs)
+    assert [record.separated for record in made.history_[3:]] == [False, False]
+    assert [record.getMessage() for record in caplog.records if "keeps every label" in record.getMessage()] == [
+        f"epoch 4 keeps every label: {made.history_[3].note} (said once)"
+    ]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_cuda_it_trains_goes_on_and_predicts(tmp_path, toy, trainer):
+    options = {"device": "cuda", "checkpoint_file": tmp_path / "c.safetensors"}
+    trainer(**options, epochs=5).fit(toy.segments, toy.labels, toy.songs)
+    again = trainer(**options, epochs=5).fit(toy.segments, toy.labels, toy.songs)
+    assert len(again.history_) == 5 and (again.epochs_[-1].argmax(axis=1) == toy.truth).mean() > 0.8
+    assert again.predict_proba(toy.segments).shape == (len(toy.labels), 2)
+
+
 # ---- equal by construction -------------------------------------------------------------------------------------------
 
 
