@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import webbrowser
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +16,7 @@ import click
 import mer_kit
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.records import TASKS
+from mer_kit.records import TASKS, Corpus
 from mer_kit.runs.archive import default_runs_dir
 from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.sssl import METHODS
@@ -23,6 +24,10 @@ from mer_kit.sssl import METHODS
 runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
 data_option = click.option(
     "--data", "data_root", type=click.Path(), help="Where corpora lie (default MER_DATA, data/)."
+)
+
+corpus_option = click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the corpus, like ties=low."
 )
 
 
@@ -79,23 +84,37 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 )
 @click.option("--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--official-split", is_flag=True, help="Train and test on the corpus' own division, not on folds.")
+@corpus_option
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override one setting of the preset.")
 @click.option("--force", is_flag=True, help="Execute notebooks again that are done.")
 @runs_option
 @told_plainly
-def run(data_root: str | None, seconds: float, runs_dir: str | None, settings: tuple[str, ...], **options: Any) -> None:
+def run(
+    data_root: str | None,
+    seconds: float,
+    runs_dir: str | None,
+    settings: tuple[str, ...],
+    options: tuple[str, ...],
+    official_split: bool,
+    **typed: Any,
+) -> None:
     """Execute the notebooks for one corpus, duration, task and method, fold by fold; goes on where it stopped."""
-    parameters = {name: options[name] for name in ("corpus", "task", "method", "folds", "seed")}
+    parameters = {name: typed[name] for name in ("corpus", "task", "method", "folds", "seed")}
     parameters["segment_seconds"] = seconds
-    parameters["preset"] = options["preset"] or ("demo" if options["corpus"] == "demo" else "cpu")
+    parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
     overrides = dict(parse_setting(text) for text in settings)
+    if options:
+        overrides["corpus_options"] = dict(parse_setting(text) for text in options)
+    if official_split:
+        overrides["divide_by"] = "official"
     run_notebooks(
         parameters,
         overrides=overrides,
-        only_folds=options["only_folds"],
+        only_folds=typed["only_folds"],
         data_root=data_root,
         runs_dir=runs_dir,
-        force=options["force"],
+        force=typed["force"],
     )
 
 
@@ -194,24 +213,63 @@ def predict(
 
 @main.command()
 @click.argument("corpus", required=False, type=click.Choice(corpora.names()))
+@click.option("--check", is_flag=True, help="Decode everything, and compare with the index if there is one.")
+@click.option("--index", "make_index", is_flag=True, help="Write sizes, checksums and durations to compare with later.")
+@click.option("--index-file", type=click.Path(dir_okay=False), help="Where the index is (default: in the corpus).")
+@corpus_option
 @data_option
 @told_plainly
-def data(corpus: str | None, data_root: str | None) -> None:
-    """Show which corpora are here; with a name, decode its audio too and list what is wrong with it."""
+def data(
+    corpus: str | None,
+    check: bool,
+    make_index: bool,
+    index_file: str | None,
+    options: tuple[str, ...],
+    data_root: str | None,
+) -> None:
+    """Show which corpora are here and what is in them; with a name, list everything that is wrong or odd about it."""
     from mer_kit.runs import datasets
 
-    table = datasets.overview(data_root)
-    for row in table[table["corpus"] == corpus].to_dict("records") if corpus else table.to_dict("records"):
-        click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
+    if corpus is None and (check or make_index or options):
+        raise click.UsageError("--check, --index and --option want the name of a corpus: mer-kit data CORPUS …")
+    chosen = dict(parse_setting(text) for text in options)
+    table = datasets.overview(data_root, only=corpus, options=chosen)
     if corpus is None:
-        return
-    problems = datasets.problems(corpus, data_root)
+        click.echo(datasets.summary(table) + "\n")
+    for row in table.to_dict("records"):
+        click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
+    if corpus is not None and table["state"].item() in ("missing", "broken"):
+        raise MerKitError(f"{corpus} is {table['state'].item()}: see above")
+    if corpus is not None:
+        list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
+
+
+def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
+    """Print a corpus' notes and problems; decode and compare, or write the index, where asked; exit 1 on problems."""
+    from mer_kit.runs import checksums, datasets
+
+    for note in datasets.notes(corpus):
+        click.echo(f"  note: {note}")
+    problems = list(corpus.problems)
+    if check or make_index:
+        started = time.perf_counter()
+        found, undecodable = checksums.measure(corpus)
+        problems += undecodable
+        click.echo(f"  decoded {len(corpus.clips)} clips in {time.perf_counter() - started:.0f} s")
+        index = Path(index_file) if index_file else corpus.root / checksums.INDEX
+        if make_index:
+            click.echo(f"  wrote {checksums.write_index(found, corpus, index)}")
+        elif index_file or index.is_file():
+            problems += checksums.compare(found, checksums.read_index(index))
+            click.echo(f"  compared {len(found)} files with {index.name}")
+        else:
+            click.echo("  no index to compare with: `--index` writes one")
     for problem in problems:
         click.echo(f"  {problem}")
     if problems:
         raise MerKitError(
-            f"{corpus} has {len(problems)} problems, listed above: mend them, or leave these clips out with "
-            "`mer-kit run --set on_bad_clip=skip`"
+            f"{corpus.name} has {len(problems)} problems, listed above ({checksums.counted(problems)}): mend them, or "
+            "leave these clips out with `mer-kit run --set on_bad_clip=skip`"
         )
 
 

@@ -42,8 +42,9 @@ def labels_from_quadrant(quadrant: int) -> dict[str, int]:
 class Clip:
     """One piece of music with one label per task.
 
-    `labels` maps a task to a class index; `group` names what must not be split over folds (the artist, where known);
-    `confidence` is the annotators' agreement in 0–1 where a corpus has one (4Q: PQuad).
+    `labels` maps a task to a class index (a task is left out where the clip has no label for it); `group` names what
+    must not be split over folds (the artist, where known); `confidence` is the annotators' agreement in 0–1 where a
+    corpus has one (4Q: PQuad); `split` is "development" or "evaluation" where the corpus has an official division.
     """
 
     clip_id: str
@@ -53,11 +54,12 @@ class Clip:
     title: str | None = None
     artist: str | None = None
     confidence: float | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a corpus, as one sentence: what, where, expected, next step."""
+    """One thing that is wrong with, or odd about, a corpus, as one sentence: what, where, expected, next step."""
 
     kind: str
     where: str
@@ -73,8 +75,9 @@ class Problem:
 class Corpus:
     """A loaded dataset: clips in a fixed order, problems found while loading, and segment truth where it is known.
 
-    `truth` has the columns clip_id, start_s, end_s, label (the quadrant's name). It serves notebooks and diagnostics;
-    no trainer ever sees it.
+    `truth` has the columns clip_id, start_s, end_s, label (the quadrant's or the class's name), and may have more. It
+    serves notebooks and diagnostics; no trainer ever sees it. `problems` stop a run unless on_bad_clip="skip"; `notes`
+    tell of oddities that every copy of the dataset has, and stop nothing.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Corpus:
     clips: tuple[Clip, ...]
     problems: tuple[Problem, ...] = ()
     truth: pd.DataFrame | None = None
+    notes: tuple[Problem, ...] = ()
     title: str = ""
     citation: str = ""
     licence: str = ""
@@ -101,6 +105,23 @@ class Corpus:
                 f"{self.name}: {len(missing)} clips have no {task} label, first {missing[0]!r}: choose another task"
             )
         return np.array([clip.labels[task] for clip in self.clips], dtype=np.int64)
+
+    def with_task(self, task: str) -> Corpus:
+        """Return the corpus with only the clips that have a label for `task` (rated corpora may drop ties).
+
+        Raises
+        ------
+        MerKitError
+            If the task is unknown or no clip has a label for it.
+        """
+        check_choice("task", task, TASKS)
+        kept = [at for at, clip in enumerate(self.clips) if task in clip.labels]
+        if not kept and self.clips:
+            known = [name for name in TASKS if any(name in clip.labels for clip in self.clips)]
+            raise MerKitError(
+                f"{self.name} has no clip with a {task} label, expected some: choose the task {' or '.join(known)}"
+            )
+        return self if len(kept) == len(self.clips) else self.select(kept)
 
     def groups(self) -> np.ndarray | None:
         """Return the group of every clip (str [clips]), or None where the corpus knows none."""
@@ -257,6 +278,7 @@ class RunConfig:
     group_by: str = "auto"  # D: artist where known, "song" to ignore artists
     max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
     on_bad_clip: str = "stop"  # D: or "skip"
+    divide_by: str = "folds"  # P: cross-validation; "official": the corpus' own development and evaluation sets
     song_features: str = "in_sample"  # D: or "oof"
     theta: float = 0.5  # D: the paper leaves θ open
     model: Mapping[str, Any] = field(default_factory=dict)  # sssl.network.VGG16 keywords

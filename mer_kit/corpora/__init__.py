@@ -16,7 +16,15 @@ from mer_kit.records import Corpus
 
 __all__ = ["CorpusModule", "load", "locate", "module", "names"]
 
-_MODULES = {"demo": "mer_kit.corpora.demo", "4q": "mer_kit.corpora.four_q"}
+_MODULES = {
+    "demo": "mer_kit.corpora.demo",
+    "4q": "mer_kit.corpora.four_q",
+    "pmemo": "mer_kit.corpora.pmemo",
+    "eim": "mer_kit.corpora.emotion_in_music",
+    "deam": "mer_kit.corpora.deam",
+    "vgmidi": "mer_kit.corpora.vgmidi",
+    "table": "mer_kit.corpora.table",
+}
 
 
 class CorpusModule(Protocol):
@@ -49,7 +57,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['demo', '4q']
+    ['demo', '4q', 'pmemo', 'eim', 'deam', 'vgmidi', 'table']
     """
     return list(_MODULES)
 
@@ -84,7 +92,8 @@ def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Pa
 def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corpus:
     """Load the corpus `name`; its clips are sorted by id, and what is wrong with single clips is in `problems`.
 
-    `data_root` as for `locate`. `options` go to the corpus module (demo: clips, seconds, drift, seed).
+    `data_root` as for `locate`. `options` go to the corpus module (demo: clips, seconds, drift, seed; rated corpora:
+    ties; see each module's `load`).
 
     Raises
     ------
@@ -98,13 +107,13 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
     home = _home(corpus, data_root)
     if corpus.GENERATED:
         return corpus.load(home, **options)
-    folder = corpus.find(home)
+    folder = corpus.find(home, **options)
     if folder is None:
         raise MerKitError(
             f"{corpus.TITLE} was not found in {str(home)!r}, expected\n{corpus.LAYOUT}\n{corpus.REQUEST} "
             "If it lies elsewhere, pass data_root or set the environment variable MER_DATA to that folder."
         )
-    return corpus.load(folder)
+    return corpus.load(folder, **options)
 
 
 def _home(corpus: CorpusModule, data_root: str | Path | None) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import tomllib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -99,8 +100,10 @@ def read_table(path: str | Path, required: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame({column: table[column].str.strip() for column in table.columns})
 
 
-def read_truth(path: str | Path) -> pd.DataFrame:
+def read_truth(path: str | Path, *, any_task: bool = False) -> pd.DataFrame:
     """Read a segment truth table: columns clip_id (str), start_s, end_s (float64, seconds), label (quadrant's name).
+
+    With `any_task` a label may also be a class of valence or arousal (V-, V+, A-, A+).
 
     Raises
     ------
@@ -110,13 +113,14 @@ def read_truth(path: str | Path) -> pd.DataFrame:
     table = read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
         table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
-    wrong = ~(table["start_s"] >= 0) | ~(table["end_s"] > table["start_s"]) | ~table["label"].isin(TASKS["quadrant"])
+    known = [name for task in TASKS for name in TASKS[task]] if any_task else list(TASKS["quadrant"])
+    wrong = ~(table["start_s"] >= 0) | ~(table["end_s"] > table["start_s"]) | ~table["label"].isin(known)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         found = ", ".join(f"{column} {table[column].iloc[row]}" for column in TRUTH_COLUMNS)
         raise MerKitError(
             f"{Path(path).name} line {row + 2} has {found}; expected 0 <= start_s < end_s in seconds and a label of "
-            f"{', '.join(TASKS['quadrant'])}: correct the row"
+            f"{', '.join(known)}: correct the row"
         )
     return table
 
@@ -152,6 +156,49 @@ def stays_inside(relative: str) -> bool:
         if depth < 0:
             return False
     return True
+
+
+def first_file(root: Path, names: Iterable[str]) -> Path | None:
+    """Return the first of these relative paths that is a file below `root`, or None."""
+    return next((root / name for name in names if (root / name).is_file()), None)
+
+
+def has_columns(path: Path | None, required: Iterable[str]) -> bool:
+    """Tell whether a CSV table's header line names all these columns; False where there is no such file."""
+    if path is None or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        header = decode(file.readline())
+    return {column.strip().strip('"').strip() for column in header.split(",")} >= set(required)
+
+
+def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[str, list[Path]]:
+    """Return file stem → the audio files of that name in these folders, by folder, preferred ending first."""
+    found: defaultdict[str, list[Path]] = defaultdict(list)
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in endings and not path.name.startswith("."):
+                found[path.stem].append(path)
+    for paths in found.values():
+        paths.sort(key=lambda path: (path.parent.name, endings.index(path.suffix.lower())))
+    return dict(found)
+
+
+def pick_file(root: Path, clip_id: str, paths: Sequence[Path], problems: list[Problem]) -> Path | None:
+    """Return the first of a clip's audio files unless it is empty; every other finding adds a problem."""
+    for path in paths[1:]:
+        what = f"a second file of clip {clip_id}, {paths[0].name} is used"
+        problems.append(problem("duplicate_file", place(root, path), what, "keep one of them", clip_id))
+    if paths and paths[0].stat().st_size == 0:
+        what = "0 bytes, expected audio"
+        problems.append(problem("empty_file", place(root, paths[0]), what, "copy the file again", clip_id))
+        return None
+    return paths[0] if paths else None
+
+
+def place(root: Path, path: Path) -> str:
+    """Return a file's path below `root`, with forward slashes."""
+    return path.relative_to(root).as_posix()
 
 
 def printable(name: str) -> str:

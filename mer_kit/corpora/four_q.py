@@ -73,7 +73,7 @@ def load(root: str | Path) -> Corpus:
     problems: list[Problem] = []
     labels = _read_labels(root, problems)
     about = _read_metadata(root)
-    files = _list_audio(root)
+    files = base.list_audio(*(root / quadrant for quadrant in QUADRANTS))
     clips = []
     for clip_id in sorted(labels):
         path = _find_audio(root, clip_id, labels[clip_id], files.pop(clip_id, []), problems)
@@ -131,37 +131,17 @@ def _read_metadata(root: Path) -> dict[str, _About]:
     return {song: _About(*rest) for song, *rest in zip(*columns, strict=True)}
 
 
-def _list_audio(root: Path) -> dict[str, list[Path]]:
-    """Return clip id → the audio files of that name in the quadrant folders, preferred ending first."""
-    found: defaultdict[str, list[Path]] = defaultdict(list)
-    for quadrant in QUADRANTS:
-        for path in sorted((root / quadrant).iterdir()):
-            if path.suffix.lower() in base.AUDIO_ENDINGS and not path.name.startswith("."):
-                found[path.stem].append(path)
-    for paths in found.values():
-        paths.sort(key=lambda path: (path.parent.name, base.AUDIO_ENDINGS.index(path.suffix.lower())))
-    return dict(found)
-
-
 def _find_audio(root: Path, clip_id: str, label: str, paths: list[Path], problems: list[Problem]) -> Path | None:
     """Return the clip's audio file in the folder of its label; every other finding adds a problem."""
-    right = [path for path in paths if path.parent.name == label]
     for path in [path for path in paths if path.parent.name != label]:
         what = f"lies in folder {path.parent.name}, but the table says {label}"
         problems.append(
-            base.problem("wrong_folder", _place(root, path), what, "move the file or correct the table", clip_id)
+            base.problem("wrong_folder", base.place(root, path), what, "move the file or correct the table", clip_id)
         )
     if not paths:
         what = f"listed in {ANNOTATIONS}, but there is no such audio file"
         problems.append(base.problem("absent", f"{label}/{clip_id}", what, "restore it or delete its row", clip_id))
-    for path in right[1:]:
-        what = f"a second file of clip {clip_id}, {right[0].name} is used"
-        problems.append(base.problem("duplicate_file", _place(root, path), what, "keep one of them", clip_id))
-    if right and right[0].stat().st_size == 0:
-        what = "0 bytes, expected audio"
-        problems.append(base.problem("empty_file", _place(root, right[0]), what, "copy the file again", clip_id))
-        return None
-    return right[0] if right else None
+    return base.pick_file(root, clip_id, [path for path in paths if path.parent.name == label], problems)
 
 
 def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, problems: list[Problem]) -> Clip:
@@ -198,9 +178,6 @@ def _not_listed(root: Path, files: Mapping[str, list[Path]], known: Iterable[Pro
     left = [path for stem, paths in sorted(files.items()) if base.printable(stem) not in told for path in paths]
     what = f"not listed in {ANNOTATIONS}, so it has no label and is not used"
     return [
-        base.problem("not_listed", _place(root, path), what, "add a row or remove the file", path.stem) for path in left
+        base.problem("not_listed", base.place(root, path), what, "add a row or remove the file", path.stem)
+        for path in left
     ]
-
-
-def _place(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()

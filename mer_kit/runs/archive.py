@@ -96,6 +96,8 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
     settings = dataclasses.asdict(config)
     for name in ("preset", "on_bad_clip"):
         settings.pop(name)
+    if settings["divide_by"] == "folds":  # younger than the first runs, whose marks are to stay
+        settings.pop("divide_by")
     if config.method:
         settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)

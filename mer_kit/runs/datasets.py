@@ -5,6 +5,8 @@ Notebook: 00_start_here
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +15,86 @@ import pandas as pd
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora.base import cache_root
 from mer_kit.records import TASKS, Corpus, Problem
-from mer_kit.signal.store import open_store
+from mer_kit.signal import audio
+
+#: The columns of `overview` that count something.
+COUNTS = ("clips", "labels", "missing", "extra", "unreadable", "problems", "notes")
 
 
-def overview(data_root: str | Path | None = None) -> pd.DataFrame:
-    """Return one row per corpus that mer-kit knows; opens label tables, no audio, and makes nothing.
+def overview(
+    data_root: str | Path | None = None, *, only: str | None = None, options: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return one row per corpus that mer-kit knows; reads label tables and audio headers, and makes nothing.
 
-    Columns: corpus, title, state ("found", "made on first use", "missing" or "broken"), folder, clips, problems; for
-    each task its class counts ("Q1 225 · Q2 225 …") and `majority_<task>`, the accuracy of always guessing the largest
-    class; next_step, one sentence on what to do.
+    Columns: corpus, title, state ("found", "made on first use", "missing" or "broken"), folder; clips (usable), labels
+    (usable rows of the label table), missing (listed, but no such file), extra (files that no row lists), unreadable
+    (files whose header cannot be read), hours, problems, notes; for each task its class counts ("Q1 225 · Q2 225 …")
+    and `majority_<task>`, the accuracy of always guessing the largest class; next_step, one sentence on what to do.
 
     Parameters
     ----------
     data_root : a corpus' folder or one that holds it under a usual name; None or "" for MER_DATA or the project's data/
+    only : this corpus alone, loaded with these `options`
 
     Notebook: 00_start_here
     """
-    rows = [{column: None for column in _columns()} | row_of(name, data_root) for name in corpora.names()]
+    names = [only] if only else corpora.names()
+    rows = [dict.fromkeys(_columns()) | row_of(name, data_root, options or {}) for name in names]
     table = pd.DataFrame(rows, columns=_columns())
-    return table.astype({"clips": "Int64", "problems": "Int64"} | {f"majority_{task}": "Float64" for task in TASKS})
+    shares = {name: "Float64" for name in ("hours", *(f"majority_{task}" for task in TASKS))}
+    return table.astype(dict.fromkeys(COUNTS, "Int64") | shares)
 
 
-def row_of(name: str, data_root: str | Path | None = None) -> dict[str, Any]:
+def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str, Any] = {}) -> dict[str, Any]:
     """Return one corpus' row of `overview` as a dict; what is not known is left out."""
     module = corpora.module(name)
     row: dict[str, Any] = {"corpus": name, "title": module.TITLE}
     root = data_root or None
-    folder = corpora.locate(name, root)
+    folder = corpora.locate(name, root, **options)
     if folder is None and module.GENERATED:
         root = None
-        folder = corpora.locate(name)
+        folder = corpora.locate(name, **options)
     if folder is None:
         state = "made on first use" if module.GENERATED else "missing"
         return row | {"state": state, "next_step": module.REQUEST}
     try:
-        corpus = corpora.load(name, root)
+        corpus = corpora.load(name, root, **options)
         counts = {task: class_counts(corpus, task) for task in TASKS}
     except MerKitError as error:
         return row | {"state": "broken", "folder": str(folder), "next_step": str(error)}
     row |= {"state": "found", "folder": str(folder), "clips": len(corpus.clips), "problems": len(corpus.problems)}
+    row |= {"notes": len(corpus.notes), **_files(corpus)}
     for task, numbers in counts.items():
         row[task] = " · ".join(f"{label} {number}" for label, number in numbers.items())
         row[f"majority_{task}"] = numbers.max() / numbers.sum() if numbers.sum() else None
     return row | {"next_step": _next_step(corpus)}
 
 
-def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
-    """Return how many clips each class of a task has, indexed by class name in the task's order.
+def _files(corpus: Corpus) -> dict[str, Any]:
+    """Return labels, missing, extra, unreadable and hours, from what loading found and the files' headers."""
+    kinds = [problem.kind for problem in (*corpus.problems, *corpus.notes)]
+    with ThreadPoolExecutor() as pool:
+        seconds = list(pool.map(lambda clip: _header(clip.path), corpus.clips))
+    return {
+        "labels": len(corpus.clips) + kinds.count("absent") + kinds.count("empty_file"),
+        "missing": kinds.count("absent"),
+        "extra": kinds.count("not_listed"),
+        "unreadable": sum(length is None for length in seconds) + kinds.count("empty_file"),
+        "hours": sum(length or 0.0 for length in seconds) / 3600,
+    }
 
-    Raises
-    ------
-    MerKitError
-        If a clip has no label for the task.
-    """
-    labels = pd.Series(corpus.labels(task), dtype="int64")
+
+def _header(path: Path) -> float | None:
+    try:
+        return audio.duration(path)
+    except MerKitError:
+        return None
+
+
+def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
+    """Return how many clips each class of a task has, indexed by class name; clips without a label do not count."""
+    labels = pd.Series([clip.labels[task] for clip in corpus.clips if task in clip.labels], dtype="int64")
     counts = labels.value_counts().reindex(range(len(TASKS[task])), fill_value=0)
     return counts.set_axis(list(TASKS[task]))
 
@@ -97,14 +123,19 @@ def _next_step(corpus: Corpus) -> str:
 
 def _columns() -> list[str]:
     tasks = [column for task in TASKS for column in (task, f"majority_{task}")]
-    return ["corpus", "title", "state", "folder", "clips", "problems", *tasks, "next_step"]
+    return ["corpus", "title", "state", "folder", *COUNTS, "hours", *tasks, "next_step"]
 
 
 def as_text(row: dict[str, Any]) -> str:
     """Return a row of `overview` as a few lines for the terminal."""
     lines = [f"{row['corpus']:<6} {row['state']}: {row['title']}"]
     if row["state"] == "found":
-        lines.append(f"{'':<7}{row['clips']} clips, {row['problems']} problems, in {row['folder']}")
+        lines.append(
+            f"{'':<7}{row['clips']} clips ({row['hours']:.1f} h), {row['problems']} problems, in {row['folder']}"
+        )
+        lines.append(
+            f"{'':<7}{row['labels']} labels, {row['missing']} missing, {row['extra']} extra, {row['unreadable']} unreadable"
+        )
         for task in TASKS:
             share = row[f"majority_{task}"]
             lines.append(f"{'':<7}{task}: {row[task]}" + ("" if pd.isna(share) else f" (majority {share:.1%})"))
@@ -112,14 +143,18 @@ def as_text(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def problems(name: str, data_root: str | Path | None = None) -> tuple[Problem, ...]:
-    """Return everything that is wrong with a corpus: what its tables tell, and every clip that cannot be decoded.
+def summary(table: pd.DataFrame) -> str:
+    """Return the counts of `overview` as a table of text, a row a corpus."""
+    short = table[["corpus", "state", *COUNTS, "hours"]].copy()
+    short["hours"] = [f"{hours:.1f}" if pd.notna(hours) else "" for hours in short["hours"]]
+    for name in COUNTS:
+        short[name] = [f"{number}" if pd.notna(number) else "" for number in short[name]]
+    return str(short.to_string(index=False))
 
-    Raises
-    ------
-    MerKitError
-        If the corpus is not there, or none of its clips can be decoded.
-    """
-    corpus = corpora.load(name, data_root)
-    store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip="skip")
-    return (*corpus.problems, *store.skipped)
+
+def notes(corpus: Corpus) -> list[str]:
+    """Return a corpus' notes as lines: the first of each kind, and how many more there are."""
+    kinds: dict[str, list[Problem]] = {}
+    for note in corpus.notes:
+        kinds.setdefault(note.kind, []).append(note)
+    return [f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "") for found in kinds.values()]

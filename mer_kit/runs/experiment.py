@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import platform
 import shutil
 from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ from mer_kit.signal.store import MelStore, SegmentView, open_store
 from mer_kit.songs import deciders, folds, scores
 from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
 from mer_kit.sssl.passes import place
+
+_log = logging.getLogger("mer_kit")
 
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
@@ -78,13 +81,19 @@ class Experiment:
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
-        groups = self.corpus.groups() if config.group_by == "auto" else None
-        self.folds: list[Fold] = folds.make(self.labels, groups=groups, n_folds=config.folds, seed=config.seed)
+        self.folds: list[Fold] = self._divide()
         self.checksum = self._checksum()
         self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
         mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
+
+    def _divide(self) -> list[Fold]:
+        """Return the folds, or the corpus' official division as fold 0."""
+        if self.config.divide_by == "official":
+            return folds.official([clip.split for clip in self.corpus.clips], self.labels)
+        groups = self.corpus.groups() if self.config.group_by == "auto" else None
+        return folds.make(self.labels, groups=groups, n_folds=self.config.folds, seed=self.config.seed)
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -98,6 +107,7 @@ class Experiment:
     def _checksum(self) -> str:
         text = "\n".join(
             f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+            + (f" {clip.split}" if self.config.divide_by == "official" else "")
             for clip, digest in zip(self.corpus.clips, self.store.digests, strict=True)
         )
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -320,12 +330,17 @@ def _seconds(trainer: Trainer) -> float:
 def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> tuple[Corpus, MelStore, tuple[Any, ...]]:
     """Return the corpus without its bad clips, the store of its log-mels, and the Problems that were skipped.
 
+    Clips without a label for the task (dropped ties) are left out too; labels that were found swapped are warned of.
+
     Raises
     ------
     MerKitError
         If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems.
     """
-    corpus = corpora.load(config.corpus, data_root, **config.corpus_options)
+    corpus = corpora.load(config.corpus, data_root, **config.corpus_options).with_task(config.task)
+    for note in corpus.notes:
+        if note.kind == "swapped":  # the one that changes what the labels mean
+            _log.warning("%s: %s", corpus.name, note)
     if corpus.problems and config.on_bad_clip == "stop":
         first = "\n  ".join(str(problem) for problem in corpus.problems[:5])
         raise MerKitError(

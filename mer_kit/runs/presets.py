@@ -111,7 +111,7 @@ def resolve(
         segment_seconds=float(segment_seconds),
         method=method,
         preset=preset,
-        folds=int(folds),
+        folds=1 if plain.get("divide_by") == "official" else int(folds),
         seed=int(seed),
         model=dict(settings.model),
         training={k: v for k, v in dataclasses.asdict(settings).items() if k not in ("method", "model")},
@@ -169,6 +169,7 @@ def _check(config: RunConfig) -> None:
     check_choice("group_by", config.group_by, ("auto", "song"))
     check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))
     check_choice("song_features", config.song_features, ("in_sample", "oof"))
+    check_choice("divide_by", config.divide_by, ("folds", "official"))
     check_range("theta", config.theta, 0, 1)
     check_range("train_every_seconds", config.train_every_seconds, 0, low_open=True)
     if config.max_seconds is not None:

@@ -126,6 +126,8 @@ def recipe(config: dict[str, Any]) -> str:
     free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip"}
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
     kept = {name: value for name, value in config.items() if name not in free | about}
+    if kept.get("divide_by") == "folds":  # older runs do not name it
+        del kept["divide_by"]
     return hashlib.blake2b(json.dumps(kept, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Decode any audio file to mono samples, or say in one sentence why it cannot be used.
+"""Decode any audio file to mono samples, or say in one sentence why it cannot be used; MIDI is rendered first.
 
 Notebook: 01_segmentation
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Problem
+from mer_kit.signal import midi
 
 #: D: librosa's default rate; 4Q's authors used 22 kHz too.
 SAMPLE_RATE = 22050
@@ -51,6 +52,8 @@ def duration(path: str | Path) -> float:
     problem = examine(path)
     if problem is not None:
         raise MerKitError(str(problem))
+    if midi.is_midi(path):
+        return midi.duration(path)
     import soundfile
 
     try:
@@ -70,7 +73,7 @@ def decode(path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> np.ndarray | 
     problem = examine(path)
     if problem is not None:
         return problem
-    decoded = _decode_by_soundfile(path)
+    decoded = _render(path, sample_rate) if midi.is_midi(path) else _decode_by_soundfile(path)
     if isinstance(decoded, Problem):
         return decoded
     channels, native_rate = decoded
@@ -115,6 +118,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "truncated_file": ("is truncated ({detail})", "copy or download it again"),
     "not_audio": ("is not audio that can be decoded ({detail})", "check what the file is, or convert it to WAV or MP3"),
     "silence": ("is silent from beginning to end, expected music", "replace the file or drop the clip"),
+    "not_midi": ("is not MIDI that can be rendered ({detail})", "check what the file is, or export it again"),
+    "no_synthesiser": ("is MIDI, and fluidsynth or a sound font was not found here", midi.NEXT_STEP),
     "not_finite": ("holds NaN or infinite samples, expected finite ones", "export it again as 16-bit WAV"),
 }
 
@@ -134,6 +139,16 @@ def printable(path: str | Path) -> str:
     'caf\\udce9.wav'
     """
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
+
+
+def _render(path: Path, sample_rate: int) -> tuple[np.ndarray, int] | Problem:
+    """Return float32 [n, 2] of a MIDI file at the rate that is wanted."""
+    try:
+        return midi.render(path, sample_rate=sample_rate), sample_rate
+    except midi.NoSynthesiser:
+        return _problem("no_synthesiser", path)
+    except midi.NotMidi as error:
+        return _problem("not_midi", path, detail=str(error).removeprefix(f"{path}: ").partition(":")[0])
 
 
 def _decode_by_soundfile(path: Path) -> tuple[np.ndarray, int] | Problem:

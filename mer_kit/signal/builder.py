@@ -25,7 +25,7 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Clip, Problem
-from mer_kit.signal import audio
+from mer_kit.signal import audio, midi
 from mer_kit.signal.manifest import FORMAT, Entry, Manifest, mel_path, write_atomically
 from mer_kit.signal.mel import MelSettings, log_mel
 
@@ -98,7 +98,11 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
         if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
             manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
             manifest.changed = True
-    described = json.dumps({"format": FORMAT, "audio": content, **dataclasses.asdict(settings)}, sort_keys=True)
+    about = {"format": FORMAT, "audio": content, **dataclasses.asdict(settings)}
+    if midi.is_midi(clip.path):
+        with contextlib.suppress(midi.NoSynthesiser):  # the sentence comes when the clip is rendered
+            about["synthesiser"] = midi.identity()
+    described = json.dumps(about, sort_keys=True)
     return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
 
 

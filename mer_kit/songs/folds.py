@@ -72,6 +72,35 @@ def make(
     return folds
 
 
+def official(splits: Sequence[str | None], labels: np.ndarray | Sequence[int]) -> list[Fold]:
+    """Return a corpus' own division as one fold: "development" songs train, "evaluation" songs test.
+
+    Songs with neither are left out of both.
+
+    Raises
+    ------
+    MerKitError
+        If there is no evaluation song, or the development songs lack a class.
+
+    Examples
+    --------
+    >>> official(["development", "evaluation", None, "development"], [0, 1, 0, 1])
+    [Fold(number=0, train=array([0, 3]), test=array([1]))]
+    """
+    y = _checked_labels(labels)
+    parts = np.array([part or "" for part in splits])
+    train, test = np.flatnonzero(parts == "development"), np.flatnonzero(parts == "evaluation")
+    if len(parts) != len(y) or not len(train) or not len(test):
+        raise MerKitError(
+            f"the corpus has {len(train)} development and {len(test)} evaluation songs, expected some of both: use "
+            "divide_by='folds', or check that its table with the official division is there"
+        )
+    lacking = np.setdiff1d(y[test], y[train])
+    if len(lacking):
+        raise MerKitError(f"no development song has class {lacking[0]}, which is tested: use divide_by='folds'")
+    return [Fold(0, train.astype(np.int64), test.astype(np.int64))]
+
+
 def _checked_labels(labels: np.ndarray | Sequence[int]) -> np.ndarray:
     """Return int64 [songs]; how many classes there are is read off the labels."""
     array = np.asarray(labels)

@@ -11,6 +11,7 @@ from mer_kit import corpora
 from mer_kit.corpora import demo, four_q
 from mer_kit.records import Clip, Corpus, labels_from_quadrant
 from mer_kit.runs import datasets
+from tests.corpora import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -109,12 +110,13 @@ def test_the_typical_clip_is_the_most_confident_of_its_class():
 
 def test_a_row_as_text(empty_homes):
     _four_q(empty_homes / "data" / "4q", "1114")
-    demo_text, four_text = (datasets.as_text(row) for row in datasets.overview().to_dict("records"))
+    demo_text, four_text, *_ = (datasets.as_text(row) for row in datasets.overview().to_dict("records"))
     assert demo_text.splitlines()[0] == f"demo   made on first use: {demo.TITLE}"
     assert demo.REQUEST in demo_text
     assert four_text.splitlines() == [
         f"4q     found: {four_q.TITLE}",
-        f"       4 clips, 0 problems, in {empty_homes / 'data' / '4q'}",
+        f"       4 clips (0.0 h), 0 problems, in {empty_homes / 'data' / '4q'}",
+        "       4 labels, 0 missing, 0 extra, 0 unreadable",
         "       valence: V- 0 · V+ 4 (majority 100.0%)",
         "       arousal: A- 1 · A+ 3 (majority 75.0%)",
         "       quadrant: Q1 3 · Q2 0 · Q3 0 · Q4 1 (majority 75.0%)",
@@ -125,16 +127,37 @@ def test_a_row_as_text(empty_homes):
 def test_a_corpus_without_a_usable_clip_has_a_text_too(empty_homes):
     _four_q(empty_homes / "data" / "4q", "1", absent=(0,))
     text = datasets.as_text(datasets.overview().to_dict("records")[1])
-    assert "0 clips, 1 problems" in text and "quadrant: Q1 0 · Q2 0 · Q3 0 · Q4 0\n" in text
+    assert (
+        "0 clips (0.0 h), 1 problems" in text
+        and "1 labels, 1 missing" in text
+        and "quadrant: Q1 0 · Q2 0 · Q3 0 · Q4 0\n" in text
+    )
 
 
-def test_problems_are_those_of_the_tables_and_of_the_sounds(empty_homes):
+def test_files_are_counted_and_hours_come_from_their_headers(empty_homes):
     root = empty_homes / "data" / "4q"
-    _four_q(root, "1234", absent=(1,))
-    tone = 0.1 * np.sin(np.arange(22050))
+    _four_q(root, "12344", absent=(1,))
     for quadrant, number in (("Q1", 0), ("Q4", 3)):
-        soundfile.write(root / quadrant / f"MT{number}.wav", tone, 22050)
+        soundfile.write(root / quadrant / f"MT{number}.wav", np.zeros(1800 * 22), 22)
     (root / "Q3" / "MT2.wav").write_bytes(b"")
-    found = datasets.problems("4q")
-    assert [problem.kind for problem in found][1:] == ["empty_file"], found
-    assert "MT1" in str(found[0]) and "MT2" in str(found[1])
+    (root / "Q4" / "MT4.wav").write_bytes(b"no sound")
+    soundfile.write(root / "Q4" / "MT9.wav", np.zeros(10), 22050)
+    row = _row(datasets.overview(), "4q")
+    assert row[["clips", "labels", "missing", "extra", "unreadable", "problems"]].tolist() == [3, 5, 1, 1, 2, 3]
+    assert row["hours"] == pytest.approx(1.0)
+    line = next(line for line in datasets.summary(datasets.overview()).splitlines() if " 4q " in f" {line} ")
+    assert line.split() == ["4q", "found", "3", "5", "1", "1", "2", "3", "0", "1.0"]
+
+
+def test_every_corpus_with_its_options(empty_homes):
+    tiny.eim(empty_homes / "data" / "eim")
+    high, low = (_row(datasets.overview(only="eim", options={"ties": ties}), "eim") for ties in ("high", "low"))
+    assert (high["valence"], low["valence"]) == ("V- 4 · V+ 4", "V- 5 · V+ 3")
+    dropped = _row(datasets.overview(only="eim", options={"ties": "drop"}), "eim")
+    assert dropped["valence"] == "V- 4 · V+ 3" and dropped["extra"] == 1 and dropped["notes"] == 1
+
+
+def test_notes_are_one_line_a_kind(empty_homes):
+    corpus = corpora.load("vgmidi", tiny.vgmidi(empty_homes / "data" / "vgmidi"))
+    lines = datasets.notes(corpus)
+    assert len(lines) == 3 and lines[0].endswith("(and 1 more)") and "Orphan.mid" in lines[2]

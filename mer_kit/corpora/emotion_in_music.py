@@ -1,0 +1,130 @@
+"""Emotion in Music (the 1000 songs dataset): 744 clips of 45 s, rated as a whole and twice a second (2013)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mer_kit.checks import check_choice, check_folder
+from mer_kit.corpora import base, rated
+from mer_kit.records import Corpus, Problem
+
+NAME = "eim"
+TITLE = "Emotion in Music (1000 songs)"
+CITATION = (
+    "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional analysis of music. "
+    "ACM International Workshop on Crowdsourcing for Multimedia (CrowdMM), 2013. doi:10.1145/2506364.2506365"
+)
+LICENCE = (
+    "Music from the Free Music Archive under Creative Commons licences of several kinds; annotations for research."
+)
+LAYOUT = """\
+eim/
+  clips_45seconds/<song_id>.mp3         … 744 of them have a row in the label table
+  annotations/static_annotations.csv    song_id,mean_arousal,std_arousal,mean_valence,std_valence   744 rows, 1 to 9
+  annotations/valence_cont_average.csv  song_id,sample_15000ms,…  (optional, with arousal_cont_average.csv: truth)
+  annotations/songs_info.csv            song_id,Artist,Song title,…,Mediaeval 2013 set  (optional: artists, split)
+The tables may also lie in eim/ itself."""
+REQUEST = "Ask for the 1000 songs dataset at https://cvml.unige.ch/databases/emoMusic/ and unpack it as data/eim."
+#: Folder names under which people keep it, relative to the data root.
+FOLDERS = ("eim", "EiM", "emotion_in_music", "Emotion_in_Music", "emoMusic", "emomusic", "emoMusic45s", "1000songs")
+STATIC = ("annotations/static_annotations.csv", "static_annotations.csv")
+INFO = ("annotations/songs_info.csv", "songs_info.csv")
+VALENCE = ("annotations/valence_cont_average.csv", "valence_cont_average.csv")
+AROUSAL = ("annotations/arousal_cont_average.csv", "arousal_cont_average.csv")
+SPLITS = ("development", "evaluation")
+#: D: the middle of 1–9.
+SCALE = rated.Scale(1, 9)
+#: The dynamic ratings lie on another scale, −1 to 1.
+DYNAMIC_SCALE = rated.Scale(-1, 1)
+COLUMNS = ("song_id", "mean_valence", "mean_arousal")
+#: Seconds that one dynamic rating covers, from its sample's time on; the clip ends after the last but one.
+FRAME_SECONDS = 0.5
+CLIP_SECONDS = 45.0
+OPTIONS: tuple[str, ...] = ("ties",)
+GENERATED = False
+
+
+def find(data_root: Path, **_: Any) -> Path | None:
+    """Return `data_root`, or the one of FOLDERS in it, whose label table names song_id and mean_valence."""
+    folders = (data_root, *(data_root / name for name in FOLDERS))
+    return next((folder for folder in folders if base.has_columns(base.first_file(folder, STATIC), COLUMNS)), None)
+
+
+def load(root: str | Path, *, ties: str = "high") -> Corpus:
+    """Load the 744 rated clips, sorted by id, with labels of all three tasks; no audio is opened.
+
+    The label table is the corpus: mp3s without a row (the duplicates that the authors took out) become notes. The
+    group is the artist; `split` is MediaEval 2013's development or evaluation set. The truth holds one row for each
+    half second with dynamic ratings, from 15 s on, divided at 0 on their own scale.
+
+    Parameters
+    ----------
+    ties : class of a rating of exactly 5: "high", "low", or "drop" (no label)
+
+    Raises
+    ------
+    MerKitError
+        If the folder, the label table or one of its columns is missing, or `ties` is unknown.
+
+    Notebook: 00_start_here
+    """
+    check_choice("ties", ties, rated.TIES)
+    root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
+    audio = check_folder("clips_45seconds folder", root / "clips_45seconds", next_step="unpack clips_45seconds.tar.gz")
+    problems: list[Problem] = []
+    table = base.first_file(root, STATIC) or root / STATIC[0]
+    ratings = rated.read_ratings(table, COLUMNS, SCALE, problems)
+    labels = {clip_id: rated.classes(rating, SCALE.middle, ties) for clip_id, rating in ratings.items()}
+    files = base.list_audio(audio)
+    about = _read_info(root)
+    clips = rated.make_clips(root, labels, files, table=table.name, about=about, problems=problems)
+    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    return Corpus(
+        NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
+        notes=tuple(rated.not_listed(root, told, files, table.name)),
+        title=TITLE, citation=CITATION, licence=LICENCE,
+    )  # fmt: skip
+
+
+def read_static(root: Path) -> dict[str, rated.Rating]:
+    """Return song id → static ratings of every usable row, for comparison with DEAM."""
+    table = base.first_file(root, STATIC)
+    return rated.read_ratings(table, COLUMNS, SCALE, []) if table else {}
+
+
+def _read_info(root: Path) -> dict[str, rated.About]:
+    """Return song id → artist, title and official split; {} where the optional table is not there."""
+    path = base.first_file(root, INFO)
+    if path is None:
+        return {}
+    table = base.read_table(path, ["song_id", "Artist", "Song title"])
+    split = table["Mediaeval 2013 set"] if "Mediaeval 2013 set" in table else pd.Series([""] * len(table))
+    rows = zip(table["song_id"], table["Artist"], table["Song title"], split, strict=True)
+    return {
+        clip_id: rated.About(artist, title, part.casefold() if part.casefold() in SPLITS else None)
+        for clip_id, artist, title, part in rows
+    }
+
+
+def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | None:
+    """Return the truth every half second; None where the two optional tables are not there."""
+    valence, arousal = base.first_file(root, VALENCE), base.first_file(root, AROUSAL)
+    if valence is None or arousal is None:
+        return None
+    frames = rated.read_frames(valence, "song_id").merge(
+        rated.read_frames(arousal, "song_id"), on=["clip_id", "start_s"], suffixes=("_v", "_a")
+    )
+    frames = frames[frames["clip_id"].isin(clip_ids) & (frames["start_s"] < CLIP_SECONDS)].reset_index(drop=True)
+    spans = pd.DataFrame(
+        {
+            "clip_id": frames["clip_id"],
+            "start_s": frames["start_s"],
+            "end_s": frames["start_s"] + FRAME_SECONDS,
+            "valence": frames["value_v"],
+            "arousal": frames["value_a"],
+        }
+    )
+    return rated.truth(spans, middle=DYNAMIC_SCALE.middle, ties=ties)

@@ -1,0 +1,110 @@
+"""PMEmo: 767 choruses of popular songs, rated for valence and arousal as a whole and every half second (2018)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mer_kit.checks import check_choice, check_folder
+from mer_kit.corpora import base, rated
+from mer_kit.records import Corpus, Problem
+
+NAME = "pmemo"
+TITLE = "PMEmo (PMEmo2019)"
+CITATION = (
+    "K. Zhang, H. Zhang, S. Li, C. Yang, L. Sun: The PMEmo dataset for music emotion recognition. "
+    "ACM International Conference on Multimedia Retrieval (ICMR), 2018. doi:10.1145/3206025.3206037"
+)
+LICENCE = "For research; the choruses belong to their owners, so mer-kit never ships or copies them."
+LAYOUT = """\
+pmemo/
+  chorus/<musicId>.mp3                  … 794 files
+  annotations/static_annotations.csv    musicId,Arousal(mean),Valence(mean)            767 rows, 0 to 1
+  annotations/dynamic_annotations.csv   musicId,frameTime,Arousal(mean),Valence(mean)  (optional: truth every 0.5 s)
+  metadata.csv                          musicId,fileName,title,artist,…                (optional: artists)"""
+REQUEST = "Ask for PMEmo2019 at https://github.com/HuiZhangDB/PMEmo and unpack it as data/pmemo."
+#: Folder names under which people keep it, relative to the data root.
+FOLDERS = ("pmemo", "PMEmo", "PMEmo2019", "pmemo/PMEmo2019", "PMEmo/PMEmo2019")
+STATIC = "annotations/static_annotations.csv"
+DYNAMIC = "annotations/dynamic_annotations.csv"
+METADATA = "metadata.csv"
+#: D: the middle of 0–1.
+SCALE = rated.Scale(0, 1)
+COLUMNS = ("musicId", "Valence(mean)", "Arousal(mean)")
+#: Seconds that one dynamic rating covers: the half second that ends at its frameTime (D: the first is at 15.5 s).
+FRAME_SECONDS = 0.5
+OPTIONS: tuple[str, ...] = ("ties",)
+GENERATED = False
+
+
+def find(data_root: Path, **_: Any) -> Path | None:
+    """Return `data_root`, or the one of FOLDERS in it, whose label table names a musicId."""
+    folders = (data_root, *(data_root / name for name in FOLDERS))
+    return next((folder for folder in folders if base.has_columns(folder / STATIC, COLUMNS)), None)
+
+
+def load(root: str | Path, *, ties: str = "high") -> Corpus:
+    """Load PMEmo's clips, sorted by id, with labels of all three tasks; no audio is opened.
+
+    The static table's rows are the corpus; choruses without a row become notes. The group is the artist. The truth
+    holds one row for each half second with a dynamic rating, from 15 s on.
+
+    Parameters
+    ----------
+    ties : class of a rating of exactly 0.5: "high" (as on the authors' own page), "low", or "drop" (no label)
+
+    Raises
+    ------
+    MerKitError
+        If the folder, the label table or one of its columns is missing, or `ties` is unknown.
+
+    Notebook: 00_start_here
+    """
+    check_choice("ties", ties, rated.TIES)
+    root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
+    audio = check_folder("chorus folder", root / "chorus", next_step="restore it from the dataset's archive")
+    problems: list[Problem] = []
+    ratings = rated.read_ratings(root / STATIC, COLUMNS, SCALE, problems)
+    labels = {clip_id: rated.classes(rating, SCALE.middle, ties) for clip_id, rating in ratings.items()}
+    files = base.list_audio(audio)
+    clips = rated.make_clips(
+        root, labels, files, table=Path(STATIC).name, about=_read_metadata(root), problems=problems
+    )
+    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    return Corpus(
+        NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
+        notes=tuple(rated.not_listed(root, told, files, Path(STATIC).name)),
+        title=TITLE, citation=CITATION, licence=LICENCE,
+    )  # fmt: skip
+
+
+def _read_metadata(root: Path) -> dict[str, rated.About]:
+    """Return clip id → artist and title; {} where the optional table is not there."""
+    if not (root / METADATA).is_file():
+        return {}
+    table = base.read_table(root / METADATA, ["musicId", "title", "artist"])
+    rows = zip(table["musicId"], table["artist"], table["title"], strict=True)
+    return {clip_id: rated.About(artist, title) for clip_id, artist, title in rows}
+
+
+def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | None:
+    """Return the truth every half second; None where the optional table is not there."""
+    if not (root / DYNAMIC).is_file():
+        return None
+    names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
+    table = base.read_table(root / DYNAMIC, names)
+    table = table[table["musicId"].isin(clip_ids)].reset_index(drop=True)
+    time, valence, arousal = (pd.to_numeric(table[name], errors="coerce") for name in names[1:])
+    spans = pd.DataFrame(
+        {
+            "clip_id": table["musicId"],
+            "start_s": time - FRAME_SECONDS,
+            "end_s": time,
+            "valence": valence,
+            "arousal": arousal,
+        }
+    ).dropna()
+    spans = spans.sort_values(["clip_id", "start_s"], kind="stable").reset_index(drop=True)
+    return rated.truth(spans, middle=SCALE.middle, ties=ties)

@@ -1,0 +1,246 @@
+"""What corpora with ratings share: valence and arousal on a scale become classes at the scale's middle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import check_choice
+from mer_kit.corpora import base
+from mer_kit.records import TASKS, Clip, Problem
+
+#: What becomes of a rating that lies exactly on the middle.
+TIES = ("high", "low", "drop")
+#: Quadrant's name of (valence is high, arousal is high).
+_QUADRANT = {(1, 1): "Q1", (0, 1): "Q2", (0, 0): "Q3", (1, 0): "Q4"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range of a corpus' ratings; classes are divided at its middle."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """The value that is neither high nor low."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One clip's mean ratings, on the corpus' scale."""
+
+    valence: float
+    arousal: float
+
+
+@dataclass(frozen=True)
+class About:
+    """What a corpus' metadata tell of a clip; empty texts where they do not."""
+
+    artist: str = ""
+    title: str = ""
+    split: str | None = None
+
+
+def side(value: float, middle: float, ties: str) -> int | None:
+    """Return 1 above the middle, 0 below it, and on it what `ties` says: "high" 1, "low" 0, "drop" None.
+
+    Examples
+    --------
+    >>> side(0.6, 0.5, "low"), side(0.5, 0.5, "high"), side(0.5, 0.5, "low"), side(0.5, 0.5, "drop")
+    (1, 1, 0, None)
+    """
+    if value == middle:
+        return {"high": 1, "low": 0, "drop": None}[check_choice("ties", ties, TIES)]
+    return int(value > middle)
+
+
+def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
+    """Return task → class index; a task whose rating ties is left out with ties="drop".
+
+    Source: method.md §6: binarised at the scale's middle; D: ties are high unless asked otherwise, as on PMEmo's page.
+
+    Examples
+    --------
+    >>> classes(Rating(valence=0.5, arousal=0.7), 0.5, "high"), classes(Rating(0.5, 0.7), 0.5, "drop")
+    ({'valence': 1, 'arousal': 1, 'quadrant': 0}, {'arousal': 1})
+    """
+    sides = {"valence": side(rating.valence, middle, ties), "arousal": side(rating.arousal, middle, ties)}
+    labels = {task: value for task, value in sides.items() if value is not None}
+    if len(labels) == 2:
+        quadrant = _QUADRANT[labels["valence"], labels["arousal"]]
+        labels["quadrant"] = TASKS["quadrant"].index(quadrant)
+    return labels
+
+
+def read_ratings(path: Path, columns: tuple[str, str, str], scale: Scale, problems: list[Problem]) -> dict[str, Rating]:
+    """Return clip id → ratings of every usable row; each other row adds a problem.
+
+    `columns` names the id, valence and arousal columns.
+
+    Raises
+    ------
+    MerKitError
+        If the table cannot be read or a column is missing.
+    """
+    table = base.read_table(path, columns)
+    rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for clip_id, valence, arousal in zip(*(table[column] for column in columns), strict=True):
+        rows[clip_id].append((valence, arousal))
+    ratings = {}
+    for clip_id, values in rows.items():
+        wrong = wrong_id(path.name, clip_id, len(values)) or wrong_values(path.name, clip_id, values, scale)
+        if wrong is not None:
+            problems.append(wrong)
+        else:
+            ratings[clip_id] = Rating(float(values[0][0]), float(values[0][1]))
+    return ratings
+
+
+def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
+    """Return what is wrong with an id as a table gives it, or None."""
+    if not clip_id:
+        return base.problem("empty_id", table, f"{n_rows} rows without an id, expected one each", "fill in or delete")
+    where = f"{table}, id {clip_id!r}"
+    if not base.stays_inside(clip_id):
+        what = "the id points outside the dataset, expected a file name"
+        return base.problem("leaves_root", where, what, "correct the id", clip_id)
+    if n_rows > 1:
+        what = f"{n_rows} rows, expected one; the clip is left out"
+        return base.problem("duplicate_id", where, what, "delete the wrong rows", clip_id)
+    return None
+
+
+def wrong_values(table: str, clip_id: str, rows: Sequence[tuple[str, str]], scale: Scale) -> Problem | None:
+    """Return what is wrong with a row's valence and arousal, or None."""
+    for name, text in zip(("valence", "arousal"), rows[0], strict=True):
+        if number(text) is None:
+            what = f"{name} {text!r}, expected a number from {scale.low:g} to {scale.high:g}"
+            return base.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)
+        if not scale.low <= float(text) <= scale.high:
+            what = f"{name} {text}, off the scale of {scale.low:g} to {scale.high:g}"
+            return base.problem("off_scale", f"{table}, id {clip_id!r}", what, "correct the value", clip_id)
+    return None
+
+
+def number(text: str) -> float | None:
+    """Return a finite number from text, or None.
+
+    Examples
+    --------
+    >>> number("0.5"), number("high"), number("nan")
+    (0.5, None, None)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def make_clips(
+    root: Path,
+    labels: Mapping[str, Mapping[str, int]],
+    files: Mapping[str, list[Path]],
+    *,
+    table: str,
+    about: Mapping[str, About],
+    problems: list[Problem],
+) -> tuple[Clip, ...]:
+    """Return one Clip for each id of `labels` that has its audio file; every other adds a problem.
+
+    Parameters
+    ----------
+    labels : clip id → task → class index
+    files : clip id → its audio files (see `base.list_audio`)
+    table : name of the label table, for the sentences
+    about : clip id → artist (the group, case folded), title and official split
+    """
+    clips = []
+    for clip_id in sorted(labels):
+        paths = files.get(clip_id, [])
+        if not paths:
+            what = f"listed in {table}, but there is no such audio file"
+            problems.append(base.problem("absent", clip_id, what, "restore it or delete its row", clip_id))
+        path = base.pick_file(root, clip_id, paths, problems)
+        if path is not None:
+            told = about.get(clip_id, About())
+            clips.append(
+                Clip(
+                    clip_id, path, dict(labels[clip_id]), group=told.artist.casefold() or None,
+                    title=told.title or None, artist=told.artist or None, split=told.split,
+                )
+            )  # fmt: skip
+    return tuple(clips)
+
+
+def not_listed(
+    root: Path, listed: Sequence[str] | set[str], files: Mapping[str, list[Path]], table: str
+) -> list[Problem]:
+    """Return one note for each audio file whose id no row names: it has no label and is not used."""
+    known = set(listed)
+    what = f"not listed in {table}, so it has no label and is not used"
+    return [
+        base.problem("not_listed", base.place(root, path), what, "add a row or leave it", path.stem)
+        for stem, paths in sorted(files.items())
+        if stem not in known
+        for path in paths
+    ]
+
+
+def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
+    """Return the segment truth of rated stretches: clip_id, start_s, end_s, label, valence, arousal (and what else).
+
+    `spans` has clip_id, start_s, end_s, valence, arousal. The label is the quadrant; stretches that tie are left out
+    with ties="drop".
+
+    Examples
+    --------
+    >>> rated = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2], "valence": [0.2, 0.5], "arousal": 0.9})
+    >>> truth(rated, middle=0.5, ties="drop")["label"].tolist(), truth(rated, middle=0.5, ties="high")["label"].tolist()
+    (['Q2'], ['Q2', 'Q1'])
+    """
+    check_choice("ties", ties, TIES)
+    sides = []
+    for name in ("valence", "arousal"):
+        values = spans[name].to_numpy(dtype=np.float64)
+        sides.append(values > middle if ties == "low" else values >= middle)
+    label = np.select(
+        [sides[0] & sides[1], ~sides[0] & sides[1], ~sides[0] & ~sides[1]], ["Q1", "Q2", "Q3"], default="Q4"
+    )
+    table = spans.copy()
+    table.insert(3, "label", label)
+    known = np.isfinite(spans[["valence", "arousal"]].to_numpy(dtype=np.float64)).all(axis=1)
+    if ties == "drop":
+        known &= (spans["valence"].to_numpy() != middle) & (spans["arousal"].to_numpy() != middle)
+    others = [column for column in table.columns if column not in base.TRUTH_COLUMNS]
+    kept: pd.DataFrame = table.loc[known, [*base.TRUTH_COLUMNS, *others]].reset_index(drop=True)
+    return kept
+
+
+def read_frames(path: Path, id_column: str) -> pd.DataFrame:
+    """Return a wide table of dynamic ratings (`sample_<milliseconds>ms` columns) as clip_id, start_s, value.
+
+    Empty cells are left out.
+
+    Raises
+    ------
+    MerKitError
+        If the table cannot be read or has no such column.
+    """
+    table = base.read_table(path, [id_column, "sample_15000ms"])
+    samples = [column for column in table.columns if column.startswith("sample_") and column.endswith("ms")]
+    long = table.melt(id_vars=[id_column], value_vars=samples, var_name="sample", value_name="value")
+    long["start_s"] = long["sample"].str.removeprefix("sample_").str.removesuffix("ms").astype(float) / 1000
+    long["value"] = pd.to_numeric(long["value"], errors="coerce")
+    frames = pd.DataFrame({"clip_id": long[id_column], "start_s": long["start_s"], "value": long["value"]})
+    kept: pd.DataFrame = frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)
+    return kept

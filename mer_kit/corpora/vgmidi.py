@@ -1,0 +1,201 @@
+"""VGMIDI: 200 piano arrangements of game music as MIDI, rated bar by bar by some thirty listeners each (2019)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
+from mer_kit.corpora import base, rated
+from mer_kit.records import Clip, Corpus, Problem
+
+NAME = "vgmidi"
+TITLE = "VGMIDI (labelled part)"
+CITATION = (
+    "L. N. Ferreira, J. Whitehead: Learning to generate music with sentiment. "
+    "International Society for Music Information Retrieval Conference (ISMIR), 2019."
+)
+LICENCE = "No licence is stated; the pieces belong to their owners, so mer-kit never ships or copies them."
+LAYOUT = """\
+vgmidi/
+  labelled/midi/*.mid                            … 204 files, rendered by fluidsynth when they are first heard
+  labelled/annotations/vgmidi_raw_1.json         pieces and annotations, 95 pieces
+  labelled/annotations/vgmidi_raw_2.json         the same, 105 pieces"""
+REQUEST = "Clone https://github.com/lucasnfe/vgmidi as data/vgmidi."
+#: Folder names under which people keep it, relative to the data root.
+FOLDERS = ("vgmidi", "VGMIDI", "vgmidi-master", "vgmidi/vgmidi-master")
+ANNOTATIONS = ("vgmidi_raw_1.json", "vgmidi_raw_2.json")
+MIDI_ENDINGS = (".mid", ".midi")
+#: D: the middle of −1…1.
+SCALE = rated.Scale(-1, 1)
+OPTIONS: tuple[str, ...] = ("ties", "min_agreement")
+GENERATED = False
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One annotated piece: its MIDI file's name, and the listeners' ratings float64 [listeners, bars]."""
+
+    clip_id: str
+    title: str
+    midi: str
+    duration_s: float
+    valence: np.ndarray
+    arousal: np.ndarray
+
+    @property
+    def rating(self) -> rated.Rating:
+        """The mean over all bars and listeners."""
+        return rated.Rating(float(self.valence.mean()), float(self.arousal.mean()))
+
+    @property
+    def game(self) -> str:
+        """The game, as the file's name `<series>_<console>_<game>_<piece>.mid` gives it: whose music it is."""
+        parts = Path(self.midi).stem.split("_")
+        return parts[2] if len(parts) > 3 else ""
+
+
+def find(data_root: Path, **_: Any) -> Path | None:
+    """Return `data_root`, or the one of FOLDERS in it, that holds labelled/annotations."""
+    folders = (data_root, *(data_root / name for name in FOLDERS))
+    return next((f for f in folders if (f / "labelled" / "annotations" / ANNOTATIONS[0]).is_file()), None)
+
+
+def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) -> Corpus:
+    """Load the annotated pieces, sorted by id, with labels of all three tasks; no MIDI is rendered.
+
+    A clip is a MIDI file, which `signal` renders when it is heard. Its label is the quadrant of the mean over all bars
+    and listeners; its group is the game. The truth has a row for each bar: the quadrant of the listeners' mean, with
+    `valence`, `arousal`, and `agreement`, the share of listeners whose own rating of the bar lies in that quadrant.
+    Bars are spread evenly over the piece's duration, which is approximate where the tempo changes. A clip's confidence
+    is the mean agreement of its bars. MIDI files without annotations, annotations of unknown pieces or with another
+    number of bars become notes.
+
+    Parameters
+    ----------
+    ties : class of a mean rating of exactly 0: "high", "low", or "drop"
+    min_agreement : bars on which fewer listeners agree have no truth, 0 to 1
+
+    Raises
+    ------
+    MerKitError
+        If the folder or an annotation file is missing or unreadable, or an option is out of range.
+
+    Notebook: 02_noisy_labels
+    """
+    check_choice("ties", ties, rated.TIES)
+    check_range("min_agreement", min_agreement, 0, 1)
+    root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
+    folder = check_folder("MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository")
+    notes: list[Problem] = []
+    problems: list[Problem] = []
+    pieces = [piece for name in ANNOTATIONS for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)]
+    files = base.list_audio(folder, endings=MIDI_ENDINGS)
+    labels = {piece.clip_id: rated.classes(piece.rating, SCALE.middle, ties) for piece in pieces}
+    own = {piece.clip_id: files.get(Path(piece.midi).stem, []) for piece in pieces}
+    about = {piece.clip_id: rated.About(piece.game, piece.title) for piece in pieces}
+    clips = rated.make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
+    truths = {piece.clip_id: _bars(piece, ties) for piece in pieces}
+    used = {Path(piece.midi).stem for piece in pieces}
+    notes += rated.not_listed(root, used, files, "the annotations")
+    return Corpus(
+        NAME, root, tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips), tuple(problems),
+        _all_bars([truths[clip.clip_id] for clip in clips], min_agreement),
+        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
+    )  # fmt: skip
+
+
+def _with_confidence(clip: Clip, bars: pd.DataFrame) -> Clip:
+    return dataclasses.replace(clip, confidence=round(float(bars["agreement"].mean()), 4) if len(bars) else None)
+
+
+def _all_bars(tables: list[pd.DataFrame], min_agreement: float) -> pd.DataFrame | None:
+    if not tables:
+        return None
+    bars = pd.concat(tables, ignore_index=True)
+    return bars[bars["agreement"] >= min_agreement].reset_index(drop=True)
+
+
+def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
+    """Return one piece's truth, a row a bar."""
+    n_bars = piece.valence.shape[1]
+    edges = np.linspace(0, piece.duration_s, n_bars + 1)
+    high_v, high_a = (_high(ratings, ties) for ratings in (piece.valence, piece.arousal))
+    mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
+    same = (high_v == _high(mean_v, ties)) & (high_a == _high(mean_a, ties))
+    spans = pd.DataFrame(
+        {"clip_id": piece.clip_id, "start_s": edges[:-1], "end_s": edges[1:], "valence": mean_v, "arousal": mean_a}
+    )
+    spans["agreement"] = same.mean(axis=0)
+    spans["listeners"] = len(piece.valence)
+    return rated.truth(spans, middle=SCALE.middle, ties=ties)
+
+
+def _high(values: np.ndarray, ties: str) -> np.ndarray:
+    return np.asarray(values > SCALE.middle if ties == "low" else values >= SCALE.middle)
+
+
+def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
+    """Return the pieces of one annotation file that have ratings; everything else becomes a note."""
+    content = _read_json(path)
+    number = path.stem.rsplit("_", 1)[-1]
+    ratings: defaultdict[str, list[tuple[Any, Any]]] = defaultdict(list)
+    unknown: defaultdict[str, int] = defaultdict(int)
+    for key, annotation in content["annotations"].items():
+        piece = key.rpartition("_")[0]
+        if piece not in content["pieces"]:
+            unknown[piece] += 1
+            continue
+        rows = (annotation.get("valence"), annotation.get("arousal"))
+        wrong = _wrong_ratings(rows, int(content["pieces"][piece]["measures"]))
+        if wrong:
+            notes.append(base.problem("wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough"))
+        else:
+            ratings[piece].append(rows)
+    for piece, count in sorted(unknown.items()):
+        what = f"{count} annotations of a piece that the file does not describe; they are not used"
+        notes.append(
+            base.problem("orphan", f"{path.name}, {piece}", what, "nothing: there is no way to know the piece")
+        )
+    pieces = []
+    for piece, about in content["pieces"].items():
+        if not ratings[piece]:
+            notes.append(base.problem("no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"))
+            continue
+        valence, arousal = (np.array([rows[k] for rows in ratings[piece]], dtype=np.float64) for k in (0, 1))
+        clip_id = f"{number}-{piece}"
+        pieces.append(
+            _Piece(clip_id, str(about["name"]), str(about["midi"]), float(about["duration"]), valence, arousal)
+        )
+    return pieces
+
+
+def _wrong_ratings(rows: tuple[Any, Any], n_bars: int) -> str:
+    """Return why one listener's ratings cannot be used, or ""."""
+    for name, values in zip(("valence", "arousal"), rows, strict=True):
+        if not isinstance(values, list) or len(values) != n_bars:
+            found = len(values) if isinstance(values, list) else "no"
+            return f"{found} {name} ratings, expected {n_bars}, one a bar; this listener is left out"
+        if not all(isinstance(v, (int, float)) and SCALE.low <= v <= SCALE.high for v in values):
+            return f"a {name} rating off the scale of {SCALE.low:g} to {SCALE.high:g}; this listener is left out"
+    return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise MerKitError(
+            f"{path.name} cannot be read ({type(error).__name__}), expected VGMIDI's annotations as JSON at {str(path)!r}: "
+            "restore it from the repository"
+        ) from error
+    if not isinstance(content, dict) or not {"pieces", "annotations"} <= set(content):
+        raise MerKitError(f"{path.name} lacks 'pieces' or 'annotations': restore it from the repository")
+    return content
