@@ -15,8 +15,10 @@ import pytest
 from mer_kit.runs import batch
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
+from tests.corpora import tiny
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+YOURS = "07_your_own_music"
 TYPED = {"corpus": "demo", "preset": "smoke", "folds": 2}
 #: A demo corpus small enough for tests; it is as real as the large one.
 SMALL = {"corpus_options": {"clips": 16, "seconds": 10.0}}
@@ -39,10 +41,35 @@ def executed(runs_dir: Path) -> tuple[Experiment, list[batch.Outcome]]:
     return experiment, batch.execute(jobs, mark=experiment.fingerprint)
 
 
-def test_there_are_seven_notebooks_and_a_solution_for_each() -> None:
-    assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == list(batch.NOTEBOOKS)
+def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
+    names = [*batch.NOTEBOOKS, YOURS]  # a run executes seven; the eighth is for a collection of one's own
+    assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == names
     solutions = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
-    assert solutions == [f"{name}_solutions" for name in batch.NOTEBOOKS]
+    assert solutions == [f"{name}_solutions" for name in names]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
+    own: bool, runs_dir: Path, tmp_path: Path
+) -> None:
+    given: dict[str, object] = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
+    if own:
+        rows = ["path,label,artist"]
+        for k in range(8):
+            tiny.tone(tmp_path / "mine" / f"s{k}.wav", 6.0, hertz=150 + 40 * k)
+            rows.append(f"s{k}.wav,{('V-', 'V+')[k % 2]},artist {k}")
+        tiny.write(tmp_path / "mine" / "clips.csv", "\n".join([*rows, ""]))
+        given |= {"data_root": str(tmp_path / "mine"), "task": "valence", "overrides": {}}
+    job = batch.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", tmp_path / "out.ipynb", given)
+    outcome = batch.execute_one(job, mark="yours")
+    assert outcome.state == "done", outcome.message
+    text = job.target.read_text("utf-8")
+    assert "model.safetensors" in text and 'alt=\\"' in text
+    assert ("8 clips" if own else "24 clips") in text
+    code = [
+        c for c in nbformat.read(job.source, as_version=4).cells if c.cell_type == "code" and "check(" not in c.source
+    ]
+    assert len(code) == 10, "from folder to model in ten cells"
 
 
 def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
@@ -82,13 +109,15 @@ def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[batch.Ou
     assert {outcome.state for outcome in again} == {"kept"}
 
 
-@pytest.mark.parametrize("name", batch.NOTEBOOKS)
+@pytest.mark.parametrize("name", [*batch.NOTEBOOKS, YOURS])
 def test_solutions_run_and_every_check_says_right(
     executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path, name: str
 ) -> None:
     source = NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
     known = batch.declared_parameters(nbformat.read(source, as_version=4))
     wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
+    if name == YOURS:
+        wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
     job = batch.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
     outcome = batch.execute_one(job, mark="solutions")
     assert outcome.state == "done", outcome.message
@@ -119,10 +148,18 @@ def test_plain_papermill_works_as_people_type_it(
     assert batch.unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
 
 
-def test_papermill_without_parameters_leaves_the_widgets_alone(runs_dir: Path, tmp_path: Path) -> None:
-    done = papermill(str(NOTEBOOKS / "01_segmentation.ipynb"), "out.ipynb", cwd=tmp_path, runs_dir=runs_dir)
+def test_papermill_without_parameters_is_not_taken_for_a_person(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell("from mer_kit.show.notebook import is_watched\nprint('watched:', is_watched())")
+    book = nbformat.v4.new_notebook(cells=[cell])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, tmp_path / "in.ipynb")
+    kept = {k: v for k, v in os.environ.items() if k not in ("MER_BATCH", "MER_WATCHED", "JPY_SESSION_NAME")}
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb"], cwd=tmp_path, capture_output=True, text=True,
+        env=kept | {"JUPYTER_PREFER_ENV_PATH": "1"},
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "application/vnd.jupyter.widget-view+json" not in (tmp_path / "out.ipynb").read_text("utf-8")
+    assert "watched: False" in (tmp_path / "out.ipynb").read_text("utf-8")
 
 
 def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(runs_dir: Path, tmp_path: Path) -> None:

@@ -48,6 +48,21 @@ def find(data_root: Path, **_: Any) -> Path | None:
     return None
 
 
+def find_table(root: str | Path) -> Path:
+    """Return the table that `root`, a folder or the table itself, means.
+
+    Raises
+    ------
+    MerKitError
+        If there is none.
+    """
+    place = Path(root).expanduser().absolute()
+    path = place if place.is_file() else base.first_file(place, TABLES)
+    if path is None:
+        raise MerKitError(f"no table was found in {str(place)!r}, expected\n{LAYOUT}\n{REQUEST}")
+    return path
+
+
 def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0, 1.0)) -> Corpus:
     """Load the clips of a table, sorted by id; no audio is opened.
 
@@ -68,10 +83,7 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     Notebook: 07_your_own_music
     """
     check_choice("ties", ties, rated.TIES)
-    place = Path(root).expanduser().absolute()
-    path = place if place.is_file() else base.first_file(place, TABLES)
-    if path is None:
-        raise MerKitError(f"no table was found in {str(place)!r}, expected\n{LAYOUT}\n{REQUEST}")
+    path = find_table(root)
     problems: list[Problem] = []
     rows = _read(path)
     labels = _labels(path.name, rows, _scale(scale), ties, problems)

@@ -62,8 +62,11 @@ class Session:
     experiment: Experiment | None = None
     figures: Path = field(default_factory=Path)
 
-    def open(self) -> Experiment:
-        """Return the experiment; for notebooks that cannot go on without one."""
+    def open(self, data_root: str | Path | None = None) -> Experiment:
+        """Return the experiment; with `data_root`, open it there first."""
+        if data_root is not None:
+            self.experiment = Experiment(self.config, data_root=data_root, runs_dir=self.runs_dir, on_epoch=_say)
+            self.figures = self.experiment.folder.path / "figures"
         if self.experiment is None:
             raise MerKitError(f"notebook {self.name} opened no corpus: call start with open_corpus=True")
         return self.experiment
