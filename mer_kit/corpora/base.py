@@ -100,10 +100,10 @@ def read_table(path: str | Path, required: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame({column: table[column].str.strip() for column in table.columns})
 
 
-def read_truth(path: str | Path, *, any_task: bool = False) -> pd.DataFrame:
+def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     """Read a segment truth table: columns clip_id (str), start_s, end_s (float64, seconds), label (quadrant's name).
 
-    With `any_task` a label may also be a class of valence or arousal (V-, V+, A-, A+).
+    With `task` a label may also be one of that task's classes (V-, V+ of valence).
 
     Raises
     ------
@@ -113,7 +113,7 @@ def read_truth(path: str | Path, *, any_task: bool = False) -> pd.DataFrame:
     table = read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
         table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
-    known = [name for task in TASKS for name in TASKS[task]] if any_task else list(TASKS["quadrant"])
+    known = list(dict.fromkeys([*TASKS["quadrant"], *(TASKS[task] if task else ())]))
     wrong = ~(table["start_s"] >= 0) | ~(table["end_s"] > table["start_s"]) | ~table["label"].isin(known)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])

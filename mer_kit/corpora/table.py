@@ -92,7 +92,11 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
         for clip_id in sorted(labels)
         if (clip := _clip(path, rows.loc[[clip_id]].iloc[0], labels[clip_id], problems)) is not None
     )
-    truth = base.read_truth(path.parent / TRUTH, any_task=True) if (path.parent / TRUTH).is_file() else None
+    tasks = {task for labels_of_clip in labels.values() for task in labels_of_clip}
+    one = (
+        next(iter(tasks)) if len(tasks) == 1 else None
+    )  # a table of one task may have its truth in that task's classes
+    truth = base.read_truth(path.parent / TRUTH, task=one) if (path.parent / TRUTH).is_file() else None
     if truth is not None:
         problems += _foreign_truth(truth, set(rows.index))
         truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)

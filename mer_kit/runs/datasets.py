@@ -81,7 +81,7 @@ def _files(corpus: Corpus) -> dict[str, Any]:
         "missing": kinds.count("absent"),
         "extra": kinds.count("not_listed"),
         "unreadable": sum(length is None for length in seconds) + kinds.count("empty_file"),
-        "hours": sum(length or 0.0 for length in seconds) / 3600,
+        "hours": round(sum(length or 0.0 for length in seconds) / 3600, 3),
     }
 
 
@@ -150,6 +150,19 @@ def summary(table: pd.DataFrame) -> str:
     for name in COUNTS:
         short[name] = [f"{number}" if pd.notna(number) else "" for number in short[name]]
     return str(short.to_string(index=False))
+
+
+def short(value: Any) -> str:
+    """Return one value of `overview` as text: numbers with three digits, "–" for what is not known.
+
+    Examples
+    --------
+    >>> short(0.7149), short(None), short(900), short("found")
+    ('0.715', '–', '900', 'found')
+    """
+    if value is None or value is pd.NA or value != value:
+        return "–"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def notes(corpus: Corpus) -> list[str]:

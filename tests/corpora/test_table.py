@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import table
 from mer_kit.records import TASKS
+from mer_kit.runs.truth import segment_truth
 from tests.corpora import tiny
 
 
@@ -49,6 +51,17 @@ def test_a_table_of_one_task_has_no_other(tmp_path: Path) -> None:
     assert corpus.labels("valence").tolist() == [0, 1]
     with pytest.raises(MerKitError, match="has no clip with a arousal label, expected some: choose the task valence"):
         corpus.with_task("arousal")
+
+
+def test_truth_may_be_in_the_classes_of_a_tables_only_task(tmp_path: Path) -> None:
+    rows(tmp_path, "path,label\none.wav,V-\ntwo.wav,V+\n", "one.wav", "two.wav")
+    tiny.write(tmp_path / "segment_truth.csv", "clip_id,start_s,end_s,label\none,0,2,V-\none,2,4,V+\ntwo,0,4,Q4\n")
+    corpus = table.load(tmp_path)
+    at, start = np.array([0, 0, 1]), np.array([0.0, 2.0, 1.0])
+    assert segment_truth(corpus, at, start, start + 2, task="valence").tolist() == [0, 1, 1]  # type: ignore[union-attr]
+    tiny.write(tmp_path / "segment_truth.csv", "clip_id,start_s,end_s,label\none,0,2,A-\n")
+    with pytest.raises(MerKitError, match="a label of Q1, Q2, Q3, Q4, V-, V\\+: correct the row"):
+        table.load(tmp_path)
 
 
 def test_the_table_itself_may_be_named(tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ def test_missing_columns_are_named(header: str, sentence: str, tmp_path: Path) -
 def test_truth_of_a_clip_that_no_row_lists_is_told(tmp_path: Path) -> None:
     tiny.table(tmp_path)
     with (tmp_path / "segment_truth.csv").open("a") as file:
-        file.write("six,0,1,V+\n")
+        file.write("six,0,1,Q1\n")
     corpus = table.load(tmp_path)
     assert [problem.kind for problem in corpus.problems] == ["unknown_clip"] and len(corpus.clips) == 5
     with (tmp_path / "segment_truth.csv").open("a") as file:
