@@ -23,6 +23,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
 from mer_kit.runs.parameters import declared_parameters
+from mer_kit.runs.watch import Watch
 
 #: The notebooks in their order; 03 is executed once a fold.
 NOTEBOOKS = (
@@ -58,6 +59,7 @@ class Outcome:
     state: str
     seconds: float
     message: str = ""
+    peak_mb: float = 0.0
 
 
 class QuietKernelManager(AsyncKernelManager):
@@ -156,34 +158,39 @@ def is_done(job: Job, mark: str) -> bool:
     return stored.get("state") == "done" and stored.get("key") == _key(job, mark)
 
 
-def execute_one(job: Job, *, mark: str, progress_bar: bool = False) -> Outcome:
-    """Execute one notebook; the copy and its status file appear at the end, whole, also when a cell failed."""
+def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch | None = None) -> Outcome:
+    """Execute one notebook; the copy and its status file appear at the end, whole, also when a cell failed.
+
+    `watch` holds limits on seconds and memory, and learns what the kernel took.
+    """
+    watch = watch or Watch()
     started = time.perf_counter()
     write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
     message = ""
     with tempfile.TemporaryDirectory(prefix="mer-kit-", ignore_cleanup_errors=True) as scratch:
         copy = Path(scratch) / "executed.ipynb"
         try:
-            try:
-                _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
-            except RuntimeError as error:
-                if "respond" not in str(error):  # no cell has run yet: a start error, on a busy machine, once more
-                    raise
-                _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
+            with watch:
+                try:
+                    _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
+                except RuntimeError as error:
+                    if "respond" not in str(error) or watch.reason:
+                        raise
+                    # no cell has run yet: a start error, on a busy machine, once more
+                    _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
         except papermill.PapermillExecutionError as error:
             message = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
         except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
             message = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else 'no message'}"
         if copy.exists():
             notebook = nbformat.read(copy, as_version=4)
-            message = message or unfinished(notebook)
+            message = watch.reason or message or unfinished(notebook)
             _write_notebook(job.target, strip_paths(notebook))
-    seconds = time.perf_counter() - started
-    state = "failed" if message else "done"
-    write_json(
-        _status_file(job), {"state": state, "key": _key(job, mark), "seconds": round(seconds, 2), "message": message}
-    )
-    return Outcome(job, state, seconds, message)
+    seconds, message = time.perf_counter() - started, watch.reason or message
+    state, peak = "failed" if message else "done", round(watch.peak_mb)
+    told = {"key": _key(job, mark), "seconds": round(seconds, 2), "peak_mb": peak, "message": message}
+    write_json(_status_file(job), {"state": state, **told})
+    return Outcome(job, state, seconds, message, peak)
 
 
 def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:

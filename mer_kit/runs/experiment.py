@@ -22,6 +22,7 @@ from mer_kit.corpora.base import cache_root
 from mer_kit.records import TASKS, Corpus, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
 from mer_kit.runs import archive
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.locks import exclusive
 from mer_kit.seeding import derive
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import MelStore, SegmentView, open_store
@@ -30,6 +31,8 @@ from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
 from mer_kit.sssl.passes import place
 
 _log = logging.getLogger("mer_kit")
+#: Corpus, store and what was skipped.
+Opened = tuple[Corpus, MelStore, tuple[Any, ...]]
 
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
@@ -47,6 +50,7 @@ class Experiment:
     runs_dir : where run folders go; None for MER_RUNS or ./runs
     on_epoch : called with (fold number, EpochRecord)
     device, precision : see `sssl.passes.place`
+    opened : what `open_corpus` returned for the same data settings, where several experiments share it
 
     Attributes
     ----------
@@ -74,10 +78,11 @@ class Experiment:
         on_epoch: Callable[[int, EpochRecord], None] | None = None,
         device: str = "auto",
         precision: str = "auto",
+        opened: Opened | None = None,
     ) -> None:
         self.config, self.on_epoch, self.device, self.precision = config, on_epoch, device, precision
         self.classes = TASKS[config.task]
-        self.corpus, self.store, self.skipped = open_corpus(config, data_root)
+        self.corpus, self.store, self.skipped = opened or open_corpus(config, data_root)
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
@@ -124,6 +129,12 @@ class Experiment:
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
+        with exclusive(self.folder.fold(number) / ".lock"):
+            if not self.folder.fold_done(number):  # by another process, while this one waited
+                self._train_fold(number)
+        return self.folder
+
+    def _train_fold(self, number: int) -> None:
         self.folder.set_status("running", fold=number)
         try:
             trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number)
@@ -141,7 +152,6 @@ class Experiment:
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
-        return self.folder
 
     def _fit(self, clips: np.ndarray, name: str, folder: Path, number: int) -> tuple[Trainer, SegmentIndex]:
         """Train on the segments of these clips; return the trainer and the index it was trained on."""
@@ -327,7 +337,7 @@ def _seconds(trainer: Trainer) -> float:
     return float(sum(record.seconds for record in trainer.history_))
 
 
-def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> tuple[Corpus, MelStore, tuple[Any, ...]]:
+def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opened:
     """Return the corpus without its bad clips, the store of its log-mels, and the Problems that were skipped.
 
     Clips without a label for the task (dropped ties) are left out too; labels that were found swapped are warned of.

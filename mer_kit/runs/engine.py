@@ -1,0 +1,186 @@
+"""The grid on dask.distributed: this machine's cores, a scheduler that runs already, or SLURM."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+import yaml
+from distributed import Client, LocalCluster, as_completed
+from distributed.security import Security
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.runs import batch, grid
+from mer_kit.runs.locks import exclusive
+from mer_kit.runs.watch import Watch
+
+#: A task whose worker died this often is given up.
+WORKER_DEATHS = 3
+#: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
+SLURM_NAMES = (
+    "jobs", "queue", "account", "cores", "memory", "processes", "walltime", "job_extra_directives", "job_script_prologue",
+    "worker_extra_args", "interface", "scheduler_options", "local_directory", "log_directory", "python", "lifetime",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one notebook may take, and the worker resources it asks for ({"GPU": 1} for one run per GPU)."""
+
+    seconds: float | None = None
+    memory_mb: float | None = None
+    resources: Mapping[str, float] | None = None
+
+
+def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
+    """Execute one notebook on a worker; return its outcome as plain values.
+
+    Whoever else executes the same notebook is waited for, and what it finished is kept. A dead kernel gets a second
+    chance; an error in a cell, a passed limit and a missing predecessor do not.
+    """
+    failed = [outcome["name"] for outcome in before if outcome["state"] in ("failed", "skipped")]
+    if failed and not task.anyway:
+        return {"name": task.name, "state": "skipped", "seconds": 0.0, "peak_mb": 0.0, "message": f"after {failed[0]}"}
+    try:
+        with exclusive(grid.lock_file(task.job)):
+            done = batch.is_done(task.job, task.mark)
+            outcome = batch.Outcome(task.job, "kept", 0.0) if done else _execute(task, limits)
+    except (OSError, MerKitError) as error:
+        outcome = batch.Outcome(task.job, "failed", 0.0, f"{type(error).__name__}: {error}")
+    told = {"state": outcome.state, "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "message": outcome.message}
+    return {"name": task.name, **told}
+
+
+def _execute(task: grid.Task, limits: Limits) -> batch.Outcome:
+    watch = Watch(limits.seconds, limits.memory_mb)
+    outcome = batch.execute_one(task.job, mark=task.mark, watch=watch)
+    if outcome.message.startswith("DeadKernelError") and not watch.reason:
+        outcome = batch.execute_one(task.job, mark=task.mark, watch=Watch(limits.seconds, limits.memory_mb))
+    return outcome
+
+
+@contextlib.contextmanager
+def local(workers: int) -> Iterator[Client]:
+    """Yield a client of a cluster on this machine's loopback: one notebook a worker, the cores shared out evenly."""
+    check_range("workers", workers, 1, whole=True)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = str(max(1, cores // workers))
+    environ = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS}
+    settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+            memory_limit=0, silence_logs="ERROR",
+        ) as cluster,
+        Client(cluster) as client,
+    ):  # fmt: skip
+        yield client
+
+
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@contextlib.contextmanager
+def joined(
+    address: str, *, ca: str | None = None, certificate: str | None = None, key: str | None = None
+) -> Iterator[Client]:
+    """Yield a client of a scheduler that runs already; `tls://` wants the three PEM files.
+
+    Raises
+    ------
+    MerKitError
+        If a file is missing, or the scheduler does not answer or refuses the certificate.
+    """
+    scheme = address.partition("://")[0]
+    check_choice("scheduler address", scheme, ("tcp", "tls"))
+    security = None
+    if scheme == "tls":
+        for name, file in (("--tls-ca", ca), ("--tls-cert", certificate), ("--tls-key", key)):
+            if not file or not Path(file).is_file():
+                raise MerKitError(f"{name} is {file!r}, expected a PEM file: a tls:// scheduler wants all three")
+        security = Security(tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)
+    try:
+        client = Client(address, security=security, timeout=15)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise MerKitError(
+            f"the scheduler at {address} does not answer or refuses us ({type(error).__name__}), expected one that runs: "
+            "check address, firewall and certificate"
+        ) from error
+    with client:
+        yield client
+
+
+@contextlib.contextmanager
+def slurm(path: str | Path) -> Iterator[Client]:
+    """Yield a client of workers that SLURM starts, as a YAML file says; connections are encrypted.
+
+    Raises
+    ------
+    MerKitError
+        If dask-jobqueue is not installed, or the file is not what it takes.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise MerKitError("SLURM wants dask-jobqueue, which is not installed: pip install 'mer-kit[slurm]'") from error
+    options = dict(yaml.safe_load(Path(path).read_text("utf-8")) or {})
+    for name in options:
+        check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
+    jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))
+    lifetime = options.pop("lifetime", None)
+    if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
+        extra = ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
+        options["worker_extra_args"] = [*options.get("worker_extra_args", []), *extra]
+    with SLURMCluster(security=Security.temporary(), nanny=True, **options) as cluster, Client(cluster) as client:
+        cluster.scale(jobs=jobs)
+        yield client
+
+
+def run(
+    client: Client,
+    tasks: Sequence[grid.Task],
+    *,
+    limits: Limits = Limits(),
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Execute tasks as futures, each after those it names; say one line each; return all outcomes.
+
+    A task whose worker dies is given to another one; what it had finished is found on disk.
+    """
+    futures: dict[str, Any] = {}
+    with dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS}):
+        for priority, task in enumerate(tasks):
+            before = [futures[name] for name in task.after if name in futures]
+            futures[task.name] = client.submit(
+                work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False, priority=-priority,
+                resources=dict(limits.resources) if limits.resources else None,
+            )  # fmt: skip
+    outcomes = []
+    names = {future.key: name for name, future in futures.items()}
+    for number, future in enumerate(as_completed(list(futures.values())), start=1):
+        name = names[future.key]
+        if future.status == "finished":
+            outcome = future.result()
+        else:
+            error = future.exception()
+            outcome = {"name": name, "state": "failed", "seconds": 0.0, "peak_mb": 0.0}
+            outcome["message"] = f"{type(error).__name__}: its worker died {WORKER_DEATHS + 1} times, or was lost"
+        outcomes.append(outcome)
+        say(f"[{number}/{len(tasks)}] {line(outcome)}")
+    return outcomes
+
+
+def line(outcome: Mapping[str, Any]) -> str:
+    """Return an outcome as one line."""
+    told = f"{outcome['name']}: {outcome['state']}"
+    if outcome["state"] in ("done", "failed"):
+        told += f" in {outcome['seconds']:.0f} s"
+        told += f", {outcome['peak_mb']:.0f} MB" if outcome["peak_mb"] else ""
+    return told + (f": {outcome['message']}" if outcome["message"] else "")

@@ -1,0 +1,293 @@
+"""Many runs as one plan: corpora × tasks × durations × methods × seeds, each the notebooks of `batch` with its folds."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import yaml
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import RunConfig
+from mer_kit.runs import batch
+from mer_kit.runs.archive import RunFolder, all_runs, read_json
+from mer_kit.runs.experiment import Experiment, Opened, open_corpus
+from mer_kit.runs.locks import is_held
+from mer_kit.runs.parameters import declared_parameters
+from mer_kit.runs.presets import merged, resolve
+
+#: What a notebook waits for, beside the fold it trains: 02 reads the first fold, 04 all of them.
+AFTER = {"02": ("01", "03 first"), "04": ("03 all",), "05": ("04",)}
+#: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
+OF_A_RUN = tuple(name for name in batch.NOTEBOOKS if not name.startswith(("00", "06")))
+#: Seconds that a notebook takes beside its training, for estimates before anything was measured.
+SECONDS_A_NOTEBOOK = 10.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is varied, and what is the same for all. Lists multiply: every corpus with every task, and so on.
+
+    `seeds` are the seeds themselves; `preset` None means demo for the demo corpus and cpu for the others.
+    """
+
+    corpus: tuple[str, ...] = ("demo",)
+    task: tuple[str, ...] = ("quadrant",)
+    seconds: tuple[float, ...] = (3.0,)
+    method: tuple[str, ...] = ("sssl",)
+    seeds: tuple[int, ...] = (0,)
+    folds: int = 10
+    only_folds: str = ""
+    preset: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Grid:
+        """Return a grid from names and values as a person writes them: one value or a list; `seeds: 3` is 0, 1, 2.
+
+        Raises
+        ------
+        MerKitError
+            If a name is not known; values are checked by `cells`.
+
+        Examples
+        --------
+        >>> Grid.of({"corpus": ["demo", "4q"], "seeds": 2}).seeds
+        (0, 1)
+        """
+        names = [f.name for f in dataclasses.fields(cls)]
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            check_choice("name in the grid", name, names)
+            if name == "seeds" and not isinstance(value, (list, tuple)):
+                value = range(int(check_range("seeds", value, 1, whole=True)))
+            many = name in ("corpus", "task", "seconds", "method", "seeds")
+            several = isinstance(value, (list, tuple, range))
+            values[name] = tuple(dict.fromkeys(value if several else (value,))) if many else value
+        return cls(**values)
+
+
+def read(path: str | Path) -> Grid:
+    """Return the grid that a YAML file describes, with the names of `Grid`.
+
+    Raises
+    ------
+    MerKitError
+        If the file cannot be read, is no mapping, or has an unknown name.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text("utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise MerKitError(
+            f"{Path(path).name} cannot be read as YAML ({type(error).__name__}), expected names like 'corpus: [demo, 4q]': "
+            "correct the file"
+        ) from error
+    if not isinstance(content, dict):
+        raise MerKitError(
+            f"{Path(path).name} holds no names, expected lines like 'corpus: [demo, 4q]': correct the file"
+        )
+    return Grid.of({str(name): value for name, value in content.items()})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid: its configuration, the parameters of its notebooks, the folds to train."""
+
+    config: RunConfig
+    parameters: Mapping[str, Any]
+    folds: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """The cell in words."""
+        c = self.config
+        return f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, seed {c.seed}"
+
+
+def cells(grid: Grid) -> list[Cell]:
+    """Return the runs of a grid, cheapest corpora's order as given; everything is checked before anything runs.
+
+    Raises
+    ------
+    MerKitError
+        If a name or value is not known; the sentence names the nearest right one.
+    """
+    made = []
+    for corpus, task, seconds, method, seed in itertools.product(
+        grid.corpus, grid.task, grid.seconds, grid.method, grid.seeds
+    ):
+        parameters = {
+            "corpus": corpus, "task": task, "segment_seconds": seconds, "method": method, "seed": seed,
+            "folds": grid.folds, "preset": grid.preset or ("demo" if corpus == "demo" else "cpu"),
+        }  # fmt: skip
+        config = resolve(**merged(parameters, grid.overrides))
+        folds = batch.parse_folds(grid.only_folds, config.folds)
+        made.append(Cell(config, {**parameters, "overrides": dict(grid.overrides)}, tuple(folds)))
+    return made
+
+
+class Opener:
+    """Opens each corpus once for all cells that need the same of it."""
+
+    def __init__(self, runs_dir: Path, data_root: str | Path | None = None) -> None:
+        self.runs_dir, self.data_root = runs_dir, data_root
+        self._opened: dict[str, Opened] = {}
+
+    def experiment(self, cell: Cell) -> Experiment:
+        """Return the cell's experiment.
+
+        Raises
+        ------
+        MerKitError
+            If the corpus is missing or has bad clips and the configuration says "stop".
+        """
+        c = cell.config
+        key = repr(
+            (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip, sorted(c.corpus_options.items()))
+        )
+        if key not in self._opened:
+            self._opened[key] = open_corpus(c, self.data_root)
+        return Experiment(c, data_root=self.data_root, runs_dir=self.runs_dir, opened=self._opened[key])
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook of one run, and the names of the tasks that come before it.
+
+    It is left out where one of them failed, unless `anyway` says that it wants only to be the last.
+    """
+
+    name: str
+    job: batch.Job
+    mark: str
+    after: tuple[str, ...]
+    anyway: bool = False
+
+
+def tasks(cell: Cell, experiment: Experiment, *, runs_dir: Path, data_root: str | Path | None) -> list[Task]:
+    """Return a run's notebooks with what each waits for: 01 → 02 ← first 03; all 03 → 04 → 05."""
+    shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
+    jobs = [job for job in batch.plan(experiment.folder, shared, cell.folds) if job.source.stem in OF_A_RUN]
+    run = experiment.folder.path.name
+    names = {id(job): f"{run} · {job.name}" for job in jobs}
+    training = [names[id(job)] for job in jobs if job.source.stem.startswith("03")]
+
+    def before(job: batch.Job) -> tuple[str, ...]:
+        found: list[str] = []
+        for wanted in AFTER.get(job.source.stem[:2], ()):
+            if wanted.startswith("03"):
+                found += training[:1] if wanted.endswith("first") else training
+            else:
+                found += [name for name in names.values() if f" · {wanted}_" in name]
+        return tuple(found)
+
+    return [Task(names[id(job)], job, experiment.fingerprint, before(job)) for job in jobs]
+
+
+def results_task(cell: Cell, runs_dir: Path, data_root: str | Path | None, after: Sequence[str]) -> Task:
+    """Return notebook 06 as a task after all others, always executed; its copy lies in the runs folder itself.
+
+    It reads every run; the cell is the one whose settings stand in its parameters.
+    """
+    source = batch.notebooks_folder() / "06_results.ipynb"
+    shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
+    known = declared_parameters(nbformat.read(source, as_version=4))
+    chosen = {name: value for name, value in shared.items() if name in known}
+    job = batch.Job("06_results", source, runs_dir / "06_results.ipynb", chosen)
+    return Task("06_results", job, f"{time.time_ns()}", tuple(after), anyway=True)
+
+
+# ---- what is done, and what it will cost ---------------------------------------------------------------------------
+
+
+def state(task: Task) -> tuple[str, str]:
+    """Return "done", "running", "failed" or "to do", and the message of a failure.
+
+    A notebook that says "running" without a living process behind it was interrupted: it is still to do.
+    """
+    if batch.is_done(task.job, task.mark):
+        return "done", ""
+    if is_held(lock_file(task.job)):
+        return "running", ""
+    status = task.job.target.with_suffix(".status.json")
+    try:
+        stored = read_json(status) if status.exists() else {}
+    except MerKitError:
+        stored = {}
+    return ("failed", str(stored.get("message", ""))) if stored.get("state") == "failed" else ("to do", "")
+
+
+def lock_file(job: batch.Job) -> Path:
+    """Return the lock of one notebook's copy."""
+    return job.target.with_name(f".{job.target.stem}.lock")
+
+
+def unit_costs(runs_dir: Path) -> pd.DataFrame:
+    """Return what finished folds took: one row a fold, with corpus, task, segment_seconds, method, preset and seconds."""
+    rows = []
+    for run in all_runs(runs_dir):
+        try:
+            config = run.config
+            about = {name: config[name] for name in ("corpus", "task", "segment_seconds", "method", "preset")}
+            rows += [{**about, "seconds": _seconds(run, k)} for k in run.folds_done()]
+        except (MerKitError, KeyError):
+            continue
+    return pd.DataFrame(rows, columns=["corpus", "task", "segment_seconds", "method", "preset", "seconds"])
+
+
+def _seconds(run: RunFolder, fold: int) -> float:
+    return float(read_json(run.fold(fold) / "status.json")["seconds"])
+
+
+def estimate(cell: Cell, costs: pd.DataFrame) -> float | None:
+    """Return the seconds that one fold of a cell will take, from the most alike folds that were measured, or None.
+
+    Most alike: of the same corpus and preset, and of those with the same method, then duration, as far as there are.
+    """
+    c = cell.config
+    alike = costs[(costs["corpus"] == c.corpus) & (costs["preset"] == c.preset)]
+    for name in ("method", "segment_seconds", "task"):
+        closer = alike[alike[name] == getattr(c, name)]
+        alike = closer if len(closer) else alike
+    return float(np.median(alike["seconds"])) if len(alike) else None
+
+
+def plan_table(
+    found: Sequence[tuple[Cell, Sequence[Task]]], costs: pd.DataFrame, *, workers: int = 1
+) -> tuple[pd.DataFrame, str]:
+    """Return one row a run (title, folds, done, running, failed, to do, estimated minutes), and a line for all of it."""
+    rows: list[dict[str, Any]] = []
+    total, unknown = 0.0, 0
+    for cell, planned in found:
+        states = [state(task)[0] for task in planned]
+        todo = [t for t, s in zip(planned, states, strict=True) if s in ("to do", "failed")]
+        fold = estimate(cell, costs)
+        training = sum(t.job.source.stem.startswith("03") for t in todo)
+        seconds = SECONDS_A_NOTEBOOK * len(todo) + training * (fold or 0.0)
+        total += seconds
+        unknown += training > 0 and fold is None
+        counts = {name: states.count(name) for name in ("done", "running", "failed", "to do")}
+        minutes = f"{seconds / 60:.0f}" if fold is not None or not training else "?"
+        rows.append({"run": cell.title, "folds": len(cell.folds), **counts, "minutes": minutes})
+    told = f"{len(rows)} runs, {sum(row['to do'] + row['failed'] for row in rows)} notebooks to do, "
+    told += f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' if workers > 1 else ''}"
+    if unknown:
+        told += f", and the training of {unknown} runs of which nothing alike was measured yet"
+    return pd.DataFrame(rows), told
+
+
+def choose(
+    found: Sequence[tuple[Cell, Sequence[Task]]], *, only_failed: bool = False, limit: int | None = None
+) -> list[tuple[Cell, Sequence[Task]]]:
+    """Return the runs that are not finished, or only those with a failure, at most `limit` of them."""
+    wanted: Callable[[list[str]], bool] = (lambda s: "failed" in s) if only_failed else (lambda s: set(s) != {"done"})
+    chosen = [(cell, planned) for cell, planned in found if wanted([state(task)[0] for task in planned])]
+    return chosen[:limit]

@@ -1,0 +1,147 @@
+"""The grid's plan: what is varied, in which order, what is done already, and what it will cost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mer_kit.checks import MerKitError
+from mer_kit.runs import batch, grid
+from mer_kit.runs.archive import write_json
+from mer_kit.runs.locks import exclusive, is_held
+from tests.corpora.tiny import write
+
+SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}}
+
+
+def planned(tmp_path: Path, **more: object) -> list[tuple[grid.Cell, list[grid.Task]]]:
+    wanted = grid.Grid.of({"preset": "smoke", "folds": 2, "overrides": SMALL, **more})
+    opener = grid.Opener(tmp_path)
+    return [
+        (cell, grid.tasks(cell, opener.experiment(cell), runs_dir=tmp_path, data_root=None))
+        for cell in grid.cells(wanted)
+    ]
+
+
+# ---- what is varied --------------------------------------------------------------------------------------------------
+
+
+def test_lists_multiply_and_single_values_do_not() -> None:
+    cells = grid.cells(grid.Grid.of({"corpus": ["demo", "4q"], "task": "valence", "seconds": [1, 3], "seeds": 3}))
+    assert len(cells) == 2 * 2 * 3 and len({cell.title for cell in cells}) == 12
+    assert {(c.config.corpus, c.config.preset) for c in cells} == {("demo", "demo"), ("4q", "cpu")}
+    assert cells[0].folds == tuple(range(10)) and cells[0].config.segment_seconds == 1.0
+
+
+def test_repeated_values_are_one_run() -> None:
+    assert len(grid.cells(grid.Grid.of({"method": ["ce", "ce"], "seeds": [4, 4]}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"corpora": "demo"}, "name in the grid is 'corpora', expected one of corpus, .*did you mean 'corpus'"),
+        ({"method": ["ce", "sss"]}, "method is 'sss', .*did you mean 'sssl'"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"seconds": 0}, "segment_seconds is 0"),
+        ({"overrides": {"tua": 1}}, "did you mean 'tau'"),
+        ({"overrides": {"seed": 1}}, "seed is given twice"),
+        ({"only_folds": "3", "folds": 3}, "fold 3 does not exist"),
+    ],
+)
+def test_unknown_names_and_values_stop_it_before_anything_runs(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(MerKitError, match=sentence):
+        grid.cells(grid.Grid.of(given))
+
+
+def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
+    text = "corpus: [demo, 4q]\nseconds: [1, 2]\nmethod: ce\nseeds: 2\nfolds: 5\noverrides: {tau: 0.3}\n"
+    read = grid.read(write(tmp_path / "grid.yaml", text))
+    assert read == grid.Grid.of(
+        {
+            "corpus": ["demo", "4q"],
+            "seconds": [1, 2],
+            "method": ["ce"],
+            "seeds": 2,
+            "folds": 5,
+            "overrides": {"tau": 0.3},
+        }
+    )
+    assert all(cell.config.training["tau"] == 0.3 for cell in grid.cells(read))
+    for bad in ("corpus: [demo", "- demo", ""):
+        with pytest.raises(MerKitError, match="grid.yaml (cannot be read as YAML|holds no names).*: correct the file"):
+            grid.read(write(tmp_path / "grid.yaml", bad))
+
+
+# ---- order -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_notebook_waits_for_what_it_reads(tmp_path: Path) -> None:
+    ((_, tasks),) = planned(tmp_path)
+    after = {task.name.split(" · ")[1]: [name.split(" · ")[1] for name in task.after] for task in tasks}
+    assert after == {
+        "01_segmentation": [],
+        "02_noisy_labels": ["01_segmentation", "03_sssl_training fold 0"],
+        "03_sssl_training fold 0": [],
+        "03_sssl_training fold 1": [],
+        "04_song_decisions": ["03_sssl_training fold 0", "03_sssl_training fold 1"],
+        "05_emotion_curve": ["04_song_decisions"],
+    }
+
+
+def test_a_corpus_is_opened_once_for_all_that_need_the_same_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, real = [], grid.open_corpus
+    monkeypatch.setattr(grid, "open_corpus", lambda *a: opened.append(1) or real(*a))
+    assert len(planned(tmp_path, method=["ce", "sssl"], seeds=2, seconds=[2, 3])) == 8
+    assert len(opened) == 2  # once a duration: what is too short depends on it
+
+
+# ---- what is done ----------------------------------------------------------------------------------------------------
+
+
+def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) -> None:
+    ((_, tasks),) = planned(tmp_path)
+    one, two, three, four, *_ = tasks
+    for task, stored in ((one, "done"), (two, "running"), (three, "failed"), (four, "running")):
+        task.job.target.parent.mkdir(parents=True, exist_ok=True)
+        task.job.target.write_text("{}")
+        key = batch._key(task.job, task.mark)
+        write_json(task.job.target.with_suffix(".status.json"), {"state": stored, "key": key, "message": "the cable"})
+    with exclusive(grid.lock_file(four.job)):
+        assert is_held(grid.lock_file(four.job))
+        assert [grid.state(task) for task in tasks[:4]] == [
+            ("done", ""), ("to do", ""), ("failed", "the cable"), ("running", "")
+        ]  # fmt: skip
+    assert grid.state(four) == ("to do", "") and not is_held(grid.lock_file(four.job))
+
+
+def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
+    found = planned(tmp_path, seeds=3)
+    bad = found[1][1][0].job.target
+    bad.parent.mkdir(parents=True, exist_ok=True)
+    write_json(bad.with_suffix(".status.json"), {"state": "failed", "key": "", "message": "x"})
+    assert [cell.config.seed for cell, _ in grid.choose(found, only_failed=True)] == [1]
+    assert [cell.config.seed for cell, _ in grid.choose(found, limit=2)] == [0, 1]
+
+
+def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
+    found = planned(tmp_path, method=["ce", "sssl"])
+    table, told = grid.plan_table(found, grid.unit_costs(tmp_path))
+    assert table["minutes"].tolist() == ["?", "?"] and "nothing alike was measured yet" in told
+    for (cell, tasks), seconds in zip(found, (60.0, 600.0), strict=True):
+        folder = tasks[0].job.target.parents[1]
+        write_json(folder / "config.json", {**vars(cell.config)})
+        for name in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
+            write(folder / "folds" / "0" / name, "x")
+        write_json(folder / "folds" / "0" / "status.json", {"state": "done", "seconds": seconds})
+    costs = grid.unit_costs(tmp_path)
+    assert [grid.estimate(cell, costs) for cell, _ in found] == [60.0, 600.0]
+    other = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))[0]
+    assert grid.estimate(other, costs) == 330.0  # nothing of that method: the corpus' median
+    table, told = grid.plan_table(found, costs, workers=2)
+    assert table["minutes"].tolist() == ["3", "21"] and "12 notebooks to do, about 0.2 h with 2 workers" in told
+    assert json.dumps(table.to_dict("records"))
