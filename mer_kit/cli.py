@@ -290,12 +290,17 @@ def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[st
 @main.command()
 @click.argument("runs_dirs", nargs=-1, type=click.Path(exists=True, file_okay=False))
 @runs_option
+@click.option("--into", type=click.Path(file_okay=False), help="One page for all of the folders, written there.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @told_plainly
-def report(runs_dirs: tuple[str, ...], runs_dir: str | None, open_page: bool) -> None:
-    """Write results.csv and index.html from the finished runs of a folder."""
+def report(runs_dirs: tuple[str, ...], runs_dir: str | None, into: str | None, open_page: bool) -> None:
+    """Write results.csv and index.html from the finished runs of a folder, or of several, each or --into one."""
     from mer_kit.show import report as page
 
+    if into:
+        written = page.merge([*runs_dirs, *([runs_dir] if runs_dir else [])] or [default_runs_dir()], into)
+        click.echo(f"wrote {written} and results.csv beside it")
+        return
     for folder in [Path(name) for name in runs_dirs] or [Path(runs_dir) if runs_dir else default_runs_dir()]:
         written = page.write(folder.expanduser().absolute())
         click.echo(f"wrote {written} and results.csv beside it")

@@ -59,9 +59,47 @@ def collect(runs_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
 def write_results_csv(runs_dir: str | Path) -> Path:
     """Write `results.csv` into a folder of runs and return its path; no place on this machine is written down."""
-    target = Path(runs_dir) / "results.csv"
-    write_table(target, collect(runs_dir).drop(columns="path"), float_format="%.6g")
-    return target
+    return write_table_csv(collect(runs_dir), Path(runs_dir))
+
+
+def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
+    """Write a table of `collect` as `results.csv` into a folder and return its path."""
+    write_table(folder / "results.csv", table.drop(columns="path"), float_format="%.6g")
+    return folder / "results.csv"
+
+
+def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each run of `collect` that lies in several places: run, places, folds in all, says.
+
+    Copies say the same where every fold that all have decided has the same scores, to the last bit.
+    """
+    rows = []
+    for name, copies in table.groupby("folder", sort=False):
+        if len(copies) > 1:
+            found = [_fold_scores(Path(path)) for path in copies["path"]]
+            shared = set.intersection(*(set(scores) for scores in found))
+            other = [k for k in sorted(shared) if any(scores[k] != found[0][k] for scores in found[1:])]
+            says = "; ".join(_difference(k, [scores[k] for scores in found]) for k in other) or "the same"
+            rows.append({"run": name, "places": len(copies), "folds in all": len(shared), "says": says})
+    return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
+
+
+def _fold_scores(run: Path) -> dict[int, dict[str, float]]:
+    """Return fold → the headline decider's scores; {} where no song is decided or the file is torn."""
+    try:
+        return {int(fold["fold"]): dict(fold["songs"][HEADLINE]) for fold in read_json(run / "metrics.json")["folds"]}
+    except (MerKitError, KeyError, TypeError):
+        return {}
+
+
+def _difference(fold: int, found: Sequence[dict[str, float]]) -> str:
+    return f"fold {fold}: accuracy " + " or ".join(f"{scores.get('accuracy', float('nan')):.4f}" for scores in found)
+
+
+def without_copies(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `collect` with each run once: the copy with most finished folds, the first of equals."""
+    order = table.sort_values("folds_done", ascending=False, kind="stable").drop_duplicates("folder")
+    return table.loc[sorted(order.index)].reset_index(drop=True)
 
 
 def fold_scores(results: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import logging
-import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 from mer_kit.runs import results
 from mer_kit.runs.archive import writing
 from mer_kit.show import export
+from mer_kit.show.report_overview import SCRIPT, known, overview, title
 
 _log = logging.getLogger("mer_kit")
 
@@ -29,10 +31,15 @@ th:first-child, td:first-child { text-align: left; } th { border-bottom-width: 2
 details { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
 summary { cursor: pointer; } figure { margin: 1rem 0; } figcaption { opacity: .75; font-size: .9rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 1rem; }
+th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
+th[aria-sort=ascending] button::after { content: " ↑"; } th[aria-sort=descending] button::after { content: " ↓"; }
+.spark { fill: var(--good); stroke: none; vertical-align: middle; } .spark line { stroke: currentColor; opacity: .5; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
 """
 
-HEAD = ("run", "songs: accuracy", "songs: macro-F1", "segments: accuracy", "majority", "folds", "minutes", "state")
+
+#: Up to so many runs their figures are shown at once; of more, each is opened by a click.
+FEW = 3
 
 
 def write(runs_dir: str | Path) -> Path:
@@ -43,13 +50,24 @@ def write(runs_dir: str | Path) -> Path:
 
     Notebook: 06_results
     """
-    folder = Path(runs_dir)
+    return merge([runs_dir], runs_dir)
+
+
+def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
+    """Write one `results.csv` and `index.html` into `out` for the runs of several folders; return the page's path.
+
+    A run that lies in several of them is listed once, from where most folds are finished; whether its copies say the
+    same stands in a section of its own.
+    """
+    folder = Path(out).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    table = results.collect(folder)
-    for name in table["folder"]:
-        export_notebooks(folder / str(name))
-    results.write_results_csv(folder)
-    page = _page(folder, table)
+    table = results.collect([Path(name).expanduser().absolute() for name in runs_dirs])
+    copies = results.compare_copies(table)
+    table = results.without_copies(table)
+    for path in table["path"]:
+        export_notebooks(Path(str(path)))
+    results.write_table_csv(table, folder)
+    page = _page(folder, table, copies)
     with writing(folder / "index.html") as partial:
         partial.write_text(page, "utf-8")
     return folder / "index.html"
@@ -75,15 +93,22 @@ def notebook_files(run: Path) -> list[Path]:
     return sorted(found, key=lambda path: (path.name, path.parent.name))
 
 
-def _page(folder: Path, table: pd.DataFrame) -> str:
+def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
     rows = table.to_dict("records")
     body = [
         "<h1>mer-kit results</h1>",
-        f'<p class="quiet">{len(rows)} run{"s" if len(rows) != 1 else ""}. Accuracy and F1 are means over folds ± their '
-        "standard deviation, by the SVM on segment statistics. “Majority” always answers the commonest class.</p>",
+        f'<p class="quiet">{len(rows)} run{"s" if len(rows) != 1 else ""}. Songs: accuracy by the SVM on segment statistics. '
+        "Scores are means over folds ± their standard deviation. “Majority” always answers the commonest class.</p>",
     ]
+    if len(copies):
+        body += ["<h2>Runs in several places</h2>", copies.to_html(index=False, border=0)]
     if rows:
-        body += [_overview(rows), _paper_tables(table), "<h2>Runs</h2>", *(_run(folder, row) for row in rows)]
+        body += [
+            overview(rows, results.fold_scores(table)),
+            _paper_tables(table),
+            "<h2>Runs</h2>",
+            *(_run(folder, row, opened=len(rows) <= FEW) for row in rows),
+        ]
     else:
         body.append("<p>No run here yet. <code>mer-kit demo</code> makes the first one.</p>")
     return (
@@ -91,29 +116,8 @@ def _page(folder: Path, table: pd.DataFrame) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>mer-kit results</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
-        + "\n</body>\n</html>\n"
+        + f"\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
-
-
-def _overview(rows: list[dict[Any, Any]]) -> str:
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in HEAD)
-    lines = []
-    for row in rows:
-        name = html.escape(str(row["folder"]))
-        state = html.escape(str(row["status"]))
-        mark = ' class="failed"' if row["status"] == "failed" else ""
-        cells = [
-            f'<a href="#{name}">{html.escape(title(row))}</a>',
-            spread(row.get("song_accuracy_mean"), row.get("song_accuracy_sd")),
-            spread(row.get("song_macro_f1_mean"), row.get("song_macro_f1_sd")),
-            spread(row.get("segment_accuracy_mean"), row.get("segment_accuracy_sd")),
-            percent(row.get("majority_accuracy_mean")),
-            f"{_number(row.get('folds_done'))} of {_number(row.get('folds'))}",
-            f"{float(row['seconds']) / 60:.1f}" if _known(row.get("seconds")) else "–",
-            f"<span{mark}>{state}</span>",
-        ]
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
 def _paper_tables(table: pd.DataFrame) -> str:
@@ -130,25 +134,28 @@ def _paper_tables(table: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
-def _run(folder: Path, row: dict[Any, Any]) -> str:
+def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
     name = str(row["folder"])
-    run = folder / name
+    run = Path(str(row["path"]))
     reason = row.get("reason")
-    message = f'<p class="failed">{html.escape(str(reason))}</p>' if _known(reason) and reason else ""
+    message = f'<p class="failed">{html.escape(str(reason))}</p>' if known(reason) and reason else ""
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
     found = [*(run / "figures").glob("*.png"), *of_fold.glob("*.png")]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
     links = " · ".join(
-        f'<a href="{html.escape(path.relative_to(folder).with_suffix(".html").as_posix())}">'
-        f"{html.escape(_link_text(path))}</a>"
+        f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
         for path in notebook_files(run)
     )
-    opened = " open" if row["status"] == "done" else ""
+    open_ = " open" if opened and row["status"] == "done" else ""
     return (
-        f'<details id="{html.escape(name)}"{opened}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
+        f'<details id="{html.escape(name)}"{open_}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
         f'<span class="quiet">{html.escape(name)}</span></summary>{message}'
         f'<p class="quiet">executed notebooks: {links or "none"}</p><div class="figures">{pictures}</div></details>'
     )
+
+
+def _link(path: Path, folder: Path) -> str:
+    return html.escape(Path(os.path.relpath(path, folder)).as_posix())
 
 
 def _link_text(path: Path) -> str:
@@ -157,9 +164,8 @@ def _link_text(path: Path) -> str:
 
 def _figure(folder: Path, path: Path) -> str:
     alt = alt_text(path) or path.stem.replace("_", " ")
-    source = html.escape(path.relative_to(folder).as_posix())
     return (
-        f'<figure><img loading="lazy" src="{source}" alt="{html.escape(alt)}"><figcaption>{html.escape(alt)}'
+        f'<figure><img loading="lazy" src="{_link(path, folder)}" alt="{html.escape(alt)}"><figcaption>{html.escape(alt)}'
         "</figcaption></figure>"
     )
 
@@ -170,40 +176,3 @@ def alt_text(path: Path) -> str:
 
     with Image.open(path) as image:
         return str(image.info.get("Description", ""))
-
-
-def title(row: dict[Any, Any]) -> str:
-    """Return a run's title for people, from a row of `results.collect`."""
-    return f"{row['corpus']}, {row['task']}, {_number(row['segment_seconds'])} s, {row['method']}, seed {_number(row['seed'])}"
-
-
-def _known(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
-
-
-def _number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) and _known(value) else str(value)
-
-
-def percent(value: Any) -> str:
-    """Return 0.7312 as "73.1 %", – for unknown.
-
-    Examples
-    --------
-    >>> percent(0.7312), percent(None)
-    ('73.1 %', '–')
-    """
-    return f"{100 * float(value):.1f} %" if _known(value) else "–"
-
-
-def spread(mean: Any, sd: Any) -> str:
-    """Return mean ± sd in percent; without ± where one fold shows no spread.
-
-    Examples
-    --------
-    >>> spread(0.7312, 0.021), spread(0.5, float("nan"))
-    ('73.1 ± 2.1 %', '50.0 %')
-    """
-    if not _known(mean):
-        return "–"
-    return f"{100 * float(mean):.1f} ± {100 * float(sd):.1f} %" if _known(sd) else percent(mean)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.runs.archive import write_json
 from mer_kit.runs.presets import resolve
-from mer_kit.show import export, readme_figures, report, style
+from mer_kit.show import export, readme_figures, report, report_overview, style
 
 
 class Links(HTMLParser):
@@ -140,3 +142,43 @@ def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
         (runs / "figures" / f"flow.{ending}").write_text("flow")
     assert len(readme_figures.write(runs, out)) == 2 * (len(readme_figures.FIGURES) + 1)
     assert (out / "emotion_curve.png").read_text() == "new"
+
+
+def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_path: Path) -> None:
+    def run(place: str, name: str, **accuracy: float) -> None:
+        folder = tmp_path / place / name
+        config = {**vars(resolve(corpus="demo", preset="smoke", folds=2)), "fingerprint": name, "corpus_checksum": "x"}
+        write_json(folder / "config.json", config)
+        folds = []
+        for k, value in accuracy.items():
+            scores = {"accuracy": value, "macro_f1": value, "weighted_f1": value}
+            songs = dict.fromkeys(("svm", "mean", "vote", "run_length"), scores)
+            folds.append(
+                {"fold": int(k[1:]), "n_train": 3, "n_test": 3, "songs": songs, "segments": scores, "majority": scores}
+            )
+        summary = {"n_songs": 3, "seconds": 60.0, "pooled": songs}
+        write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
+        write_json(folder / "status.json", {"state": "done"})
+
+    run("a", "same", f0=0.5, f1=0.75)
+    run("b", "same", f0=0.5)
+    run("a", "other", f0=0.5)
+    run("b", "other", f0=0.625, f1=0.5)
+    run("b", "alone", f0=0.25)
+    page = report.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c").read_text("utf-8")
+    table = pd.read_csv(tmp_path / "c" / "results.csv").set_index("folder")
+    assert table["folds_done"].to_dict() == {"alone": 1, "other": 2, "same": 2}  # where most folds are
+    assert "Runs in several places" in page and "fold 0: accuracy 0.5000 or 0.6250" in page and "the same" in page
+    alone = report.merge([tmp_path / "a"], tmp_path / "a").read_text("utf-8")
+    assert "Runs in several places" not in alone and alone.count("<circle") == 3
+
+
+def test_the_table_sorts_by_numbers_and_says_each_fold() -> None:
+    spark = report_overview.sparkline(np.array([0.5, 1.0]), 0.25)
+    assert "accuracy of the folds: 50.0 %, 100.0 %; majority 25.0 %" in spark and spark.count("<circle") == 2
+    row = {
+        "folder": "a<b", "corpus": "demo", "task": "quadrant", "segment_seconds": 3.0, "method": "ce", "seed": 0,
+        "status": "failed", "song_accuracy_mean": 0.5, "song_accuracy_sd": 0.1, "folds_done": 1, "folds": 2,
+    }  # fmt: skip
+    table = report_overview.overview([row], pd.DataFrame())
+    assert 'data-value="0.5"' in table and "a&lt;b" in table and 'class="failed"' in table and 'id="filter"' in table
