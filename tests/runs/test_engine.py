@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ import nbformat
 import psutil
 import pytest
 from click.testing import CliRunner
-from distributed import Client
+from distributed import Client, LocalCluster
+from distributed.security import Security
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
@@ -169,3 +172,36 @@ def test_a_grid_from_the_command_line_and_what_it_says_of_itself(
     assert "0 notebooks to do" in again.output and (tmp_path / "index.html").exists()
     assert CliRunner().invoke(main, ["grid", "--method", "sss"]).exit_code == 2
     assert CliRunner().invoke(main, ["grid", "--seconds", "1,x"]).exit_code == 2
+
+
+def _certificate(folder: Path, name: str) -> dict[str, str]:
+    """Write a key and a certificate that is its own authority."""
+    folder.mkdir(parents=True, exist_ok=True)
+    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return {"ca": str(certificate), "certificate": str(certificate), "key": str(key)}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here to make certificates")
+def test_a_tls_scheduler_takes_who_has_its_certificate_and_refuses_others(tmp_path: Path) -> None:
+    ours, other = (_certificate(tmp_path, name) for name in ("ours", "other"))
+    files = {"tls_ca_file": ours["ca"], "require_encryption": True}
+    files |= {f"tls_{who}_{part}": ours[name] for who in ("scheduler", "worker", "client") for part, name in
+              (("cert", "certificate"), ("key", "key"))}  # fmt: skip
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", protocol="tls://", dashboard_address=None,
+        security=Security(**files), silence_logs=50,
+    ) as cluster:  # fmt: skip
+        address = str(cluster.scheduler_address)
+        assert address.startswith("tls://")
+        with engine.joined(address, **ours) as client:
+            (outcome,) = engine.run(client, [task(tmp_path / "tls", "a", SAY.format("a"))], say=lambda _: None)
+            assert outcome["state"] == "done", outcome["message"]
+        with pytest.raises(MerKitError, match="does not answer or refuses us"), engine.joined(address, **other):
+            pass
+        with (
+            pytest.raises(MerKitError, match="does not answer or refuses us"),
+            engine.joined(address.replace("tls", "tcp")),
+        ):
+            pass
