@@ -66,12 +66,16 @@ def _execute(task: grid.Task, limits: Limits) -> batch.Outcome:
 
 
 @contextlib.contextmanager
-def local(workers: int) -> Iterator[Client]:
-    """Yield a client of a cluster on this machine's loopback: one notebook a worker, the cores shared out evenly."""
+def local(workers: int, *, threads: int | None = None) -> Iterator[Client]:
+    """Yield a client of a cluster on this machine's loopback: one notebook a worker.
+
+    Each worker computes with `threads` threads; by default the cores are shared out evenly.
+    """
     check_range("workers", workers, 1, whole=True)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = str(max(1, cores // workers))
-    environ = {f"distributed.nanny.pre-spawn-environ.{name}": threads for name in _THREADS}
+    environ = {
+        f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, cores // workers)) for name in _THREADS
+    }
     settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ}
     with (
         dask.config.set(settings),

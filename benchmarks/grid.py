@@ -1,0 +1,95 @@
+"""What does the grid cost, and what does a second worker bring? Three questions, one table each.
+
+overhead   a notebook of one trivial cell, against the same line in Python: kernel, papermill, status and lock
+workers    the same trainings (notebook 03, one thread each) with one worker and with two: the ratio of the times
+many       200 notebooks of one trivial cell on two workers: failures, notebooks a minute, size of the results page
+
+  python benchmarks/grid.py [--many 200] [--trainings 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+from nbformat.v4 import new_code_cell, new_notebook
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mer_kit.runs import batch, engine, grid
+from mer_kit.show import report
+
+SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}, "epochs": 12, "warmup_epochs": 4}
+
+
+def tiny(folder: Path, number: int) -> grid.Task:
+    """Return a task whose notebook says 1 + 1."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "tiny.ipynb"
+    if not source.exists():
+        book = new_notebook(
+            cells=[new_code_cell("seed: int = 0", metadata={"tags": ["parameters"]}), new_code_cell("1 + 1")]
+        )
+        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(book, source)
+    job = batch.Job(f"tiny {number}", source, folder / "out" / f"{number}.ipynb", {"seed": number})
+    return grid.Task(job.name, job, "m", ())
+
+
+def trainings(runs: Path, count: int) -> list[grid.Task]:
+    """Return notebook 03 of so many runs that differ in their seed."""
+    wanted = grid.Grid.of(
+        {"preset": "smoke", "folds": 2, "only_folds": "0", "method": "mixup", "seeds": count, "overrides": SMALL}
+    )
+    opener = grid.Opener(runs)
+    planned = [grid.tasks(c, opener.experiment(c), runs_dir=runs, data_root=None) for c in grid.cells(wanted)]
+    return [task for tasks in planned for task in tasks if task.job.source.stem.startswith("03")]
+
+
+def timed(tasks: list[grid.Task], workers: int) -> tuple[float, list[dict[str, object]]]:
+    """Return the seconds that the tasks take on so many workers of one thread, started before, and the outcomes."""
+    with engine.local(workers, threads=1) as client:
+        client.wait_for_workers(workers)
+        began = time.perf_counter()
+        outcomes = engine.run(client, tasks, say=lambda _: None)
+        return time.perf_counter() - began, outcomes
+
+
+def main() -> int:
+    """Print the three tables; return 1 if something failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--many", type=int, default=200)
+    parser.add_argument("--trainings", type=int, default=4)
+    given = parser.parse_args()
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="mer-kit-grid-") as scratch:
+        home = Path(scratch)
+        seconds, outcomes = timed([tiny(home / "overhead", k) for k in range(5)], 1)
+        median = float(pd.Series([float(str(outcome["seconds"])) for outcome in outcomes]).median())
+        print(f"overhead: a trivial notebook takes {median:.2f} s (median of 5; aim: under 3 s)", flush=True)
+        rows = []
+        for workers in (1, 2):
+            seconds, outcomes = timed(trainings(home / f"with{workers}", given.trainings), workers)
+            failed += sum(outcome["state"] != "done" for outcome in outcomes)
+            rows.append({"workers": workers, "notebooks": len(outcomes), "seconds": round(seconds, 1)})
+            print(f"workers: {rows[-1]}", flush=True)
+        print(
+            f"workers: two are {rows[0]['seconds'] / rows[1]['seconds']:.2f} times as fast as one (aim: 1.7)",
+            flush=True,
+        )
+        seconds, outcomes = timed([tiny(home / "many", k) for k in range(given.many)], 2)
+        bad = [outcome for outcome in outcomes if outcome["state"] != "done"]
+        failed += len(bad)
+        print(f"many: {len(outcomes)} notebooks, {len(bad)} failed, {60 * len(outcomes) / seconds:.0f} a minute")
+        size = report.write(home / "with2").stat().st_size
+        print(f"many: the page of {given.trainings} runs has {size / 1024:.0f} kB")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
