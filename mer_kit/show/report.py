@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 
-from mer_kit.runs import results
+from mer_kit.runs import results, run_tables
 from mer_kit.runs.archive import writing
 from mer_kit.show import export
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
@@ -54,7 +54,7 @@ def write(runs_dir: str | Path) -> Path:
 
 
 def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
-    """Write one `results.csv` and `index.html` into `out` for the runs of several folders; return the page's path.
+    """Write `index.html`, `results.csv`, `.md` and `.tex` into `out` for the runs of several folders; return the page's path.
 
     A run that lies in several of them is listed once, from where most folds are finished; whether its copies say the
     same stands in a section of its own.
@@ -67,6 +67,7 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     for path in table["path"]:
         export_notebooks(Path(str(path)))
     results.write_table_csv(table, folder)
+    run_tables.write_run_table(table, folder)
     page = _page(folder, table, copies)
     with writing(folder / "index.html") as partial:
         partial.write_text(page, "utf-8")

@@ -169,6 +169,9 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_pa
     table = pd.read_csv(tmp_path / "c" / "results.csv").set_index("folder")
     assert table["folds_done"].to_dict() == {"alone": 1, "other": 2, "same": 2}  # where most folds are
     assert "Runs in several places" in page and "fold 0: accuracy 0.5000 or 0.6250" in page and "the same" in page
+    for name in ("results.md", "results.tex"):
+        text = (tmp_path / "c" / name).read_text("utf-8")
+        assert text.count("other") == 1 and "56.2" in text and "macro-F1" in text and str(tmp_path) not in text
     alone = report.merge([tmp_path / "a"], tmp_path / "a").read_text("utf-8")
     assert "Runs in several places" not in alone and alone.count("<circle") == 3
 
