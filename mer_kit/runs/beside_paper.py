@@ -123,8 +123,8 @@ def _paper_rows(paper: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str,
     for (corpus, seconds, method), part in paper.groupby(["corpus", "segment_seconds", "method"], dropna=False):
         row = _head(corpus, seconds, method, "paper")
         for _, cell in part.iterrows():
-            row[f"{cell['task']} acc."] = _percent(cell["accuracy_percent"] / 100)
-            row[f"{cell['task']} F1"] = _percent(cell["f1_percent"] / 100)
+            row[f"{cell['task']} acc."] = percent(cell["accuracy_percent"] / 100)
+            row[f"{cell['task']} F1"] = percent(cell["f1_percent"] / 100)
         yield row
 
 
@@ -140,7 +140,7 @@ def _our_rows(ours: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, An
             for score, title in (("accuracy", "acc."), ("macro_f1", "F1")):
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()
                 mean, sd, _ = combine(means, sds, runs["folds_done"].tolist())
-                row[f"{task} {title}"] = _percent(mean, sd)
+                row[f"{task} {title}"] = percent(mean, sd)
         done = sorted({int(n) for n in part["folds_done"]})
         row["folds"] = f"{' or '.join(map(str, done))} of {int(part['folds'].iloc[0])}"
         row["run"] = ", ".join(part["fingerprint"].astype(str))
@@ -155,7 +155,14 @@ def _head(corpus: Any, seconds: Any, method: Any, who: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _percent(mean: float, sd: float = float("nan")) -> str:
+def percent(mean: float, sd: float = float("nan")) -> str:
+    """Return a share and its spread in percent, "–" where it is not known.
+
+    Examples
+    --------
+    >>> percent(0.7312, 0.021), percent(0.5), percent(float("nan"))
+    ('73.1 ± 2.1', '50.0', '–')
+    """
     if not np.isfinite(mean):
         return "–"
     return f"{100 * mean:.1f} ± {100 * sd:.1f}" if np.isfinite(sd) else f"{100 * mean:.1f}"

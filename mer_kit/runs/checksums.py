@@ -6,7 +6,6 @@ Notebook: 00_start_here
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from mer_kit.corpora.base import place, read_table
 from mer_kit.records import Corpus, Problem
 from mer_kit.runs.archive import write_table
 from mer_kit.signal import audio
+from mer_kit.signal.builder import usable_processors
 
 #: The index's file name in a corpus' folder, and its columns; tables have no duration.
 INDEX = "mer-kit-index.csv"
@@ -48,8 +48,7 @@ def measure(
     files = sorted({*ids, *tables})
     problems: list[Problem] = []
     rows = []
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(workers or processors) as pool, _watched(len(files), progress) as report:
+    with ThreadPoolExecutor(workers or usable_processors()) as pool, _watched(len(files), progress) as report:
         futures = [pool.submit(_measure, path, corpus.root, ids.get(path)) for path in files]
         for done, future in enumerate(as_completed(futures), start=1):
             row, problem = future.result()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.runs import batch, grid
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.watch import Watch
+from mer_kit.signal.builder import usable_processors
 
 #: A task whose worker died this often is given up.
 WORKER_DEATHS = 3
@@ -72,9 +72,9 @@ def local(workers: int, *, threads: int | None = None) -> Iterator[Client]:
     Each worker computes with `threads` threads; by default the cores are shared out evenly.
     """
     check_range("workers", workers, 1, whole=True)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     environ = {
-        f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, cores // workers)) for name in _THREADS
+        f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, usable_processors() // workers))
+        for name in _THREADS
     }
     settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ}
     with (
@@ -159,13 +159,12 @@ def run(
     A task whose worker dies is given to another one; what it had finished is found on disk.
     """
     futures: dict[str, Any] = {}
-    with dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS}):
-        for priority, task in enumerate(tasks):
-            before = [futures[name] for name in task.after if name in futures]
-            futures[task.name] = client.submit(
-                work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False, priority=-priority,
-                resources=dict(limits.resources) if limits.resources else None,
-            )  # fmt: skip
+    for priority, task in enumerate(tasks):
+        before = [futures[name] for name in task.after if name in futures]
+        futures[task.name] = client.submit(
+            work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False, priority=-priority,
+            resources=dict(limits.resources) if limits.resources else None,
+        )  # fmt: skip
     outcomes = []
     names = {future.key: name for name, future in futures.items()}
     for number, future in enumerate(as_completed(list(futures.values())), start=1):

@@ -113,7 +113,7 @@ class Cell:
 
 
 def cells(grid: Grid) -> list[Cell]:
-    """Return the runs of a grid, cheapest corpora's order as given; everything is checked before anything runs.
+    """Return the runs of a grid in the order given; everything is checked before anything runs.
 
     Raises
     ------

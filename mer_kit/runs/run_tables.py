@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 import mer_kit
 from mer_kit.runs.archive import writing
+from mer_kit.runs.beside_paper import markdown, percent
 
 
 def run_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
             "method": row["method"],
         }
         scores = {
-            title: _mean_and_sd(row[f"{name}_mean"], row.get(f"{name}_sd"))
+            title: percent(row[f"{name}_mean"], row.get(f"{name}_sd", float("nan")))
             for title, name in (
                 ("songs", "song_accuracy"), ("songs F1", "song_macro_f1"), ("segments", "segment_accuracy"),
                 ("majority", "majority_accuracy"),
@@ -41,11 +41,6 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _mean_and_sd(mean: float, sd: float | None) -> str:
-    known = sd is not None and np.isfinite(sd)
-    return f"{100 * mean:.1f} ± {100 * float(sd or 0):.1f}" if known else f"{100 * mean:.1f}"
-
-
 def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
     """Write `results.md` and `results.tex` into a folder: the table of `run_table` and a line that says what it is."""
     table = run_table(results)
@@ -53,9 +48,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         f"Percent; mean ± sd over folds (n − 1) of the SVM's answers for whole songs; F1 is macro-F1. mer-kit "
         f"{mer_kit.__version__}; a run's settings stand in its folder's config.json, found by its mark in the last column."
     )
-    head = "| " + " | ".join(table.columns) + " |\n|" + "---|" * len(table.columns)
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in table.to_numpy().tolist()]
-    markdown = "\n".join([head, *lines, "", note, ""])
+    table.attrs["note"] = note
     letters = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "±": r"$\pm$", "−": "$-$"})
     body = [" & ".join(str(cell).translate(letters) for cell in row) + r" \\" for row in table.to_numpy().tolist()]
     latex = "\n".join(
@@ -64,7 +57,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
          "% " + note, ""]
     )  # fmt: skip
     written = []
-    for name, text in (("results.md", markdown), ("results.tex", latex)):
+    for name, text in (("results.md", markdown(table) + "\n"), ("results.tex", latex)):
         with writing(folder / name) as partial:
             partial.write_text(text, "utf-8")
         written.append(folder / name)

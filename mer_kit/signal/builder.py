@@ -56,7 +56,7 @@ def build(
     progress: Progress | None = None,
 ) -> Built:
     """Bring the store up to date and return what it holds for each clip."""
-    n_workers = _usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
+    n_workers = usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
     _make_folder(folder)
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
@@ -199,7 +199,7 @@ def _warm_up(clip: Clip, settings: MelSettings) -> None:
         ) from error
 
 
-def _usable_processors() -> int:
+def usable_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
