@@ -17,11 +17,13 @@ import papermill
 from jupyter_client.localinterfaces import localhost
 from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from traitlets import default
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
+from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
 from mer_kit.runs.parameters import declared_parameters
 from mer_kit.runs.watch import Watch
 
@@ -37,8 +39,8 @@ NOTEBOOKS = (
 )
 
 
-#: Parameters that say where things lie: they change no number, and no copy should tell them.
-PLACES = ("runs_dir", "data_root")
+#: File in a kernel's folder for what its process writes to stderr.
+STDERR = "stderr.txt"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Outcome:
     seconds: float
     message: str = ""
     peak_mb: float = 0.0
+    log: tuple[str, ...] = ()
 
 
 class QuietKernelManager(AsyncKernelManager):
@@ -76,6 +79,11 @@ class QuietKernelManager(AsyncKernelManager):
     @default("ip")
     def _ip(self) -> str:
         return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
+
+    async def start_kernel(self, **options: Any) -> None:
+        """Start the kernel; what its process writes to stderr, like the last word of a crash, goes into a file."""
+        with open(os.path.join(self.folder, STDERR), "ab") as file:
+            await super().start_kernel(**options, stderr=file)
 
 
 def kernel_manager(folder: str) -> type[QuietKernelManager]:
@@ -161,36 +169,63 @@ def is_done(job: Job, mark: str) -> bool:
 def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch | None = None) -> Outcome:
     """Execute one notebook; the copy and its status file appear at the end, whole, also when a cell failed.
 
-    `watch` holds limits on seconds and memory, and learns what the kernel took.
+    Neither names a folder of this machine; the returned message does. Of a failure the status file keeps the message
+    and the last lines that the notebook printed.
+
+    Parameters
+    ----------
+    watch : holds limits on seconds and memory, and learns what the kernel took
     """
     watch = watch or Watch()
     started = time.perf_counter()
     write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
-    message = ""
+    known = places(job.parameters, job.source.parent)
+    message, log = "", []
     with tempfile.TemporaryDirectory(prefix="mer-kit-", ignore_cleanup_errors=True) as scratch:
         copy = Path(scratch) / "executed.ipynb"
-        try:
-            with watch:
-                try:
-                    _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
-                except RuntimeError as error:
-                    if "respond" not in str(error) or watch.reason:
-                        raise
-                    # no cell has run yet: a start error, on a busy machine, once more
-                    _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
-        except papermill.PapermillExecutionError as error:
-            message = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
-        except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
-            message = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else 'no message'}"
+        with watch:
+            message = _papermill_says(job, copy, scratch, progress_bar, watch)
+        notebook = nbformat.read(copy, as_version=4) if copy.exists() else new_notebook()
+        message = watch.reason or message or unfinished(notebook)
+        if message:
+            log = last_lines(notebook, _stderr(scratch) if "Error" in message.split()[0] else "")
         if copy.exists():
-            notebook = nbformat.read(copy, as_version=4)
-            message = watch.reason or message or unfinished(notebook)
-            _write_notebook(job.target, strip_paths(notebook))
-    seconds, message = time.perf_counter() - started, watch.reason or message
+            _write_notebook(job.target, strip_places(notebook, known))
+    seconds = time.perf_counter() - started
     state, peak = "failed" if message else "done", round(watch.peak_mb)
-    told = {"key": _key(job, mark), "seconds": round(seconds, 2), "peak_mb": peak, "message": message}
-    write_json(_status_file(job), {"state": state, **told})
-    return Outcome(job, state, seconds, message, peak)
+    told = {"state": state, "key": _key(job, mark), "seconds": round(seconds, 2), "peak_mb": peak}
+    told |= {"message": without_places(message, known), "log": [without_places(line, known) for line in log]}
+    write_json(_status_file(job), told)
+    return Outcome(job, state, seconds, message, peak, tuple(log))
+
+
+def _papermill_says(job: Job, copy: Path, scratch: str, progress_bar: bool, watch: Watch) -> str:
+    """Execute a notebook into `copy`; return why it failed, or "" where papermill noticed nothing."""
+    try:
+        try:
+            _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
+        except RuntimeError as error:
+            if "respond" not in str(error) or watch.reason:
+                raise
+            # no cell has run yet: a start error, on a busy machine, once more
+            _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
+    except papermill.PapermillExecutionError as error:
+        return f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
+    except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else 'no message'}"
+    return ""
+
+
+def _stderr(scratch: str) -> str:
+    """Return what the last kernel's process wrote to stderr."""
+    files = sorted(Path(scratch).glob(f"*/{STDERR}"), key=lambda path: path.stat().st_mtime)
+    return files[-1].read_text("utf-8", errors="replace") if files else ""
+
+
+def note_failure(job: Job, mark: str, message: str) -> None:
+    """Write a job's status file as failed: for whoever saw it end without a word of its own."""
+    told = without_places(message, places(job.parameters, job.source.parent))
+    write_json(_status_file(job), {"state": "failed", "key": _key(job, mark), "message": told, "log": []})
 
 
 def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
@@ -213,29 +248,6 @@ def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> No
             del os.environ["MER_BATCH"]
         else:
             os.environ["MER_BATCH"] = before
-
-
-def unfinished(notebook: NotebookNode) -> str:
-    """Return why an executed notebook is not complete, or "": papermill calls cells of a dead kernel completed."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for at, cell in enumerate(code, start=1):
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                return f"code cell {at} raised {output.ename}: {output.evalue}"
-        if cell.get("execution_count") is None:
-            return f"code cell {at} of {len(code)} never ran: the kernel died or was left before it"
-    return ""
-
-
-def strip_paths(notebook: NotebookNode) -> NotebookNode:
-    """Remove the places on this machine that papermill leaves in the metadata and in the cell of parameters."""
-    noted = notebook.metadata.get("papermill", {})
-    for key in ("input_path", "output_path", "environment_variables", "parameters"):
-        noted.pop(key, None)
-    for cell in notebook.cells:
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = re.sub(rf"^({'|'.join(PLACES)}) = .*$", r'\1 = ""', cell.source, flags=re.MULTILINE)
-    return notebook
 
 
 def _write_notebook(target: Path, notebook: NotebookNode) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch
+from mer_kit.runs import batch, copies
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -47,9 +47,40 @@ def test_places_do_not_stay_in_the_copy(tmp_path: Path) -> None:
     copy = new_notebook(cells=[new_code_cell("# Parameters\nruns_dir = '/home/x/runs'\nvalue = 3\n")])
     copy.cells[0].metadata["tags"] = ["injected-parameters"]
     copy.metadata["papermill"] = {"parameters": {"runs_dir": "/home/x/runs"}, "output_path": "/home/x", "duration": 1}
-    stripped = batch.strip_paths(copy)
+    stripped = copies.strip_places(copy, {})
     assert "/home/x" not in json.dumps(stripped)
     assert "value = 3" in stripped.cells[0].source and stripped.metadata["papermill"] == {"duration": 1}
+
+
+def test_what_a_cell_prints_names_no_folder_of_this_machine(tmp_path: Path) -> None:
+    cell = "import sys, pathlib; print(place + '/x.csv', sys.prefix); pathlib.Path(place + '/none').read_text()"
+    tiny = job(tmp_path, cell, place=str(tmp_path), runs_dir=str(tmp_path))
+    outcome = batch.execute([tiny], mark="m")[0]
+    assert str(tmp_path) in outcome.message, "who looks on is told where"
+    for file in (tiny.target, tiny.target.with_suffix(".status.json")):
+        book = json.loads(file.read_text())
+        book.pop("key", None)
+        for told in book.get("cells", []):
+            told["source"] = ""  # `place` is no parameter that says where things lie
+        assert str(tmp_path) not in json.dumps(book) and "[runs]/none" in json.dumps(book)
+    assert "[runs]/x.csv [python]" in json.dumps(json.loads(tiny.target.read_text())["cells"])
+
+
+def test_the_last_lines_of_a_failure_are_kept(tmp_path: Path) -> None:
+    tiny = job(tmp_path, "for k in range(40): print('epoch', k)\nraise ValueError('torn')")
+    batch.execute([tiny], mark="m")
+    log = json.loads(tiny.target.with_suffix(".status.json").read_text())["log"]
+    assert log[-1] == "ValueError: torn" and 1 < len(log) <= copies.LOG_LINES
+    tiny = job(tmp_path, "print('the last epoch', flush=True); import os, time; time.sleep(1); os.abort()")
+    outcome = batch.execute([tiny], mark="m")[0]
+    assert "Dead" in outcome.message and outcome.log == ("the last epoch",)
+
+
+def test_a_kernel_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ipykernel_launcher.py").write_text("raise ImportError('libsndfile is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = batch.execute([job(tmp_path, "1")], mark="m")[0]
+    assert outcome.state == "failed" and "ImportError: libsndfile is missing" in outcome.log
 
 
 def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> None:
@@ -128,9 +159,9 @@ def test_unfinished_sees_what_papermill_calls_completed() -> None:
     book = new_notebook(cells=[new_code_cell("1", execution_count=1), new_code_cell("2")])
     for cell in book.cells:
         cell.metadata["papermill"] = {"status": "completed"}
-    assert "never ran" in batch.unfinished(book)
+    assert "never ran" in copies.unfinished(book)
     book.cells[1].execution_count = 2
-    assert batch.unfinished(book) == ""
+    assert copies.unfinished(book) == ""
 
 
 @given(st.lists(st.integers(0, 9), min_size=1))
