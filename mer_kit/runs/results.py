@@ -17,10 +17,11 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.runs.archive import RunFolder, read_json, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
+from mer_kit.runs.copies import log_of
 from mer_kit.songs import scores
 from mer_kit.songs.deciders import NAMES as DECIDERS
 
-__all__ = ["collect", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
+__all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
 
 #: The decider whose scores are a run's headline: the paper's.
 HEADLINE = "svm"
@@ -169,6 +170,22 @@ def recipe(config: dict[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(kept, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
 
 
+def failures(run: Path) -> list[dict[str, Any]]:
+    """Return a run's notebooks that failed, in reading order: notebook, message and the last lines it printed (log)."""
+    found = []
+    files = [*run.glob("notebooks/*.status.json"), *run.glob("folds/*/*.status.json")]
+    for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
+        try:
+            status = read_json(file)
+        except MerKitError as error:
+            status = {"state": "failed", "message": str(error)}
+        if status.get("state") == "failed":
+            of_fold = f" fold {file.parent.name}" if file.parent.parent.name == "folds" else ""
+            name = file.name.removesuffix(".status.json") + of_fold
+            found.append({"notebook": name, "message": str(status.get("message", "")), "log": log_of(status)})
+    return found
+
+
 def _scores(metrics: dict[str, Any]) -> dict[str, Any]:
     folds, summary = metrics["folds"], metrics["summary"]
     song = scores.summarise([fold["songs"][HEADLINE] for fold in folds])
@@ -192,6 +209,10 @@ def _scores(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _state(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -> tuple[str, str]:
     """Return a run's status and why it is not "done"."""
+    broken = failures(run.path)
+    if broken:
+        more = f" (and {len(broken) - 1} more notebooks)" if len(broken) > 1 else ""
+        return "failed", f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
     own = read_json(run.path / "status.json") if (run.path / "status.json").exists() else {}
     if own.get("state") == "failed":
         return "failed", str(own.get("message", "no message was left"))

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, RunConfig
-from mer_kit.runs.archive import default_runs_dir
+from mer_kit.runs.archive import default_runs_dir, write_table
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.parameters import assigned
 from mer_kit.runs.presets import merged, resolve
@@ -76,6 +76,10 @@ class Session:
         paths = style.save_figure(figure, self.figures / name, alt=alt, data=data, formats=("svg", "png"))
         show_image(paths["png"], alt)
         plt.close(figure)
+
+    def keep_table(self, table: pd.DataFrame, name: str) -> None:
+        """Save a table as CSV beside the figures; the results page reads table 1 from there."""
+        write_table(self.figures / f"{name}.csv", table, float_format="%.6g")
 
 
 def show_image(path: Path, alt: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mer_kit.runs.beside_paper import combine
 from mer_kit.runs.results import HEADLINE
 from mer_kit.runs.tables import paper_table
 from mer_kit.show.plot_parts import axes_or_new, end_labels, percent
@@ -95,8 +96,8 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpus: str, task: str) -> Axes:
     """Draw song accuracy against segment duration: our runs with ± sd over folds, the paper's numbers as reference.
 
-    A method with one duration is a single point. The paper has durations for valence and arousal (table 2); its one
-    number for four classes (table 3) is drawn as a level line.
+    Runs that differ only in their seed are combined, as in the tables. A method with one duration is a single point.
+    The paper has durations for valence and arousal (table 2); its one number for four classes (table 3) is drawn as a level line.
 
     Parameters
     ----------
@@ -108,15 +109,17 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     ours = results[(results["corpus"] == corpus) & (results["task"] == task) & results["song_accuracy_mean"].notna()]
     labels: dict[str, tuple[float, str, str]] = {}
     last = float(ours["segment_seconds"].max()) if len(ours) else 5.0
-    series = list(ours.groupby(["method", "preset", "song_features", "recipe", "seed"], sort=False))
-    for number, ((method, preset, *_, seed), runs) in enumerate(series):
-        runs = runs.sort_values("segment_seconds")
+    series = list(ours.groupby(["method", "preset", "song_features", "recipe"], sort=False))
+    for number, ((method, preset, *_), runs) in enumerate(series):
         colour, line = METHOD_LOOK.get(str(method), (NEUTRAL, "-"))
-        x = runs["segment_seconds"].to_numpy(dtype=float) + 0.06 * (number - (len(series) - 1) / 2)
-        y, sd = runs["song_accuracy_mean"].to_numpy(dtype=float), runs["song_accuracy_sd"].fillna(0).to_numpy(float)
-        ax.errorbar(x, y, yerr=sd, color=colour, linestyle=line, marker="o", capsize=3)
-        name = f"{method}, {preset}" + (f", seed {seed}" if seed else "")
-        labels[name] = (float(y[-1]), name, colour)
+        x, y, sd = seeds_combined(runs)
+        x += 0.06 * (number - (len(series) - 1) / 2)
+        ax.errorbar(x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3)
+        seeds = sorted({int(seed) for seed in runs["seed"]})
+        name = f"{method}, {preset}" + (
+            f", seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if any(seeds) else ""
+        )
+        labels[f"{name} {number}"] = (float(y[-1]), name, colour)
     percent(ax)
     ax.set_xlim(0.6, 7.2)
     ax.set_xticks(range(1, 6))
@@ -129,6 +132,19 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     ax.set_ylabel("accuracy, whole songs")
     ax.set_title(f"{corpus}, {task}")
     return ax
+
+
+def seeds_combined(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return durations, mean song accuracies and their sd (n − 1) over the folds of all seeds, ascending by duration.
+
+    Parameters
+    ----------
+    runs : rows of `runs.results.collect` that differ in duration and seed only
+    """
+    names = ["song_accuracy_mean", "song_accuracy_sd", "folds_done"]
+    rows = [(s, *combine(*(part[n].tolist() for n in names))[:2]) for s, part in runs.groupby("segment_seconds")]
+    x, y, sd = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    return x, y, sd
 
 
 def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[float, str, str]]:

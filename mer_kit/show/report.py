@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandas as pd
 
 from mer_kit.runs import results, run_tables
 from mer_kit.runs.archive import writing
-from mer_kit.show import export
+from mer_kit.show import export, report_paper
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
 
 _log = logging.getLogger("mer_kit")
@@ -33,6 +33,7 @@ summary { cursor: pointer; } figure { margin: 1rem 0; } figcaption { opacity: .7
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 1rem; }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
 th[aria-sort=ascending] button::after { content: " ↑"; } th[aria-sort=descending] button::after { content: " ↓"; }
+pre { overflow-x: auto; background: var(--soft); padding: .6rem .8rem; border-radius: .3rem; font-size: .85rem; }
 .spark { fill: var(--good); stroke: none; vertical-align: middle; } .spark line { stroke: currentColor; opacity: .5; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
 """
@@ -106,7 +107,7 @@ def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
     if rows:
         body += [
             overview(rows, results.fold_scores(table)),
-            _paper_tables(table),
+            report_paper.section(folder, table),
             "<h2>Runs</h2>",
             *(_run(folder, row, opened=len(rows) <= FEW) for row in rows),
         ]
@@ -121,25 +122,14 @@ def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
     )
 
 
-def _paper_tables(table: pd.DataFrame) -> str:
-    """Return the paper's tables 2 and 3 with our numbers beside, where a finished run has a counterpart there."""
-    parts = []
-    for name, make in (("Table 2: segment duration", results.table2), ("Table 3: methods", results.table3)):
-        beside = make(table)
-        if len(beside):
-            text = beside.to_html(index=False, border=0, na_rep="–")
-            note = html.escape(str(beside.attrs.get("note", "")))
-            parts.append(
-                f"<h2>{name}, beside the paper</h2><div class='scroll'>{text}</div><p class='quiet'>{note}</p>"
-            )
-    return "\n".join(parts)
-
-
 def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
     name = str(row["folder"])
     run = Path(str(row["path"]))
     reason = row.get("reason")
-    message = f'<p class="failed">{html.escape(str(reason))}</p>' if known(reason) and reason else ""
+    broken = results.failures(run)
+    message = "".join(map(_failure, broken))
+    if not broken and known(reason) and reason:
+        message = f'<p class="failed">{html.escape(str(reason))}</p>'
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
     found = [*(run / "figures").glob("*.png"), *of_fold.glob("*.png")]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
@@ -147,12 +137,19 @@ def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
         for path in notebook_files(run)
     )
-    open_ = " open" if opened and row["status"] == "done" else ""
+    open_ = " open" if (opened and row["status"] == "done") or broken else ""
     return (
         f'<details id="{html.escape(name)}"{open_}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
         f'<span class="quiet">{html.escape(name)}</span></summary>{message}'
         f'<p class="quiet">executed notebooks: {links or "none"}</p><div class="figures">{pictures}</div></details>'
     )
+
+
+def _failure(broken: Mapping[str, Any]) -> str:
+    """Return a failed notebook's message and last lines as HTML."""
+    log = html.escape("\n".join(broken["log"]))
+    said = f"<pre>{log}</pre>" if log else ""
+    return f'<p class="failed">{html.escape(broken["notebook"])}: {html.escape(broken["message"])}</p>{said}'
 
 
 def _link(path: Path, folder: Path) -> str:

@@ -77,7 +77,7 @@ def test_paired_differences_are_in_points_around_zero() -> None:
 
 def runs(rows: list[dict[str, Any]]) -> pd.DataFrame:
     base = {"corpus": "4q", "task": "valence", "method": "sssl", "preset": "cpu", "song_features": "in_sample"}
-    base |= {"seed": 0, "recipe": "r", "majority_accuracy_mean": 0.5, "song_accuracy_sd": 0.02}
+    base |= {"seed": 0, "recipe": "r", "majority_accuracy_mean": 0.5, "song_accuracy_sd": 0.02, "folds_done": 10}
     return pd.DataFrame([{**base, **row} for row in rows], columns=list(COLUMNS))
 
 
@@ -103,6 +103,16 @@ def test_one_duration_is_a_point_and_four_classes_have_table_3_as_a_level() -> N
     ax = plots_results.accuracy_by_duration(table, corpus="4q", task="quadrant")
     assert series(ax, "o") == [([3], [0.6])] and series(ax, "s") == []
     assert any(np.allclose(line.get_ydata(), 0.7649) for line in ax.lines)
+
+
+def test_seeds_of_one_duration_are_one_point_over_all_folds() -> None:
+    seeds = [
+        {"segment_seconds": 3.0, "song_accuracy_mean": a, "seed": k, "folds_done": 1} for k, a in enumerate((0.5, 0.8))
+    ]
+    x, y, sd = plots_results.seeds_combined(runs(seeds))
+    assert (x.tolist(), y.tolist()) == ([3.0], [0.65]) and sd[0] == pytest.approx(np.std([0.5, 0.8], ddof=1))
+    ax = plots_results.accuracy_by_duration(runs(seeds), corpus="4q", task="valence")
+    assert "sssl, cpu, seeds 0, 1" in {text.get_text() for text in ax.texts}
 
 
 def test_a_corpus_without_a_counterpart_gets_no_reference() -> None:

@@ -15,7 +15,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs.archive import write_json
+from mer_kit.records import RunConfig
+from mer_kit.runs import tables
+from mer_kit.runs.archive import write_json, write_table
 from mer_kit.runs.presets import resolve
 from mer_kit.show import export, readme_figures, report, report_overview, style
 
@@ -52,6 +54,20 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def finished_run(folder: Path, config: RunConfig, accuracy: dict[int, float]) -> None:
+    """Write what a finished run leaves: every score of a fold is its accuracy."""
+    write_json(folder / "config.json", {**vars(config), "fingerprint": folder.name, "corpus_checksum": "x"})
+    folds = []
+    for k, value in accuracy.items():
+        scores = {"accuracy": value, "macro_f1": value, "weighted_f1": value}
+        songs = dict.fromkeys(("svm", "mean", "vote", "run_length"), scores)
+        about = {"fold": k, "n_train": 3, "n_test": 3, "segments": scores, "majority": scores}
+        folds.append({**about, "songs": songs})
+    summary = {"n_songs": 3, "seconds": 60.0, "pooled": songs}
+    write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
+    write_json(folder / "status.json", {"state": "done"})
+
+
 def parsed(page: Path) -> Links:
     links = Links()
     links.feed(page.read_text("utf-8"))
@@ -72,6 +88,50 @@ def test_a_failed_run_is_named_with_its_reason_escaped(runs: Path) -> None:
     text = report.write(runs).read_text("utf-8")
     assert "the &lt;network&gt; burst" in text and "<network>" not in text
     assert "failed" in (runs / "results.csv").read_text("utf-8")
+
+
+def test_a_failed_notebook_shows_its_message_and_last_lines(runs: Path) -> None:
+    run = next(runs.glob("demo-*"))
+    told = {
+        "state": "failed",
+        "message": "cell 4 raised ValueError: <torn>",
+        "log": ["epoch 7 & on", "ValueError: <torn>"],
+    }
+    write_json(run / "folds" / "1" / "03_sssl_training.status.json", told)
+    text = report.write(runs).read_text("utf-8")
+    assert (
+        "03_sssl_training fold 1: cell 4 raised ValueError: &lt;torn&gt;</p><pre>epoch 7 &amp; on\nValueError: &lt;torn&gt;</pre>"
+        in text
+    )
+    row = pd.read_csv(runs / "results.csv").iloc[0]
+    assert row["status"] == "failed" and "03_sssl_training fold 1" in row["reason"]
+    write_json(run / "folds" / "1" / "03_sssl_training.status.json", {"state": "done"})
+    assert "<pre>" not in report.write(runs).read_text("utf-8")
+
+
+def test_table_1_and_the_durations_stand_beside_the_papers(tmp_path: Path) -> None:
+    for seconds, seed, accuracy in ((1, 0, 0.5), (3, 0, 0.6), (3, 1, 0.8)):
+        run = tmp_path / f"4q-valence-{seconds}s-ce-{seed}"
+        finished_run(
+            run, resolve(corpus="4q", task="valence", segment_seconds=seconds, method="ce", seed=seed), {0: accuracy}
+        )
+        table = tables.table1([30.0] * 900, 900, "4q", (1, 3))
+        write_table(run / "figures" / "01-table1.csv", table)
+    page = report.write(tmp_path).read_text("utf-8")
+    assert (
+        page.index("Table 1")
+        < page.index("Table 2")
+        < page.index("Table 3")
+        < page.index("Accuracy against segment duration")
+    )
+    assert page.count("25135") == 1 and "<td>25200</td>" in page  # the paper's and ours, once a corpus
+    drawn = pd.read_csv(tmp_path / "figures" / "duration-4q-valence.csv")
+    assert drawn["song_accuracy_mean"].tolist() == [0.5, 0.6, 0.8]
+    for kind in ("svg", "pdf", "png", "csv"):
+        assert (
+            f"figures/duration-4q-valence.{kind}" in page
+            and (tmp_path / "figures" / f"duration-4q-valence.{kind}").exists()
+        )
 
 
 def test_a_damaged_copy_is_named_and_the_page_is_still_written(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -146,19 +206,8 @@ def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
 
 def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_path: Path) -> None:
     def run(place: str, name: str, **accuracy: float) -> None:
-        folder = tmp_path / place / name
-        config = {**vars(resolve(corpus="demo", preset="smoke", folds=2)), "fingerprint": name, "corpus_checksum": "x"}
-        write_json(folder / "config.json", config)
-        folds = []
-        for k, value in accuracy.items():
-            scores = {"accuracy": value, "macro_f1": value, "weighted_f1": value}
-            songs = dict.fromkeys(("svm", "mean", "vote", "run_length"), scores)
-            folds.append(
-                {"fold": int(k[1:]), "n_train": 3, "n_test": 3, "songs": songs, "segments": scores, "majority": scores}
-            )
-        summary = {"n_songs": 3, "seconds": 60.0, "pooled": songs}
-        write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
-        write_json(folder / "status.json", {"state": "done"})
+        config = resolve(corpus="demo", preset="smoke", folds=2)
+        finished_run(tmp_path / place / name, config, {int(k[1:]): value for k, value in accuracy.items()})
 
     run("a", "same", f0=0.5, f1=0.75)
     run("b", "same", f0=0.5)
