@@ -80,7 +80,7 @@ class QuietKernelManager(AsyncKernelManager):
     def _ip(self) -> str:
         return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
 
-    async def start_kernel(self, **options: Any) -> None:
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # its stub is the sync manager's
         """Start the kernel; what its process writes to stderr, like the last word of a crash, goes into a file."""
         with open(os.path.join(self.folder, STDERR), "ab") as file:
             await super().start_kernel(**options, stderr=file)

@@ -85,7 +85,7 @@ def without_places(text: str, known: Mapping[str, str]) -> str:
     'wrote [runs]/a.csv, not /home/adam'
     """
     for path, name in known.items():
-        text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w.-]*\w)", lambda _, name=name: name, text)
+        text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w.-]*\w)", name, text)
     return text
 
 
