@@ -84,15 +84,14 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     notes: list[Problem] = []
     ratings, splits = _read_static(root, problems)
     compare(ratings, _eim_ratings(root), notes)
-    labels = {clip_id: rated.classes(rating, SCALE.middle, ties) for clip_id, rating in ratings.items()}
     artists = _read_metadata(root)
     about = {clip_id: rated.About(*artists.get(clip_id, ("", "")), splits[clip_id]) for clip_id in ratings}
-    files = base.list_audio(audio)
-    clips = rated.make_clips(root, labels, files, table="DEAM's label tables", about=about, problems=problems)
-    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
-    notes += rated.not_listed(root, told, files, "DEAM's label tables")
+    clips, unlisted = rated.rated_clips(
+        root, ratings, base.list_audio(audio), scale=SCALE, ties=ties, table="DEAM's label tables",
+        about=about, problems=problems,
+    )  # fmt: skip
     return Corpus(
-        NAME, root, clips, tuple(problems), None, notes=tuple(notes),
+        NAME, root, clips, tuple(problems), None, notes=(*notes, *unlisted),
         title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 

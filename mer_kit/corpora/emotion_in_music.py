@@ -77,15 +77,13 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     problems: list[Problem] = []
     table = base.first_file(root, STATIC) or root / STATIC[0]
     ratings = rated.read_ratings(table, COLUMNS, SCALE, problems)
-    labels = {clip_id: rated.classes(rating, SCALE.middle, ties) for clip_id, rating in ratings.items()}
-    files = base.list_audio(audio)
-    about = _read_info(root)
-    clips = rated.make_clips(root, labels, files, table=table.name, about=about, problems=problems)
-    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    clips, notes = rated.rated_clips(
+        root, ratings, base.list_audio(audio), scale=SCALE, ties=ties, table=table.name,
+        about=_read_info(root), problems=problems,
+    )  # fmt: skip
     return Corpus(
         NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
-        notes=tuple(rated.not_listed(root, told, files, table.name)),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 

@@ -67,16 +67,13 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     audio = check_folder("chorus folder", root / "chorus", next_step="restore it from the dataset's archive")
     problems: list[Problem] = []
     ratings = rated.read_ratings(root / STATIC, COLUMNS, SCALE, problems)
-    labels = {clip_id: rated.classes(rating, SCALE.middle, ties) for clip_id, rating in ratings.items()}
-    files = base.list_audio(audio)
-    clips = rated.make_clips(
-        root, labels, files, table=Path(STATIC).name, about=_read_metadata(root), problems=problems
-    )
-    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    clips, notes = rated.rated_clips(
+        root, ratings, base.list_audio(audio), scale=SCALE, ties=ties, table=Path(STATIC).name,
+        about=_read_metadata(root), problems=problems,
+    )  # fmt: skip
     return Corpus(
         NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
-        notes=tuple(rated.not_listed(root, told, files, Path(STATIC).name)),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 

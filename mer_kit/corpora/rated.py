@@ -63,6 +63,19 @@ def side(value: float, middle: float, ties: str) -> int | None:
     return int(value > middle)
 
 
+def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
+    """Return bool, of the shape of `values`: above the middle; on it too, unless ties are "low".
+
+    With "drop" the ties are left to the caller, as NaN is, which is never high.
+
+    Examples
+    --------
+    >>> high(np.array([0.4, 0.5, 0.6]), 0.5, "high"), high(np.array([0.4, 0.5, 0.6]), 0.5, "low")
+    (array([False,  True,  True]), array([False, False,  True]))
+    """
+    return np.asarray(values > middle if ties == "low" else values >= middle)
+
+
 def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     """Return task → class index; a task whose rating ties is left out with ties="drop".
 
@@ -182,6 +195,27 @@ def make_clips(
     return tuple(clips)
 
 
+def rated_clips(
+    root: Path,
+    ratings: Mapping[str, Rating],
+    files: Mapping[str, list[Path]],
+    *,
+    scale: Scale,
+    ties: str,
+    table: str,
+    about: Mapping[str, About],
+    problems: list[Problem],
+) -> tuple[tuple[Clip, ...], list[Problem]]:
+    """Return one Clip for each rated id that has its audio file, and one note for each file that the table leaves out.
+
+    A file whose row is at fault is no news: its problem is there already. Parameters as for `make_clips`.
+    """
+    labels = {clip_id: classes(rating, scale.middle, ties) for clip_id, rating in ratings.items()}
+    clips = make_clips(root, labels, files, table=table, about=about, problems=problems)
+    told = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    return clips, not_listed(root, told, files, table)
+
+
 def not_listed(
     root: Path, listed: Sequence[str] | set[str], files: Mapping[str, list[Path]], table: str
 ) -> list[Problem]:
@@ -209,13 +243,8 @@ def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
     (['Q2'], ['Q2', 'Q1'])
     """
     check_choice("ties", ties, TIES)
-    sides = []
-    for name in ("valence", "arousal"):
-        values = spans[name].to_numpy(dtype=np.float64)
-        sides.append(values > middle if ties == "low" else values >= middle)
-    label = np.select(
-        [sides[0] & sides[1], ~sides[0] & sides[1], ~sides[0] & ~sides[1]], ["Q1", "Q2", "Q3"], default="Q4"
-    )
+    high_v, high_a = (high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal"))
+    label = np.select([high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4")
     table = spans.copy()
     table.insert(3, "label", label)
     known = np.isfinite(spans[["valence", "arousal"]].to_numpy(dtype=np.float64)).all(axis=1)

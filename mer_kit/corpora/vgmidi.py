@@ -127,9 +127,8 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     """Return one piece's truth, a row a bar."""
     n_bars = piece.valence.shape[1]
     edges = np.linspace(0, piece.duration_s, n_bars + 1)
-    high_v, high_a = (_high(ratings, ties) for ratings in (piece.valence, piece.arousal))
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
-    same = (high_v == _high(mean_v, ties)) & (high_a == _high(mean_a, ties))
+    same = _agree(piece.valence, mean_v, ties) & _agree(piece.arousal, mean_a, ties)
     spans = pd.DataFrame(
         {"clip_id": piece.clip_id, "start_s": edges[:-1], "end_s": edges[1:], "valence": mean_v, "arousal": mean_a}
     )
@@ -138,8 +137,9 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     return rated.truth(spans, middle=SCALE.middle, ties=ties)
 
 
-def _high(values: np.ndarray, ties: str) -> np.ndarray:
-    return np.asarray(values > SCALE.middle if ties == "low" else values >= SCALE.middle)
+def _agree(ratings: np.ndarray, mean: np.ndarray, ties: str) -> np.ndarray:
+    """Return bool [listeners, bars]: the listener's rating lies on the same side as the mean."""
+    return np.asarray(rated.high(ratings, SCALE.middle, ties) == rated.high(mean, SCALE.middle, ties))
 
 
 def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:

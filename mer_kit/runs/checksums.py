@@ -6,9 +6,8 @@ Notebook: 00_start_here
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from mer_kit.records import Corpus, Problem
 from mer_kit.runs.archive import write_table
 from mer_kit.signal import audio
 from mer_kit.signal.builder import usable_processors
+from mer_kit.signal.progress import Progress, reporting
 
 #: The index's file name in a corpus' folder, and its columns; tables have no duration.
 INDEX = "mer-kit-index.csv"
@@ -31,7 +31,7 @@ SAME_SECONDS = 0.1
 
 
 def measure(
-    corpus: Corpus, *, workers: int | None = None, progress: Callable[[int, int], None] | None = None
+    corpus: Corpus, *, workers: int | None = None, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """Decode every clip of a corpus and hash every file; return the index as a table, and what cannot be decoded.
 
@@ -48,7 +48,8 @@ def measure(
     files = sorted({*ids, *tables})
     problems: list[Problem] = []
     rows = []
-    with ThreadPoolExecutor(workers or usable_processors()) as pool, _watched(len(files), progress) as report:
+    watched = reporting(len(files), progress, what="checking", unit="file")
+    with ThreadPoolExecutor(workers or usable_processors()) as pool, watched as report:
         futures = [pool.submit(_measure, path, corpus.root, ids.get(path)) for path in files]
         for done, future in enumerate(as_completed(futures), start=1):
             row, problem = future.result()
@@ -139,27 +140,6 @@ def _difference(row: dict[str, object]) -> tuple[str, str, str] | None:
     if was == was and not abs(was - now) <= SAME_SECONDS:
         return "other_duration", f"decodes to {now:.2f} s, the index says {was:.2f}", "update librosa and soundfile"
     return None
-
-
-class _watched:
-    """A progress bar where a person watches, else nothing; or the caller's own function."""
-
-    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
-        self.total, self.progress, self.bar = total, progress, None
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        if self.progress is not None:
-            return self.progress
-        if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self.bar = bar = tqdm(total=self.total, desc="checking", unit="file")
-            return lambda done, _: bar.update(done - bar.n)
-        return lambda done, _: None
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
 
 
 def counted(problems: Sequence[Problem]) -> str:

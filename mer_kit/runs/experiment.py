@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import logging
 import platform
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 import mer_kit
-from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.corpora.base import cache_root
-from mer_kit.records import TASKS, Corpus, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
-from mer_kit.runs import archive
+from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
+from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.locks import exclusive
+from mer_kit.runs.opening import Opened, checksum, open_corpus
 from mer_kit.seeding import derive
 from mer_kit.signal import segments as segmentation
-from mer_kit.signal.store import MelStore, SegmentView, open_store
-from mer_kit.songs import deciders, folds, scores
+from mer_kit.signal.store import SegmentView
+from mer_kit.songs import folds
 from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
 from mer_kit.sssl.passes import place
 
-_log = logging.getLogger("mer_kit")
-#: Corpus, store and what was skipped.
-Opened = tuple[Corpus, MelStore, tuple[Any, ...]]
+__all__ = ["Experiment", "Opened", "open_corpus"]
 
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
@@ -87,7 +81,7 @@ class Experiment:
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
         self.folds: list[Fold] = self._divide()
-        self.checksum = self._checksum()
+        self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
         self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
         mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
@@ -108,14 +102,6 @@ class Experiment:
             max_seconds=self.config.max_seconds,
             clip_ids=[clip.clip_id for clip in self.corpus.clips],
         )
-
-    def _checksum(self) -> str:
-        text = "\n".join(
-            f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
-            + (f" {clip.split}" if self.config.divide_by == "official" else "")
-            for clip, digest in zip(self.corpus.clips, self.store.digests, strict=True)
-        )
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     # ---- training ----------------------------------------------------------------------------------------------
 
@@ -240,36 +226,16 @@ class Experiment:
     def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
         """Return a finished fold's scores and its song table (clip_id, fold, label, one column a decider)."""
         table = self.folder.segments(number)
-        fold = self.folds[number]
-        train_p, train_song = self._arrays(table, "train", fold.train)
-        test_p, test_song = self._arrays(table, "test", fold.test)
-        truth, n_classes = self.labels[fold.test], len(self.classes)
-        songs = pd.DataFrame({"clip_id": [self.corpus.clips[i].clip_id for i in fold.test], "fold": number})
-        songs["label"] = truth
-        results: dict[str, dict[str, float]] = {}
-        for name in deciders.NAMES:
-            decider = deciders.make(name, theta=self.config.theta, seed=derive(self.config.seed, "svm") % 2**31)
-            decider.fit(train_p, train_song, self.labels[fold.train])
-            songs[name] = decider.predict(test_p, test_song, len(fold.test))
-            results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
-            if name == "svm":
-                decider.save(self.folder.fold(number) / "svm.skops")  # type: ignore[attr-defined]
         status = archive.read_json(self.folder.fold(number) / "status.json")
-        return FoldResult(
-            fold=number,
-            n_train=len(fold.train),
-            n_test=len(fold.test),
-            segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes),
-            songs=results,
-            majority=scores.majority(self.labels[fold.train], truth, n_classes),
+        return deciding.decide_fold(
+            table,
+            self.folds[number],
+            self.labels,
+            clip_ids=[clip.clip_id for clip in self.corpus.clips],
+            config=self.config,
             seconds=float(status["seconds"]),
-        ), songs
-
-    def _arrays(self, table: pd.DataFrame, part: str, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities [S, K] and the song of each, 0…len(clips)−1 in the fold's order."""
-        rows = table[table["part"] == part]
-        order = {self.corpus.clips[i].clip_id: at for at, i in enumerate(clips)}
-        return rows[list(self.classes)].to_numpy(), rows["clip_id"].map(order).to_numpy(dtype=np.int64)
+            svm_file=self.folder.fold(number) / "svm.skops",
+        )
 
     def run(self, numbers: Sequence[int] | None = None) -> RunResult:
         """Train and decide the folds given (default: all), write metrics.json and songs.csv, return the result."""
@@ -292,29 +258,11 @@ class Experiment:
         decided = [self.decide(number) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])
-        summary = self._summary(results, songs)
-        archive.write_table(self.folder.path / "songs.csv", self._named(songs))
+        summary = deciding.summary(results, songs, len(self.classes))
+        archive.write_table(self.folder.path / "songs.csv", deciding.with_names(songs, self.classes))
         archive.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
         self.folder.set_status("done", folds=done, of=len(self.folds))
         return RunResult(self.config, self.fingerprint, results, summary)
-
-    def _summary(self, results: tuple[FoldResult, ...], songs: pd.DataFrame) -> dict[str, Any]:
-        truth, n_classes = songs["label"].to_numpy(), len(self.classes)
-        return {
-            "segments": scores.summarise([result.segments for result in results]),
-            "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in deciders.NAMES},
-            "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in deciders.NAMES},
-            "majority": scores.summarise([result.majority for result in results]),
-            "seconds": sum(result.seconds for result in results),
-            "n_folds": len(results),
-            "n_songs": len(songs),
-        }
-
-    def _named(self, songs: pd.DataFrame) -> pd.DataFrame:
-        named = songs.copy()
-        for column in ("label", *deciders.NAMES):
-            named[column] = np.array(self.classes)[songs[column].to_numpy()]
-        return named
 
     def write_config(self) -> None:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
@@ -335,38 +283,3 @@ class Experiment:
 
 def _seconds(trainer: Trainer) -> float:
     return float(sum(record.seconds for record in trainer.history_))
-
-
-def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opened:
-    """Return the corpus without its bad clips, the store of its log-mels, and the Problems that were skipped.
-
-    Clips without a label for the task (dropped ties) are left out too; labels that were found swapped are warned of.
-
-    Raises
-    ------
-    MerKitError
-        If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems.
-    """
-    corpus = corpora.load(config.corpus, data_root, **config.corpus_options).with_task(config.task)
-    for note in corpus.notes:
-        if note.kind == "swapped":  # the one that changes what the labels mean
-            _log.warning("%s: %s", corpus.name, note)
-    if corpus.problems and config.on_bad_clip == "stop":
-        first = "\n  ".join(str(problem) for problem in corpus.problems[:5])
-        raise MerKitError(
-            f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\nmend them, or leave these clips out with "
-            "on_bad_clip='skip'"
-        )
-    store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip=config.on_bad_clip)
-    ids = [clip.clip_id for clip in store.clips]
-    short = segmentation.too_short(
-        store.durations_s, config.segment_seconds, max_seconds=config.max_seconds, clip_ids=ids
-    )
-    if short and config.on_bad_clip == "stop":
-        raise MerKitError(f"{corpus.name}: {len(short)} clips are too short, first {short[0]}")
-    skipped = (*corpus.problems, *store.skipped, *short)
-    keep = {clip.clip_id for clip in store.clips} - {problem.clip_id for problem in short}
-    if len(keep) < len(corpus.clips):
-        corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
-        store = open_store(corpus.clips, cache_root() / "mel")
-    return corpus, store, skipped

@@ -13,10 +13,9 @@ import hashlib
 import io
 import json
 import os
-import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio, midi
 from mer_kit.signal.manifest import FORMAT, Entry, Manifest, mel_path, write_atomically
 from mer_kit.signal.mel import MelSettings, log_mel
+from mer_kit.signal.progress import Progress, reporting
 
 #: The manifest is written at least this often while clips are decoded, so that an interrupted start keeps its work.
 SAVE_EVERY_SECONDS = 5.0
@@ -35,8 +35,6 @@ SAVE_EVERY_SECONDS = 5.0
 SETTLED_SECONDS = 2.0
 #: A temporary file this old belongs to no living process.
 LEFTOVER_SECONDS = 3600.0
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def _compute_all(
     futures = {pool.submit(_compute, clip, digest, folder, settings): digest for digest, clip in todo.items()}
     saved = time.monotonic()
     try:
-        with _reporting(len(todo), progress) as report:
+        with reporting(len(todo), progress, what="log-mel", unit="clip", line_at_end=True) as report:
             for future in as_completed(futures):
                 result = results[futures[future]] = future.result()
                 if isinstance(result, Entry):
@@ -202,19 +200,3 @@ def _warm_up(clip: Clip, settings: MelSettings) -> None:
 def usable_processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _reporting(total: int, progress: Progress | None) -> Iterator[Progress]:
-    """Yield the function that reports progress: the caller's, a bar where a person watches, or one line at the end."""
-    if progress is not None:
-        yield progress
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=total, desc="log-mel", unit="clip") as bar:
-            yield lambda done, _: bar.update(done - bar.n)
-    else:
-        started = time.monotonic()
-        yield lambda done, _: None
-        print(f"log-mel: {total} clips in {time.monotonic() - started:.1f} s", file=sys.stderr)

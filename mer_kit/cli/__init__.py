@@ -1,0 +1,41 @@
+"""`mer-kit …`: thin commands over `runs` and `show`. Exit codes: 0 done, 1 something failed (named), 2 wrong usage.
+
+To add a command, write a function under `@click.command()`, its options (the shared ones are in `options`) and
+`@told_plainly` in the module that it belongs to, and enter it in `COMMANDS`. What it needs of `runs` and `show` it imports
+inside the function, so that `mer-kit --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import click
+
+import mer_kit
+from mer_kit.cli import inspection, many_runs, one_run, outputs
+from mer_kit.cli.options import parse_setting
+
+__all__ = ["COMMANDS", "main", "parse_setting"]
+
+#: Every command of `mer-kit`.
+COMMANDS: tuple[click.Command, ...] = (
+    one_run.demo,
+    one_run.run,
+    many_runs.grid_command,
+    outputs.report,
+    outputs.predict,
+    outputs.figures,
+    inspection.data,
+    inspection.doctor,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(mer_kit.__version__, prog_name="mer-kit")
+def main() -> None:
+    """A research kit for music emotion recognition with noisy segment labels.
+
+    Start with `mer-kit demo`, then open notebooks/00_start_here.ipynb in JupyterLab.
+    """
+
+
+for _command in COMMANDS:
+    main.add_command(_command)

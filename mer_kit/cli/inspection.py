@@ -1,0 +1,91 @@
+"""What is here, and is it whole: `mer-kit data` and `mer-kit doctor`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from mer_kit import corpora
+from mer_kit.checks import MerKitError
+from mer_kit.cli.options import corpus_option, data_option, parse_setting, runs_option, told_plainly
+from mer_kit.records import Corpus
+
+
+@click.command()
+@click.argument("corpus", required=False, type=click.Choice(corpora.names()))
+@click.option("--check", is_flag=True, help="Decode everything, and compare with the index if there is one.")
+@click.option("--index", "make_index", is_flag=True, help="Write sizes, checksums and durations to compare with later.")
+@click.option("--index-file", type=click.Path(dir_okay=False), help="Where the index is (default: in the corpus).")
+@corpus_option
+@data_option
+@told_plainly
+def data(
+    corpus: str | None,
+    check: bool,
+    make_index: bool,
+    index_file: str | None,
+    options: tuple[str, ...],
+    data_root: str | None,
+) -> None:
+    """Show which corpora are here and what is in them; with a name, list everything that is wrong or odd about it."""
+    from mer_kit.runs import datasets
+
+    if corpus is None and (check or make_index or options):
+        raise click.UsageError("--check, --index and --option want the name of a corpus: mer-kit data CORPUS …")
+    chosen = dict(parse_setting(text) for text in options)
+    table = datasets.overview(data_root, only=corpus, options=chosen)
+    if corpus is None:
+        click.echo(datasets.summary(table) + "\n")
+    for row in table.to_dict("records"):
+        click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
+    if corpus is not None and table["state"].item() in ("missing", "broken"):
+        raise MerKitError(f"{corpus} is {table['state'].item()}: see above")
+    if corpus is not None:
+        list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
+
+
+def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
+    """Print a corpus' notes and problems; decode and compare, or write the index, where asked; exit 1 on problems."""
+    from mer_kit.runs import checksums, datasets
+
+    for note in datasets.notes(corpus):
+        click.echo(f"  note: {note}")
+    problems = list(corpus.problems)
+    if check or make_index:
+        started = time.perf_counter()
+        found, undecodable = checksums.measure(corpus)
+        problems += undecodable
+        click.echo(f"  decoded {len(corpus.clips)} clips in {time.perf_counter() - started:.0f} s")
+        index = Path(index_file) if index_file else corpus.root / checksums.INDEX
+        if make_index:
+            click.echo(f"  wrote {checksums.write_index(found, corpus, index)}")
+        elif index_file or index.is_file():
+            problems += checksums.compare(found, checksums.read_index(index))
+            click.echo(f"  compared {len(found)} files with {index.name}")
+        else:
+            click.echo("  no index to compare with: `--index` writes one")
+    for problem in problems:
+        click.echo(f"  {problem}")
+    if problems:
+        raise MerKitError(
+            f"{corpus.name} has {len(problems)} problems, listed above ({checksums.counted(problems)}): mend them, or "
+            "leave these clips out with `mer-kit run --set on_bad_clip=skip`"
+        )
+
+
+@click.command()
+@runs_option
+@told_plainly
+def doctor(runs_dir: str | None) -> None:
+    """Check this machine: Python, torch, audio, kernels, disk; exit 1 if something will not work."""
+    from mer_kit.runs import machine
+
+    table = machine.check_machine(runs_dir=runs_dir)
+    for _, row in table.iterrows():
+        advice = f"\n{'':<29} → {row['advice']}" if row["advice"] else ""
+        click.echo(f"{row['state']!s:<8} {row['item']!s:<20} {row['found']}{advice}")
+    broken = table[table["state"] == "problem"]
+    if len(broken):
+        raise MerKitError(f"{len(broken)} things need mending, first {broken['item'].iloc[0]}: see above")

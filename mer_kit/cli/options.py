@@ -1,0 +1,79 @@
+"""What several commands share: options, how an option's text is read, and how an error is told."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mer_kit.checks import MerKitError
+from mer_kit.runs.archive import default_runs_dir
+from mer_kit.runs.presets import PRESETS
+
+runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
+data_option = click.option(
+    "--data", "data_root", type=click.Path(), help="Where corpora lie (default MER_DATA, data/)."
+)
+corpus_option = click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the corpus, like ties=low."
+)
+preset_option = click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default=None, help="Default: demo for demo, else cpu."
+)
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override one setting of the preset."
+)
+
+
+def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a MerKitError into one sentence on stderr and exit code 1."""
+
+    @wraps(command)
+    def wrapper(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except MerKitError as error:
+            click.echo(f"mer-kit: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            where = f" at {str(error.filename)!r}" if error.filename else ""
+            what = error.strerror or type(error).__name__
+            click.echo(f"mer-kit: {what}{where}: check that the folder is there, is yours and has free space", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("mer-kit: stopped; the same command goes on from here", err=True)
+            sys.exit(1)
+
+    return wrapper
+
+
+def runs_folder(runs_dir: str | None) -> Path:
+    """Return the folder that --runs names, or the usual one."""
+    return Path(runs_dir).expanduser().absolute() if runs_dir else default_runs_dir()
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return ("tau", 0.3) from "tau=0.3"; values are JSON, anything else is text.
+
+    Raises
+    ------
+    click.UsageError
+        If the text has no "=" or no name before it.
+
+    Examples
+    --------
+    >>> parse_setting("tau=0.3"), parse_setting("group_by=song")
+    (('tau', 0.3), ('group_by', 'song'))
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise click.UsageError(f"--set {text!r} cannot be read: write NAME=VALUE, for example tau=0.3")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value

@@ -1,0 +1,93 @@
+"""From the segments of a fold to one answer for each song: every decider fitted, applied, scored and summarised.
+
+Notebook: 04_song_decisions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.records import TASKS, Fold, FoldResult, RunConfig
+from mer_kit.seeding import derive
+from mer_kit.songs import deciders, scores
+from mer_kit.songs.svm import SVM
+
+
+def decide_fold(
+    table: pd.DataFrame,
+    fold: Fold,
+    labels: np.ndarray,
+    *,
+    clip_ids: Sequence[str],
+    config: RunConfig,
+    seconds: float,
+    svm_file: Path,
+) -> tuple[FoldResult, pd.DataFrame]:
+    """Return a fold's scores and its song table (clip_id, fold, label, one column a decider: class indices).
+
+    Parameters
+    ----------
+    table : the fold's segments.csv: clip_id, part ("train" or "test"), one column a class
+    labels, clip_ids : of all clips, in the order that `fold` refers to
+    seconds : what the fold's training took, for the result
+    svm_file : where the fitted SVM is written
+    """
+    classes = TASKS[config.task]
+    train_p, train_song = _arrays(table, "train", [clip_ids[i] for i in fold.train], classes)
+    test_p, test_song = _arrays(table, "test", [clip_ids[i] for i in fold.test], classes)
+    truth, n_classes = labels[fold.test], len(classes)
+    songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
+    songs["label"] = truth
+    results: dict[str, dict[str, float]] = {}
+    for name in deciders.NAMES:
+        decider = deciders.make(name, theta=config.theta, seed=derive(config.seed, "svm") % 2**31)
+        decider.fit(train_p, train_song, labels[fold.train])
+        songs[name] = decider.predict(test_p, test_song, len(fold.test))
+        results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
+        if isinstance(decider, SVM):
+            decider.save(svm_file)
+    return FoldResult(
+        fold=fold.number,
+        n_train=len(fold.train),
+        n_test=len(fold.test),
+        segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes),
+        songs=results,
+        majority=scores.majority(labels[fold.train], truth, n_classes),
+        seconds=seconds,
+    ), songs
+
+
+def _arrays(
+    table: pd.DataFrame, part: str, clip_ids: Sequence[str], classes: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities [S, K] and the song of each, 0…len(clip_ids)−1 in their order."""
+    rows = table[table["part"] == part]
+    order = {clip_id: at for at, clip_id in enumerate(clip_ids)}
+    return rows[list(classes)].to_numpy(), rows["clip_id"].map(order).to_numpy(dtype=np.int64)
+
+
+def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) -> dict[str, Any]:
+    """Return the summary of metrics.json: mean and spread over folds, and every decider's scores over all songs."""
+    truth = songs["label"].to_numpy()
+    return {
+        "segments": scores.summarise([result.segments for result in results]),
+        "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in deciders.NAMES},
+        "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in deciders.NAMES},
+        "majority": scores.summarise([result.majority for result in results]),
+        "seconds": sum(result.seconds for result in results),
+        "n_folds": len(results),
+        "n_songs": len(songs),
+    }
+
+
+def with_names(songs: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return a song table with the classes' names in place of their indices."""
+    named = songs.copy()
+    for column in ("label", *deciders.NAMES):
+        named[column] = np.array(classes)[songs[column].to_numpy()]
+    return named
