@@ -72,8 +72,8 @@ class Session:
         return self.experiment
 
     def keep(self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None) -> None:
-        """Save a figure in the run folder (SVG, PNG, CSV of the data) and show it with its alt text."""
-        paths = style.save_figure(figure, self.figures / name, alt=alt, data=data, formats=("svg", "png"))
+        """Save a figure in the run folder (SVG, PDF, PNG, CSV of the data) and show it with its alt text."""
+        paths = style.save_figure(figure, self.figures / name, alt=alt, data=data)
         show_image(paths["png"], alt)
         plt.close(figure)
 

@@ -9,18 +9,18 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, all_runs, writing
 
-#: Name in figures/ → figure of the demo run; those of notebook 03 lie in fold 0's folder.
+#: Name in figures/ → figure of the demo run.
 FIGURES: dict[str, str] = {
     "emotion_curve": "figures/05-emotion-curve",
     "loss_histograms": "figures/02-loss-histograms",
-    "disowned_seconds": "figures/02-disowned-1",
-    "x_and_u": "folds/0/figures/03-x-and-u",
-    "song_decisions": "figures/04-deciders",
+    "data_map": "figures/02-data-map",
 }
-#: Figures that notebook 00 keeps beside the runs.
-SHARED: dict[str, str] = {"flow": "flow"}
+#: Figures that lie beside the runs: notebook 00 draws the flow, the results page accuracy against duration.
+SHARED: dict[str, str] = {"flow": "flow", "accuracy_by_duration": "duration-demo-quadrant"}
 #: The paper's Fig. 2, where a run on the real 4Q has drawn it.
 FIG2 = ("fig2_4q", "05-emotion-curve")
+#: Formats of every figure; the plotted numbers come along as CSV where a figure has any.
+ENDINGS = ("png", "svg", "pdf")
 
 
 def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
@@ -31,7 +31,8 @@ def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
     Raises
     ------
     MerKitError
-        If there is no finished demo run, or it lacks one of the figures.
+        If there is no finished demo run, or a figure is missing; accuracy against duration wants demo runs of several
+        durations.
     """
     demo, real = newest(runs_dir, corpus="demo", preset="demo"), newest(runs_dir, corpus="4q")
     if demo is None:
@@ -40,18 +41,20 @@ def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
     target = out or ((root / "figures") if root else Path("figures"))
     written = [_copy(demo.path / source, target / name) for name, source in FIGURES.items()]
     written += [_copy(runs_dir / "figures" / source, target / name) for name, source in SHARED.items()]
-    if real is not None and (real.path / "figures" / f"{FIG2[1]}.png").exists():
+    if real is not None and (real.path / "figures" / f"{FIG2[1]}.pdf").exists():
         written.append(_copy(real.path / "figures" / FIG2[1], target / FIG2[0]))
     return [path for pair in written for path in pair]
 
 
 def _copy(source: Path, target: Path) -> list[Path]:
-    """Copy a figure's PNG and SVG (both paths without ending); return what was written."""
+    """Copy a figure in all formats, with its data (both paths without ending); return what was written."""
     copies = []
-    for ending in (".png", ".svg"):
-        found, wanted = source.with_name(source.name + ending), target.with_name(target.name + ending)
+    for ending in (*ENDINGS, "csv"):
+        found, wanted = source.with_name(f"{source.name}.{ending}"), target.with_name(f"{target.name}.{ending}")
+        if ending == "csv" and not found.exists():
+            continue
         if not found.exists():
-            raise MerKitError(f"the demo run has no figure {found.name}: run `mer-kit demo` again")
+            raise MerKitError(f"there is no figure {found.name} in {found.parent.parent.name}/: run `make figures`")
         with writing(wanted) as partial:
             shutil.copyfile(found, partial)
         copies.append(wanted)

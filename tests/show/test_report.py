@@ -191,16 +191,18 @@ def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
         write_json(run / "status.json", {"state": "done"})
         os.utime(run / "status.json", (1000 + age, 1000 + age))
         for source in readme_figures.FIGURES.values():
-            for ending in ("png", "svg"):
+            for ending in ("png", "svg", "pdf"):
                 path = run / f"{source}.{ending}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(name)
     with pytest.raises(MerKitError, match="no figure flow.png"):
         readme_figures.write(runs, out)
-    for ending in ("png", "svg"):
-        (runs / "figures").mkdir(exist_ok=True)
-        (runs / "figures" / f"flow.{ending}").write_text("flow")
-    assert len(readme_figures.write(runs, out)) == 2 * (len(readme_figures.FIGURES) + 1)
+    (runs / "figures").mkdir(exist_ok=True)
+    for source in readme_figures.SHARED.values():
+        for ending in ("png", "svg", "pdf"):
+            (runs / "figures" / f"{source}.{ending}").write_text(source)
+    (runs / "figures" / "duration-demo-quadrant.csv").write_text("1")
+    assert len(readme_figures.write(runs, out)) == 3 * (len(readme_figures.FIGURES) + len(readme_figures.SHARED)) + 1
     assert (out / "emotion_curve.png").read_text() == "new"
 
 
