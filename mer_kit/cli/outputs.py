@@ -38,10 +38,19 @@ def report(runs_dirs: tuple[str, ...], runs_dir: str | None, into: str | None, o
 @click.option("--fold", type=int, default=None, help="Use this fold's network only.")
 @data_option
 @click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Where files go.")
+@click.option(
+    "--html/--no-html", "page", default=True, show_default=True, help="Write a page too that plays the song along."
+)
 @runs_option
 @told_plainly
 def predict(
-    song: str, run_folder: str | None, fold: int | None, data_root: str | None, out: str, runs_dir: str | None
+    song: str,
+    run_folder: str | None,
+    fold: int | None,
+    data_root: str | None,
+    out: str,
+    page: bool,
+    runs_dir: str | None,
 ) -> None:
     """Draw the emotion curve of any audio file (PNG, SVG, CSV, HTML) with a run's networks."""
     from mer_kit.runs import predict as prediction
@@ -50,7 +59,7 @@ def predict(
     folder = Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
     curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
     click.echo(prediction.describe(curve))
-    for path in curve_files.write(curve, Path(out), Path(song)):
+    for path in curve_files.write(curve, Path(out), Path(song), page=page):
         click.echo(f"wrote {path}")
 
 

@@ -1,4 +1,4 @@
-"""Executed notebooks as pages that need nothing but a browser: formulae as MathML, no script from anywhere."""
+"""Executed notebooks as pages that need nothing but a browser: formulae as MathML, no script but mer-kit's own views."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from mer_kit.runs.archive import writing
+from mer_kit.show import fragments
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices stay prices.
 _FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>(?!\s)[^$\n]+?(?<!\s))\$(?!\d)", re.DOTALL)
@@ -21,16 +22,26 @@ _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.DOTALL | re.IGNORECASE)
 def to_html(source: str | Path, target: str | Path) -> Path:
     """Write an executed notebook as one HTML file without outside references, and return its path.
 
+    Of all scripts only those of mer-kit's own views stay, written anew from this version (`show.fragments.trusted`).
+
     Notebook: 06_results
     """
     notebook = with_mathml(nbformat.read(source, as_version=4))
     page, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
-    page = _SCRIPT.sub("", page)  # MathJax and widget loaders: the only scripts, and all from a network
+    page = _without_scripts(page)
     page = page.replace(".ipynb", ".html")
     path = Path(target)
     with writing(path) as partial:
         partial.write_text(page, "utf-8")
     return path
+
+
+def _without_scripts(page: str) -> str:
+    """Return a page without MathJax, widget loaders and whatever a notebook printed; our own views stay."""
+    before = ""
+    while page != before:  # what is taken away may have stood inside another tag and leave a new one
+        before, page = page, _SCRIPT.sub(lambda found: fragments.trusted(found[0]), page)
+    return page
 
 
 def with_mathml(notebook: NotebookNode) -> NotebookNode:

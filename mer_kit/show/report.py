@@ -36,6 +36,8 @@ th[aria-sort=ascending] button::after { content: " ↑"; } th[aria-sort=descendi
 pre { overflow-x: auto; background: var(--soft); padding: .6rem .8rem; border-radius: .3rem; font-size: .85rem; }
 .spark { fill: var(--good); stroke: none; vertical-align: middle; } .spark line { stroke: currentColor; opacity: .5; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
+.play { padding: .4rem .8rem; } iframe { width: 100%; height: 40rem; border: 0; color-scheme: light dark; }
+figure:has(.play[open]) { grid-column: 1 / -1; }
 """
 
 
@@ -164,7 +166,18 @@ def _figure(folder: Path, path: Path) -> str:
     alt = alt_text(path) or path.stem.replace("_", " ")
     return (
         f'<figure><img loading="lazy" src="{_link(path, folder)}" alt="{html.escape(alt)}"><figcaption>{html.escape(alt)}'
-        "</figcaption></figure>"
+        f"</figcaption>{_played(folder, path.with_suffix('.html'))}</figure>"
+    )
+
+
+def _played(folder: Path, page: Path) -> str:
+    """Return the figure's own page, notebook 05's player, to be opened in place; "" where it left none."""
+    if not page.exists():
+        return ""
+    link = _link(page, folder)
+    return (
+        f'<details class="play"><summary>Listen along</summary><iframe loading="lazy" allow="autoplay" src="{link}" '
+        f'title="The curve with its sound"></iframe><a href="{link}">open as a page of its own</a></details>'
     )
 
 

@@ -1,6 +1,6 @@
-"""Short sounds in a notebook: one labelled audio element that needs no file beside it.
+"""Sounds in a notebook or a page: short ones as an audio element, whole songs as bytes small enough to embed.
 
-Notebook: 00_start_here
+Notebook: 00_start_here, 05_emotion_curve
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import base64
 import functools
 import html
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,33 @@ from mer_kit.signal import audio
 
 #: D: ten seconds at 22,050 Hz are 0.6 MB of text in the notebook; more belongs in the player.
 MAX_SECONDS = 10.0
+#: D: a song of up to this many bytes goes into a page, 2 MB as text: three minutes at 64 kbit/s, eight at 24.
+MAX_SONG_BYTES = 1_500_000
+#: D: a file of at most this many bytes is embedded as it is, if browsers play its kind.
+KEEP_BYTES = 500_000
+#: File ending → MIME type of what browsers play.
+PLAYABLE = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac", ".m4a": "audio/mp4"}
+#: What a song is encoded as, best first: format, its subtype, MIME type.
+ENCODINGS = (
+    ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
+    ("OGG", "VORBIS", "audio/ogg"),
+    ("WAV", "PCM_16", "audio/wav"),
+)
+#: libsndfile's compression level → kbit/s that MP3 then takes at 22,050 Hz (OGG a little more or less), best first.
+LEVELS = {0.6: 64, 0.8: 40, 0.9: 24}
+
+
+@dataclass(frozen=True)
+class SongSound:
+    """A whole song as the bytes of an audio file, and their MIME type."""
+
+    data: bytes
+    mime: str
+
+    @property
+    def address(self) -> str:
+        """The sound as a data: address, which an audio element plays."""
+        return f"data:{self.mime};base64,{base64.b64encode(self.data).decode('ascii')}"
 
 
 def listen(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label: str) -> Any:
@@ -84,6 +112,69 @@ def wav_bytes(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> bytes:
 
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(y, -1.0, 1.0), int(sample_rate), format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSound:
+    """Return a song small enough for a page: its own file if that is small and playable, else mono at 22,050 Hz.
+
+    What is encoded is what the network hears, as MP3 where libsndfile writes it, else OGG, else WAV; a longer song gets
+    fewer kbit/s. MP3 and OGG give every sample back at its own time.
+
+    Parameters
+    ----------
+    path : any file that `signal.audio.load` reads
+    max_bytes : at most so many are returned; a page holds them as text of four thirds the size
+
+    Raises
+    ------
+    MerKitError
+        If the file cannot be decoded, or is longer than `max_bytes` can hold.
+
+    Notebook: 05_emotion_curve
+    """
+    check_range("max_bytes", max_bytes, 1, whole=True)
+    path = Path(path)
+    kind = PLAYABLE.get(path.suffix.lower())
+    if kind is not None and path.is_file() and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes):
+        return SongSound(path.read_bytes(), kind)
+    y = audio.load(path)
+    seconds = len(y) / audio.SAMPLE_RATE
+    for kind, subtype, mime, level, kbits in _ways():
+        if seconds * kbits * 125 <= max_bytes:
+            data = _encoded(y, kind, subtype, level)
+            if len(data) <= max_bytes:
+                return SongSound(data, mime)
+    least = min(kbits for *_, kbits in _ways()) * 125 * seconds
+    raise MerKitError(
+        f"{path.name} lasts {seconds:.0f} s and takes {least / 1e6:.2g} MB at least, expected at most "
+        f"{max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"
+    )
+
+
+def _ways() -> list[tuple[str, str, str, float | None, float]]:
+    """Return how this libsndfile can write a song, best first: format, subtype, MIME type, level, about so many kbit/s."""
+    import soundfile
+
+    found: list[tuple[str, str, str, float | None, float]] = []
+    for kind, subtype, mime in ENCODINGS:
+        if subtype in soundfile.available_subtypes(kind):
+            levels = [(None, 16 * audio.SAMPLE_RATE / 1000)] if kind == "WAV" else list(LEVELS.items())
+            found += [(kind, subtype, mime, level, kbits) for level, kbits in levels]
+    return found
+
+
+def _encoded(y: np.ndarray, kind: str, subtype: str, level: float | None) -> bytes:
+    """Return float samples at 22,050 Hz as a file in memory, in one-second blocks: soundfile 0.14 dies of long ones."""
+    import soundfile
+
+    rate, buffer = audio.SAMPLE_RATE, io.BytesIO()
+    how: dict[str, Any] = {} if level is None else {"compression_level": level}
+    if kind == "MP3":
+        how["bitrate_mode"] = "CONSTANT"  # the size is known beforehand, and every player finds every second
+    with soundfile.SoundFile(buffer, "w", rate, 1, format=kind, subtype=subtype, **how) as file:
+        for first in range(0, len(y), rate):
+            file.write(np.clip(y[first : first + rate], -1.0, 1.0))
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The emotion curve's pictures, its page and its scrubber: what is drawn equals the data."""
+"""The emotion curve's pictures, and its files: what is drawn equals the data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import pytest
 import soundfile
 from matplotlib.colors import to_hex
 
-from mer_kit.checks import MerKitError
 from mer_kit.runs import fig2
 from mer_kit.show import curve_files, plots_curve, style
-from mer_kit.show.widgets_songs import CurveScrubber, scrub
 
 CLASSES = ["Q1", "Q2", "Q3", "Q4"]
 
@@ -129,61 +127,33 @@ def test_predict_leaves_four_files_and_a_page_that_needs_nothing_else(curve: pd.
     table = pd.read_csv(tmp_path / "out" / "my <song>_emotions.csv")
     np.testing.assert_allclose(table[CLASSES], curve[CLASSES], rtol=1e-5)
     page = (tmp_path / "out" / "my <song>_emotions.html").read_text("utf-8")
-    assert (
-        page.count("<svg ") == 1 and "<?xml" not in page and "<audio" in page and 'src="data:audio/wav;base64,' in page
-    )
+    assert page.count("<img ") == 1 and page.count("<audio ") == 1 and 'src="data:audio/wav;base64,' in page
     assert "my <song>" not in page and "my &lt;song&gt;" in page and "Two &lt;folds&gt; answer." in page
-    assert str(tmp_path) not in page
-    assert not re.search(r'(?:src|href)="(?!data:|#)', re.sub(r"xlink:href=\"#[^\"]*\"", "", page))
+    assert "The whole song: Q4 calm (SVM)." in page and str(tmp_path) not in page
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
 
 
-def test_the_pages_playhead_knows_where_the_axes_lie(curve: pd.DataFrame, tmp_path: Path) -> None:
-    song = tmp_path / "a.wav"
-    soundfile.write(song, np.zeros(2205), 22050)
+def test_predict_leaves_no_page_where_none_is_wanted(curve: pd.DataFrame, tmp_path: Path) -> None:
+    written = curve_files.write(curve, tmp_path, tmp_path / "a.wav", page=False)
+    assert sorted(path.suffix for path in written) == [".csv", ".png", ".svg"] and not list(tmp_path.glob("*.html"))
+
+
+def test_a_title_with_dollars_is_no_formula(curve: pd.DataFrame, tmp_path: Path) -> None:
+    curve_files.write(curve, tmp_path, tmp_path / "5$ x_{1}$.wav")
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("kind", ["long", "strange", "gone"])
+def test_without_playable_sound_the_page_is_silent_and_says_so(
+    curve: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    song = tmp_path / ("a.xyz" if kind == "strange" else "a.wav")
+    if kind == "long":
+        monkeypatch.setattr(curve_files, "MAX_AUDIO_BYTES", 10_000)
+        soundfile.write(song, np.random.default_rng(0).normal(0, 0.1, 15 * 22050), 22050)
+    elif kind == "strange":
+        song.write_bytes(b"\0" * 10)
     page = curve_files.write(curve, tmp_path, song)[-1].read_text("utf-8")
-    found = re.search(r"= \[([\d., -]+)\];", page)
-    assert found is not None
-    left, right, first, last = (float(number) for number in found[1].split(","))
-    ax = plots_curve.curve_figure(curve).axes[0]
-    ax.figure.canvas.draw()
-    assert (first, last) == pytest.approx(ax.get_xlim())
-    assert (left, right) == pytest.approx((ax.get_position().x0, ax.get_position().x1), abs=0.02)
-
-
-@pytest.mark.parametrize("kind", ["large", "strange", "gone"])
-def test_without_playable_sound_the_page_is_silent(curve: pd.DataFrame, tmp_path: Path, kind: str) -> None:
-    song = tmp_path / ("a.xyz" if kind == "strange" else "a.mp3")
-    if kind != "gone":
-        song.write_bytes(b"\0" * (curve_files.MAX_AUDIO_BYTES + 1 if kind == "large" else 10))
-    page = curve_files.write(curve, tmp_path, song)[-1].read_text("utf-8")
-    assert "<audio" not in page and "<script>" not in page and "<svg " in page
-
-
-# ---- the scrubber --------------------------------------------------------------------------------------------------
-
-
-def test_the_scrubber_moves_mark_bars_words_and_sound(curve: pd.DataFrame) -> None:
-    samples = np.arange(10 * 22050, dtype=np.float32)
-    view = CurveScrubber(curve, samples)
-    first = view.sentence()
-    shown = view.update(3)
-    assert (shown["start_s"], shown["end_s"], shown["leader"]) == (3.0, 6.0, "Q4")
-    assert shown["probabilities"]["Q4"] == pytest.approx(0.8)
-    left, right = view.figure.axes
-    assert (left.patches[-1].get_x(), left.patches[-1].get_width()) == (3.0, 3.0)
-    assert [bar.get_width() for bar in right.patches] == pytest.approx([0.05, 0.05, 0.1, 0.8])
-    assert view.heard()[0] == 3 * 22050 and len(view.heard()) == 3 * 22050
-    assert view.sentence() != first and "Q4 leads" in view.sentence()
-    assert plt.get_fignums() == []
-    with pytest.raises(MerKitError, match="segment is 8"):
-        view.update(8)
-
-
-def test_the_scrubbers_widget_follows_its_slider(curve: pd.DataFrame) -> None:
-    box = scrub(curve, np.zeros(10 * 22050, dtype=np.float32))
-    slider, picture, words, player = box.children
-    before = (picture.value, words.value, player.value)
-    slider.value = 4
-    assert slider.max == 7
-    assert all(new != old for new, old in zip((picture.value, words.value, player.value), before, strict=True))
-    assert "4 to 7 s" in words.value and "<audio" in player.value
+    sentence = {"long": "lasts 15 s and takes", "strange": "a.xyz", "gone": "missing"}[kind]
+    said = re.search(r"<p>(No sound here: [^<]+)</p>", page)
+    assert "<audio " not in page and said is not None and sentence in said[1], said

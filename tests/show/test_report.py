@@ -143,6 +143,16 @@ def test_a_damaged_copy_is_named_and_the_page_is_still_written(runs: Path, caplo
         caplog.clear()
 
 
+def test_a_curve_with_a_player_can_be_heard_in_the_page(runs: Path) -> None:
+    run = next(runs.glob("demo-*"))
+    assert "<iframe" not in report.write(runs).read_text("utf-8")
+    (run / "figures" / "loss.html").write_text("<p>plays</p>")
+    page = report.write(runs)
+    assert page.read_text("utf-8").count("<iframe") == 1
+    link = f"{run.name}/figures/loss.html"
+    assert parsed(page).found.count(link) == 2 and (runs / link).exists()
+
+
 def test_exported_notebooks_have_no_script_and_formulae_as_mathml(runs: Path) -> None:
     report.write(runs)
     text = next(runs.glob("*/notebooks/*.html")).read_text("utf-8")

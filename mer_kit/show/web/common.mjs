@@ -56,3 +56,27 @@ function clock(seconds) {
 function percent(value) {
   return Number.isFinite(value) ? `${Math.round(100 * value)} %` : "–";
 }
+
+/** Build a view where a page holds its picture (`show/fragments.py`); where that fails, the picture stays. */
+function enhance(mark, mount) {
+  for (const host of document.querySelectorAll(`[data-mer-fragment="${mark}"]:not([data-mer-mounted])`)) {
+    host.dataset.merMounted = ""; // the same fragment may stand in a page twice, with two scripts
+    const view = document.createElement("div"), still = [...host.querySelectorAll(":scope > :not(style)")];
+    try {
+      const data = JSON.parse(host.querySelector("script[data-mer-data]").textContent);
+      const [, mime, base64] = host.querySelector("audio")?.getAttribute("src").match(/^data:([^;]+);base64,(.+)$/) ?? [];
+      if (base64) data.audio = { mime, base64 };
+      host.append(view);
+      mount(view, data, null);
+      for (const node of still) node.remove();
+    } catch (error) {
+      view.remove();
+      console.warn("mer-kit: the view could not be built, its picture stays", error);
+    }
+  }
+}
+
+/** Keep JupyterLab's shortcuts off a view's controls: it takes arrow keys and letters unless the focused element says so. */
+function ownKeys(el) {
+  el.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+}

@@ -1,0 +1,104 @@
+"""Views as plain HTML: a picture that is complete by itself, and beside it the script that brings it to life.
+
+A fragment is for notebook outputs, exports and pages without a kernel; nothing in it refers to anything outside.
+
+Notebook: 05_emotion_curve
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from importlib import resources
+from typing import Any
+
+from mer_kit.checks import check_choice
+from mer_kit.show import web
+
+#: Views whose script may stand in a page: those that the package brings.
+VIEWS = tuple(sorted(path.name[:-4] for path in resources.files(web).iterdir() if path.name.endswith(".mjs")))
+
+_PAGE_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { line-height: 1.2; overflow-wrap: anywhere; } p { overflow-wrap: anywhere; }
+"""
+_ELEMENT = re.compile(r"<script\b([^>]*)>(.*)</script>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""([\w-]+)(?:="([^"]*)")?""")
+_MARK = re.compile(r"([a-z_]+)-[0-9a-f]{16}")
+
+
+def fragment(view: str, data: dict[str, Any], still: str) -> str:
+    """Return a view as HTML that stands for itself: `still` (picture, sound) first, then data, style and script.
+
+    Where scripts do not run, `still` stays; where they do, the view takes its place. An audio element in `still` with a
+    data: address reaches the view as `data.audio`, so that the sound is there once.
+
+    Parameters
+    ----------
+    view : a name in `web/`
+    data : what the view's `mount` takes, JSON-able
+    still : HTML that is complete without a script; its texts are escaped by the caller
+
+    Raises
+    ------
+    MerKitError
+        If there is no such view.
+    """
+    check_choice("view", view, VIEWS)
+    text = web.embedded(data)
+    mark = f"{view}-{hashlib.blake2b((text + still).encode(), digest_size=8).hexdigest()}"
+    return (
+        f'<div data-mer-fragment="{mark}"><style>{web.styles(view)}</style><div class="mer mer-{view}">{still}</div>'
+        f'<script type="application/json" data-mer-data>{text}</script></div>{_script(mark)}'
+    )
+
+
+def page(title: str, body: str) -> str:
+    """Return one HTML page that needs nothing from anywhere, light or dark as the reader's system is.
+
+    Examples
+    --------
+    >>> "<title>a &lt;b&gt;</title>" in page("a <b>", "<p>text</p>")
+    True
+    """
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def trusted(element: str) -> str:
+    """Return a script element as it may stay in an exported page, or "".
+
+    Of our scripts only the mark counts: the code is written anew from this version, whatever stood in the element. Our
+    data are kept if they are JSON, which no browser runs. Everything else goes.
+
+    Examples
+    --------
+    >>> trusted('<script src="x.js"></script>'), trusted('<script data-mer-script="player-0">x()</script>')
+    ('', '')
+    >>> trusted('<script type="application/json" data-mer-data>{"a": "</b>"}</script>')
+    '<script type="application/json" data-mer-data>{"a": "\\\\u003c/b\\\\u003e"}</script>'
+    """
+    found = _ELEMENT.fullmatch(element)
+    attributes = dict(_ATTRIBUTE.findall(found[1])) if found else {}  # nbconvert writes them in an order of its own
+    mark = _MARK.fullmatch(attributes.get("data-mer-script", ""))
+    if mark is not None and mark[1] in VIEWS and attributes == {"type": "module", "data-mer-script": mark[0]}:
+        return _script(mark[0])
+    if found is not None and attributes == {"type": "application/json", "data-mer-data": ""}:
+        try:
+            return f'<script type="application/json" data-mer-data>{web.embedded(json.loads(found[2]))}</script>'
+        except ValueError:
+            return ""
+    return ""
+
+
+def _script(mark: str) -> str:
+    """Return the element that builds the view of every fragment with this mark."""
+    view = mark.partition("-")[0]
+    return f'<script type="module" data-mer-script="{mark}">{web.module(view)}\nenhance("{mark}", mount);\n</script>'
