@@ -46,14 +46,14 @@ def mel_picture(
         extent=(start_s, end_s, 0, bands), vmin=MEL_RANGE_DB[0], vmax=MEL_RANGE_DB[1],
     )  # fmt: skip
     picture.set_gid("log-mel")
-    ax.set_yticks(_bands_of(FREQUENCIES, bands, sample_rate), [f"{f} Hz" for f in FREQUENCIES])
+    ax.set_yticks(bands_of(FREQUENCIES, bands, sample_rate), [f"{f} Hz" for f in FREQUENCIES])
     ax.set_xlabel("seconds")
     ax.set_title(title)
     ax.grid(False)
     return ax
 
 
-def _bands_of(frequencies: Sequence[float], bands: int, sample_rate: int) -> list[float]:
+def bands_of(frequencies: Sequence[float], bands: int, sample_rate: int) -> list[float]:
     """Return where frequencies stand on the axis of mel bands, by librosa's (Slaney's) mel scale."""
     import librosa
 

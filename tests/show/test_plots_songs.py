@@ -1,20 +1,15 @@
-"""Pictures of song decisions, and the inspector of test songs."""
+"""Pictures of song decisions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from mer_kit.checks import MerKitError
 from mer_kit.show import plots_songs, style
-from mer_kit.show.widgets_songs import SongInspector, inspect_songs, named_songs
 
 CLASSES = ["V-", "V+"]
 
@@ -87,66 +82,3 @@ def test_the_gap_figure_shows_both_groups_with_their_means() -> None:
     outlines = [patch.get_data().values for patch in ax.patches]  # type: ignore[attr-defined]
     assert [values.sum() for values in outlines] == pytest.approx([1, 1, 1, 1])
     assert ax.get_xlim() == (0, 1)
-
-
-# ---- the inspector -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def experiment(tmp_path: Path) -> Any:
-    """What the inspector reads of an Experiment with one finished fold whose test songs are b and c."""
-    songs = pd.DataFrame({"clip_id": ["b", "c", "z"], "fold": [0, 0, 1], "label": ["V+", "V-", "V+"]})
-    for name, answers in {"svm": "V+ V+ V-", "mean": "V+ V+ V+", "vote": "V- V+ V+", "run_length": "V- V+ V+"}.items():
-        songs[name] = answers.split()
-    songs.to_csv(tmp_path / "songs.csv", index=False)
-    folder = SimpleNamespace(path=tmp_path, segments=lambda fold: SEGMENTS)
-    decided = pd.DataFrame(
-        {"clip_id": ["b"], "fold": 2, "label": [1], "svm": [0], "mean": [1], "vote": [1], "run_length": [1]}
-    )
-    return SimpleNamespace(
-        folder=folder,
-        classes=tuple(CLASSES),
-        config=SimpleNamespace(theta=0.5),
-        decide=lambda fold: (None, decided.copy()),
-    )
-
-
-def test_songs_come_from_the_runs_table_or_are_decided(experiment: Any) -> None:
-    assert named_songs(experiment, 0)["clip_id"].tolist() == ["b", "c"]
-    fresh = named_songs(experiment, 2)
-    assert fresh[["label", "svm"]].to_numpy().tolist() == [["V+", "V-"]]
-
-
-def test_a_songs_curve_numbers_and_answers_are_shown(experiment: Any) -> None:
-    view = SongInspector(experiment, 0)
-    assert view.shown["clip_id"] == "b"
-    shown = view.update("c")
-    left, right = view.figure.axes
-    np.testing.assert_array_equal(left.lines[0].get_ydata(), [0.3, 0.1])
-    assert left.get_title(loc="left") == "c" or left.get_title() == "c"
-    assert len(right.patches) == 2
-    assert shown["answers"] == {"svm": "V+", "mean": "V+", "vote": "V+", "run_length": "V+"} and shown["label"] == "V-"
-    assert shown["features"].loc["V-", "mean"] == pytest.approx(0.2)
-    assert view.sentence().count("✘") == 4 and "V- unpleasant" in view.sentence()
-    view.update("b")
-    assert view.sentence().count("✔") == 2
-    assert plt.get_fignums() == []
-    with pytest.raises(MerKitError, match="did you mean|choose one"):
-        view.update("a")  # a training song
-
-
-def test_the_list_can_be_limited_to_wrong_answers(experiment: Any) -> None:
-    view = SongInspector(experiment, 0)
-    assert [clip for _, clip in view.choices()] == ["b", "c"]
-    assert view.choices(wrong_only=True) == [("c  V-, SVM ✘ V+", "c")]
-
-
-def test_the_inspectors_widget_follows_its_choices(experiment: Any) -> None:
-    row, picture, words = inspect_songs(experiment, 0).children
-    song, wrong = row.children
-    before = (picture.value, words.value)
-    song.value = "c"
-    assert picture.value != before[0] and words.value != before[1] and picture.value[:4] == b"\x89PNG"
-    song.value = "b"
-    wrong.value = True
-    assert song.value == "c" and "c, label" in words.value

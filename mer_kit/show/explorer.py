@@ -1,0 +1,257 @@
+"""The segment explorer: any segment of any clip at any duration, to be seen, heard and counted.
+
+Notebook: 01_segmentation
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import traitlets
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import EMOTIONS
+from mer_kit.runs import cutting, fig2
+from mer_kit.runs.archive import writing
+from mer_kit.runs.experiment import Experiment
+from mer_kit.show import fragments, player_parts, style, web
+from mer_kit.show.plots_segments import FREQUENCIES, MEL_RANGE_DB, bands_of, mel_picture, staircase
+from mer_kit.show.sound import song_bytes
+from mer_kit.show.widget_parts import Picture
+
+#: Seconds that a segment may last; the paper tries them all in whole steps.
+SHORTEST, LONGEST, STEP = 1.0, 5.0, 0.1
+#: D: a page without a kernel carries so many clips at most, its durations half a second apart.
+MAX_CLIPS, PAGE_STEP = 6, 0.5
+#: D: a clip's sound in a page takes at most so many bytes.
+PAGE_SOUND_BYTES = 400_000
+
+
+class SegmentExplorer:
+    """The clips of an experiment, cut as whoever looks on pleases; works without a browser through `answer`.
+
+    Parameters
+    ----------
+    experiment : whose corpus, log-mels and settings these are; nothing is trained
+    clip : position of the clip that is shown first
+
+    Raises
+    ------
+    MerKitError
+        If there is no such clip.
+
+    Notebook: 01_segmentation
+    """
+
+    def __init__(self, experiment: Experiment, *, clip: int = 0) -> None:
+        self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.store
+        self.clip = int(check_choice("clip", clip, range(len(self.corpus.clips))))
+        self._settings: dict[str, Any] = {"task": experiment.config.task, "max_seconds": experiment.config.max_seconds}
+        self._tolls: dict[float, cutting.Toll] = {}
+
+    @property
+    def range_s(self) -> tuple[float, float]:
+        """The shortest and the longest duration that can be chosen: 1 and 5 s, the run's own in any case."""
+        own, limit = self.experiment.config.segment_seconds, self.experiment.config.max_seconds
+        return min(SHORTEST, own), max(LONGEST if limit is None else min(LONGEST, limit), own)
+
+    # ---- what the browser asks for ---------------------------------------------------------------------------------
+
+    def pixels(self, clip: int) -> np.ndarray:
+        """Return a clip's log-mel as uint8 [frames, bands]: 0 is −60 dB and darkest, 255 is 30 dB and brightest."""
+        check_choice("clip", clip, range(len(self.corpus.clips)))
+        low, high = MEL_RANGE_DB
+        shares = (np.asarray(self.store.mel(clip), dtype=np.float32) - low) / (high - low)
+        return np.asarray(np.rint(255 * shares.clip(0, 1)), dtype=np.uint8)
+
+    def cut(self, clip: int, seconds: float) -> dict[str, Any]:
+        """Return one clip's segments at a duration as plain data: starts, frames, truths, and both tolls.
+
+        Raises
+        ------
+        MerKitError
+            If there is no such clip, or the duration lies outside `range_s`.
+        """
+        seconds = round(float(check_range("seconds", seconds, *self.range_s)), 3)
+        cut = cutting.cut_clip(self.corpus, self.store.durations_s, clip, seconds, **self._settings)
+        if seconds not in self._tolls:
+            self._tolls[seconds] = cutting.toll(self.corpus, self.store.durations_s, seconds, **self._settings)
+        own = cutting.toll(self.corpus.select([clip]), self.store.durations_s[[clip]], seconds, **self._settings)
+        return {
+            "clip": int(clip),
+            "seconds": seconds,
+            "start_s": cut.index.start_s.tolist(),
+            "start_frame": cut.index.start_frame.tolist(),
+            "n_frames": cut.index.n_frames,
+            "truth": None if cut.truth is None else cut.truth.tolist(),
+            "of_clip": asdict(own),
+            "of_corpus": asdict(self._tolls[seconds]),
+        }
+
+    def open_clip(self, clip: int, *, max_bytes: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
+        """Return what a clip is (its true stretches, its sound's MIME type or why there is none), its pixels and sound.
+
+        Raises
+        ------
+        MerKitError
+            If there is no such clip.
+        """
+        pixels = self.pixels(clip)
+        spans = fig2.truth_spans(self.experiment, self.corpus.clips[clip].clip_id)
+        told: dict[str, Any] = {"clip": int(clip), "frames": len(pixels), "mime": "", "silence": ""}
+        told["truth"] = player_parts.records(spans, "leader")
+        sound, path = b"", self.corpus.clips[clip].path
+        try:
+            heard = song_bytes(path) if max_bytes is None else song_bytes(path, max_bytes=max_bytes)
+            sound, told["mime"] = heard.data, heard.mime
+        except MerKitError as error:
+            told["silence"] = f"No sound here: {error}."
+        return told, [pixels.tobytes(), sound]
+
+    def answer(self, message: Any) -> tuple[dict[str, Any], list[bytes]]:
+        """Return the reply to one message of the browser and the bytes that go with it.
+
+        {"kind": "clip", "clip"} → a clip's pixels and sound; {"kind": "cut", "clip", "seconds"} → its segments. What
+        cannot be answered is "sorry" and why.
+        """
+        try:
+            if not isinstance(message, Mapping):
+                raise MerKitError(
+                    f"message is {type(message).__name__}, expected an object with a kind: reload the view"
+                )
+            kind = check_choice("kind", message.get("kind"), ("clip", "cut"))
+            clip = check_choice("clip", message.get("clip"), range(len(self.corpus.clips)))
+            if kind == "clip":
+                reply, buffers = self.open_clip(clip)
+            else:
+                reply, buffers = self.cut(clip, message.get("seconds")), []  # type: ignore[arg-type]  # cut checks it
+        except MerKitError as error:
+            return {"kind": "sorry", "text": str(error)}, []
+        return {"kind": kind, **reply}, buffers
+
+    def data(self, *, step: float = STEP) -> dict[str, Any]:
+        """Return what the view is built from, ready for JSON."""
+        config, clips, classes = self.experiment.config, self.corpus.clips, self.experiment.classes
+        n_bands = self.store.settings.n_mels
+        looks = [(name, *style.LOOK[name]) for name in classes]
+        return {
+            "title": self.corpus.title or self.corpus.name,
+            "classes": [
+                {"name": name, "word": EMOTIONS[name], "colour": colour, "ink": player_parts.ink(colour)}
+                for name, colour, _ in looks
+            ],
+            "clips": [
+                {
+                    "id": clip.clip_id,
+                    "who": " – ".join(part for part in (clip.artist, clip.title) if part),
+                    "label": int(label),
+                    "seconds": float(seconds),
+                }
+                for clip, label, seconds in zip(clips, self.experiment.labels, self.store.durations_s, strict=True)
+            ],
+            "clip": self.clip,
+            "seconds": float(config.segment_seconds),
+            "range": [*self.range_s, step],
+            "max_seconds": config.max_seconds,
+            "frame_s": self.store.settings.hop_length / self.store.settings.sample_rate,
+            "bands": n_bands,
+            "marks": [
+                [f"{hertz / 1000:.2g} kHz" if hertz >= 1000 else f"{hertz} Hz", band / n_bands]
+                for hertz, band in zip(FREQUENCIES, bands_of(FREQUENCIES, n_bands, self.store.settings.sample_rate), strict=True)
+            ],
+            "decibels": list(MEL_RANGE_DB),
+            "palette": _text((np.array(mpl.colormaps["magma"](np.arange(256)))[:, :3] * 255).round().astype(np.uint8).tobytes()),
+            "carried": None,
+        }  # fmt: skip
+
+    # ---- the three ways to show it ---------------------------------------------------------------------------------
+
+    def widget(self) -> Any:
+        """Return the view for a notebook with a kernel, which is asked for each clip and each duration."""
+        made = _widget_class()(data=self.data())
+
+        def hear(widget: Any, message: Any, _: Any) -> None:
+            reply, buffers = self.answer(message)
+            widget.send(reply, buffers=buffers)
+
+        made.on_msg(hear)
+        return made
+
+    def fragment(self, clips: Sequence[int] = ()) -> str:
+        """Return the view as HTML for a page without a kernel: a picture and a sentence, then the script.
+
+        Parameters
+        ----------
+        clips : positions of the clips that go with it, at most 6; the one shown first if none is named
+
+        Raises
+        ------
+        MerKitError
+            If there are too many clips or one does not exist.
+        """
+        chosen = list(dict.fromkeys(int(clip) for clip in clips)) or [self.clip]
+        if len(chosen) > MAX_CLIPS:
+            raise MerKitError(f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: name fewer")
+        data = self.data(step=PAGE_STEP)
+        data["clip"] = self.clip if self.clip in chosen else chosen[0]
+        shortest, longest = self.range_s
+        steps = np.arange(shortest, longest + 1e-9, PAGE_STEP)
+        durations = sorted({*(round(float(s), 3) for s in steps), round(data["seconds"], 3)})
+        carried: dict[str, Any] = {"clips": {}, "cuts": {}}
+        for clip in chosen:
+            told, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
+            carried["clips"][str(clip)] = told | {"buffers": [_text(data) for data in buffers]}
+            carried["cuts"] |= {f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations}
+        data["carried"] = carried
+        return fragments.fragment("explorer", data, self._still(data["clip"]))
+
+    def to_html(self, path: str | Path | None = None, *, clips: Sequence[int] = ()) -> str:
+        """Return one page that needs nothing else, and write it to `path` if one is given.
+
+        Notebook: 01_segmentation
+        """
+        page = fragments.page(f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips))
+        if path is not None:
+            with writing(Path(path)) as partial:
+                partial.write_text(page, "utf-8")
+        return page
+
+    def _still(self, clip: int) -> str:
+        """Return picture and sentence for those without scripts."""
+        one, seconds = self.corpus.clips[clip], float(self.experiment.config.segment_seconds)
+        cut, classes = self.cut(clip, seconds), self.experiment.classes
+        label = classes[self.experiment.labels[clip]]
+        truth = None if cut["truth"] is None else [classes[k] if k >= 0 else label for k in cut["truth"]]
+        picture = Picture(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
+        mel_picture(self.store.mel(clip), picture.axes[0], title=player_parts.plain(one.clip_id))
+        staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
+        alt = html.escape(f"Log-mel of clip {one.clip_id} and the staircase of its segments", quote=True)
+        toll = cut["of_clip"]
+        wrong = "" if toll["known"] is None else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
+        words = html.escape(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
+        return f'<img alt="{alt}" src="data:image/png;base64,{_text(picture.png())}"><p>{words}</p>'
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+@functools.cache
+def _widget_class() -> type[Any]:
+    """Return the anywidget class; made when first asked for, since a terminal needs no widget."""
+    import anywidget
+
+    class ExplorerWidget(anywidget.AnyWidget):
+        _esm = web.module("explorer")
+        _css = web.styles("explorer")
+        data = traitlets.Dict().tag(sync=True)
+
+    return ExplorerWidget

@@ -1,0 +1,114 @@
+"""Songs as the SVM sees them: every number against scikit-learn used directly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from mer_kit.checks import MerKitError
+from mer_kit.runs import archive, deciding, song_space
+from mer_kit.songs import features
+from mer_kit.songs.svm import SVM
+from tests.show import stands
+
+
+@pytest.fixture(scope="module", params=["quadrant", "valence"])
+def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return stands.songs(tmp_path_factory.mktemp("songs"), task=request.param, spread=1.0)
+
+
+@pytest.fixture(scope="module")
+def space(stand: Any) -> song_space.SongSpace:
+    return song_space.song_space(stand, 0)
+
+
+def by_sklearn(stand: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return training and test features, scaled, and the training labels, straight from segments.csv."""
+    table = pd.read_csv(stand.folder.fold(0) / "segments.csv", dtype={"clip_id": str})
+    p = table[list(stand.classes)].to_numpy().reshape(-1, 6, len(stand.classes))
+    x = np.stack([features.pool(one, np.zeros(6, int), n_songs=1)[0] for one in p])
+    half = len(x) // 2
+    scaler = StandardScaler().fit(x[:half])
+    return scaler.transform(x[:half]), scaler.transform(x[half:]), stand.labels[:half]
+
+
+def test_features_are_scaled_by_the_training_songs(stand: Any, space: song_space.SongSpace) -> None:
+    train, test, _ = by_sklearn(stand)
+    np.testing.assert_allclose(space.train.z, train, atol=1e-9)
+    np.testing.assert_allclose(space.test.z, test, atol=1e-9)
+    assert np.abs(space.train.z.mean(axis=0)).max() < 1e-9 < np.abs(space.test.z.mean(axis=0)).max()
+
+
+def test_neighbours_are_those_of_scikit_learn(stand: Any, space: song_space.SongSpace) -> None:
+    train, test, _ = by_sklearn(stand)
+    distance, rows = NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)
+    for song in range(len(test)):
+        found = space.nearest(song, 5)
+        assert [at for at, _ in found] == rows[song].tolist()
+        np.testing.assert_allclose([far for _, far in found], distance[song])
+    own, _ = NearestNeighbors(n_neighbors=2).fit(train).kneighbors(train)
+    assert space.usual_distance() == pytest.approx(np.median(own[:, 1]))
+
+
+def test_decision_values_are_the_stored_svms(stand: Any, space: song_space.SongSpace) -> None:
+    _, test, _ = by_sklearn(stand)
+    values = SVM.load(stand.folder.fold(0) / "svm.skops").pipeline_[-1].decision_function(test)
+    expected = values if values.ndim == 2 else np.stack([-values, values], axis=1)
+    np.testing.assert_allclose(space.decisions, expected, atol=1e-9)
+
+
+def test_the_duels_are_one_against_one_and_their_winners_give_the_answer(
+    stand: Any, space: song_space.SongSpace
+) -> None:
+    train, test, labels = by_sklearn(stand)
+    svc = SVC(**space.svm.best_, class_weight="balanced", decision_function_shape="ovo").fit(train, labels)
+    values = np.atleast_2d(svc.decision_function(test).reshape(len(test), -1))
+    answers = song_space.answered(space, "svm")
+    for song, expected in enumerate(values):
+        duels = space.duels(song)
+        sign = -1 if len(stand.classes) == 2 else 1
+        np.testing.assert_allclose([value for _, _, value in duels], sign * expected, atol=1e-6)
+        wins = Counter(i if value > 0 else j for i, j, value in duels)
+        assert wins[int(answers[song])] == max(wins.values())
+    assert space.svm.pipeline_[-1].decision_function_shape == "ovr", "asking for duels changed the stored SVM"
+
+
+def test_answers_are_the_deciders_and_stand_in_the_order_of_the_test_songs(
+    stand: Any, space: song_space.SongSpace
+) -> None:
+    np.testing.assert_array_equal(song_space.answered(space, "svm"), space.svm.pipeline_.predict(space.test.x))
+    means = [table[list(stand.classes)].to_numpy().mean(axis=0).argmax() for table in space.test.segments]
+    np.testing.assert_array_equal(song_space.answered(space, "mean"), means)
+    assert space.answers["clip_id"].tolist() == [f"s{at:02d}" for at in space.test.clip]
+
+
+def test_songs_come_from_the_runs_table_and_an_svm_that_is_not_stored_is_made(tmp_path: Path) -> None:
+    stand = stands.songs(tmp_path)
+    decided = deciding.with_names(stand.decide(0)[1], stand.classes)
+    (stand.folder.fold(0) / "svm.skops").unlink()
+    changed = decided.assign(vote="Q4")
+    archive.write_table(stand.folder.path / "songs.csv", changed.sample(frac=1, random_state=0))
+    space = song_space.song_space(stand, 0)
+    assert set(space.answers["vote"]) == {"Q4"}, "the table on disk was not read"
+    assert space.answers["svm"].tolist() == decided["svm"].tolist()
+    assert (stand.folder.fold(0) / "svm.skops").exists()
+    archive.write_table(stand.folder.path / "songs.csv", changed.iloc[1:])
+    with pytest.raises(MerKitError, match=r"songs.csv lacks test songs of fold 0"):
+        song_space.song_space(stand, 0)
+
+
+def test_what_is_not_there_is_named(space: song_space.SongSpace, stand: Any) -> None:
+    with pytest.raises(MerKitError, match="song is 16, expected a whole number from 0 to 15"):
+        space.nearest(16)
+    with pytest.raises(MerKitError, match="song is -1"):
+        space.duels(-1)
+    with pytest.raises(MerKitError, match="fold is 1, expected one of 0"):
+        song_space.song_space(stand, 1)
