@@ -2,7 +2,8 @@
 
 overhead   a notebook of one trivial cell, against the same line in Python: kernel, papermill, status and lock
 workers    the same trainings (notebook 03, one thread each) with one worker and with two: the ratio of the times
-many       200 notebooks of one trivial cell on two workers: failures, notebooks a minute, size of the results page
+many       200 notebooks of one trivial cell on two workers, each in a run folder of its own whose scores are guessed:
+           failures, notebooks a minute, and the seconds and size of the results page of those 200 runs
 
   python benchmarks/grid.py [--many 200] [--trainings 4]
 """
@@ -23,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mer_kit.runs import batch, engine, grid
 from mer_kit.show import report
+from tests.runs import guessed_runs
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}, "epochs": 12, "warmup_epochs": 4}
 
 
-def tiny(folder: Path, number: int) -> grid.Task:
-    """Return a task whose notebook says 1 + 1."""
+def tiny(folder: Path, number: int, target: Path | None = None) -> grid.Task:
+    """Return a task whose notebook says 1 + 1; its copy lies at `target`, by default below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "tiny.ipynb"
     if not source.exists():
@@ -37,8 +39,14 @@ def tiny(folder: Path, number: int) -> grid.Task:
         )
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(book, source)
-    job = batch.Job(f"tiny {number}", source, folder / "out" / f"{number}.ipynb", {"seed": number})
+    job = batch.Job(f"tiny {number}", source, target or folder / "out" / f"{number}.ipynb", {"seed": number})
     return grid.Task(job.name, job, "m", ())
+
+
+def many(folder: Path, count: int) -> list[grid.Task]:
+    """Return a trivial notebook for each of so many runs below `folder`/runs, which are finished but for it."""
+    runs = [guessed_runs.finished(folder / "runs", config) for config in guessed_runs.configs(count)]
+    return [tiny(folder, k, run.path / "notebooks" / "01_segmentation.ipynb") for k, run in enumerate(runs)]
 
 
 def trainings(runs: Path, count: int) -> list[grid.Task]:
@@ -82,12 +90,15 @@ def main() -> int:
             f"workers: two are {rows[0]['seconds'] / rows[1]['seconds']:.2f} times as fast as one (aim: 1.7)",
             flush=True,
         )
-        seconds, outcomes = timed([tiny(home / "many", k) for k in range(given.many)], 2)
+        seconds, outcomes = timed(many(home / "many", given.many), 2)
         bad = [outcome for outcome in outcomes if outcome["state"] != "done"]
         failed += len(bad)
         print(f"many: {len(outcomes)} notebooks, {len(bad)} failed, {60 * len(outcomes) / seconds:.0f} a minute")
-        size = report.write(home / "with2").stat().st_size
-        print(f"many: the page of {given.trainings} runs has {size / 1024:.0f} kB")
+        for count, runs in ((given.trainings, home / "with2"), (given.many, home / "many" / "runs")):
+            began = time.perf_counter()
+            size = report.write(runs).stat().st_size
+            seconds = time.perf_counter() - began
+            print(f"many: the page of {count} runs has {size / 1024:.0f} kB and took {seconds:.1f} s")
     return 1 if failed else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 import dask
 import yaml
-from distributed import Client, LocalCluster, as_completed
+from distributed import Client, KilledWorker, LocalCluster
 from distributed.security import Security
 
 from mer_kit.checks import MerKitError, check_choice, check_range
@@ -22,6 +23,8 @@ from mer_kit.signal.builder import usable_processors
 
 #: A task whose worker died this often is given up.
 WORKER_DEATHS = 3
+#: Seconds between two looks at how many workers there are.
+LOOK_SECONDS = 2.0
 #: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
 SLURM_NAMES = (
     "jobs", "queue", "account", "cores", "memory", "processes", "walltime", "job_extra_directives", "job_script_prologue",
@@ -48,13 +51,24 @@ def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> d
     if failed and not task.anyway:
         return {"name": task.name, "state": "skipped", "seconds": 0.0, "peak_mb": 0.0, "message": f"after {failed[0]}"}
     try:
-        with exclusive(grid.lock_file(task.job)):
-            done = batch.is_done(task.job, task.mark)
-            outcome = batch.Outcome(task.job, "kept", 0.0) if done else _execute(task, limits)
-    except (OSError, MerKitError) as error:
+        # asked before the lock too: what is done may lie where nothing can be written any more
+        if batch.is_done(task.job, task.mark):
+            outcome = batch.Outcome(task.job, "kept", 0.0)
+        else:
+            with exclusive(grid.lock_file(task.job)):
+                done = batch.is_done(task.job, task.mark)
+                outcome = batch.Outcome(task.job, "kept", 0.0) if done else _execute(task, limits)
+    except Exception as error:  # whatever it is, it is this notebook's failure, and no other's
         outcome = batch.Outcome(task.job, "failed", 0.0, f"{type(error).__name__}: {error}")
+        _note(task, outcome.message)
     told = {"state": outcome.state, "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "message": outcome.message}
     return {"name": task.name, **told}
+
+
+def _note(task: grid.Task, message: str) -> None:
+    """Write a failure down where the disk takes it."""
+    with contextlib.suppress(OSError):
+        batch.note_failure(task.job, task.mark, message)
 
 
 def _execute(task: grid.Task, limits: Limits) -> batch.Outcome:
@@ -154,30 +168,63 @@ def run(
     limits: Limits = Limits(),
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
-    """Execute tasks as futures, each after those it names; say one line each; return all outcomes.
+    """Execute tasks, each after those it names; say one line each; return all outcomes.
 
-    A task whose worker dies is given to another one; what it had finished is found on disk.
+    A task whose worker dies is given to another one; what it had finished is found on disk. Only as many tasks are
+    handed out as there are workers, for the scheduler blames a death on all tasks that it has given to that worker.
     """
-    futures: dict[str, Any] = {}
-    for priority, task in enumerate(tasks):
-        before = [futures[name] for name in task.after if name in futures]
-        futures[task.name] = client.submit(
-            work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False, priority=-priority,
-            resources=dict(limits.resources) if limits.resources else None,
-        )  # fmt: skip
-    outcomes = []
-    names = {future.key: name for name, future in futures.items()}
-    for number, future in enumerate(as_completed(list(futures.values())), start=1):
-        name = names[future.key]
-        if future.status == "finished":
-            outcome = future.result()
-        else:
-            error = future.exception()
-            outcome = {"name": name, "state": "failed", "seconds": 0.0, "peak_mb": 0.0}
-            outcome["message"] = f"{type(error).__name__}: its worker died {WORKER_DEATHS + 1} times, or was lost"
-        outcomes.append(outcome)
-        say(f"[{number}/{len(tasks)}] {line(outcome)}")
-    return outcomes
+    waiting, running = {task.name: task for task in tasks}, dict[Any, tuple[grid.Task, Any]]()
+    outcomes: dict[str, dict[str, Any]] = {}
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    while waiting or running:
+        open_ = {*waiting, *(task.name for task, _ in running.values())}
+        ready = [task for task in waiting.values() if open_.isdisjoint(task.after)]
+        for task in ready[: _free(client, len(running))] if ready else ():
+            before = [outcomes[name] for name in task.after if name in outcomes]
+            future = client.submit(
+                work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False,
+                resources=dict(limits.resources) if limits.resources else None,
+            )  # fmt: skip
+            running[future.key] = waiting.pop(task.name), future  # the scheduler forgets what nobody holds
+            future.add_done_callback(ended.put)
+        try:
+            future = ended.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            continue
+        task, _ = running.pop(future.key)
+        outcomes[task.name] = _outcome(task, future)
+        say(f"[{len(outcomes)}/{len(tasks)}] {line(outcomes[task.name])}")
+    return list(outcomes.values())
+
+
+def _free(client: Client, running: int) -> int:
+    """Return how many more tasks the workers that are here now can take.
+
+    Raises
+    ------
+    MerKitError
+        If the scheduler was lost.
+    """
+    try:
+        return max(0, int(sum(client.nthreads().values())) - running)
+    except (OSError, TimeoutError, ValueError, AttributeError) as error:
+        raise MerKitError(
+            f"the scheduler was lost ({type(error).__name__}): start it again, and the same command goes on from here"
+        ) from error
+
+
+def _outcome(task: grid.Task, future: Any) -> dict[str, Any]:
+    """Return the outcome of a future that ended."""
+    message = "the scheduler was lost"
+    if future.status != "cancelled":
+        try:
+            return dict(future.result())
+        except KilledWorker as error:
+            message = f"its worker died {error.allowed_failures + 1} times"
+            _note(task, message)
+        except Exception as error:  # of dask's own: `work` lets none through
+            message = f"{type(error).__name__}: {error}"
+    return {"name": task.name, "state": "failed", "seconds": 0.0, "peak_mb": 0.0, "message": message}
 
 
 def line(outcome: Mapping[str, Any]) -> str:

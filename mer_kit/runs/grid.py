@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,12 @@ from mer_kit.runs.presets import merged, resolve
 AFTER = {"02": ("01", "03 first"), "04": ("03 all",), "05": ("04",)}
 #: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
 OF_A_RUN = tuple(name for name in batch.NOTEBOOKS if not name.startswith(("00", "06")))
-#: Seconds that a notebook takes beside its training, for estimates before anything was measured.
+#: Seconds that a notebook takes beside its training, for estimates before one of its name was measured.
 SECONDS_A_NOTEBOOK = 10.0
+#: What `unit_costs` calls the training of a fold; everything else there is a notebook's name.
+TRAINING = "training"
+#: By what measured runs are alike, the most telling first.
+LIKENESS = ("corpus", "preset", "method", "segment_seconds", "task")
 
 
 @dataclass(frozen=True)
@@ -231,32 +236,52 @@ def lock_file(job: batch.Job) -> Path:
 
 
 def unit_costs(runs_dir: Path) -> pd.DataFrame:
-    """Return what finished folds took: one row a fold, with corpus, task, segment_seconds, method, preset and seconds."""
+    """Return what finished folds and notebooks took, one row each: `what`, the columns of LIKENESS, and seconds.
+
+    `what` is TRAINING for a fold's training, else a notebook's name. Notebook 03 counts without its training.
+    """
     rows = []
     for run in all_runs(runs_dir):
         try:
             config = run.config
-            about = {name: config[name] for name in ("corpus", "task", "segment_seconds", "method", "preset")}
-            rows += [{**about, "seconds": _seconds(run, k)} for k in run.folds_done()]
+            about = {name: config[name] for name in LIKENESS}
+            trained = {k: float(read_json(run.fold(k) / "status.json")["seconds"]) for k in run.folds_done()}
         except (MerKitError, KeyError):
             continue
-    return pd.DataFrame(rows, columns=["corpus", "task", "segment_seconds", "method", "preset", "seconds"])
+        rows += [{"what": TRAINING, **about, "seconds": seconds} for seconds in trained.values()]
+        rows += [{"what": name, **about, "seconds": seconds} for name, seconds in _notebook_seconds(run, trained)]
+    return pd.DataFrame(rows, columns=["what", *LIKENESS, "seconds"])
 
 
-def _seconds(run: RunFolder, fold: int) -> float:
-    return float(read_json(run.fold(fold) / "status.json")["seconds"])
+def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tuple[str, float]]:
+    """Return name and seconds of a run's finished notebooks, those of 03 without its training.
 
-
-def estimate(cell: Cell, costs: pd.DataFrame) -> float | None:
-    """Return the seconds that one fold of a cell will take, from the most alike folds that were measured, or None.
-
-    Most alike: of the same corpus and preset, and of those with the same method, then duration, as far as there are.
+    Left out is a 03 that took less than its fold's training: some of that was done before, and nobody knows how much.
     """
-    c = cell.config
-    alike = costs[(costs["corpus"] == c.corpus) & (costs["preset"] == c.preset)]
-    for name in ("method", "segment_seconds", "task"):
-        closer = alike[alike[name] == getattr(c, name)]
-        alike = closer if len(closer) else alike
+    homes = {run.path / "notebooks": 0.0, **{run.fold(k): seconds for k, seconds in trained.items()}}
+    found = []
+    for home, training in homes.items():
+        for file in sorted(home.glob("*.status.json")):
+            try:
+                stored = read_json(file)
+            except MerKitError:
+                continue
+            if stored.get("state") == "done" and stored["seconds"] >= training:
+                found.append((file.name.removesuffix(".status.json"), float(stored["seconds"]) - training))
+    return found
+
+
+def estimate(cell: Cell, costs: pd.DataFrame, what: str = TRAINING) -> float | None:
+    """Return the seconds that one fold of a cell, or one of its notebooks, will take, or None if nothing tells.
+
+    It is the median of the most alike that were measured: of the same corpus, and of those with the same preset, then
+    method, duration and task, as far as there are. A training must have corpus and preset in common.
+    """
+    alike = costs[costs["what"] == what]
+    for name in LIKENESS:
+        closer = alike[alike[name] == getattr(cell.config, name)]
+        needed = what == TRAINING and name in ("corpus", "preset")
+        alike = closer if len(closer) or needed else alike
     return float(np.median(alike["seconds"])) if len(alike) else None
 
 
@@ -270,8 +295,12 @@ def plan_table(
         states = [state(task)[0] for task in planned]
         todo = [t for t, s in zip(planned, states, strict=True) if s in ("to do", "failed")]
         fold = estimate(cell, costs)
-        training = sum(t.job.source.stem.startswith("03") for t in todo)
-        seconds = SECONDS_A_NOTEBOOK * len(todo) + training * (fold or 0.0)
+        names = Counter(t.job.source.stem for t in todo)
+        training = sum(n for name, n in names.items() if name.startswith("03"))
+        seconds = training * (fold or 0.0)
+        for name, n in names.items():
+            measured = estimate(cell, costs, name)
+            seconds += n * (SECONDS_A_NOTEBOOK if measured is None else measured)
         total += seconds
         unknown += training > 0 and fold is None
         counts = {name: states.count(name) for name in ("done", "running", "failed", "to do")}

@@ -24,7 +24,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a living process holds the lock file `path`."""
+    """Tell whether a living process holds the lock file `path`; where nothing can be written, nobody does."""
     if not path.exists():
         return False
     try:
@@ -32,3 +32,5 @@ def is_held(path: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:
+        return False

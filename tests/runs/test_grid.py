@@ -128,16 +128,19 @@ def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
     assert [cell.config.seed for cell, _ in grid.choose(found, limit=2)] == [0, 1]
 
 
+def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) -> None:
+    write_json(folder / "config.json", {**vars(cell.config)})
+    for name in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
+        write(folder / "folds" / str(fold) / name, "x")
+    write_json(folder / "folds" / str(fold) / "status.json", {"state": "done", "seconds": seconds})
+
+
 def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
     found = planned(tmp_path, method=["ce", "sssl"])
     table, told = grid.plan_table(found, grid.unit_costs(tmp_path))
     assert table["minutes"].tolist() == ["?", "?"] and "nothing alike was measured yet" in told
     for (cell, tasks), seconds in zip(found, (60.0, 600.0), strict=True):
-        folder = tasks[0].job.target.parents[1]
-        write_json(folder / "config.json", {**vars(cell.config)})
-        for name in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
-            write(folder / "folds" / "0" / name, "x")
-        write_json(folder / "folds" / "0" / "status.json", {"state": "done", "seconds": seconds})
+        finished_fold(tasks[0].job.target.parents[1], cell, seconds)
     costs = grid.unit_costs(tmp_path)
     assert [grid.estimate(cell, costs) for cell, _ in found] == [60.0, 600.0]
     other = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))[0]
@@ -145,3 +148,47 @@ def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
     table, told = grid.plan_table(found, costs, workers=2)
     assert table["minutes"].tolist() == ["3", "21"] and "12 notebooks to do, about 0.2 h with 2 workers" in told
     assert json.dumps(table.to_dict("records"))
+
+
+def test_notebooks_are_estimated_by_what_the_most_alike_of_their_name_took(tmp_path: Path) -> None:
+    found = planned(tmp_path, method=["ce", "sssl"])
+    for (cell, tasks), seconds in zip(found, (100.0, 400.0), strict=True):
+        folder = tasks[0].job.target.parents[1]
+        finished_fold(folder, cell, 60.0)
+        write_json(folder / "notebooks" / "02_noisy_labels.status.json", {"state": "done", "seconds": seconds})
+    costs = grid.unit_costs(tmp_path)
+    assert [grid.estimate(cell, costs, "02_noisy_labels") for cell, _ in found] == [100.0, 400.0]
+    (mixup,) = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))
+    (elsewhere,) = grid.cells(grid.Grid.of({"corpus": "4q", "preset": "cpu", "method": "sssl"}))
+    assert [grid.estimate(cell, costs, "02_noisy_labels") for cell in (mixup, elsewhere)] == [250.0, 400.0]
+    assert grid.estimate(elsewhere, costs) is None  # a training of another corpus tells nothing
+    assert grid.estimate(mixup, costs, "05_emotion_curve") is None
+    table, _ = grid.plan_table(found, costs)
+    # two trainings of 60 s, one measured 02, and five notebooks at the constant
+    assert table["minutes"].tolist() == [f"{(120 + seconds + 50) / 60:.0f}" for seconds in (100, 400)] == ["4", "10"]
+
+
+def test_notebook_03_counts_without_its_training_and_not_at_all_where_that_was_done_before(tmp_path: Path) -> None:
+    ((cell, tasks),) = planned(tmp_path)
+    folder = tasks[0].job.target.parents[1]
+    for fold, seconds in ((0, 73.0), (1, 13.0)):
+        finished_fold(folder, cell, 60.0, fold)
+        status = folder / "folds" / str(fold) / "03_sssl_training.status.json"
+        write_json(status, {"state": "done", "seconds": seconds})
+    assert grid.estimate(cell, grid.unit_costs(tmp_path), "03_sssl_training") == 13.0  # of 73; the other is unknown
+    write_json(status, {"state": "done", "seconds": 75.0})
+    assert grid.estimate(cell, grid.unit_costs(tmp_path), "03_sssl_training") == 14.0
+
+
+def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: Path) -> None:
+    ((cell, tasks),) = planned(tmp_path)
+    folder = tasks[0].job.target.parents[1]
+    finished_fold(folder, cell, 60.0)
+    notebooks = folder / "notebooks"
+    write_json(notebooks / "01_segmentation.status.json", {"state": "failed", "seconds": 500.0})
+    write_json(notebooks / "02_noisy_labels.status.json", {"state": "running", "key": "no seconds yet"})
+    write(notebooks / "04_song_decisions.status.json", '{"state": "do')
+    write_json(notebooks / "05_emotion_curve.status.json", {"state": "done", "seconds": 7.0})
+    costs = grid.unit_costs(tmp_path)
+    assert costs["what"].tolist() == ["training", "05_emotion_curve"] and costs["seconds"].tolist() == [60.0, 7.0]
+    assert grid.estimate(cell, costs, "01_segmentation") is None
