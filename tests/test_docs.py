@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import yaml
 
 from mer_kit.cli import main
 from mer_kit.runs import engine, grid
+from mer_kit.show import export
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -40,3 +45,74 @@ def test_yaml_examples_are_read_by_what_reads_them() -> None:
     plan, cluster = (yaml.safe_load(block) for block in blocks)
     assert len(grid.cells(grid.Grid.of(plan))) == 5 * 2 * 3 * 3
     assert set(cluster) <= set(engine.SLURM_NAMES)
+
+
+# ---- what teaching relies on ---------------------------------------------------------------------------------------
+
+DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def _cells(path: Path) -> list[dict[str, object]]:
+    return list(json.loads(path.read_text("utf-8"))["cells"])
+
+
+@pytest.mark.parametrize("name", ["glossary", "formulae", "teaching"])
+def test_functions_that_a_document_names_exist(name: str) -> None:
+    rooms = "corpora|signal|sssl|songs|runs|show|records|seeding|checks"
+    found = set(re.findall(rf"`((?:{rooms})(?:\.\w+)+)`", (DOCS / f"{name}.md").read_text("utf-8")))
+    assert len(found) >= {"glossary": 40, "formulae": 15, "teaching": 1}[name]
+    for dotted in found:
+        module, names = "mer_kit", dotted.split(".")
+        while names and importlib.util.find_spec(f"{module}.{names[0]}") is not None:
+            module = f"{module}.{names.pop(0)}"
+            if not hasattr(importlib.import_module(module), "__path__"):
+                break
+        thing: object = importlib.import_module(module)
+        for name_ in names:
+            assert hasattr(thing, name_), dotted
+            thing = getattr(thing, name_)
+
+
+def test_every_term_has_a_sentence_and_leads_to_a_notebook() -> None:
+    text = (DOCS / "glossary.md").read_text("utf-8")
+    terms = re.findall(r"^### (.+)\n(.+)\n\n(.+)$", text, re.MULTILINE)
+    assert len(terms) == text.count("\n### ") >= 60
+    for term, sentence, links in terms:
+        assert sentence.rstrip().endswith("."), term
+        assert re.match(r"\[0\d\]\(\.\./notebooks/0\d_\w+\.ipynb\)", links), term
+    assert len({term.lower() for term, _, _ in terms}) == len(terms)
+
+
+def test_every_equation_of_the_paper_is_there_once_and_in_order() -> None:
+    numbers = re.findall(r"\\tag\{(\d+)\}", (DOCS / "formulae.md").read_text("utf-8"))
+    assert numbers == [str(n) for n in range(1, 16)]
+
+
+def test_every_formula_can_be_drawn() -> None:
+    for page in sorted(DOCS.glob("*.md")):
+        made = export.mathml(re.sub(r"\\tag\{\d+\}", "", page.read_text("utf-8")))
+        assert "$$" not in re.sub(r"`[^`]*`", "", made), page.name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_has_three_exercises_with_hints_and_solutions(path: Path) -> None:
+    solutions = path.parent / "solutions" / f"{path.stem}_solutions.ipynb"
+    for home, answered in ((path, False), (solutions, True)):
+        checks = ["".join(cell["source"]) for cell in _cells(home) if "check(\n" in "".join(cell["source"])]  # type: ignore[arg-type]
+        titles = [found for check in checks for found in re.findall(r'"(Exercise \d)"', check)]
+        assert titles == [f"Exercise {n}" for n in range(1, len(titles) + 1)] and len(titles) >= 3, home.name
+        assert all("hint=" in check and (" = ...\n" in check) != answered for check in checks), home.name
+
+
+# ---- Binder and dev container --------------------------------------------------------------------------------------
+
+
+def test_binder_and_dev_container_install_from_this_pyproject() -> None:
+    lines = (ROOT / ".binder" / "requirements.txt").read_text("utf-8").splitlines()
+    wanted = [line for line in lines if not line.startswith("#")]
+    assert wanted == ["-c ../constraints.txt", "-e ."] and (ROOT / ".binder" / "../constraints.txt").is_file()
+    assert (ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip() == "python-3.11"
+    assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    assert container["postCreateCommand"].endswith("make setup")

@@ -50,15 +50,20 @@ def _text(path: Path, cell_id: str) -> str:
 
 def test_navigation_names_its_neighbours_by_their_titles(folder):
     first, middle, last = (_text(folder / f"{stem}.ipynb", "nav-top") for stem in ("00_start", "01_cut", "02_noise"))
-    assert first == "**contents** · [01 · Cut →](01_cut.ipynb)"
+    glossary = "[glossary](../docs/glossary.md)"
+    assert first == f"**contents** · {glossary} · [01 · Cut →](01_cut.ipynb)"
     assert middle == (
         "[← 00 · Start](00_start.ipynb) · [contents](00_start.ipynb) · [solutions](solutions/01_cut_solutions.ipynb) · "
-        "[02 · Noise? →](02_noise.ipynb)"
+        f"{glossary} · [02 · Noise? →](02_noise.ipynb)"
     )
-    assert last == "[← 01 · Cut](01_cut.ipynb) · [contents](00_start.ipynb)"
+    assert last == f"[← 01 · Cut](01_cut.ipynb) · [contents](00_start.ipynb) · {glossary}"
     assert _text(folder / "01_cut.ipynb", "nav-bottom") == middle
     answers = folder / "solutions" / "01_cut_solutions.ipynb"
-    assert _text(answers, "nav-top") == "[back to 01 · Cut](../01_cut.ipynb)"
+    assert _text(answers, "nav-top") == "[back to 01 · Cut](../01_cut.ipynb) · [glossary](../../docs/glossary.md)"
+
+
+def test_the_glossary_that_navigation_leads_to_is_there():
+    assert (tool.FOLDER / tool.GLOSSARY).is_file()
 
 
 def test_what_nav_and_clean_leave_passes_the_check(folder, capsys):

@@ -2,7 +2,7 @@
 
 check  say in one sentence each what is out of order, exit 1 if anything is
 clean  strip outputs and whatever else a working session leaves behind; cell ids stay
-nav    write previous · contents · next into the cells nav-top and nav-bottom
+nav    write previous · contents · glossary · next into the cells nav-top and nav-bottom
 
 Only the standard library is needed.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 SOLUTIONS = "solutions"
+GLOSSARY = "../docs/glossary.md"  # seen from the notebooks' folder
 MAX_LINES = 15
 NAV_CELLS = ("nav-top", "nav-bottom")
 #: All that a notebook's metadata say; anything else belongs to one person's session.
@@ -107,10 +108,12 @@ def navigation(path: Path, everything: Sequence[Path]) -> str:
     if path.parent.name == SOLUTIONS:
         home = path.parents[1] / f"{path.stem.removesuffix('_solutions')}.ipynb"
         middle = [f"[back to {title(home)}](../{home.name})"] if home in everything else []
+        middle += [f"[glossary](../{GLOSSARY})"]
     else:
         answers = path.parent / SOLUTIONS / f"{path.stem}_solutions.ipynb"
         middle = [f"[contents]({row[0].name})" if at else "**contents**"]
         middle += [f"[solutions]({SOLUTIONS}/{answers.name})"] if answers in everything else []
+        middle += [f"[glossary]({GLOSSARY})"]
     return " · ".join(part for part in (before, *middle, after) if part)
 
 

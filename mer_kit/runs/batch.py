@@ -151,7 +151,10 @@ def execute(
             say(f"{label}: done before, kept")
             continue
         say(f"{label} …")
-        outcome = execute_one(job, mark=mark, progress_bar=progress_bar)
+        try:
+            outcome = execute_one(job, mark=mark, progress_bar=progress_bar)
+        except OSError as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
+            outcome = Outcome(job, "failed", 0.0, f"{type(error).__name__}: {error}")
         outcomes.append(outcome)
         say(f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}")
     return outcomes
@@ -162,7 +165,10 @@ def is_done(job: Job, mark: str) -> bool:
     status = _status_file(job)
     if not (status.exists() and job.target.exists()):
         return False
-    stored = read_json(status)
+    try:
+        stored = read_json(status)
+    except MerKitError:  # torn: nobody can say that it is done
+        return False
     return stored.get("state") == "done" and stored.get("key") == _key(job, mark)
 
 

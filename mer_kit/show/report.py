@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 import pandas as pd
@@ -155,7 +156,7 @@ def _failure(broken: Mapping[str, Any]) -> str:
 
 
 def _link(path: Path, folder: Path) -> str:
-    return html.escape(Path(os.path.relpath(path, folder)).as_posix())
+    return html.escape(quote(Path(os.path.relpath(path, folder)).as_posix()))
 
 
 def _link_text(path: Path) -> str:

@@ -93,6 +93,27 @@ def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> No
     assert not batch.is_done(tiny, "m")
 
 
+def test_a_torn_status_file_is_not_done_and_a_full_disk_stops_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bad", "good"):
+        (tmp_path / name).mkdir()
+    bad, good = job(tmp_path / "bad", "1"), job(tmp_path / "good", "1")
+    batch.execute([bad], mark="m")
+    bad.target.with_suffix(".status.json").write_text('{"state": "do')
+    assert not batch.is_done(bad, "m")
+    write = batch.write_json
+
+    def full(path: Path, content: dict[str, object]) -> None:
+        if "bad" in path.parts[-3]:
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(batch, "write_json", full)
+    outcomes = batch.execute([bad, good], mark="m")
+    assert [outcome.state for outcome in outcomes] == ["failed", "done"] and "No space" in outcomes[0].message
+
+
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [

@@ -6,6 +6,7 @@ import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -233,6 +234,13 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_pa
     for name in ("results.md", "results.tex"):
         text = (tmp_path / "c" / name).read_text("utf-8")
         assert text.count("other") == 1 and "56.2" in text and "macro-F1" in text and str(tmp_path) not in text
+    odd = tmp_path / "lab #1 50%"
+    (tmp_path / "b").rename(odd)
+    (odd / "alone" / "notebooks").mkdir()
+    nbformat.write(new_notebook(), odd / "alone" / "notebooks" / "01_segmentation.ipynb")
+    report.merge([odd], tmp_path / "c")
+    link = next(link for link in parsed(tmp_path / "c" / "index.html").found if link.endswith("01_segmentation.html"))
+    assert "#" not in link and (tmp_path / "c" / unquote(link)).exists()
     alone = report.merge([tmp_path / "a"], tmp_path / "a").read_text("utf-8")
     assert "Runs in several places" not in alone and alone.count("<circle") == 3
 
