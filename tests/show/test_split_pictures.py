@@ -1,23 +1,17 @@
-"""Pictures of the split: what is drawn equals the data, and each widget's update changes figure and numbers."""
+"""Pictures of the split: what is drawn equals the data."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 from matplotlib.colors import to_hex
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
-from mer_kit.checks import MerKitError
-from mer_kit.records import Clip, Corpus, EpochRecord
+from mer_kit.records import EpochRecord
 from mer_kit.runs.replay import Passes
-from mer_kit.show import plot_parts, plots_labels, plots_quality, plots_split, sound, style
-from mer_kit.show.widgets_split import EpochScrubber, NoisyListener, TauSlider
+from mer_kit.show import plot_parts, plots_labels, plots_quality, plots_split, style
 from mer_kit.sssl.loss_split import Mixture
 
 MIXTURE = Mixture(weights=(0.7, 0.3), means=(0.2, 0.7), sds=(0.05, 0.15), low=0.1, high=2.1)
@@ -253,74 +247,3 @@ def test_names_at_line_ends_never_cover_one_another() -> None:
     assert len(places) == 3 and min(np.diff(places)) >= 0.07 - 1e-9
     plot_parts.end_labels(ax, 1.0, [(1.0, "top", "k"), (1.0, "too", "k")])
     assert max(text.xy[1] for text in ax.texts) <= 1.0
-
-
-# ---- widgets -------------------------------------------------------------------------------------------------------
-
-
-def test_scrubbing_changes_picture_and_numbers() -> None:
-    passes = make_passes()
-    scrubber = EpochScrubber(passes)
-    first = scrubber.png()
-    told = scrubber.update(3)
-    split = passes.split(3)
-    assert told["n_unlabelled"] == (~split.clean).sum() == 40 and told["loss_gap"] == pytest.approx(split.loss_gap)
-    assert scrubber.png() != first and scrubber.png()[:4] == b"\x89PNG"
-    assert "X 160 segments, U 40 (20%)" in scrubber.sentence()
-    mixture, grid = split.mixtures[0], np.linspace(0, 1, 401)
-    assert mixture is not None
-    np.testing.assert_allclose(scrubber._picture.axes[0].lines[0].get_ydata(), mixture.densities(grid)[0])
-    scrubber.update(1)
-    assert scrubber.png() == first
-    assert "no separation" in scrubber.sentence(), "the first pass of this model knows nothing"
-    with pytest.raises(MerKitError, match="after_epoch is 4"):
-        scrubber.update(4)
-
-
-def test_moving_tau_changes_picture_and_numbers() -> None:
-    passes = make_passes()
-    slider = TauSlider(passes, 1)
-    before = slider.png()
-    told = slider.update(0.8)
-    clean = passes.splits[0].omega > 0.8
-    assert told["n_labelled"] == clean.sum() and 0 < clean.sum() < (passes.splits[0].omega > 0.5).sum()
-    assert passes.wrong is not None
-    assert told["precision"] == pytest.approx(precision_score(~passes.wrong, clean))
-    assert told["recall"] == pytest.approx(recall_score(~passes.wrong, clean))
-    assert told["noise_recall"] == pytest.approx(recall_score(passes.wrong, ~clean))
-    assert slider.png() != before and f"precision of X {told['precision']:.0%}" in slider.sentence()
-    assert slider.update(1.0)["n_labelled"] == 0 and "precision of X –" in slider.sentence()
-    blind = TauSlider(make_passes(truth=False), 3)
-    assert set(blind.shown) == {"tau", "n_labelled", "n_unlabelled"} and "precision" not in blind.sentence()
-
-
-def test_the_listener_plays_the_segment_that_is_chosen(tmp_path: Path) -> None:
-    rate = 22050
-    y = np.r_[np.zeros(2 * rate), 0.5 * np.ones(2 * rate)]
-    soundfile.write(tmp_path / "a.wav", y, rate, subtype="PCM_16")
-    corpus = Corpus(name="demo", root=tmp_path, clips=(Clip("a", tmp_path / "a.wav", {"quadrant": 0}),))
-    experiment = SimpleNamespace(corpus=corpus, config=SimpleNamespace(segment_seconds=1.0))
-    table = pd.DataFrame(
-        {"clip_id": "a", "start_s": [0.0, 2.5], "end_s": [1.0, 3.5], "label": "Q1", "model": ["Q2", "Q3"],
-         "p_label": [0.1, 0.2], "loss": [2.3, 1.6], "omega": 0.0, "truth": ["Q1", "?"]}
-    )  # fmt: skip
-    listener = NoisyListener(experiment, table)  # type: ignore[arg-type]
-    quiet = listener.player()
-    assert listener.update(1)["start_s"] == 2.5
-    assert listener.player() != quiet
-    loud = sound.audio_element(0.5 * np.ones(rate), label="a 2.5–3.5 s: labelled Q1, the model says Q3")
-    assert listener.player() == loud
-    assert "True here" not in listener.sentence() and "1.60 nats" in listener.sentence()
-    with pytest.raises(MerKitError, match="row is 2"):
-        listener.update(2)
-
-
-def test_widgets_open_no_pyplot_figure_and_answer_to_their_sliders() -> None:
-    passes = make_passes()
-    scrub, tau = EpochScrubber(passes).widget(), TauSlider(passes, 2).widget()
-    assert plt.get_fignums() == []
-    for box, value in ((scrub, 3), (tau, 0.9)):
-        slider, picture, words = box.children
-        before, said = picture.value, words.value
-        slider.value = value
-        assert picture.value != before and words.value != said

@@ -1,0 +1,258 @@
+"""The noise lab in a browser: its numbers are Python's, and every move changes what it should."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mer_kit.show import noise_lab, web
+from mer_kit.show.noise_lab import NoiseLab
+from mer_kit.sssl import diagnostics
+from mer_kit.sssl.diagnostics import split_quality
+from tests.show.noise_labs import make_lab
+
+pytestmark = pytest.mark.browser
+
+NUMBERS = """
+const data = JSON.parse(document.getElementById("data").textContent);
+const fold = foldOf(data, null, () => {});
+window.look = (after, perClass, taus) => {
+  const loss = lossesOf(fold.pass(after).p), mixtures = fold.mixtures(after, perClass);
+  const omega = omegas(loss, fold.label, mixtures, data.clamp), order = byOmega(omega, loss);
+  const { curve, area } = roc(omega, order, fold.label, fold.truth);
+  return { loss: [...loss], omega: [...omega], area, curve, cuts: taus.map((tau) => ({
+    ...quality(omega, fold.label, fold.truth, tau), asked: below(omega, order, tau),
+    training: divide({ loss, omega, order, label: fold.label }, tau, data.rules, mixtures, data.classes.length),
+  })) };
+};
+"""
+TAUS = (0.0, 0.05, 0.3, 0.5, 0.77, 0.95, 1.0)
+
+
+def numbers_page(lab: NoiseLab) -> str:
+    """The lab's own functions within reach of a test, over the data that a page would carry."""
+    fragment = lab.fragment(sounds=0)
+    data = fragment.split("data-mer-data>")[1].split("</script>")[0]
+    return (
+        f'<script type="application/json" id="data">{data}</script>'
+        f'<script type="module">{web.module("noise_lab")}{NUMBERS}</script>'
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"max_unlabelled": 1.0}, {"min_gap": 1.5, "max_unlabelled": 1.0}])
+def test_the_numbers_are_those_of_python(options: dict[str, Any], tmp_path: Path, page_of: Callable[..., Any]) -> None:
+    lab = make_lab(tmp_path, **options)
+    p, page = lab.passes, page_of(numbers_page(lab))
+    known = p.truth >= 0
+    right = (p.truth == p.labels)[known]
+    refused = capped = 0
+    for after in range(1, len(p) + 1):
+        for per_class in (False, True):
+            found = page.evaluate("([after, perClass, taus]) => look(after, perClass, taus)", [after, per_class, TAUS])
+            for tau, cut in zip(TAUS, found["cuts"], strict=True):
+                settings = {**p.options, "per_class": per_class, "tau": tau}
+                split = diagnostics.replay(p.probabilities[after - 1], p.labels, **settings)
+                clean = split.omega > tau
+                assert cut["asked"] == (~clean).sum()
+                assert cut["training"]["inU"] == (~split.clean).sum(), (after, per_class, tau, split.note)
+                assert bool(cut["training"]["refusal"]) is not split.separated
+                refused, capped = refused + (not split.separated), capped + cut["training"]["capped"]
+                wanted = split_quality(clean[known], split.omega[known], right)
+                for theirs, ours in (("precision", "precision"), ("recall", "recall"), ("noise_recall", "noiseRecall")):
+                    assert (cut[ours] or np.nan) == pytest.approx(wanted[theirs] or np.nan, abs=1e-12, nan_ok=True)
+            assert found["area"] == pytest.approx(wanted["roc_auc"], abs=1e-6)
+            np.testing.assert_allclose(found["loss"], p.losses[after - 1], rtol=1e-12)
+            np.testing.assert_allclose(found["omega"], split.omega, rtol=1e-9, atol=1e-15)
+            x, y = np.array(found["curve"][::-1]).T
+            assert np.trapezoid(y, x) == pytest.approx(wanted["roc_auc"], abs=1e-6), "the curve holds its own area"
+    assert refused > 0 and (capped > 0) is ("max_unlabelled" not in options)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, page_of: Callable[..., Any]) -> tuple[NoiseLab, Any]:
+    lab = make_lab(tmp_path)
+    return lab, page_of(lab.to_html(sounds=12), viewport={"width": 1100, "height": 900})
+
+
+def sizes(page: Any) -> list[int]:
+    return [int(text.replace(",", "")) for text in page.locator(".side strong").all_inner_texts()]
+
+
+def test_sliders_change_x_and_u_to_what_python_counts(opened: tuple[NoiseLab, Any]) -> None:
+    lab, page = opened
+    after, tau = lab.after_epoch, page.get_by_label("threshold τ")
+    omega = lab.passes.splits[after - 1].omega
+    assert sizes(page) == [(omega > 0.5).sum(), (omega <= 0.5).sum()]
+    tau.focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    assert sizes(page) == [(omega > 0.8).sum(), (omega <= 0.8).sum()]
+    page.get_by_label("after epoch").fill("2")
+    second = lab.passes.splits[1].omega
+    assert sizes(page)[0] == (second > 0.8).sum() != (omega > 0.8).sum()
+    page.wait_for_function("document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80')")
+    page.get_by_role("button", name="one per class").click()
+    assert sizes(page) != [(second > 0.8).sum(), (second <= 0.8).sum()]
+    assert page.get_by_label("class whose hill is shown").is_visible()
+
+
+def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(opened: tuple[NoiseLab, Any]) -> None:
+    lab, page = opened
+    split = lab.passes.splits[2]
+    page.get_by_label("after epoch").fill("3")
+    note = page.locator(".note").inner_text()
+    assert f"X {split.clean.sum()} and U {(~split.clean).sum()}." in note and "really had" in note
+    assert "cap of 15 %" in note and (split.omega <= 0.5).sum() > 90
+    page.get_by_label("threshold τ").fill("0")
+    assert "guards would refuse" in page.locator(".note").inner_text()
+    page.get_by_label("after epoch").fill("1")
+    assert "Had the training divided here" in page.locator(".note").inner_text()
+
+
+def rows(page: Any) -> list[int]:
+    return [int(one) for one in page.locator("tbody tr").evaluate_all("(all) => all.map((one) => one.dataset.row)")]
+
+
+def test_the_brush_lists_what_lies_in_it(opened: tuple[NoiseLab, Any]) -> None:
+    lab, page = opened
+    loss, mixture, _ = lab.passes.hill(lab.after_epoch)
+    x = mixture.normalise(loss)
+    page.get_by_label("only those whose sound").uncheck()
+    inside = np.flatnonzero((x >= 0.8) & (x <= 1))
+    assert rows(page) == sorted(inside, key=lambda row: (-loss[row], row))[:50]
+    page.get_by_label("from", exact=True).fill("0.30")
+    page.get_by_label("to", exact=True).fill("0.60")
+    page.get_by_label("list", exact=True).select_option("quiet")
+    inside = np.flatnonzero((x >= 0.3) & (x <= 0.6))
+    assert rows(page) == sorted(inside, key=lambda row: (loss[row], row))[:50] and len(inside) > 5
+    page.get_by_label("list", exact=True).select_option("never")
+    table = diagnostics.data_map(lab.passes.probabilities, lab.passes.labels)
+    confidence = table["confidence"].to_numpy().astype(np.float32)
+    assert rows(page) == np.argsort(confidence, kind="stable")[:50].tolist()
+    hill = page.locator(".hill").bounding_box()
+    page.mouse.move(hill["x"] + 200, hill["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(hill["x"] + 400, hill["y"] + 120, steps=4)
+    page.mouse.up()
+    low, high = (float(page.get_by_label(name, exact=True).input_value()) for name in ("from", "to"))
+    assert 0.1 < low < high < 0.9 and page.get_by_label("list", exact=True).input_value() == "loud"
+
+
+def test_playing_a_row_plays_it_and_draws_its_path(opened: tuple[NoiseLab, Any]) -> None:
+    lab, page = opened
+    page.evaluate(SILENT)
+    row = rows(page)[0]
+    assert row in lab.doubtful(12)
+    page.locator("tbody button").first.click()
+    assert page.locator("tbody button").first.inner_text() == "■"
+    assert page.evaluate("played.length") == 1, page.evaluate("played")
+    kind = page.evaluate("fetch(played[0]).then((r) => r.blob()).then((b) => b.type)")
+    assert kind.startswith("audio/")
+    told = page.locator(".trail .unseen").inner_text()
+    omega = [split.omega[row] for split in lab.passes.splits]
+    assert ", ".join(f"{value:.2f}" for value in omega) in told
+    assert page.locator(".trail rect").count() == int(not lab.passes.splits[1].clean[row]) + int(
+        not lab.passes.splits[2].clean[row]
+    )
+    page.locator("tbody button").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("tr.chosen").get_attribute("data-row") == str(rows(page)[1])
+    page.keyboard.press("Enter")
+    assert page.evaluate("played.length") == 2
+
+
+def test_a_click_on_the_map_chooses_the_nearest_that_can_be_heard(opened: tuple[NoiseLab, Any]) -> None:
+    lab, page = opened
+    ring = page.locator(".map circle.listed").nth(2)
+    page.locator(".map").scroll_into_view_if_needed()
+    box = ring.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    chosen = page.locator(".map circle.here")
+    assert chosen.get_attribute("cx") == ring.get_attribute("cx")
+    row = page.locator("tr.chosen").get_attribute("data-row")
+    assert int(row) == rows(page)[2] and "confidence" in page.locator(".words").inner_text()
+
+
+SILENT = """() => {
+  window.played = [];
+  HTMLMediaElement.prototype.play = function () { played.push(this.src); return Promise.resolve(); };
+}"""
+KERNEL = """
+const data = JSON.parse(document.getElementById("data").textContent), handlers = {};
+window.sent = [];
+window.reply = (kind, message, buffers = []) => handlers[kind](message, buffers);
+const talk = { send: (message) => sent.push(message), on: (kind, handler) => { handlers[kind] = handler; } };
+window.down = mount(document.getElementById("place"), data, talk);
+"""
+
+
+def test_what_is_not_there_is_asked_from_the_kernel(
+    tmp_path: Path, page_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make_lab(tmp_path)
+    data = lab.data()
+    one, after = lab.pass_bytes(lab.after_epoch), lab.after_epoch
+    for name in ("p", "model"):
+        del data["arrays"][name]
+    data["arrays"] = {name: noise_lab._text(values) for name, values in data["arrays"].items()}
+    page = page_of(
+        f'<div id="place"></div><script type="application/json" id="data">{web.embedded(data)}</script>'
+        f'<script type="module">{web.module("noise_lab")}{KERNEL}</script>'
+    )
+    assert page.evaluate("sent") == [{"kind": "pass", "after": after}]
+    ask = "([kind, message, parts]) => reply(kind, message, parts.map((part) => new DataView(Uint8Array.from(part).buffer)))"
+    page.evaluate(ask, ["pass", {"after": after}, [list(one["p"]), list(one["model"])]])
+    omega = lab.passes.splits[after - 1].omega
+    assert sizes(page) == [(omega > 0.5).sum(), (omega <= 0.5).sum()]
+    page.get_by_role("button", name="one per class").click()
+    assert page.evaluate("sent.at(-1)") == {"kind": "fit", "after": after, "per_class": True}
+    reply, _ = lab.answer(page.evaluate("sent.at(-1)"))
+    page.evaluate(ask, ["fit", reply, []])
+    other = diagnostics.replay(
+        lab.passes.probabilities[after - 1], lab.passes.labels, **{**lab.passes.options, "per_class": True}
+    )
+    assert sizes(page)[0] == (other.omega > 0.5).sum() != (omega > 0.5).sum()
+    page.locator("tbody button").first.click()
+    row = rows(page)[0]
+    assert {"kind": "play", "row": row} in page.evaluate("sent") and {"kind": "trace", "row": row} in page.evaluate(
+        "sent"
+    )
+    page.evaluate(ask, ["sorry", {"text": "the file is gone"}, []])
+    assert page.locator(".words").inner_text() == "the file is gone"
+    assert page.locator("tbody button").first.inner_text() == "▶"
+    page.evaluate("down()")
+    assert page.locator("#place > *").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("light", {"viewport": {"width": 1100, "height": 900}}),
+        ("dark", {"viewport": {"width": 1100, "height": 900}, "color_scheme": "dark"}),
+        ("narrow", {"viewport": {"width": 360, "height": 800}}),
+    ],
+)
+def test_it_is_accessible_and_fits(
+    name: str, options: dict[str, Any], tmp_path: Path, page_of: Callable[..., Any], axe: Any, shots: Path
+) -> None:
+    page = page_of(make_lab(tmp_path).to_html(sounds=6), **options)
+    page.get_by_label("after epoch").fill("3")
+    page.get_by_role("button", name="one per class").click()
+    page.locator("tbody tr").nth(1).click()
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing juts out"
+    page.wait_for_timeout(300)
+    page.screenshot(path=shots / f"noise_lab-{name}.png", full_page=True)
+
+
+def test_without_truth_nothing_is_told_that_nobody_knows(tmp_path: Path, page_of: Callable[..., Any]) -> None:
+    page = page_of(make_lab(tmp_path, truth=False).to_html(sounds=0))
+    page.get_by_label("threshold τ").fill("0.3")
+    assert "Nobody knows the truth" in page.locator(".measures").inner_text()
+    assert page.locator(".roc svg").count() == 0 and "truth" not in page.locator("thead").inner_text()
+    page.wait_for_function("document.querySelector('.words').textContent.includes('τ = 0.30')")
+    assert "recision" not in page.locator(".words").inner_text()
