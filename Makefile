@@ -14,11 +14,11 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint figures lab clean distclean
+.PHONY: help setup demo test test-browser lint figures site lab clean distclean
 
 help:  ## show this list
 	@echo "mer-kit: make <target>"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
 setup: $(STAMP)  ## install everything into .venv (the other targets do so when needed)
 
@@ -27,14 +27,17 @@ $(STAMP): pyproject.toml constraints.txt
 	"$(PYTHON) is Python " + v + ", expected 3.11 or newer: install one and say make PYTHON=python3.12")'
 	@echo "Installing into .venv (some minutes the first time) ..."
 	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make .venv: install its venv module (Debian: python3-venv)"; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
 demo: $(STAMP)  ## generate the demo corpus, run the seven notebooks, write the results page
 	$(BIN)/mer-kit demo
 
-test: $(STAMP)  ## all tests and the examples in the docstrings (TESTFLAGS="-x -k folds" for some)
-	$(BIN)/python -m pytest $(TESTFLAGS)
+test: $(STAMP)  ## the tests without a browser and the examples in the docstrings (TESTFLAGS="-x -k folds" for some)
+	$(BIN)/python -m pytest -m "not browser" $(TESTFLAGS)
+
+test-browser: $(STAMP)  ## notebooks, views and pages in the system's Chromium; screenshots in build/screenshots/
+	$(BIN)/python -m pytest -m browser $(TESTFLAGS) -rs tests/browser
 
 lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks without outputs
 	$(BIN)/ruff check .
@@ -45,8 +48,12 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks wit
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/python tools/notebooks.py check
 
-figures: demo  ## write the figures of the README (from the demo run) and, where 4Q was run, the paper's Fig. 2
+figures: demo  ## write the figures of the README (demo runs of all durations) and, where 4Q was run, the paper's Fig. 2
+	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,3,4,5 --workers 2
 	$(BIN)/mer-kit figures
+
+site: demo  ## build the static site from the demo run: build/site/index.html
+	$(BIN)/python tools/site.py
 
 lab: $(STAMP)  ## open JupyterLab on notebooks/
 	$(BIN)/jupyter lab notebooks

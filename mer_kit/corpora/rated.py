@@ -79,7 +79,7 @@ def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
 def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     """Return task → class index; a task whose rating ties is left out with ties="drop".
 
-    Source: method.md §6: binarised at the scale's middle; D: ties are high unless asked otherwise, as on PMEmo's page.
+    D: the scale's middle divides; ties are high unless asked otherwise, as on PMEmo's page.
 
     Examples
     --------

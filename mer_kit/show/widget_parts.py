@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -41,31 +40,3 @@ class Picture:
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=80, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
-
-
-def view(controls: list[Any], refresh: Callable[[], tuple[bytes | None, str]], *, alt: str) -> Any:
-    """Return an ipywidgets box: the controls, a picture, and words below it, renewed whenever a control moves.
-
-    Parameters
-    ----------
-    refresh : called without arguments; returns the picture's PNG bytes (None: no picture) and HTML
-    alt : what the picture shows
-    """
-    import ipywidgets as w
-
-    picture, words = w.Image(format="png"), w.HTML()
-    picture.alt = alt
-    children = [*controls, words]
-
-    def renew(_: Any = None) -> None:
-        image, html = refresh()
-        words.value = html
-        if image is not None:
-            picture.value = image
-
-    for control in controls:
-        control.observe(renew, names="value")
-    renew()
-    if picture.value:
-        children.insert(len(controls), picture)
-    return w.VBox(children)

@@ -2,7 +2,7 @@
 
 A view named "player" has player.mjs and player.css here. Its module says `export function mount(el, data, talk)`, which
 builds the view in an element from plain data and returns a function that takes it down. The same text serves a widget
-(anywidget) and a page without a kernel (`page_script`).
+(anywidget) and a page without a kernel (`show.fragments`).
 """
 
 from __future__ import annotations
