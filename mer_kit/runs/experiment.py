@@ -105,11 +105,11 @@ class Experiment:
 
     # ---- training ----------------------------------------------------------------------------------------------
 
-    def train(self, number: int) -> RunFolder:
+    def train(self, number: int, *, watch: Callable[[Trainer], None] | None = None) -> RunFolder:
         """Train one fold, or do nothing if it is finished; return the run's folder.
 
         A fold that was interrupted goes on from its last epoch. Leaves history.csv, epochs.npz, model.safetensors and
-        segments.csv in `folds/<number>/`.
+        segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`sssl.Trainer`).
         """
         check_choice("fold", number, range(len(self.folds)))
         if self.folder.fold_done(number):
@@ -117,13 +117,14 @@ class Experiment:
         self.write_config()
         with exclusive(self.folder.fold(number) / ".lock"):
             if not self.folder.fold_done(number):  # by another process, while this one waited
-                self._train_fold(number)
+                self._train_fold(number, watch)
         return self.folder
 
-    def _train_fold(self, number: int) -> None:
+    def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
         self.folder.set_status("running", fold=number)
+        clips, folder = self.folds[number].train, self.folder.fold(number)
         try:
-            trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number)
+            trainer, index = self._fit(clips, f"fold {number}", folder, number, watch)
             seconds = self._keep(number, trainer, index)
         except BaseException as error:
             self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
@@ -139,7 +140,14 @@ class Experiment:
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
 
-    def _fit(self, clips: np.ndarray, name: str, folder: Path, number: int) -> tuple[Trainer, SegmentIndex]:
+    def _fit(
+        self,
+        clips: np.ndarray,
+        name: str,
+        folder: Path,
+        number: int,
+        watch: Callable[[Trainer], None] | None = None,
+    ) -> tuple[Trainer, SegmentIndex]:
         """Train on the segments of these clips; return the trainer and the index it was trained on."""
         index, on_epoch = self.train_index.take(self.train_index.rows_of(clips)), self.on_epoch
         trainer = Trainer(
@@ -152,6 +160,7 @@ class Experiment:
             checkpoint_file=folder / "checkpoint.safetensors",
             warmup_file=self._warmup_file(name),
             on_epoch=(lambda record: on_epoch(number, record)) if on_epoch else None,
+            watch=watch,
             **self.config.training,
         )
         return trainer.fit(SegmentView(self.store, index), self.labels[index.clip], index.clip), index

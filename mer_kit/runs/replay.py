@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -197,6 +198,18 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
     if not experiment.folder.fold_done(number):
         raise MerKitError(f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it")
     stored = experiment.folder.epochs(number)
+    return passes_of(experiment, number, stored, experiment.folder.history(number))
+
+
+def passes_of(
+    experiment: Experiment, number: int, stored: Mapping[str, np.ndarray], history: list[EpochRecord]
+) -> Passes:
+    """Return the evaluation passes of a fold from its arrays, also while it is being trained.
+
+    Parameters
+    ----------
+    stored : probabilities [E, S, K], labels [S], clip [S] and start_s [S], as in `epochs.npz`
+    """
     clip, start_s = stored["clip"].astype(np.int64), stored["start_s"].astype(np.float64)
     end_s = start_s + experiment.config.segment_seconds
     known = inspect.signature(loss_split.split).parameters
@@ -208,7 +221,7 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
         start_s=start_s,
         end_s=end_s,
         truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task),
-        history=experiment.folder.history(number),
+        history=history,
         options={**options, "seed": mixture_seed(fold_seed(experiment.config.seed, number))},
     )
 

@@ -38,6 +38,7 @@ class Trainer:
     warmup_file : keeps the state at the end of the warm-up; other methods with the same warm-up start from it
     pretrained : local ImageNet weights, see `sssl.network.load_imagenet`
     on_epoch : called with each EpochRecord
+    watch : called with this Trainer before the first epoch and after each; what it raises ends `fit` between two epochs
     **settings : fields of `sssl.settings.TrainingSettings`
 
     Attributes
@@ -71,6 +72,7 @@ class Trainer:
         warmup_file: str | Path | None = None,
         pretrained: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
+        watch: Callable[[Trainer], None] | None = None,
         **settings: Any,
     ) -> None:
         unknown = sorted(set(settings) - {f.name for f in dataclasses.fields(TrainingSettings)})
@@ -81,7 +83,7 @@ class Trainer:
         self.device, self.precision = device, precision
         self.checkpoint_file = Path(checkpoint_file) if checkpoint_file else None
         self.warmup_file = Path(warmup_file) if warmup_file else None
-        self.pretrained, self.on_epoch = pretrained, on_epoch
+        self.pretrained, self.on_epoch, self.watch = pretrained, on_epoch, watch
 
     def fit(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None) -> Trainer:
         """Train on segments [S] with inherited labels int [S]; `songs` int [S] tells which song each belongs to.
@@ -102,6 +104,8 @@ class Trainer:
                 "segment and the song of each as a whole number: pass songs, int [S]"
             )
         self._state = state = self._start(segments, labels, songs)
+        if self.watch:
+            self.watch(self)
         while len(state.history) < self.settings.epochs:
             started = time.perf_counter()
             epoch = len(state.history) + 1
@@ -114,6 +118,8 @@ class Trainer:
                 state.save(self.checkpoint_file)
             if self.on_epoch:
                 self.on_epoch(record)
+            if self.watch:
+                self.watch(self)
         return self
 
     def _start(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray) -> TrainingState:

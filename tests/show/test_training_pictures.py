@@ -1,19 +1,16 @@
-"""Pictures of the objectives and of a training's history: what is drawn equals the data; widgets answer."""
+"""Pictures of the objectives and of a training's history: what is drawn equals the data."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from mer_kit.checks import MerKitError
 from mer_kit.records import EpochRecord
 from mer_kit.show import plots_history, plots_training, style
-from mer_kit.show.widgets_training import DeltaSlider, DropoutSlider, TemperatureSlider, mixed_sound
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
 NAN = float("nan")
@@ -191,59 +188,3 @@ def test_the_history_table_has_one_row_an_epoch() -> None:
     assert table["n_unlabelled"].tolist() == [0, 0, 30, 0, 20] and len(table.columns) == len(
         dataclasses.fields(EpochRecord)
     )
-
-
-# ---- widgets -------------------------------------------------------------------------------------------------------
-
-
-def test_the_temperature_changes_picture_and_numbers() -> None:
-    p = np.array([[0.5, 0.3, 0.2, 0.0], [0.25, 0.25, 0.25, 0.25]])
-    slider = TemperatureSlider(p, ["one", "two"], CLASSES)
-    before = slider.png()
-    told = slider.update(0, 0.25)
-    assert told["after"] == pytest.approx(p[0] ** 4 / (p[0] ** 4).sum(), abs=1e-6)
-    assert slider.png() != before and slider.sentence().startswith("T = 0.25: Q1 goes from 0.50 to 0.8")
-    assert slider.update(1, 0.25)["after"] == pytest.approx(0.25)
-    with pytest.raises(MerKitError, match="temperature is 0"):
-        slider.update(0, 0.0)
-
-
-def test_delta_mixes_picture_target_and_sound() -> None:
-    mels = (np.zeros((30, 128), np.float32), np.full((30, 128), 10.0, np.float32))
-    sounds = (np.full(2205, 0.5), np.full(2300, -0.5))
-    slider = DeltaSlider(mels, sounds, (0, 2), CLASSES)
-    before, player = slider.png(), slider.player()
-    told = slider.update(0.25)
-    assert told["target"].tolist() == [0.25, 0, 0.75, 0]
-    assert told["sound"] == pytest.approx(np.full(2205, -0.25))
-    assert slider.png() != before and slider.player() != player
-    assert np.asarray(slider._picture.axes[1].images[0].get_array()) == pytest.approx(7.5)
-
-
-def test_mixed_sounds_keep_their_common_length() -> None:
-    assert mixed_sound(np.ones(5), -np.ones(3), 0.5).tolist() == [0, 0, 0]
-    with pytest.raises(MerKitError, match="delta is 1.5"):
-        mixed_sound(np.ones(5), np.ones(5), 1.5)
-
-
-def test_dropout_pairs_come_with_their_divergence() -> None:
-    passes = np.array([[0.8, 0.2], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
-    slider = DropoutSlider(passes, ("V-", "V+"))
-    assert slider.shown["kl"] == pytest.approx(0.15 * math.log(4), abs=1e-6)  # ½ · 0.3 · (log 1.6 − log 0.4)
-    before = slider.png()
-    assert slider.update(1)["kl"] == pytest.approx(0, abs=1e-9) and slider.png() != before
-
-
-def test_widgets_open_no_pyplot_figure_and_answer_to_their_sliders() -> None:
-    mel = np.zeros((20, 128), np.float32)
-    boxes = [
-        (TemperatureSlider(np.array([[0.6, 0.2, 0.1, 0.1]]), ["one"], CLASSES).widget(), 1, 0.2),
-        (DeltaSlider((mel, mel + 5), (np.ones(99), np.zeros(99)), (0, 1), CLASSES).widget(), 0, 0.2),
-        (DropoutSlider(np.array([[0.8, 0.2], [0.5, 0.5], [0.4, 0.6], [0.3, 0.7]]), ("V-", "V+")).widget(), 0, 1),
-    ]
-    assert plt.get_fignums() == []
-    for box, place, value in boxes:
-        *controls, picture, words = box.children
-        before, said = picture.value, words.value
-        controls[place].value = value
-        assert picture.value != before and words.value != said
