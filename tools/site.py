@@ -8,6 +8,7 @@ without any network.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -291,6 +292,15 @@ def outside_references(site: Path) -> list[tuple[str, str]]:
     return found
 
 
+def mark_of(run: RunFolder) -> str:
+    """Return what executed solutions depend on besides their own source: the run's numbers and the kit's code."""
+    code = hashlib.blake2b(digest_size=6)
+    for path in sorted((ROOT / "mer_kit").rglob("*.py")):
+        code.update(path.read_bytes())
+    numbers = hashlib.blake2b((run.path / "metrics.json").read_bytes(), digest_size=6)
+    return f"{run.path.name} {numbers.hexdigest()} {code.hexdigest()}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site; return the exit code."""
     parser = argparse.ArgumentParser(description="Build the static site from a finished demo run.")
@@ -302,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = finished_run(given.runs.expanduser().absolute())
         print(f"run {run.path.name}")
         todo = jobs(run, work)
-        outcomes = batch.execute(todo, mark=run.path.name)
+        outcomes = batch.execute(todo, mark=mark_of(run))
         failed = [f"{outcome.job.name}: {outcome.message}" for outcome in outcomes if outcome.state == "failed"]
         if failed:
             raise MerKitError(f"{len(failed)} of {len(todo)} notebooks failed, expected none: {failed[0]}")

@@ -60,7 +60,10 @@ def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, 
     where = runs_folder(runs_dir)
     try:
         wanted = grid.read(file) if file else grid.Grid()
-        wanted = dataclasses.replace(wanted, **varied(typed))
+        given = varied(typed)
+        if "overrides" in given:  # setting by setting: the file's others stay
+            given["overrides"] = {**wanted.overrides, **given["overrides"]}
+        wanted = dataclasses.replace(wanted, **given)
         planned = grid.cells(wanted)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error

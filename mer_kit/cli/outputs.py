@@ -22,11 +22,10 @@ def report(runs_dirs: tuple[str, ...], runs_dir: str | None, into: str | None, o
     from mer_kit.show import report as page
 
     if into:
-        written = page.merge([*runs_dirs, *([runs_dir] if runs_dir else [])] or [default_runs_dir()], into)
-        click.echo(f"wrote {written} and results.csv beside it")
-        return
-    for folder in [runs_folder(name) for name in runs_dirs or (runs_dir,)]:
-        written = page.write(folder)
+        pages = [page.merge([*runs_dirs, *([runs_dir] if runs_dir else [])] or [default_runs_dir()], into)]
+    else:
+        pages = [page.write(runs_folder(name)) for name in runs_dirs or (runs_dir,)]
+    for written in pages:
         click.echo(f"wrote {written} and results.csv beside it")
         if open_page:
             webbrowser.open(written.as_uri())

@@ -14,16 +14,15 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.localinterfaces import localhost
-from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
-from traitlets import default
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
 from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
+from mer_kit.runs.kernels import STDERR, kernel_manager
+from mer_kit.runs.locks import exclusive
 from mer_kit.runs.parameters import declared_parameters
 from mer_kit.runs.watch import Watch
 
@@ -37,10 +36,6 @@ NOTEBOOKS = (
     "05_emotion_curve",
     "06_results",
 )
-
-
-#: File in a kernel's folder for what its process writes to stderr.
-STDERR = "stderr.txt"
 
 
 @dataclass(frozen=True)
@@ -63,32 +58,6 @@ class Outcome:
     message: str = ""
     peak_mb: float = 0.0
     log: tuple[str, ...] = ()
-
-
-class QuietKernelManager(AsyncKernelManager):
-    """Talks to kernels through sockets in a folder of its own where the system can: no port to clash or to listen on."""
-
-    #: Where the sockets lie; each execution has its own subclass with its own folder.
-    folder = ""
-
-    @default("transport")
-    def _transport(self) -> str:
-        # A socket's path may have about a hundred characters.
-        return "ipc" if os.name == "posix" and self.folder and len(self.folder) < 80 else "tcp"
-
-    @default("ip")
-    def _ip(self) -> str:
-        return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
-
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # its stub is the sync manager's
-        """Start the kernel; what its process writes to stderr, like the last word of a crash, goes into a file."""
-        with open(os.path.join(self.folder, STDERR), "ab") as file:
-            await super().start_kernel(**options, stderr=file)
-
-
-def kernel_manager(folder: str) -> type[QuietKernelManager]:
-    """Return a kernel manager whose sockets lie in `folder`: two kernels in one folder would share their sockets."""
-    return type("KernelManager", (QuietKernelManager,), {"folder": folder})
 
 
 def notebooks_folder() -> Path:
@@ -152,12 +121,19 @@ def execute(
             continue
         say(f"{label} …")
         try:
-            outcome = execute_one(job, mark=mark, progress_bar=progress_bar)
-        except OSError as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
+            with exclusive(lock_file(job)):
+                done = not force and is_done(job, mark)  # by another process, while this one waited
+                outcome = Outcome(job, "kept", 0.0) if done else execute_one(job, mark=mark, progress_bar=progress_bar)
+        except Exception as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
             outcome = Outcome(job, "failed", 0.0, f"{type(error).__name__}: {error}")
         outcomes.append(outcome)
         say(f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}")
     return outcomes
+
+
+def lock_file(job: Job) -> Path:
+    """Return the lock of one notebook's copy: whoever executes it holds it."""
+    return job.target.with_name(f".{job.target.stem}.lock")
 
 
 def is_done(job: Job, mark: str) -> bool:

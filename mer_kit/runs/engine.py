@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import yaml
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.security import Security
 
@@ -28,7 +27,8 @@ LOOK_SECONDS = 2.0
 #: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
 SLURM_NAMES = (
     "jobs", "queue", "account", "cores", "memory", "processes", "walltime", "job_extra_directives", "job_script_prologue",
-    "worker_extra_args", "interface", "scheduler_options", "local_directory", "log_directory", "python", "lifetime",
+    "worker_extra_args", "interface", "scheduler_options", "local_directory", "log_directory", "python", "lifetime", "job_cpu",
+    "shared_temp_directory",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> d
         if batch.is_done(task.job, task.mark):
             outcome = batch.Outcome(task.job, "kept", 0.0)
         else:
-            with exclusive(grid.lock_file(task.job)):
+            with exclusive(batch.lock_file(task.job)):
                 done = batch.is_done(task.job, task.mark)
                 outcome = batch.Outcome(task.job, "kept", 0.0) if done else _execute(task, limits)
     except Exception as error:  # whatever it is, it is this notebook's failure, and no other's
@@ -148,16 +148,23 @@ def slurm(path: str | Path) -> Iterator[Client]:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
         raise MerKitError("SLURM wants dask-jobqueue, which is not installed: pip install 'mer-kit[slurm]'") from error
-    options = dict(yaml.safe_load(Path(path).read_text("utf-8")) or {})
+    options = grid.read_mapping(path, example="jobs: 4")
     for name in options:
         check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
     jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))
     lifetime = options.pop("lifetime", None)
+    extra = ["--nthreads", "1"]  # one notebook at a time, whatever cores the job has
     if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
-        extra = ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
-        options["worker_extra_args"] = [*options.get("worker_extra_args", []), *extra]
-    with SLURMCluster(security=Security.temporary(), nanny=True, **options) as cluster, Client(cluster) as client:
-        cluster.scale(jobs=jobs)
+        extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
+    options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
+    try:
+        cluster = SLURMCluster(security=Security.temporary(), nanny=True, **options)
+    except (TypeError, ValueError, OSError) as error:
+        raise MerKitError(
+            f"SLURM workers cannot be described by {Path(path).name} ({error}), expected what SLURMCluster takes: correct it"
+        ) from error
+    with cluster, Client(cluster) as client:
+        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # unlike scale, it replaces a job whose lifetime is over
         yield client
 
 

@@ -76,6 +76,14 @@ class Grid:
                 value = range(int(check_range("seeds", value, 1, whole=True)))
             many = name in ("corpus", "task", "seconds", "method", "seeds")
             several = isinstance(value, (list, tuple, range))
+            if many and several and not all(isinstance(one, (str, int, float)) for one in value):
+                raise MerKitError(f"{name} in the grid is {value!r}, expected plain names or numbers: correct the file")
+            if name == "only_folds" and not isinstance(value, str):
+                value = ",".join(map(str, value if several else (value,)))
+            if name == "overrides" and not isinstance(value, Mapping):
+                raise MerKitError(
+                    f"overrides is {value!r}, expected names and values like {{tau: 0.3}}: correct the file"
+                )
             values[name] = tuple(dict.fromkeys(value if several else (value,))) if many else value
         return cls(**values)
 
@@ -88,18 +96,27 @@ def read(path: str | Path) -> Grid:
     MerKitError
         If the file cannot be read, is no mapping, or has an unknown name.
     """
+    return Grid.of(read_mapping(path, example="corpus: [demo, 4q]"))
+
+
+def read_mapping(path: str | Path, *, example: str) -> dict[str, Any]:
+    """Return the names and values of a YAML file; `example` is a line that it may have.
+
+    Raises
+    ------
+    MerKitError
+        If the file cannot be read or holds no names.
+    """
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MerKitError(
-            f"{Path(path).name} cannot be read as YAML ({type(error).__name__}), expected names like 'corpus: [demo, 4q]': "
+            f"{Path(path).name} cannot be read as YAML ({type(error).__name__}), expected names like '{example}': "
             "correct the file"
         ) from error
     if not isinstance(content, dict):
-        raise MerKitError(
-            f"{Path(path).name} holds no names, expected lines like 'corpus: [demo, 4q]': correct the file"
-        )
-    return Grid.of({str(name): value for name, value in content.items()})
+        raise MerKitError(f"{Path(path).name} holds no names, expected lines like '{example}': correct the file")
+    return {str(name): value for name, value in content.items()}
 
 
 @dataclass(frozen=True)
@@ -220,7 +237,7 @@ def state(task: Task) -> tuple[str, str]:
     """
     if batch.is_done(task.job, task.mark):
         return "done", ""
-    if is_held(lock_file(task.job)):
+    if is_held(batch.lock_file(task.job)):
         return "running", ""
     status = task.job.target.with_suffix(".status.json")
     try:
@@ -228,11 +245,6 @@ def state(task: Task) -> tuple[str, str]:
     except MerKitError:
         stored = {}
     return ("failed", str(stored.get("message", ""))) if stored.get("state") == "failed" else ("to do", "")
-
-
-def lock_file(job: batch.Job) -> Path:
-    """Return the lock of one notebook's copy."""
-    return job.target.with_name(f".{job.target.stem}.lock")
 
 
 def unit_costs(runs_dir: Path) -> pd.DataFrame:

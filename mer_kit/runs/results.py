@@ -80,7 +80,8 @@ def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
             found = [_fold_scores(Path(path)) for path in copies["path"]]
             shared = set.intersection(*(set(scores) for scores in found))
             other = [k for k in sorted(shared) if any(scores[k] != found[0][k] for scores in found[1:])]
-            says = "; ".join(_difference(k, [scores[k] for scores in found]) for k in other) or "the same"
+            says = "; ".join(_difference(k, [scores[k] for scores in found]) for k in other)
+            says = says or ("the same" if shared else "no fold in common")
             rows.append({"run": name, "places": len(copies), "folds in all": len(shared), "says": says})
     return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
 

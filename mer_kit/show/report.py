@@ -183,8 +183,11 @@ def _played(folder: Path, page: Path) -> str:
 
 
 def alt_text(path: Path) -> str:
-    """Return the description that `style.save_figure` wrote into a PNG, or ""."""
+    """Return the description that `style.save_figure` wrote into a PNG, or "" (also of a broken one)."""
     from PIL import Image
 
-    with Image.open(path) as image:
-        return str(image.info.get("Description", ""))
+    try:
+        with Image.open(path) as image:
+            return str(image.info.get("Description", ""))
+    except (OSError, ValueError):
+        return ""

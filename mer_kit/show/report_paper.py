@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from mer_kit import corpora
+from mer_kit.records import TASKS
 from mer_kit.runs import results
 from mer_kit.show import plots_results, style
 
@@ -54,7 +57,8 @@ def table1(table: pd.DataFrame) -> pd.DataFrame:
     for row in table.itertuples():
         file = Path(str(row.path)) / "figures" / TABLE1
         if str(row.corpus) not in found and file.exists():
-            found[str(row.corpus)] = pd.read_csv(file)[list(_TITLES)]
+            with contextlib.suppress(OSError, ValueError, KeyError):  # an odd file takes only its own table away
+                found[str(row.corpus)] = pd.read_csv(file)[list(_TITLES)]
     return pd.concat(found.values()).rename(columns=_TITLES) if found else pd.DataFrame()
 
 
@@ -62,8 +66,8 @@ def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
     """Write accuracy against duration for each corpus and task with runs of several durations; yield the HTML of each."""
     scored = table[table["song_accuracy_mean"].notna()]
     for (corpus, task), runs in scored.groupby(["corpus", "task"], sort=False):
-        if runs["segment_seconds"].nunique() < 2:
-            continue
+        if runs["segment_seconds"].nunique() < 2 or corpus not in corpora.names() or task not in TASKS:
+            continue  # names become file names: only those that mer-kit knows
         style.use()
         figure, ax = plt.subplots(figsize=(6.4, 3.8))
         plots_results.accuracy_by_duration(table, ax, corpus=str(corpus), task=str(task))

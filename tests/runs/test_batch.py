@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch, copies
+from mer_kit.runs import batch, copies, kernels
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -149,12 +149,12 @@ def test_a_kernel_that_did_not_start_gets_a_second_chance(tmp_path: Path, monkey
 
 
 def test_two_kernels_never_share_their_sockets(tmp_path: Path) -> None:
-    managers = [batch.kernel_manager(str(tmp_path / name))() for name in ("a", "b")]
+    managers = [kernels.kernel_manager(str(tmp_path / name))() for name in ("a", "b")]
     assert len({manager.ip for manager in managers}) == 2
     for name, manager in zip("ab", managers, strict=True):
         short = len(str(tmp_path / name)) < 80 and os.name == "posix"
         assert (manager.transport, manager.ip.startswith(str(tmp_path))) == (("ipc", True) if short else ("tcp", False))
-    far = batch.kernel_manager("/tmp/" + "x" * 120)()  # a socket's path must not be that long
+    far = kernels.kernel_manager("/tmp/" + "x" * 120)()  # a socket's path must not be that long
     assert far.transport == "tcp" and "x" not in far.ip
 
 

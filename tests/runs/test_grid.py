@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from mer_kit.checks import MerKitError
+from mer_kit.cli import main
 from mer_kit.runs import batch, grid
 from mer_kit.runs.archive import write_json
 from mer_kit.runs.locks import exclusive, is_held
@@ -49,6 +51,9 @@ def test_repeated_values_are_one_run() -> None:
         ({"overrides": {"tua": 1}}, "did you mean 'tau'"),
         ({"overrides": {"seed": 1}}, "seed is given twice"),
         ({"only_folds": "3", "folds": 3}, "fold 3 does not exist"),
+        ({"only_folds": [0, 3], "folds": 3}, "fold 3 does not exist"),
+        ({"overrides": 3}, "overrides is 3, expected names and values"),
+        ({"corpus": [["demo"]]}, r"corpus in the grid is \[\['demo'\]\], expected plain names"),
     ],
 )
 def test_unknown_names_and_values_stop_it_before_anything_runs(given: dict[str, object], sentence: str) -> None:
@@ -73,6 +78,23 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
     for bad in ("corpus: [demo", "- demo", ""):
         with pytest.raises(MerKitError, match="grid.yaml (cannot be read as YAML|holds no names).*: correct the file"):
             grid.read(write(tmp_path / "grid.yaml", bad))
+    (tmp_path / "grid.yaml").write_bytes("corpus: [démo]".encode("latin-1"))
+    with pytest.raises(MerKitError, match="grid.yaml cannot be read as YAML"):
+        grid.read(tmp_path / "grid.yaml")
+
+
+def test_folds_may_be_a_number_or_a_list() -> None:
+    for folds, wanted in ((0, (0,)), ([0, 2], (0, 2)), ("0-1", (0, 1))):
+        assert grid.cells(grid.Grid.of({"folds": 3, "only_folds": folds}))[0].folds == wanted
+
+
+def test_typed_settings_go_before_the_files_one_by_one(tmp_path: Path) -> None:
+    file = write(tmp_path / "grid.yaml", "preset: smoke\noverrides: {tau: 0.3, epochs: 2, warmup_epochs: 1}\n")
+    seen: list[grid.Grid] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grid, "cells", lambda wanted: seen.append(wanted) or [])
+        result = CliRunner().invoke(main, ["grid", str(file), "--set", "tau=0.4", "--dry-run", "--runs", str(tmp_path)])
+    assert result.exit_code == 0 and seen[0].overrides == {"tau": 0.4, "epochs": 2, "warmup_epochs": 1}
 
 
 # ---- order -----------------------------------------------------------------------------------------------------------
@@ -111,12 +133,12 @@ def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) 
         task.job.target.write_text("{}")
         key = batch._key(task.job, task.mark)
         write_json(task.job.target.with_suffix(".status.json"), {"state": stored, "key": key, "message": "the cable"})
-    with exclusive(grid.lock_file(four.job)):
-        assert is_held(grid.lock_file(four.job))
+    with exclusive(batch.lock_file(four.job)):
+        assert is_held(batch.lock_file(four.job))
         assert [grid.state(task) for task in tasks[:4]] == [
             ("done", ""), ("to do", ""), ("failed", "the cable"), ("running", "")
         ]  # fmt: skip
-    assert grid.state(four) == ("to do", "") and not is_held(grid.lock_file(four.job))
+    assert grid.state(four) == ("to do", "") and not is_held(batch.lock_file(four.job))
 
 
 def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:

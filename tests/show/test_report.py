@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import RunConfig
-from mer_kit.runs import tables
+from mer_kit.runs import results, tables
 from mer_kit.runs.archive import write_json, write_table
 from mer_kit.runs.presets import resolve
 from mer_kit.show import export, readme_figures, report, report_overview, style
@@ -118,6 +118,10 @@ def test_table_1_and_the_durations_stand_beside_the_papers(tmp_path: Path) -> No
         )
         table = tables.table1([30.0] * 900, 900, "4q", (1, 3))
         write_table(run / "figures" / "01-table1.csv", table)
+    torn = tmp_path / "torn"  # a run whose files are odd takes only its own pictures away
+    finished_run(torn, resolve(corpus="demo", folds=2), {0: 0.5})
+    write_table(torn / "figures" / "01-table1.csv", pd.DataFrame({"no": [1]}))
+    (torn / "figures" / "loss.png").write_text("no picture")
     page = report.write(tmp_path).read_text("utf-8")
     assert (
         page.index("Table 1")
@@ -230,6 +234,10 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_pa
     page = report.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c").read_text("utf-8")
     table = pd.read_csv(tmp_path / "c" / "results.csv").set_index("folder")
     assert table["folds_done"].to_dict() == {"alone": 1, "other": 2, "same": 2}  # where most folds are
+    run("d", "same", f1=0.75)
+    run("e", "same", f0=0.5)
+    apart = results.compare_copies(results.collect([tmp_path / "d", tmp_path / "e"]))
+    assert apart["says"].tolist() == ["no fold in common"]
     assert "Runs in several places" in page and "fold 0: accuracy 0.5000 or 0.6250" in page and "the same" in page
     for name in ("results.md", "results.tex"):
         text = (tmp_path / "c" / name).read_text("utf-8")
