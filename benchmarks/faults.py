@@ -1,7 +1,9 @@
 """Does a grid survive? Kill a worker, a kernel or the whole grid at random moments, go on, compare with an undisturbed run.
 
-    python benchmarks/faults.py                # ten moments each, about an hour on two cores
-    python benchmarks/faults.py --times 2
+    python benchmarks/faults.py                # ten moments each
+    python benchmarks/faults.py --times 2 --whole
+
+The grid's notebooks are 03 and 04 up to the cell that trains or decides, and with --whole all of their pictures too.
 
 For each fault: was every number bit-equal in the end, was a finished notebook executed again, does a process live on?
 The moments come from a seed. Exit 1 if anything is not as it should be.
@@ -19,15 +21,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import psutil
 
-from mer_kit.runs import grid
+from mer_kit.runs import batch, grid
 from mer_kit.runs.archive import read_json
 
 #: Notebooks of each run: training and deciding are what must not be lost.
 NOTEBOOKS = ("03_sssl_training", "04_song_decisions")
+#: The cells of them that train and decide.
+WORK = ("03-train", "04-run")
 OPTIONS = [
     "grid", "--preset", "smoke", "--folds", "2", "--method", "ce,sssl", "--workers", "2",
     "--set", 'corpus_options={"clips": 16, "seconds": 8.0}', "--set", "epochs=6", "--set", "warmup_epochs=2",
@@ -37,17 +42,31 @@ FAULTS = ("worker", "kernel", "grid")
 GRACE_SECONDS = 15.0
 
 
-def child(runs: Path) -> None:
+def shorten(folder: Path) -> None:
+    """Write every notebook into `folder` with its cells up to the one that trains or decides, the last in WORK."""
+    for source in batch.notebooks_folder().glob("0*.ipynb"):
+        book = nbformat.read(source, as_version=4)
+        ids = [cell.id for cell in book.cells]
+        last = next((ids.index(cell) for cell in WORK if cell in ids), len(ids) - 1)
+        book.cells = book.cells[: last + 1]
+        nbformat.write(book, folder / source.name)
+
+
+def child(runs: Path, notebooks: Path | None) -> None:
     """Be the grid: run the command line with the two notebooks only."""
     from mer_kit.cli import main
 
     grid.OF_A_RUN = NOTEBOOKS
+    if notebooks:
+        batch.notebooks_folder = lambda: notebooks
     main([*OPTIONS, "--runs", str(runs)])
 
 
 def start(runs: Path) -> subprocess.Popen[bytes]:
     """Start a grid in a process of its own."""
     command = [sys.executable, __file__, "--child", str(runs)]
+    if (runs.parent / "notebooks").is_dir():
+        command += ["--notebooks", str(runs.parent / "notebooks")]
     env = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
     return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -125,14 +144,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--whole", action="store_true", help="the two notebooks with all of their cells")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--notebooks", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child)
+        child(given.child, given.notebooks)
         return 0
     rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="mer-kit-faults-") as scratch:
         undisturbed = Path(scratch) / "undisturbed"
+        if not given.whole:
+            (Path(scratch) / "notebooks").mkdir()
+            shorten(Path(scratch) / "notebooks")
         began = time.monotonic()
         if start(undisturbed).wait():
             print("the undisturbed grid failed: run it by hand to see why")
