@@ -53,21 +53,29 @@ class SegmentExplorer:
 
     def __init__(self, experiment: Experiment, *, clip: int = 0) -> None:
         self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.store
-        self.clip = int(check_choice("clip", clip, range(len(self.corpus.clips))))
+        self.clip = self._checked(clip)
         self._settings: dict[str, Any] = {"task": experiment.config.task, "max_seconds": experiment.config.max_seconds}
         self._tolls: dict[float, cutting.Toll] = {}
+
+    def _checked(self, clip: Any) -> int:
+        return int(check_range("clip", clip, 0, len(self.corpus.clips) - 1, whole=True))
+
+    @property
+    def own_s(self) -> float:
+        """The run's own segment duration in whole milliseconds, as all durations are asked for here."""
+        return round(float(self.experiment.config.segment_seconds), 3)
 
     @property
     def range_s(self) -> tuple[float, float]:
         """The shortest and the longest duration that can be chosen: 1 and 5 s, the run's own in any case."""
-        own, limit = self.experiment.config.segment_seconds, self.experiment.config.max_seconds
+        own, limit = self.own_s, self.experiment.config.max_seconds
         return min(SHORTEST, own), max(LONGEST if limit is None else min(LONGEST, limit), own)
 
     # ---- what the browser asks for ---------------------------------------------------------------------------------
 
     def pixels(self, clip: int) -> np.ndarray:
         """Return a clip's log-mel as uint8 [frames, bands]: 0 is −60 dB and darkest, 255 is 30 dB and brightest."""
-        check_choice("clip", clip, range(len(self.corpus.clips)))
+        clip = self._checked(clip)
         low, high = MEL_RANGE_DB
         shares = (np.asarray(self.store.mel(clip), dtype=np.float32) - low) / (high - low)
         return np.asarray(np.rint(255 * shares.clip(0, 1)), dtype=np.uint8)
@@ -80,13 +88,15 @@ class SegmentExplorer:
         MerKitError
             If there is no such clip, or the duration lies outside `range_s`.
         """
-        seconds = round(float(check_range("seconds", seconds, *self.range_s)), 3)
+        clip = self._checked(clip)
+        # Rounded before it is compared: the run's own duration may end in thirds, and its bound is rounded too.
+        seconds = float(check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s))
         cut = cutting.cut_clip(self.corpus, self.store.durations_s, clip, seconds, **self._settings)
         if seconds not in self._tolls:
             self._tolls[seconds] = cutting.toll(self.corpus, self.store.durations_s, seconds, **self._settings)
         own = cutting.toll(self.corpus.select([clip]), self.store.durations_s[[clip]], seconds, **self._settings)
         return {
-            "clip": int(clip),
+            "clip": clip,
             "seconds": seconds,
             "start_s": cut.index.start_s.tolist(),
             "start_frame": cut.index.start_frame.tolist(),
@@ -104,9 +114,10 @@ class SegmentExplorer:
         MerKitError
             If there is no such clip.
         """
+        clip = self._checked(clip)
         pixels = self.pixels(clip)
         spans = fig2.truth_spans(self.experiment, self.corpus.clips[clip].clip_id)
-        told: dict[str, Any] = {"clip": int(clip), "frames": len(pixels), "mime": "", "silence": ""}
+        told: dict[str, Any] = {"clip": clip, "frames": len(pixels), "mime": "", "silence": ""}
         told["truth"] = player_parts.records(spans, "leader")
         sound, path = b"", self.corpus.clips[clip].path
         try:
@@ -120,7 +131,7 @@ class SegmentExplorer:
         """Return the reply to one message of the browser and the bytes that go with it.
 
         {"kind": "clip", "clip"} → a clip's pixels and sound; {"kind": "cut", "clip", "seconds"} → its segments. What
-        cannot be answered is "sorry" and why.
+        cannot be answered is "sorry", why, and to which message.
         """
         try:
             if not isinstance(message, Mapping):
@@ -128,13 +139,13 @@ class SegmentExplorer:
                     f"message is {type(message).__name__}, expected an object with a kind: reload the view"
                 )
             kind = check_choice("kind", message.get("kind"), ("clip", "cut"))
-            clip = check_choice("clip", message.get("clip"), range(len(self.corpus.clips)))
+            clip = self._checked(message.get("clip"))
             if kind == "clip":
                 reply, buffers = self.open_clip(clip)
             else:
                 reply, buffers = self.cut(clip, message.get("seconds")), []  # type: ignore[arg-type]  # cut checks it
         except MerKitError as error:
-            return {"kind": "sorry", "text": str(error)}, []
+            return {"kind": "sorry", "text": str(error), "to": message}, []
         return {"kind": kind, **reply}, buffers
 
     def data(self, *, step: float = STEP) -> dict[str, Any]:
@@ -158,7 +169,7 @@ class SegmentExplorer:
                 for clip, label, seconds in zip(clips, self.experiment.labels, self.store.durations_s, strict=True)
             ],
             "clip": self.clip,
-            "seconds": float(config.segment_seconds),
+            "seconds": self.own_s,
             "range": [*self.range_s, step],
             "max_seconds": config.max_seconds,
             "frame_s": self.store.settings.hop_length / self.store.settings.sample_rate,
@@ -204,7 +215,7 @@ class SegmentExplorer:
         data["clip"] = self.clip if self.clip in chosen else chosen[0]
         shortest, longest = self.range_s
         steps = np.arange(shortest, longest + 1e-9, PAGE_STEP)
-        durations = sorted({*(round(float(s), 3) for s in steps), round(data["seconds"], 3)})
+        durations = sorted({*(round(float(s), 3) for s in steps), self.own_s})
         carried: dict[str, Any] = {"clips": {}, "cuts": {}}
         for clip in chosen:
             told, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
@@ -226,7 +237,7 @@ class SegmentExplorer:
 
     def _still(self, clip: int) -> str:
         """Return picture and sentence for those without scripts."""
-        one, seconds = self.corpus.clips[clip], float(self.experiment.config.segment_seconds)
+        one, seconds = self.corpus.clips[clip], self.own_s
         cut, classes = self.cut(clip, seconds), self.experiment.classes
         label = classes[self.experiment.labels[clip]]
         truth = None if cut["truth"] is None else [classes[k] if k >= 0 else label for k in cut["truth"]]

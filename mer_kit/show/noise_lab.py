@@ -80,7 +80,8 @@ class NoiseLab(LabData):
         """Return the reply to one message of the browser and the bytes that go with it.
 
         {"kind": "play", "row"} → sound; {"kind": "fit", "after", "per_class"} → mixtures; {"kind": "pass", "after"} →
-        one pass; {"kind": "trace", "row"} → one segment in all passes. What cannot be answered is "sorry" and why.
+        one pass; {"kind": "trace", "row"} → one segment in all passes. What cannot be answered is "sorry", why, and
+        to which message.
         """
         try:
             if not isinstance(message, Mapping):
@@ -90,7 +91,7 @@ class NoiseLab(LabData):
             kind = check_choice("kind", message.get("kind"), ("play", "fit", "pass", "trace"))
             reply, buffers = getattr(self, f"_on_{kind}")(message)
         except MerKitError as error:
-            return {"kind": "sorry", "text": str(error)}, []
+            return {"kind": "sorry", "text": str(error), "to": message}, []
         return {"kind": kind, **reply}, buffers
 
     def _on_play(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
@@ -98,7 +99,7 @@ class NoiseLab(LabData):
         return {"row": message["row"], "mime": mime}, [data]
 
     def _on_fit(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-        per_class = check_choice("per_class", message.get("per_class"), (True, False))
+        per_class = bool(check_choice("per_class", message.get("per_class"), (True, False)))
         mixtures = self.fit(message.get("after"), per_class=per_class)  # type: ignore[arg-type]
         return {"after": message["after"], "per_class": per_class, "mixtures": mixtures}, []
 
@@ -160,11 +161,8 @@ class NoiseLab(LabData):
 
     def _embedded_sound(self, row: int) -> dict[str, str]:
         """Return one segment's sound as a page carries it: at most 3 s, as small as libsndfile makes it."""
-        kind, subtype, mime, level, _ = sound._ways()[0]
-        return {
-            "data": _text(sound._encoded(self._samples(row, MAX_SOUND_SECONDS), kind, subtype, level)),
-            "mime": mime,
-        }
+        heard = sound.excerpt(self._samples(row, MAX_SOUND_SECONDS))
+        return {"data": _text(heard.data), "mime": heard.mime}
 
     def _static(self) -> str:
         """Return picture and sentence for those without scripts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mer_kit.show import web
 from mer_kit.show.explorer import SegmentExplorer
 from tests.show import stands
 
@@ -150,6 +152,135 @@ def test_a_page_that_lacks_a_clip_does_not_offer_it(explorer: SegmentExplorer, p
     page.locator(".bar").first.wait_for(state="attached")
     assert page.locator("option").count() == 1
     assert page.get_by_text("1 of 1 clips in this page; the corpus has 3").count() == 1
+
+
+KERNEL = """
+const data = JSON.parse(document.getElementById("data").textContent), handlers = {};
+window.sent = [];
+const viewOf = (part) => new DataView(Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0)).buffer);
+window.reply = ({ reply, parts }) => handlers[reply.kind](reply, parts.map(viewOf));
+const on = (kind, handler) => { handlers[kind] = handler; return () => { delete handlers[kind]; }; };
+const talk = { send: (message) => sent.push(message), on };
+window.down = mount(document.getElementById("place"), data, talk);
+"""
+
+
+def tell(explorer: SegmentExplorer, page: Page, message: dict[str, Any]) -> None:
+    reply, buffers = explorer.answer(message)
+    page.evaluate("reply", {"reply": reply, "parts": [base64.b64encode(part).decode("ascii") for part in buffers]})
+
+
+def refuse(page: Page, message: dict[str, Any]) -> None:
+    page.evaluate("reply", {"reply": {"kind": "sorry", "text": "the store is gone", "to": message}, "parts": []})
+
+
+def asked(page: Page) -> list[dict[str, Any]]:
+    """Return what was sent since the last time."""
+    return page.evaluate("sent.splice(0)")  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def in_kernel(explorer: SegmentExplorer, page_of: Callable[..., Page]) -> Page:
+    """The explorer as a widget whose kernel has answered for the first clip; all else waits for `tell`."""
+    page = page_of(
+        f'<div id="place"></div><script type="application/json" id="data">{web.embedded(explorer.data())}</script>'
+        f'<script type="module">{web.module("explorer")}{KERNEL}</script>'
+    )
+    page.evaluate(EAVESDROP)
+    first = asked(page)
+    assert first == [{"kind": "clip", "clip": 1}, {"kind": "cut", "clip": 1, "seconds": 2}]
+    for message in first:
+        tell(explorer, page, message)
+    settle(page, "^c1: 5 segments")
+    return page
+
+
+def test_another_clip_is_shown_when_all_of_it_is_here(explorer: SegmentExplorer, in_kernel: Page) -> None:
+    page = in_kernel
+    page.get_by_label("Clips").select_option("0")
+    clip, cut = asked(page)
+    tell(explorer, page, clip)
+    page.get_by_role("button", name="Next").click()
+    assert words(page) == "Segment 2 of 5, 1 to 3 s, inherits Q3 sad, which is true of it."
+    page.set_viewport_size({"width": 700, "height": 800})
+    page.wait_for_function("document.querySelector('.stage svg').viewBox.baseVal.width < 700")
+    assert page.locator(".name").inner_text().startswith("c1 ") and page.locator(".bar").count() == 5
+    tell(explorer, page, cut)
+    settle(page, "^c0: 3 segments")
+    assert page.locator(".name").inner_text().startswith("c0 ") and words(page).endswith("0 to 2 s, inherits Q1 happy.")
+
+
+def test_another_duration_sounds_and_shows_when_it_is_here(explorer: SegmentExplorer, in_kernel: Page) -> None:
+    page = in_kernel
+    page.get_by_label("Segment duration").fill("3")
+    page.wait_for_function("sent.length === 1")
+    (cut,) = asked(page)
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_function("heard.length === 1")
+    assert page.evaluate("heard") == [[1, 2]] and words(page).startswith("Segment 2 of 5, 1 to 3 s")
+    assert page.locator("caption").inner_text() == "Cut into 2 s"
+    tell(explorer, page, cut)
+    settle(page, r"^3 s: 4 segments, . with a wrong label\. Segment 2 of 4, 1 to 4 s")
+    assert page.locator("caption").inner_text() == "Cut into 3 s"
+
+
+def test_what_the_kernel_refuses_leads_back_to_what_is_shown(explorer: SegmentExplorer, in_kernel: Page) -> None:
+    page, slider = in_kernel, in_kernel.get_by_label("Segment duration")
+    slider.fill("3")
+    page.wait_for_function("sent.length === 1")
+    (cut,) = asked(page)
+    refuse(page, cut)
+    assert words(page) == "the store is gone" and slider.input_value() == "2"
+    assert page.locator("output").inner_text() == "2 s"
+    page.get_by_role("button", name="Next").click()
+    assert words(page) == "Segment 2 of 5, 1 to 3 s, inherits Q3 sad, which is true of it."
+    page.get_by_label("Clips").select_option("0")
+    clip, other = asked(page)
+    assert other == {"kind": "cut", "clip": 0, "seconds": 2}, "the refused duration is not wished for any more"
+    refuse(page, clip)
+    tell(explorer, page, other)
+    assert page.get_by_label("Clips").input_value() == "1" and page.locator(".name").inner_text().startswith("c1 ")
+    assert words(page) == "the store is gone"
+    slider.fill("3")
+    page.wait_for_function("sent.length === 1")
+    assert asked(page) == [cut], "asked again"
+    tell(explorer, page, cut)
+    settle(page, "^3 s: 4 segments")
+
+
+def test_a_refusal_that_comes_late_does_not_stop_what_is_wished_for_since(
+    explorer: SegmentExplorer, in_kernel: Page
+) -> None:
+    page, slider = in_kernel, in_kernel.get_by_label("Segment duration")
+    slider.fill("3")
+    page.wait_for_function("sent.length === 1")
+    slider.fill("4")
+    page.wait_for_function("sent.length === 2")
+    three, four = asked(page)
+    refuse(page, three)
+    assert slider.input_value() == "4"
+    tell(explorer, page, four)
+    settle(page, "^4 s: 3 segments")
+
+
+def test_taken_out_of_the_page_it_closes_its_sound(in_kernel: Page) -> None:
+    page = in_kernel
+    page.evaluate(
+        "() => { window.closings = 0; const close = AudioContext.prototype.close;"
+        " AudioContext.prototype.close = function () { window.closings += 1; return close.call(this); }; }"
+    )
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_function("heard.length === 1")
+    page.evaluate("window.place_ = document.getElementById('place'); place_.remove()")
+    page.wait_for_function("closings === 1")
+    page.evaluate("document.body.append(place_)")
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_function("heard.length === 2 && heard[1][0] === 2")
+    page.locator('.mer-explorer[data-state="stopped"]').wait_for()
+    page.evaluate("place_.remove()")
+    page.wait_for_function("closings === 2")  # while nothing sounds, too
+    page.evaluate("down()")
+    assert page.evaluate("place_.childElementCount") == 0
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])

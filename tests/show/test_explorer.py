@@ -7,6 +7,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -82,10 +83,31 @@ def test_messages_are_answered_and_bad_ones_get_a_sentence(explorer: SegmentExpl
         None, [], {"kind": "open"}, {"kind": "clip"}, {"kind": "clip", "clip": 3}, {"kind": "cut", "clip": 0},
         {"kind": "cut", "clip": 0, "seconds": "3"}, {"kind": "cut", "clip": 0, "seconds": float("nan")},
         {"kind": "cut", "clip": 0, "seconds": 1e9}, {"kind": "clip", "clip": "../c0"},
+        {"kind": "clip", "clip": 1.5}, {"kind": "clip", "clip": True}, {"kind": "clip", "clip": -1},
     ]  # fmt: skip
     for message in bad:
         reply, buffers = explorer.answer(message)
-        assert reply["kind"] == "sorry" and reply["text"] and buffers == [], message
+        assert reply["kind"] == "sorry" and reply["text"] and buffers == [] and reply["to"] == message, message
+
+
+def test_a_clips_number_may_come_as_a_float(explorer: SegmentExplorer) -> None:
+    reply, (pixels, _) = explorer.answer({"kind": "clip", "clip": 1.0})
+    assert (reply["kind"], reply["clip"]) == ("clip", 1) and pixels == explorer.pixels(1).tobytes()
+    assert explorer.answer({"kind": "cut", "clip": 1.0, "seconds": 2})[0] == {"kind": "cut", **explorer.cut(1, 2.0)}
+
+
+@pytest.mark.parametrize("own", [4 / 3, 2 / 3, 17 / 3, 1 / 3])
+def test_a_duration_in_thirds_is_asked_for_as_it_is_answered(stand: Any, own: float) -> None:
+    values = vars(stand) | {"config": SimpleNamespace(**(vars(stand.config) | {"segment_seconds": own}))}
+    explorer = SegmentExplorer(SimpleNamespace(**values))  # type: ignore[arg-type]
+    data = explorer.data()
+    reply, _ = explorer.answer({"kind": "cut", "clip": 1, "seconds": data["seconds"]})
+    assert reply["kind"] == "cut" and reply["seconds"] == data["seconds"] == pytest.approx(own, abs=5e-4)
+    assert explorer.cut(1, own) == explorer.cut(1, data["seconds"]), "unrounded it is the same"
+    assert explorer.range_s[0] <= data["seconds"] <= explorer.range_s[1]
+    fragment = explorer.fragment([1])
+    carried = json.loads(re.search(r"data-mer-data>(.*?)</script>", fragment, re.DOTALL)[1])["carried"]  # type: ignore[index]
+    assert f"1 {data['seconds']:g}" in carried["cuts"]
 
 
 def test_the_widget_answers_its_view(explorer: SegmentExplorer) -> None:

@@ -91,7 +91,7 @@ def test_a_row_is_answered_with_its_own_second(tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_refused_in_words(message: object, tmp_path: Path) -> None:
     reply, buffers = make_lab(tmp_path, n=100).answer(message)
     row = isinstance(message, dict) and message.get("row") == 600
-    assert reply["kind"] == "sorry" and buffers == []
+    assert reply["kind"] == "sorry" and buffers == [] and reply["to"] == message
     assert "expected" in reply["text"] and (not row or "600" in reply["text"])
 
 

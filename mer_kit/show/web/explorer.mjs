@@ -5,6 +5,7 @@ function courier(carried, talk, sorry) {
   const kept = new Map(), waiting = new Map(), MOST = 12;
   const raw = (part) => (typeof part === "string" ? bytes(part)
     : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength));
+  const keyOf = ({ kind, clip, seconds }) => (kind === "clip" ? `clip ${clip}` : `cut ${clip} ${seconds}`);
   const clipOf = (told, buffers) => ({ ...told, pixels: raw(buffers[0]), sound: raw(buffers[1]) });
   for (const [clip, told] of Object.entries(carried?.clips ?? {})) kept.set(`clip ${clip}`, clipOf(told, told.buffers));
   for (const [key, cut] of Object.entries(carried?.cuts ?? {})) kept.set(`cut ${key}`, cut);
@@ -19,20 +20,24 @@ function courier(carried, talk, sorry) {
   const deaf = [
     talk?.on("clip", (told, buffers) => arrived(`clip ${told.clip}`, clipOf(told, buffers))),
     talk?.on("cut", (cut) => arrived(`cut ${cut.clip} ${cut.seconds}`, cut)),
-    talk?.on("sorry", ({ text }) => { waiting.clear(); sorry(text); }),
+    talk?.on("sorry", ({ text, to }) => {
+      if (to) waiting.delete(keyOf(to)); else waiting.clear();
+      sorry(text, to && keyOf(to));
+    }),
   ];
 
-  /** Return a promise of what `key` names; one that nobody can answer never comes. */
-  const ask = (key, message) => new Promise((resolve) => {
+  /** Return a promise of what a message asks for; what nobody can answer never comes. */
+  const ask = (message) => new Promise((resolve) => {
+    const key = keyOf(message);
     if (kept.has(key)) return resolve(kept.get(key));
-    if (!talk) return sorry("This page does not carry that.");
+    if (!talk) return sorry("This page does not carry that.", key);
     const first = !waiting.has(key), others = waiting.get(key);
     waiting.set(key, (value) => { others?.(value); resolve(value); });
     if (first) talk.send(message);
   });
   return {
-    clip: (clip) => ask(`clip ${clip}`, { kind: "clip", clip }),
-    cut: (clip, seconds) => ask(`cut ${clip} ${seconds}`, { kind: "cut", clip, seconds }),
+    clip: (clip) => ask({ kind: "clip", clip }),
+    cut: (clip, seconds) => ask({ kind: "cut", clip, seconds }),
     has: (clip) => !carried || kept.has(`clip ${clip}`),
     close: () => deaf.forEach((off) => off?.()),
   };
@@ -106,10 +111,11 @@ export function mount(el, data, talk) {
   const colour = (k) => (k >= 0 ? data.classes[k].colour : "#8a8a93");
   const [low, high, step] = data.range;
   let at = data.clip, duration = data.seconds, row = 0, clip = null, cut = null, place = null, width = 0, frame = 0, turn = 0, held = false, pause = 0;
+  let wish = { at, duration }; // what was last asked for; `at` and `duration` are of the clip and the cut that are shown
 
   // ---- what stands where ------------------------------------------------------------------------------------------
   const search = h("input", { type: "search", id: `${unique}s`, oninput: filter, autocomplete: "off", placeholder: "name, artist, label" });
-  const list = h("select", { size: 9, "aria-label": "Clips", onchange: () => open(Number(list.value)) });
+  const list = h("select", { size: 9, "aria-label": "Clips", onchange: () => fetchCut({ at: Number(list.value) }) });
   const found = h("p", { class: "quiet", "aria-live": "polite" });
   const slider = h("input", { type: "range", id: `${unique}d`, min: low, max: high, step, oninput: slide });
   const length = h("output", { for: `${unique}d` });
@@ -151,33 +157,29 @@ export function mount(el, data, talk) {
     const kept = data.clips.map((_, i) => i).filter((i) => letters.has(i) && asked.every((part) => text(data.clips[i]).includes(part)));
     list.replaceChildren(...kept.map((i) => {
       const one = data.clips[i], name = `${one.id} · ${named(one.label)}${one.who ? ` · ${one.who}` : ""}`;
-      return h("option", { value: i, text: name, title: name, selected: i === at });
+      return h("option", { value: i, text: name, title: name, selected: i === wish.at });
     }));
     const all = data.clips.filter((_, i) => letters.has(i)).length;
     found.textContent = `${kept.length} of ${all} clips${all < data.clips.length ? ` in this page; the corpus has ${data.clips.length}` : ""}`;
   }
 
-  async function open(next) {
-    const mine = ++turn;
+  /** Fetch what is wished for and show it once all of it is here: until then everything stays as it was. */
+  async function fetchCut(part) {
+    Object.assign(wish, part);
+    const mine = ++turn, next = { ...wish };
     voice.stop();
-    at = next;
-    const [came, made] = await Promise.all([letters.clip(next), letters.cut(next, duration)]);
+    const [came, made] = await Promise.all([letters.clip(next.at), letters.cut(next.at, next.duration)]);
     if (mine !== turn) return;
-    [clip, cut, row] = [came, made, 0];
-    arrange(`${data.clips[at].id}: ${tally()} `);
-  }
-
-  async function lengthen(seconds) {
-    const mine = ++turn, start = cut?.start_s[row] ?? 0;
-    voice.stop();
-    duration = Number(seconds.toFixed(3));
-    slider.value = duration;
-    sayLength();
-    const [came, made] = await Promise.all([letters.clip(at), letters.cut(at, duration)]);
-    if (mine !== turn) return;
+    const other = !cut || next.at !== at, start = other ? 0 : (cut.start_s[row] ?? 0);
+    ({ at, duration } = next);
     [clip, cut] = [came, made];
     row = Math.max(0, Math.min(cut.start_s.length - 1, cut.start_s.findLastIndex((second) => second <= start + 1e-9)));
-    arrange(`${neat(duration)} s: ${tally()} `);
+    arrange(`${other ? data.clips[at].id : `${neat(duration)} s`}: ${tally()} `);
+  }
+
+  function lengthen(seconds) {
+    fetchCut({ duration: Number(seconds.toFixed(3)) });
+    sayLength();
   }
 
   /** Follow the slider; a kernel is asked when it rests for a moment. */
@@ -188,9 +190,10 @@ export function mount(el, data, talk) {
   }
 
   function sayLength() {
-    length.textContent = `${neat(duration)} s`;
-    slider.setAttribute("aria-valuetext", `${neat(duration)} seconds`);
-    usual.disabled = duration === data.seconds;
+    slider.value = wish.duration;
+    length.textContent = `${neat(wish.duration)} s`;
+    slider.setAttribute("aria-valuetext", `${neat(wish.duration)} seconds`);
+    usual.disabled = wish.duration === data.seconds;
   }
 
   function choose(next, sound = auto.checked) {
@@ -203,7 +206,7 @@ export function mount(el, data, talk) {
   function play() {
     if (!cut?.start_s.length || !clip.sound.length) return;
     const start = cut.start_s[row];
-    voice.play(clip, start, start + duration).catch(() => sorry("This browser cannot decode the clip's sound."));
+    voice.play(clip, start, start + duration).catch(() => say("This browser cannot decode the clip's sound."));
   }
 
   function key(event) {
@@ -341,7 +344,7 @@ export function mount(el, data, talk) {
 
   function tick() {
     cancelAnimationFrame(frame);
-    if (!el.isConnected) return voice.stop();
+    if (!el.isConnected) return voice.close();
     const second = voice.now();
     if (place) {
       place.needle.setAttribute("visibility", second === null ? "hidden" : "visible");
@@ -355,20 +358,32 @@ export function mount(el, data, talk) {
     el.dataset.state = on ? "playing" : "stopped";
     if (el.isConnected) tick();
   });
-  function sorry(text) { words.textContent = text; }
+  function say(text) { words.textContent = text; }
+
+  /** Say why something does not come; if it is what is wished for now, the controls go back to what is shown. */
+  function sorry(text, key) {
+    if (key !== undefined && key !== `clip ${wish.at}` && key !== `cut ${wish.at} ${wish.duration}`) return;
+    turn++;
+    clearTimeout(pause);
+    wish = { at, duration };
+    list.value = at;
+    sayLength();
+    say(text);
+  }
   const letters = courier(data.carried, talk, sorry);
   const watch = new ResizeObserver(() => requestAnimationFrame(() => {
+    if (!el.isConnected) return voice.close(); // taken out without being taken down; back again, it sounds again
     const room = Math.floor(stage.clientWidth);
     if (room && room !== width) { width = room; arrange(); }
   }));
   watch.observe(stage);
   width = Math.max(280, Math.floor(stage.clientWidth));
-  slider.value = duration;
   el.dataset.state = "stopped";
   sayLength();
   filter();
-  open(at);
+  fetchCut({});
   return () => {
+    turn++;
     watch.disconnect();
     cancelAnimationFrame(frame);
     clearTimeout(pause);

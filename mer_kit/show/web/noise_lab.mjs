@@ -172,6 +172,7 @@ function foldOf(data, talk, arrived) {
     const key = JSON.stringify(message);
     if (talk && !asked.has(key)) { asked.add(key); talk.send(message); }
   };
+  fold.forget = (message) => (message ? asked.delete(JSON.stringify(message)) : asked.clear());  // it may be asked again
   if (a.p) {
     const p = typed(a.p, Uint8Array), model = typed(a.model, Uint8Array);
     for (let e = 0; e < data.epochs; e++)
@@ -423,10 +424,10 @@ export function mount(el, data, talk) {
   const state = { after: data.after, tau: data.tau, perClass: data.per_class, klass: 0, brush: [.8, 1], order: "loud", row: null, heard: Object.keys(data.sounds ?? {}).length > 0 };
   const everyRow = [...fold.label.keys()];
   let now = null, width = 0, listed = [], timer = 0, map = null, playing = null;
-  const sound = speaker(data, talk, showPlaying, (text) => { ui.words.textContent = text; });
+  const sound = speaker(data, talk, showPlaying, say);
   const ui = build();
   el.append(...ui.parts);
-  talk?.on("sorry", (reply) => { sound.stop(); ui.words.textContent = reply.text; });
+  talk?.on("sorry", refused);
   const watch = new ResizeObserver(() => { if (el.clientWidth && inner() !== width) { width = inner(); look(); } });
   watch.observe(el);
   width = el.clientWidth ? inner() : 800;
@@ -503,24 +504,46 @@ export function mount(el, data, talk) {
 
   // -- moving
 
+  /** Is what was last asked for what is shown? Not while its pass or its mixtures are on their way. */
+  function current() { return now !== null && now.after === state.after && now.perClass === state.perClass; }
+
   /** A change that needs another pass or another mixture. */
   function change(part) {
     Object.assign(state, part);
     look();
   }
 
-  /** A change on the same pass: nothing is computed anew but what it touches. */
+  /** A change on the same pass: nothing is computed anew but what it touches; a pass on its way is drawn when it comes. */
   function move(part) {
     Object.assign(state, part);
-    if (!now) return;
+    if ("tau" in part) ui.tau.out.textContent = two(state.tau);
+    if (!current()) return;
     if ("tau" in part) { drawTop(); drawTrail(); markSets(); }
     else { if ("brush" in part) drawHillOnly(); fillList(); }
   }
 
   function arrived(kind) {
     if (kind === "trace") drawTrail();
-    else if (!now || now.after !== state.after || now.perClass !== state.perClass) look();
+    else if (!current()) look();
     else drawTrail();
+  }
+
+  /** Say what the kernel refused; what was wished for does not come, so the controls go back to what is shown. */
+  function refused({ text, to }) {
+    const wished = !to || (to.after === state.after && (to.per_class ?? state.perClass) === state.perClass);
+    fold.forget(to);
+    if (!to || (to.kind === "play" && to.row === playing)) sound.stop();
+    if (now && !current() && wished) {
+      Object.assign(state, { after: now.after, perClass: now.perClass });
+      look();
+    }
+    say(text);
+  }
+
+  /** Say something at once, in place of what the last movement would be said to have led to. */
+  function say(text) {
+    clearTimeout(timer);
+    ui.words.textContent = text;
   }
 
   function look() {
@@ -530,8 +553,8 @@ export function mount(el, data, talk) {
     ui.whole.setAttribute("aria-pressed", String(!state.perClass));
     ui.each.setAttribute("aria-pressed", String(state.perClass));
     ui.klass.hidden = !state.perClass;
-    if (!mixtures || !pass) { ui.words.textContent = "Fitting the mixtures of this pass …"; return; }
-    if (!now || now.after !== state.after || now.perClass !== state.perClass) {
+    if (!mixtures || !pass) return say("Fitting the mixtures of this pass …");
+    if (!current()) {
       const loss = lossesOf(pass.p), omega = omegas(loss, fold.label, mixtures, data.clamp), order = byOmega(omega, loss);
       now = { after: state.after, perClass: state.perClass, mixtures, loss, omega, order, label: fold.label, model: pass.model };
       if (data.truth) now.roc = roc(omega, order, fold.label, fold.truth);
@@ -602,7 +625,7 @@ export function mount(el, data, talk) {
       const measure = (value, text) => h("div", {}, h("b", { text: value }), h("span", { text }));
       ui.measures.replaceChildren(measure(percent(q.precision), "of X has right labels (precision)"), measure(percent(q.recall), "of the right labels are in X (recall)"),
         measure(percent(q.noiseRecall), "of the wrong labels are in U"), measure(two(now.roc.area), "area under the ROC curve of ω"));
-      ui.curve.replaceChildren(drawRoc(250, now.roc.curve, q));
+      ui.curve.replaceChildren(...(Number.isFinite(now.roc.area) ? [drawRoc(250, now.roc.curve, q)] : []));  // none where all labels are right, or all wrong
     } else if (!ui.measures.childElementCount)
       ui.measures.append(h("p", { class: "quiet", text: "Nobody knows the truth of these segments, so no precision, recall or ROC curve can be told. Listen instead." }));
     ui.note.textContent = noteWords(inU);
@@ -716,18 +739,18 @@ export function mount(el, data, talk) {
       ui.trail.replaceChildren();
       return;
     }
-    const p = fold.trace(row), missing = fold.nextMissing(state.perClass);
-    if (missing) fold.mixtures(missing, state.perClass);
+    const { after, perClass } = now, p = fold.trace(row), missing = fold.nextMissing(perClass);
+    if (missing) fold.mixtures(missing, perClass);
     if (!p) return;
     const omega = Array.from(p, (value, e) => {
-      const mixtures = missing && e + 1 >= missing ? null : fold.mixtures(e + 1, state.perClass);
+      const mixtures = missing && e + 1 >= missing ? null : fold.mixtures(e + 1, perClass);
       return mixtures ? omegas(lossesOf([value]), [fold.label[row]], mixtures, data.clamp)[0] : NaN;
     }).filter((value) => !Number.isNaN(value));
     const inU = Array.from(omega, (_, e) => fold.trained(e + 1, row)), times = inU.filter(Boolean).length;
     const used = data.training.filter(({ phase }) => phase === "ssl").length;
     ui.trailWords.textContent = `${describe(row)}; the model says ${className(now.model[row])}.${missing ? " Fitting the other passes …" : ""}`;
     ui.trail.replaceChildren(
-      drawPath(ui.trail.clientWidth || width, { omega, tau: state.tau, after: state.after, inU, said: "after epoch (U: the training doubted it)" }),
+      drawPath(ui.trail.clientWidth || width, { omega, tau: state.tau, after, inU, said: "after epoch (U: the training doubted it)" }),
       h("p", { class: "unseen", text: `ω after each epoch: ${omega.map(two).join(", ")}. In U by ${times} of the ${used} divisions of the training.` }));
   }
 
@@ -759,10 +782,10 @@ export function mount(el, data, talk) {
       // In a page without a kernel few segments have a sound: the nearest of them is meant.
       if (far < least && sound.can(i)) { least = far; best = i; }
     }
-    if (best < 0) { ui.words.textContent = "No segment that can be heard is near this place."; return; }
+    if (best < 0) return say("No segment that can be heard is near this place.");
     select(best);
     if (playing !== best) sound.toggle(best);
-    ui.words.textContent = `${describe(best)}: confidence ${two(fold.confidence[best])}, variability ${two(fold.variability[best])}.`;
+    say(`${describe(best)}: confidence ${two(fold.confidence[best])}, variability ${two(fold.variability[best])}.`);
   }
 
   /** Draw a brush with the pointer; a plain click leaves it as it is. */
