@@ -29,9 +29,10 @@ def load(path: Path, name: str) -> ModuleType:
 tool = load(ROOT / "tools" / "site.py", "site_tool")
 
 
-def notebook(title: str, code: str, output: str = "") -> nbformat.NotebookNode:
-    """Return an executed notebook: a heading with a formula, one code cell with its output, the end's navigation."""
+def notebook(title: str, code: str, output: str = "", html: str = "") -> nbformat.NotebookNode:
+    """Return an executed notebook: a heading with a formula, one code cell with its outputs, the end's navigation."""
     outputs = [new_output("stream", text=output)] if output else []
+    outputs += [new_output("display_data", {"text/html": html, "text/plain": "a view"})] if html else []
     cells = [
         new_markdown_cell("(navigation)", id="nav-top"),
         new_markdown_cell(rf"# {title}" + "\n\nEq. (4) is $p^{1/T}$, in `sssl.objectives.sharpen`:\n\n"
@@ -43,10 +44,15 @@ def notebook(title: str, code: str, output: str = "") -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={"widgets": {"state": {}}, "language_info": language})
 
 
-def build(folder: Path) -> Path:
-    """Write and build a site with one notebook, the glossary, the formulae and one module; return its folder."""
+def build(folder: Path, html: str = "") -> Path:
+    """Write and build a site with one notebook, the glossary, the formulae and one module; return its folder.
+
+    The notebook's cell has `html` among its outputs.
+    """
     kit = tool.site_api.read(ROOT / "mer_kit")
-    book = notebook("03 · How the model learns", "from mer_kit.sssl import objectives\nobjectives.sharpen(x)", "0.78\n")
+    book = notebook(
+        "03 · How the model learns", "from mer_kit.sssl import objectives\nobjectives.sharpen(x)", "0.78\n", html
+    )
     names = kit.called(book)
     name = "notebooks/03_sssl_training"
     section = tool.site_api.functions_section(kit, "03_sssl_training", names)

@@ -229,13 +229,3 @@ def passes_of(
 def fold_seed(seed: int, number: int) -> int:
     """Return the trainer's seed of one fold of a run with this seed."""
     return derive(seed, f"fold {number}") % 2**31
-
-
-def replay_fold(experiment: Experiment, number: int, *, after_epoch: int, tau: float | None = None) -> Split:
-    """Divide a finished fold's training segments again by the pass after an epoch.
-
-    Without `tau` this equals, bit for bit, the split that the training made for epoch `after_epoch` + 1.
-
-    Notebook: 02_noisy_labels
-    """
-    return read_passes(experiment, number).split(after_epoch, tau=tau)

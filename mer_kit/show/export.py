@@ -1,4 +1,4 @@
-"""Executed notebooks as pages that need nothing but a browser: formulae as MathML, no script but mer-kit's own views."""
+"""Executed notebooks as pages that need nothing but a browser: formulae as MathML, no script runs but mer-kit's own views."""
 
 from __future__ import annotations
 
@@ -11,25 +11,35 @@ from latex2mathml import converter
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
+from mer_kit.checks import MerKitError
 from mer_kit.runs.archive import writing
 from mer_kit.show import fragments
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices stay prices.
 _FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>(?!\s)[^$\n]+?(?<!\s))\$(?!\d)", re.DOTALL)
-_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.DOTALL | re.IGNORECASE)
+# Browsers take </script > and </script/> for end tags too.
+_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\b[^>]*>", re.DOTALL | re.IGNORECASE)
+# The policy stands behind it: browsers look for the encoding in the first 1,024 bytes only.
+_ENCODING = re.compile(r"<meta charset=[^>]*>")
 
 
 def to_html(source: str | Path, target: str | Path) -> Path:
-    """Write an executed notebook as one HTML file without outside references, and return its path.
+    """Write an executed notebook as one HTML file that loads nothing from outside, and return its path.
 
-    Of all scripts only those of mer-kit's own views stay, written anew from this version (`show.fragments.trusted`).
+    Of all scripts only those of mer-kit's own views stay, written anew from this version (`show.fragments.trusted`). The
+    page's content security policy lets the browser run these and nothing else: no event handler (onclick=…) that a
+    notebook printed, no javascript: link, no frame; pictures and sounds from elsewhere stay blank.
+
+    Raises
+    ------
+    MerKitError
+        If nbconvert's template leaves no place for the policy.
 
     Notebook: 06_results
     """
     notebook = with_mathml(nbformat.read(source, as_version=4))
     page, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
-    page = _without_scripts(page)
-    page = page.replace(".ipynb", ".html")
+    page = _guarded(_without_scripts(page.replace(".ipynb", ".html")))
     path = Path(target)
     with writing(path) as partial:
         partial.write_text(page, "utf-8")
@@ -37,11 +47,21 @@ def to_html(source: str | Path, target: str | Path) -> Path:
 
 
 def _without_scripts(page: str) -> str:
-    """Return a page without MathJax, widget loaders and whatever a notebook printed; our own views stay."""
+    """Return a page without the script elements of MathJax, widget loaders and whatever a notebook printed, but ours."""
     before = ""
     while page != before:  # what is taken away may have stood inside another tag and leave a new one
         before, page = page, _SCRIPT.sub(lambda found: fragments.trusted(found[0]), page)
     return page
+
+
+def _guarded(page: str) -> str:
+    """Return a page with the policy of its own views' scripts behind the declaration of its encoding."""
+    found = _ENCODING.search(page)
+    if found is None:
+        raise MerKitError(
+            "the page has no <meta charset>, expected one from nbconvert: use the nbconvert of this release"
+        )
+    return f"{page[: found.end()]}{fragments.policy(page)}{page[found.end() :]}"
 
 
 def with_mathml(notebook: NotebookNode) -> NotebookNode:

@@ -68,6 +68,8 @@ class SongInspector(traitlets.HasTraits):
         wrong = np.flatnonzero(self._answers["svm"] != self.space.test.label)
         ids = [self.clip("test", at).clip_id for at in range(len(self.space.test))]
         self.song = ids.index(check_choice("song", song, ids)) if song else int(wrong[0]) if len(wrong) else 0
+        self._below: Any = None  # the player below the view; all views of one inspector share it
+        self.observe(self._renew, names="song")
 
     @traitlets.validate("song")
     def _within(self, proposal: Any) -> int:
@@ -209,16 +211,18 @@ class SongInspector(traitlets.HasTraits):
             reply, buffers = self.answer(message)
             widget.send(reply, buffers=buffers)
 
-        below = w.VBox([self.player().widget()])
-
-        def renew(_: Any) -> None:
-            before, below.children = below.children, [self.player().widget()]
-            for view in before:
-                view.close()
-
         made.on_msg(hear)
-        self.observe(renew, names="song")
-        return w.VBox([made, below])
+        if self._below is None or self._below.comm is None:  # never made, or closed
+            self._below = w.VBox([self.player().widget()])
+        return w.VBox([made, self._below])
+
+    def _renew(self, _: Any) -> None:
+        """Put the chosen song's player below the view."""
+        if self._below is None or self._below.comm is None:
+            return
+        before, self._below.children = self._below.children, [self.player().widget()]
+        for view in before:
+            view.close()
 
     def fragment(self, sounds: Sequence[str] | None = None) -> str:
         """Return the view as HTML for a page without a kernel: picture and words first, then the script.
@@ -226,7 +230,7 @@ class SongInspector(traitlets.HasTraits):
         Parameters
         ----------
         sounds : clip ids of the songs whose sounds go with it, at most 12; by default the one shown first and its
-            neighbours
+            neighbours; a song whose file is gone or that is too long is left out, and its button does not play
 
         Raises
         ------
@@ -244,7 +248,10 @@ class SongInspector(traitlets.HasTraits):
         data["sounds"] = {}
         for clip_id in sounds:
             part, at = known[check_choice("song", clip_id, known)]
-            sound = self.play(part, at, max_bytes=PAGE_SOUND_BYTES)
+            try:
+                sound = self.play(part, at, max_bytes=PAGE_SOUND_BYTES)
+            except MerKitError:
+                continue  # the view says beside its button that the page does not carry it
             data["sounds"][f"{part} {at}"] = {"mime": sound.mime, "base64": _text(sound.data)}
         return fragments.fragment("inspector", data, self._still())
 

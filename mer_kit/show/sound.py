@@ -6,6 +6,7 @@ Notebook: 00_start_here, 05_emotion_curve
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 import html
 import io
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
-from mer_kit.records import Clip
+from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio
 
 #: D: ten seconds at 22,050 Hz are 0.6 MB of text in the notebook; more belongs in the player.
@@ -129,7 +130,8 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     Raises
     ------
     MerKitError
-        If the file cannot be decoded, or is longer than `max_bytes` can hold.
+        If the file cannot be decoded, or is longer than `max_bytes` can hold; the sentence has the file's name only,
+        since pages show it.
 
     Notebook: 05_emotion_curve
     """
@@ -138,7 +140,9 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     kind = PLAYABLE.get(path.suffix.lower())
     if kind is not None and path.is_file() and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes):
         return SongSound(path.read_bytes(), kind)
-    y = audio.load(path)
+    y = audio.decode(path)
+    if isinstance(y, Problem):
+        raise MerKitError(str(dataclasses.replace(y, where=audio.printable(path.name))))
     seconds = len(y) / audio.SAMPLE_RATE
     for kind, subtype, mime, level, kbits in _ways():
         if seconds * kbits * 125 <= max_bytes:
@@ -150,6 +154,26 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
         f"{path.name} lasts {seconds:.0f} s and takes {least / 1e6:.2g} MB at least, expected at most "
         f"{max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"
     )
+
+
+def excerpt(y: np.ndarray) -> SongSound:
+    """Return mono samples `y` [n] at 22,050 Hz, encoded as well as this libsndfile can: MP3 where it writes it.
+
+    Raises
+    ------
+    MerKitError
+        If `y` is not one row of finite samples.
+
+    Examples
+    --------
+    >>> excerpt(np.zeros(22050)).mime in {mime for *_, mime in ENCODINGS}
+    True
+    """
+    y = np.asarray(y)
+    if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
+        raise MerKitError(f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load")
+    kind, subtype, mime, level, _ = _ways()[0]
+    return SongSound(_encoded(y, kind, subtype, level), mime)
 
 
 def _ways() -> list[tuple[str, str, str, float | None, float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from mer_kit.runs.song_space import answered
+from mer_kit.show import web
 from mer_kit.show.inspector import SongInspector
 from tests.show import stands
 
@@ -136,6 +139,60 @@ def test_songs_are_played_one_at_a_time(opened: Page, inspector: SongInspector) 
     opened.locator(".near").get_by_role("button", name=f"Pause s{near:02d}").click()
     opened.get_by_text("Paused.").wait_for()
     assert opened.locator(".songs").get_by_role("button", name="Play s19").is_disabled(), "its sound is not in the page"
+
+
+def test_arrows_keep_to_the_column_of_play_buttons(inspector: SongInspector, page_of: Callable[..., Page]) -> None:
+    page = page_of(inspector.to_html(sounds=["s18", "s19", "s20", "s22"]))
+    page.locator(".songs li").first.wait_for()
+    focused = "[document.activeElement.className, document.activeElement.closest('li').dataset.song]"
+    page.locator(".songs [data-song='2'] .play").focus()
+    for key, row, column in [
+        ("ArrowDown", "3", "play"), ("ArrowDown", "4", "play"), ("ArrowUp", "3", "play"),
+        ("End", "15", "pick"),  # its sound is not in the page, so its button cannot have the focus
+        ("ArrowUp", "14", "pick"), ("Home", "0", "pick"), ("ArrowDown", "1", "pick"), ("ArrowDown", "2", "pick"),
+    ]:  # fmt: skip
+        page.keyboard.press(key)
+        assert page.evaluate(focused) == [column, row], key
+    assert page.locator(".songs .pick[tabindex='0']").count() == 1
+
+
+KERNEL = """async ([text, data, arrays]) => {
+  const raw = (base64) => new DataView(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer);
+  data.arrays = Object.fromEntries(Object.entries(arrays).map(([name, base64]) => [name, raw(base64)]));
+  const handlers = [], create = URL.createObjectURL, revoke = URL.revokeObjectURL;
+  const module = await import(create(new Blob([text], { type: "text/javascript" })));
+  window.sent = []; window.open = new Set();
+  URL.createObjectURL = (one) => { const made = create(one); window.open.add(made); return made; };
+  URL.revokeObjectURL = (one) => { window.open.delete(one); revoke(one); };
+  const on = (kind, handler) => { handlers.push([kind, handler]); return () => {}; };
+  const talk = { send: (message) => window.sent.push(message), on };
+  window.reply = (kind, told, sound) => {
+    for (const [name, handler] of handlers) if (name === kind) handler(told, sound ? [raw(sound)] : []);
+  };
+  window.take_down = module.mount(document.querySelector("main"), data, talk);
+}"""
+
+
+def test_a_sound_is_asked_for_once_and_held_once(inspector: SongInspector, page_of: Callable[..., Page]) -> None:
+    page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
+    data = inspector.data()
+    arrays = {name: base64.b64encode(values).decode() for name, values in data.pop("arrays").items()}
+    page.evaluate(KERNEL, [web.module("inspector"), json.loads(json.dumps(data)), arrays])
+    button = page.locator(".songs [data-song='3'] .play")
+    button.click()
+    button.click()
+    assert page.evaluate("sent") == [{"kind": "play", "part": "test", "song": 3}]
+    page.evaluate("reply('sorry', { text: 'It is gone.' })")
+    assert page.locator(".words").inner_text() == "It is gone."
+    button.click()
+    assert len(page.evaluate("sent")) == 2, "after a refusal it may be asked for again"
+    reply, (sound,) = inspector.answer(page.evaluate("sent[1]"))
+    for _ in range(2):
+        page.evaluate("([told, sound]) => reply('play', told, sound)", [reply, base64.b64encode(sound).decode()])
+    page.get_by_text("Playing s19, a test song").wait_for()
+    assert page.evaluate("open.size") == 1, "the same sound is held twice"
+    page.evaluate("take_down()")
+    assert page.evaluate("open.size") == 0
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])

@@ -18,9 +18,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mer_kit.show import export, web
 from mer_kit.show.player import CurvePlayer
+from tests import small_site
+from tests.browser.watch import Watch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
@@ -300,6 +302,29 @@ def test_an_exported_notebook_plays(page_of: Opener, player: CurvePlayer, tmp_pa
     assert page.evaluate("listen(400)")["seconds"] == [8, 9]
 
 
+def test_an_exported_page_runs_no_handler_of_a_notebook(chromium: Browser, player: CurvePlayer, tmp_path: Path) -> None:
+    act = "document.body.dataset.foreign = 1"
+    foreign = f"""<img alt="" src="data:," onerror="{act}"><p id="own" onclick="{act}">text</p><svg onload="{act}"></svg>
+      <a id="link" href="javascript:{act}">link</a><iframe title="f" srcdoc="<script>parent.{act}</script>"></iframe>"""
+    outputs = [new_output("display_data", {"text/html": foreign + player.fragment()})]
+    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=outputs)]), tmp_path / "book.ipynb")
+    context = chromium.new_context(offline=True, reduced_motion="reduce")
+    watch = Watch(context, noise=("Content Security Policy",))
+    page = context.new_page()
+    page.goto(export.to_html(tmp_path / "book.ipynb", tmp_path / "book.html").as_uri())
+    page.wait_for_selector("[data-part=plot] svg polyline")
+    page.evaluate(EAR)
+    page.click("#own")
+    page.click("#link")
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.body.dataset.foreign") is None
+    click_at(page, 9)
+    page.wait_for_selector(".mer-player[data-state=segment]")
+    assert page.evaluate("listen(400)")["seconds"] == [8, 9], "our own view runs, its sound too"
+    context.close()
+    assert watch.found == []
+
+
 def test_hostile_names_stay_names(page_of: Opener, scale: Path) -> None:
     title = "</script><script>document.body.dataset.bad = 1</script>\"'&<img src=x onerror=alert(1)> $x_{$"
     page = opened(page_of, CurvePlayer({"a</script>": curve(), "<b>'\"": curve(1)}, scale, title=title).to_html())
@@ -323,6 +348,33 @@ def test_sound_that_cannot_be_decoded_is_told(page_of: Opener, tmp_path: Path) -
     page.click("[data-do=song]")
     page.wait_for_selector("[data-part=notice]:has-text('cannot play')")
     assert state(page)["state"] == "stopped"
+
+
+@pytest.mark.parametrize("while_playing", [True, False])
+def test_a_player_that_is_thrown_away_gives_its_sound_back(
+    page_of: Opener, player: CurvePlayer, while_playing: bool
+) -> None:
+    page = page_of(player.to_html())  # without the ear, which hears one context only
+    page.wait_for_selector("[data-part=plot] svg polyline")
+    page.evaluate("""() => {
+      const close = AudioContext.prototype.close;
+      window.shut = 0;
+      AudioContext.prototype.close = function () { window.shut++; return close.call(this); };
+    }""")
+    page.click("[data-do=song]")
+    page.wait_for_selector(".mer-player[data-state=song]")
+    if not while_playing:
+        page.click("[data-do=song]")
+        page.wait_for_selector(".mer-player[data-state=stopped]")
+    page.evaluate(
+        "() => { window.gone = document.querySelector('.mer-player'); window.host = gone.parentNode; gone.remove(); }"
+    )
+    page.wait_for_function("shut === 1", timeout=5000)
+    page.evaluate("host.append(gone)")  # notebooks take what is scrolled away off the page and put it back
+    click_at(page, 6.1)
+    page.wait_for_selector(".mer-player[data-state=segment]")
+    page.wait_for_selector(".mer-player[data-state=stopped]")
+    assert state(page)["second"] == "7.000"
 
 
 MODEL = """async ([text, data, sound]) => {
@@ -359,3 +411,15 @@ def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: Opener, pla
     assert page.evaluate("model.saved") == 2, "what came from Python does not go back"
     page.evaluate("take_down()")
     assert page.evaluate("[model.listeners.length, document.querySelector('main').childElementCount]") == [0, 0]
+
+
+def test_a_page_of_the_site_plays(page_of: Opener, player: CurvePlayer, tmp_path: Path) -> None:
+    pytest.importorskip("myst_nb", reason="the site is built by Sphinx and myst-nb: pip install -e '.[docs]'")
+    site = small_site.build(tmp_path, html=player.fragment())
+    page = opened(page_of, site / "notebooks" / "03_sssl_training.html")
+    page.locator("[data-part=plot]").scroll_into_view_if_needed()
+    click_at(page, 9)
+    page.wait_for_selector(".mer-player[data-state=segment]")
+    assert page.evaluate("listen(400)")["seconds"] == [8, 9]
+    page.keyboard.press("Home")
+    assert settled(page).startswith("0 to 2 s")

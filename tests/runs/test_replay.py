@@ -16,7 +16,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.look_inside import Lens, choose_pair
 from mer_kit.runs.noise_study import draw_songs, noise_study
 from mer_kit.runs.presets import resolve
-from mer_kit.runs.replay import Passes, read_passes, replay_fold
+from mer_kit.runs.replay import Passes, read_passes
 from mer_kit.signal.store import SegmentView
 from mer_kit.sssl import SegmentClassifier, diagnostics, loss_split
 
@@ -56,11 +56,11 @@ def passes(trained: Experiment) -> Passes:
     return read_passes(trained, 0)
 
 
-def test_the_replay_equals_every_split_of_the_training(trained: Experiment, passes: Passes) -> None:
+def test_the_replay_equals_every_split_of_the_training(passes: Passes) -> None:
     split_epochs = [record for record in passes.history if record.phase == "ssl"]
     assert sum(record.n_unlabelled > 0 for record in split_epochs) >= 2, "this training divided nothing: no test"
     for record in split_epochs:
-        split = replay_fold(trained, 0, after_epoch=record.epoch - 1)
+        split = passes.split(record.epoch - 1)
         assert int((~split.clean).sum()) == record.n_unlabelled
         assert (split.separated, split.note) == (record.separated, record.note)
         assert split.loss_gap == pytest.approx(record.loss_gap, nan_ok=True)
@@ -91,7 +91,7 @@ def test_a_fold_that_is_not_trained_is_refused_with_one_sentence(trained: Experi
     with pytest.raises(MerKitError, match="fold 1 of .* is not trained"):
         read_passes(trained, 1)
     with pytest.raises(MerKitError, match="after_epoch is 6, expected a whole number from 1 to 5"):
-        replay_fold(trained, 0, after_epoch=6)
+        read_passes(trained, 0).split(6)
 
 
 def test_losses_and_truth_belong_to_the_segments(trained: Experiment, passes: Passes) -> None:

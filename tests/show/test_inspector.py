@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import traitlets
 from sklearn.metrics import confusion_matrix
 
@@ -97,6 +98,23 @@ def test_view_player_and_inspector_show_the_same_song(inspector: SongInspector) 
     assert inspector.song == 9
 
 
+def test_many_views_share_one_player_that_follows_once(
+    inspector: SongInspector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (inspector.widget().children for _ in range(2))
+    made: list[int] = []
+    real = SongInspector.player
+    monkeypatch.setattr(SongInspector, "player", lambda self: made.append(self.song) or real(self))
+    before = one[1].children[0]
+    one[0].song = 7
+    assert (inspector.song, two[0].song, made) == (7, 7, [7]), "each view made a player of its own"
+    assert before.comm is None, "the player before stayed open"
+    assert one[1].children[0].data["title"] == two[1].children[0].data["title"] == "s23"
+    two[1].close()
+    inspector.song = 8
+    assert inspector.widget().children[1].children[0].data["title"] == "s24", "a closed player is made anew"
+
+
 def test_a_page_carries_the_sounds_named_or_the_songs_and_its_neighbours(
     inspector: SongInspector, tmp_path: Path
 ) -> None:
@@ -114,3 +132,15 @@ def test_a_page_carries_the_sounds_named_or_the_songs_and_its_neighbours(
         inspector.fragment(["x"])
     with pytest.raises(MerKitError, match="13 songs were named, expected at most 12"):
         inspector.fragment([f"s{at:02d}" for at in range(13)])
+
+
+def test_a_page_leaves_out_a_song_whose_file_is_gone_or_that_is_too_long(tmp_path: Path) -> None:
+    stand = stands.songs(tmp_path, spread=1.0)
+    inspector = SongInspector(stand, 0)
+    (tmp_path / "s02.wav").unlink()
+    soundfile.write(tmp_path / "s03.wav", np.random.default_rng(0).normal(0, 0.1, 100 * 22050), 22050)
+    page = inspector.to_html(sounds=["s01", "s02", "s03", "s20"])
+    data = json.loads(re.search(r"data-mer-data>(.*?)</script>", page, re.DOTALL)[1])  # type: ignore[index]
+    assert set(data["sounds"]) == {"train 1", "test 4"} and str(tmp_path) not in page
+    reply, _ = inspector.answer({"kind": "play", "part": "train", "song": 2})
+    assert reply["kind"] == "sorry" and reply["text"].startswith("s02.wav: the audio file is missing")

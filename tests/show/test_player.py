@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -217,6 +218,14 @@ def test_a_longer_song_gets_fewer_bits_and_too_long_a_one_a_sentence(song: Path)
     assert player.sound is None and "song.wav lasts 45 s" in player.to_html()
 
 
+def test_no_page_tells_where_the_song_lay(tmp_path: Path) -> None:
+    page = CurvePlayer(curve(), tmp_path / "gone.wav").to_html()
+    assert "gone.wav: the audio file is missing" in page and str(tmp_path) not in page
+    (tmp_path / "torn.aiff").write_bytes(b"no sound")
+    with pytest.raises(MerKitError, match=r"^torn\.aiff: is not audio"):
+        sound.song_bytes(tmp_path / "torn.aiff")
+
+
 def test_two_minutes_of_ogg_are_written_without_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = soundfile.available_subtypes
     monkeypatch.setattr(soundfile, "available_subtypes", lambda kind: {} if kind == "MP3" else real(kind))
@@ -234,27 +243,55 @@ FOREIGN = [
     '<script type="module" data-mer-script="nothing-0123456789abcdef">bad()</script>',
     '<script type="application/json" data-mer-data>not JSON</script>',
     '<script type="text/javascript" data-mer-data>bad()</script>',
+    "<script>bad()</script >",
+    "<SCRIPT>bad()</script\n/>",
 ]
+#: Runs without a script element; it stays in the page, and the page's policy keeps it still.
+HANDLER = '<img alt="" src="data:," onerror="bad()">'
 
 
-@pytest.mark.parametrize("element", FOREIGN)
+@pytest.mark.parametrize("element", [*FOREIGN, HANDLER])
 def test_no_other_script_is_trusted(element: str) -> None:
     assert fragments.trusted(element) == ""
+    if element != HANDLER:
+        assert export._without_scripts(f"a{element}b<script>bad()</script>c") == "abc"
 
 
 def test_an_export_keeps_the_player_with_its_own_code_and_nothing_else(song: Path, tmp_path: Path) -> None:
     fragment = CurvePlayer(curve(n=43), song).fragment()
     changed = fragment.replace("function deck(", "bad(); function deck(")
     assert changed != fragment
-    torn = "<scr<script></script>ipt>bad()</script>"
+    torn = "<scr<script></script>ipt>torn()</script>"  # stays as words in an element that no browser knows
     outputs = [new_output("display_data", {"text/html": html}) for html in (*FOREIGN, changed, torn)]
     book = new_notebook(cells=[new_markdown_cell("$x$ " + FOREIGN[0]), new_code_cell("1", outputs=outputs)])
     nbformat.write(book, tmp_path / "book.ipynb")
     text = export.to_html(tmp_path / "book.ipynb", tmp_path / "book.html").read_text("utf-8")
-    assert "bad()" not in text.replace("&lt;", "<").split("data-mer-fragment")[1] and "example.org" not in text
+    assert "bad()" not in text and "example.org" not in text
     scripts = re.findall(r"<script\b.*?</script>", text, re.DOTALL)
     assert scripts == re.findall(r"<script\b.*?</script>", fragment, re.DOTALL)
     assert text.count("data:audio/mpeg;base64,") == 1
+
+
+def policy_of(html: str, folder: Path) -> dict[str, str]:
+    """Return what an exported page with this output allows, directive → sources."""
+    book = new_notebook(cells=[new_code_cell("1", outputs=[new_output("display_data", {"text/html": html})])])
+    nbformat.write(book, folder / "book.ipynb")
+    text = export.to_html(folder / "book.ipynb", folder / "book.html").read_text("utf-8")
+    content = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text[: text.index("<title>")])
+    assert text.index("<meta charset") < 1000 < len(text), "browsers look for the encoding in the first 1,024 bytes"
+    directives = (directive.strip().partition(" ") for directive in content[1].split(";"))
+    return {name: sources for name, _, sources in directives}
+
+
+def test_an_export_allows_the_scripts_that_the_package_writes_and_no_other(tmp_path: Path) -> None:
+    fragment = CurvePlayer(curve()).fragment()
+    code = re.search(r'<script type="module"[^>]*>(.*?)</script>', fragment, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(code[1].encode()).digest()).decode()
+    allowed = policy_of(HANDLER + fragment, tmp_path)
+    assert allowed["script-src"] == f"'sha256-{digest}'", "no 'unsafe-inline', which would let handlers run"
+    assert allowed["default-src"] == "'none'" and allowed["img-src"] == allowed["media-src"] == "data: blob:"
+    marked = '<script type="module" data-mer-script="nothing-0123456789abcdef">bad()</script>'
+    assert policy_of(marked + HANDLER, tmp_path)["script-src"] == "'none'"
 
 
 def test_a_view_that_is_not_there_gets_a_sentence() -> None:

@@ -87,6 +87,19 @@ def test_a_segment_is_cut_at_the_right_sample(ramp):
     assert len(sound.segment_audio(ramp, 1.5, 1.0)) == 11025, "the clip ends half a second on"
 
 
+def test_an_excerpt_is_one_of_browsers_kinds_and_sounds_like_its_samples():
+    t = np.arange(3 * 22050) / 22050
+    made = sound.excerpt((1.5 * np.sin(2 * np.pi * 440 * t)).astype(np.float32))
+    heard, rate = soundfile.read(io.BytesIO(made.data))
+    assert made.mime in sound.PLAYABLE.values() and rate == 22050 and abs(len(heard) / rate - 3) < 0.06
+    middle = heard[22050:44100]
+    assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(440, abs=1)
+    assert np.abs(middle).max() < 1.2, "what goes beyond ±1 is clipped"
+    for bad in (np.zeros(0), np.zeros((2, 5)), np.array([0.0, np.nan])):
+        with pytest.raises(MerKitError, match="expected one row of finite samples"):
+            sound.excerpt(bad)
+
+
 def test_a_changed_file_is_decoded_anew(ramp):
     before = sound.segment_audio(ramp, 0.0, 0.1)
     soundfile.write(ramp.path, np.full(44100, 0.25), 22050, subtype="FLOAT")

@@ -3,10 +3,11 @@
 /** Play whole songs in one audio element; what came once from the kernel is kept. */
 function turntable(sounds, talk, changed, sorry) {
   const audio = h("audio", { controls: true, onplay: () => changed(), onpause: () => changed(), onended: () => changed() });
-  const kept = new Map(), MOST = 12;
+  const kept = new Map(), asked = new Set(), MOST = 12;
   let wanted = null, loaded = null;
   const raw = (part) => new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);
   function keep(key, data, mime) {
+    if (kept.has(key)) return;
     kept.set(key, address(data, mime));
     const [eldest] = kept.keys();
     if (kept.size > MOST && eldest !== loaded) { URL.revokeObjectURL(kept.get(eldest)); kept.delete(eldest); }
@@ -18,10 +19,11 @@ function turntable(sounds, talk, changed, sorry) {
   const off = [
     talk?.on("play", (told, buffers) => {
       const key = `${told.part} ${told.song}`;
+      asked.delete(key);
       keep(key, raw(buffers[0]), told.mime);
       if (wanted === key) start(key);
     }),
-    talk?.on("sorry", ({ text }) => sorry(text)),
+    talk?.on("sorry", ({ text }) => { asked.clear(); sorry(text); }),
   ];
   return {
     audio,
@@ -32,6 +34,8 @@ function turntable(sounds, talk, changed, sorry) {
       if (loaded === key && !audio.paused) return audio.pause();
       if (!kept.has(key) && sounds) keep(key, bytes(sounds[key].base64), sounds[key].mime);
       if (kept.has(key)) return start(key);
+      if (asked.has(key)) return; // it sounds when it comes
+      asked.add(key);
       const [part, song] = key.split(" ");
       talk?.send({ kind: "play", part, song: Number(song) });
     },
@@ -140,15 +144,16 @@ export function mount(el, data, talk) {
   }
 
   /** Only one row of the list is a stop of the tab key; arrows lead on. */
-  function rove(focus = "") {
+  function rove() {
     [...list.children].forEach((row, at) => { for (const one of row.children) one.tabIndex = at === here ? 0 : -1; });
-    if (focus) list.children[here]?.querySelector(focus)?.focus();
   }
   function walk(event) {
     const steps = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 10, PageUp: -10 };
     if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
     here = Math.max(0, Math.min(rows.length - 1, [...list.children].indexOf(event.target.closest("li")) + steps[event.key]));
-    rove(event.target.classList.contains("play") ? ".play:not(:disabled), .pick" : ".pick");
+    const row = list.children[here], own = event.target.classList.contains("play") && row?.querySelector(".play:not(:disabled)");
+    rove();
+    (own || row?.querySelector(".pick"))?.focus();
     event.preventDefault();
     event.stopPropagation();
   }

@@ -57,9 +57,9 @@ function deck(read, changed) {
     changed();
   }
 
+  /** Give the sound back to the browser; what is played afterwards is decoded anew. */
   function dispose() {
-    ticket++;
-    silence();
+    stop();
     context?.close();
     context = decoding = null;
   }
@@ -346,7 +346,7 @@ export function mount(el, data, talk) {
   }
   let drawn = -Infinity;
   function tick(stamp) {
-    if (!el.isConnected && stamp) return tape.stop(); // the page threw the player away without saying so
+    if (!el.isConnected && stamp) return tape.dispose(); // the page threw the player away without saying so
     const second = tape.now();
     el.dataset.second = second.toFixed(3);
     if (!calm.matches || stamp - drawn > 250 || !tape.playing()) {
@@ -399,6 +399,7 @@ export function mount(el, data, talk) {
     show();
   }
   const watch = new ResizeObserver(() => requestAnimationFrame(() => {
+    if (!el.isConnected) return tape?.dispose(); // it also hears of a removal while nothing plays
     const room = Math.floor(plot.clientWidth);
     if (room && room !== width) { width = room; arrange(); }
   }));
