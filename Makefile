@@ -37,7 +37,7 @@ test: $(STAMP)  ## the tests without a browser and the examples in the docstring
 	$(BIN)/python -m pytest -m "not browser" $(TESTFLAGS)
 
 test-browser: $(STAMP)  ## notebooks, views and pages in the system's Chromium; screenshots in build/screenshots/
-	$(BIN)/python -m pytest -m browser $(TESTFLAGS) -rs tests/browser
+	$(BIN)/python -m pytest -m browser $(TESTFLAGS) tests/browser
 
 lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks without outputs
 	$(BIN)/ruff check .

@@ -101,10 +101,18 @@ def victims(main: psutil.Process, fault: str) -> list[psutil.Process]:
     """Return the processes that a fault may hit."""
     if fault == "grid":
         return [main]
-    kernels = [p for p in main.children(recursive=True) if "ipykernel_launcher" in " ".join(p.cmdline())]
+    kernels = [p for p in main.children(recursive=True) if "ipykernel_launcher" in called(p)]
     if fault == "kernel":
         return kernels
-    return [p for p in main.children() if "spawn_main" in " ".join(p.cmdline()) and p.children()]
+    return [p for p in main.children() if "spawn_main" in called(p) and p.children()]
+
+
+def called(process: psutil.Process) -> str:
+    """Return the command line of a process, or "" where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def strike(runs: Path, fault: str, moment: float) -> dict[str, object]:
