@@ -49,7 +49,7 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks wit
 	$(BIN)/python tools/notebooks.py check
 
 figures: demo  ## write the figures of the README (demo runs of all durations) and, where 4Q was run, the paper's Fig. 2
-	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,3,4,5 --workers 2
+	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,3,4,5 --notebooks 04
 	$(BIN)/mer-kit figures
 
 site: demo  ## build the static site from the demo run: build/site/index.html

@@ -43,6 +43,7 @@ from mer_kit.cli.options import (
 @click.option("--gpus", is_flag=True, help="One notebook per GPU: workers that offer the resource GPU.")
 @click.option("--limit-minutes", type=click.FloatRange(0, min_open=True), help="End a notebook that takes longer.")
 @click.option("--limit-mb", type=click.FloatRange(0, min_open=True), help="End a notebook that takes more memory.")
+@click.option("--notebooks", default="", help="Only these of each run, like 04 (which trains what is missing).")
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it will cost; run nothing.")
 @click.option("--status", "only_status", is_flag=True, help="Print what is done, running and failed; run nothing.")
 @click.option("--only-failed", is_flag=True, help="Only runs with a failed notebook.")
@@ -68,7 +69,9 @@ def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, 
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     opener = grid.Opener(where, data_root)
-    found = [(cell, grid.tasks(cell, opener.experiment(cell), runs_dir=where, data_root=data_root)) for cell in planned]
+    places: dict[str, Any] = {"runs_dir": where, "data_root": data_root}
+    only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
+    found = [(cell, grid.tasks(cell, opener.experiment(cell), **places, notebooks=only)) for cell in planned]
     chosen = grid.choose(found, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:
         table, told = grid.plan_table(

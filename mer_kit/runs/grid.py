@@ -194,10 +194,25 @@ class Task:
     anyway: bool = False
 
 
-def tasks(cell: Cell, experiment: Experiment, *, runs_dir: Path, data_root: str | Path | None) -> list[Task]:
-    """Return a run's notebooks with what each waits for: 01 → 02 ← first 03; all 03 → 04 → 05."""
+def tasks(
+    cell: Cell, experiment: Experiment, *, runs_dir: Path, data_root: str | Path | None, notebooks: Sequence[str] = ()
+) -> list[Task]:
+    """Return a run's notebooks with what each waits for: 01 → 02 ← first 03; all 03 → 04 → 05.
+
+    Parameters
+    ----------
+    notebooks : numbers like "04", to execute these only; each does for itself what others would have done before
+
+    Raises
+    ------
+    MerKitError
+        If a number is none of theirs.
+    """
+    for number in notebooks:
+        check_choice("notebook", number, [name[:2] for name in OF_A_RUN])
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
     jobs = [job for job in batch.plan(experiment.folder, shared, cell.folds) if job.source.stem in OF_A_RUN]
+    jobs = [job for job in jobs if not notebooks or job.source.stem[:2] in notebooks]
     run = experiment.folder.path.name
     names = {id(job): f"{run} · {job.name}" for job in jobs}
     training = [names[id(job)] for job in jobs if job.source.stem.startswith("03")]

@@ -83,6 +83,15 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
         grid.read(tmp_path / "grid.yaml")
 
 
+def test_single_notebooks_of_a_run_wait_for_nothing_that_is_not_asked_for(tmp_path: Path) -> None:
+    (cell,) = grid.cells(grid.Grid.of({"preset": "smoke", "folds": 2, "overrides": {"corpus_options": {"clips": 16}}}))
+    experiment = grid.Opener(tmp_path).experiment(cell)
+    (only,) = grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["04"])
+    assert only.job.name == "04_song_decisions" and only.after == ()
+    with pytest.raises(MerKitError, match="notebook is '4', expected one of 01, .*did you mean '04'"):
+        grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["4"])
+
+
 def test_folds_may_be_a_number_or_a_list() -> None:
     for folds, wanted in ((0, (0,)), ([0, 2], (0, 2)), ("0-1", (0, 1))):
         assert grid.cells(grid.Grid.of({"folds": 3, "only_folds": folds}))[0].folds == wanted
