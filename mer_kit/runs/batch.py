@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -19,6 +20,7 @@ from nbformat.v4 import new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
+from mer_kit.records import RunConfig
 from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
 from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
 from mer_kit.runs.kernels import STDERR, kernel_manager
@@ -36,6 +38,10 @@ NOTEBOOKS = (
     "05_emotion_curve",
     "06_results",
 )
+
+
+#: Parameters that a run's mark stands for.
+SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)))
 
 
 @dataclass(frozen=True)
@@ -242,9 +248,12 @@ def _status_file(job: Job) -> Path:
 
 
 def _key(job: Job, mark: str) -> str:
-    """Return what a finished copy must agree on: the run, the parameters that matter, the notebook's source."""
+    """Return what a finished copy must agree on: the run, the notebook's source, and parameters that are no settings.
+
+    The run's mark stands for its settings, so that it does not matter who spelled out which of them.
+    """
     source = hashlib.blake2b(job.source.read_bytes(), digest_size=6).hexdigest()
-    wanted = {key: value for key, value in sorted(job.parameters.items()) if key not in PLACES}
+    wanted = {key: value for key, value in sorted(job.parameters.items()) if key not in (*PLACES, *SETTINGS)}
     return f"{mark} {source} {wanted}"
 
 

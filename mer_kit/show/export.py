@@ -22,6 +22,16 @@ _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\b[^>]*>", re.DOTALL | re.IGNOR
 # The policy stands behind it: browsers look for the encoding in the first 1,024 bytes only.
 _ENCODING = re.compile(r"<meta charset=[^>]*>")
 
+#: Colours that stand out enough (4.5 : 1) where nbconvert's template does not, and links that are more than a colour.
+STYLE = """<style>
+:root { --jp-mirror-editor-comment-color: #356a6a; --jp-mirror-editor-number-color: #006b00;
+  --jp-mirror-editor-operator-color: #8a00d4; --jp-mirror-editor-keyword-color: #006b00;
+  --jp-cell-inprompt-font-color: #3a6ea5; --jp-cell-outprompt-font-color: #a33a00;
+  --jp-cell-prompt-not-active-opacity: 1; --jp-cell-prompt-not-active-font-color: var(--jp-ui-font-color2) }
+.jp-RenderedHTMLCommon :is(a:link, a:visited) { text-decoration: underline; }
+</style>
+"""
+
 
 def to_html(source: str | Path, target: str | Path) -> Path:
     """Write an executed notebook as one HTML file that loads nothing from outside, and return its path.
@@ -39,7 +49,7 @@ def to_html(source: str | Path, target: str | Path) -> Path:
     """
     notebook = with_mathml(nbformat.read(source, as_version=4))
     page, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
-    page = _guarded(_without_scripts(page.replace(".ipynb", ".html")))
+    page = _guarded(_without_scripts(page.replace(".ipynb", ".html"))).replace("</head>", f"{STYLE}</head>", 1)
     path = Path(target)
     with writing(path) as partial:
         partial.write_text(page, "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
@@ -34,7 +35,7 @@ def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
         If there is no finished demo run, or a figure is missing; accuracy against duration wants demo runs of several
         durations.
     """
-    demo, real = newest(runs_dir, corpus="demo", preset="demo"), newest(runs_dir, corpus="4q")
+    demo, real = newest(runs_dir, corpus="demo", preset="demo", segment_seconds=3.0), newest(runs_dir, corpus="4q")
     if demo is None:
         raise MerKitError(f"no finished demo run in {runs_dir.name}/: run `mer-kit demo` first")
     root = project_root()
@@ -61,9 +62,9 @@ def _copy(source: Path, target: Path) -> list[Path]:
     return copies
 
 
-def newest(runs_dir: Path, *, corpus: str, preset: str | None = None) -> RunFolder | None:
-    """Return the SSSL run on a corpus (and preset) that was finished last, or None."""
-    wanted = {"corpus": corpus, "method": "sssl", "task": "quadrant"} | ({"preset": preset} if preset else {})
+def newest(runs_dir: Path, **settings: Any) -> RunFolder | None:
+    """Return the SSSL run for four classes with these settings that was finished last, or None."""
+    wanted = {"method": "sssl", "task": "quadrant", **settings}
     fitting = [
         run
         for run in all_runs(runs_dir)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +21,6 @@ pytestmark = pytest.mark.browser
 
 BOOKS = sorted(path.stem for path in small_run.NOTEBOOKS.glob("*.ipynb"))
 MAX_BYTES = 3_000_000
-#: What nbconvert's "lab" template brings: (rule, the elements meant, why it is so there).
-TEMPLATE = (
-    ("color-contrast", re.compile(r'<span class="[a-z][a-z0-9]{0,2}">'), "Pygments colours of code, 4.2 to 4.4 : 1"),
-    (
-        "color-contrast",
-        re.compile(r'<div class="jp-InputPrompt|<div class="jp-OutputPrompt'),
-        "pale In [1]: and Out [1]:",
-    ),
-    ("link-in-text-block", re.compile("<a "), "links are blue and not underlined, as in JupyterLab"),
-)
 #: Where a page by plain nbconvert looks for require.js and MathJax, in vain offline; nothing of ours needs them.
 NBCONVERT = ("https://cdnjs.cloudflare.com/ajax/libs/require.js/", "https://cdnjs.cloudflare.com/ajax/libs/mathjax/")
 #: Pictures that did not come, or that say nothing to who does not see them.
@@ -57,11 +46,6 @@ def plain_text_only(notebook: nbformat.NotebookNode) -> list[str]:
     return [name for name, data in outputs if any("widget-view" in kind for kind in data) and not stays & set(data)]
 
 
-def from_template(rule: str, node: list[str]) -> bool:
-    """Tell whether a finding is nbconvert's template's own."""
-    return any(rule == known and pattern.match(node[0]) for known, pattern, _ in TEMPLATE)
-
-
 @pytest.mark.parametrize("name", BOOKS)
 def test_an_executed_copy_is_complete_without_widgets_and_small(copies: dict[str, Path], name: str) -> None:
     notebook = nbformat.read(copies[name], as_version=4)
@@ -83,7 +67,7 @@ def test_an_exported_page_is_quiet_offline_and_accessible(
     assert page.evaluate(BAD_PICTURES) == []
     page.screenshot(path=shots / f"export-{name}.png", full_page=True)
     found = [(finding["id"], node) for finding in axe(page) for node in finding["nodes"]]
-    assert [one for one in found if not from_template(*one)] == []
+    assert found == []
     page.emulate_media(color_scheme="dark")  # the template stays light, and our views with it
     assert not page.locator(".mer").count() or axe(page, ".mer") == []
 

@@ -88,6 +88,8 @@ def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> No
     batch.execute([tiny], mark="m")
     assert batch.is_done(tiny, "m")
     assert not batch.is_done(tiny, "other mark")
+    told = {**tiny.parameters, "seed": 0, "overrides": {}, "runs_dir": "elsewhere"}
+    assert batch.is_done(batch.Job("tiny", tiny.source, tiny.target, told), "m"), "the mark stands for the settings"
     assert not batch.is_done(batch.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
     notebook(tiny.source, "1 + 2")
     assert not batch.is_done(tiny, "m")

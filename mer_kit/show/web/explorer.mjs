@@ -106,6 +106,7 @@ function neat(value) {
 
 /** Build the explorer in an element; return what takes it down. */
 export function mount(el, data, talk) {
+  ownKeys(el);
   const palette = bytes(data.palette), unique = `mer${Math.random().toString(36).slice(2)}`;
   const named = (k) => (k >= 0 ? `${data.classes[k].name} ${data.classes[k].word}` : "unknown");
   const colour = (k) => (k >= 0 ? data.classes[k].colour : "#8a8a93");

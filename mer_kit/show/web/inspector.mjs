@@ -54,6 +54,7 @@ function two(value, plus = false) {
 
 /** Build the inspector in an element; return what takes it down. */
 export function mount(el, data, talk) {
+  ownKeys(el);
   const K = data.classes.length, F = data.statistics.length, unique = `mer${Math.random().toString(36).slice(2)}`;
   const view = (part) => {
     const whole = typeof part === "string" ? bytes(part) : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);

@@ -218,6 +218,7 @@ function draw(svg, data, shown, width) {
 
 /** Build the player in an element; return what takes it down. `talk` (or null) carries "selected" to and from Python. */
 export function mount(el, data, talk) {
+  ownKeys(el);
   const last = data.start_s.length - 1, two = data.curves.length > 1;
   const bound = (row) => Math.max(0, Math.min(last, Math.round(row)));
   let selected = bound(data.selected ?? 0), shown = data.curves.map((_, c) => c), place = null, frame = 0, timer = 0;
