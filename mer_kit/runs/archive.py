@@ -90,8 +90,8 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
     """Return 10 hex digits that change with every setting that can change a number.
 
     Left out: the preset's name and the choice to stop at bad clips, whose effects (the settings, the clips that are
-    there) are in; settings that the method has no use for; the runs folder and the data's place; device and precision,
-    which round differently but are no other experiment (each fold's status.json names them).
+    there) are in; settings that the method has no use for; the runs folder and the data's place; device, precision and
+    the number of threads, which round differently but are no other experiment (each fold's status.json names them).
     """
     settings = dataclasses.asdict(config)
     for name in ("preset", "on_bad_clip"):

@@ -136,6 +136,7 @@ class Experiment:
             seconds=seconds,
             device=where.device.type,
             precision=where.precision,
+            threads=torch.get_num_threads(),
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)

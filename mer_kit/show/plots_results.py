@@ -119,6 +119,8 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
         name = f"{method}, {preset}" + (
             f", seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if any(seeds) else ""
         )
+        done, wanted = int(runs["folds_done"].min()), runs["folds"].max()
+        name += f", {done} of {wanted:.0f} folds" if done < wanted else ""
         labels[f"{name} {number}"] = (float(y[-1]), name, colour)
     percent(ax)
     ax.set_xlim(0.6, 7.2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import accuracy_score, f1_score
 
 from mer_kit import corpora
@@ -63,6 +64,7 @@ def test_a_finished_fold_is_not_trained_again(finished: Experiment, monkeypatch:
 def test_a_finished_fold_says_on_what_it_was_trained(finished: Experiment) -> None:
     status = json.loads((finished.folder.fold(0) / "status.json").read_text())
     assert status["device"] == "cpu" and status["precision"] == "float32" and status["seconds"] > 0
+    assert status["threads"] == torch.get_num_threads()
 
 
 def test_segment_table_has_every_second_of_every_song(finished: Experiment) -> None:

@@ -77,7 +77,7 @@ def test_paired_differences_are_in_points_around_zero() -> None:
 
 def runs(rows: list[dict[str, Any]]) -> pd.DataFrame:
     base = {"corpus": "4q", "task": "valence", "method": "sssl", "preset": "cpu", "song_features": "in_sample"}
-    base |= {"seed": 0, "recipe": "r", "majority_accuracy_mean": 0.5, "song_accuracy_sd": 0.02, "folds_done": 10}
+    base |= {"seed": 0, "recipe": "r", "majority_accuracy_mean": 0.5, "song_accuracy_sd": 0.02, "folds_done": 10, "folds": 10}
     return pd.DataFrame([{**base, **row} for row in rows], columns=list(COLUMNS))
 
 
@@ -112,7 +112,7 @@ def test_seeds_of_one_duration_are_one_point_over_all_folds() -> None:
     x, y, sd = plots_results.seeds_combined(runs(seeds))
     assert (x.tolist(), y.tolist()) == ([3.0], [0.65]) and sd[0] == pytest.approx(np.std([0.5, 0.8], ddof=1))
     ax = plots_results.accuracy_by_duration(runs(seeds), corpus="4q", task="valence")
-    assert "sssl, cpu, seeds 0, 1" in {text.get_text() for text in ax.texts}
+    assert "sssl, cpu, seeds 0, 1, 1 of 10 folds" in {text.get_text() for text in ax.texts}
 
 
 def test_a_corpus_without_a_counterpart_gets_no_reference() -> None:
