@@ -23,7 +23,7 @@ root_doc = "index"
 exclude_patterns = ["figures"]
 smartquotes = False
 default_role = "py:obj"  # `name` in a docstring is code, and a link where it names something of the kit
-suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
+suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "toc.not_included"]  # other folds are linked from the first
 
 # ---- Markdown and notebooks ----
 nb_execution_mode = "off"
