@@ -23,7 +23,8 @@ root_doc = "index"
 exclude_patterns = ["figures"]
 smartquotes = False
 default_role = "py:obj"  # `name` in a docstring is code, and a link where it names something of the kit
-suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "toc.not_included"]  # other folds are linked from the first
+# Notebook 03 of other folds stands in no table of contents: the first fold's page links to it.
+suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "toc.not_included"]
 
 # ---- Markdown and notebooks ----
 nb_execution_mode = "off"
