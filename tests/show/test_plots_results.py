@@ -77,7 +77,14 @@ def test_paired_differences_are_in_points_around_zero() -> None:
 
 def runs(rows: list[dict[str, Any]]) -> pd.DataFrame:
     base = {"corpus": "4q", "task": "valence", "method": "sssl", "preset": "cpu", "song_features": "in_sample"}
-    base |= {"seed": 0, "recipe": "r", "majority_accuracy_mean": 0.5, "song_accuracy_sd": 0.02, "folds_done": 10, "folds": 10}
+    base |= {
+        "seed": 0,
+        "recipe": "r",
+        "majority_accuracy_mean": 0.5,
+        "song_accuracy_sd": 0.02,
+        "folds_done": 10,
+        "folds": 10,
+    }
     return pd.DataFrame([{**base, **row} for row in rows], columns=list(COLUMNS))
 
 
