@@ -5,7 +5,6 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,6 @@ import traitlets
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import EMOTIONS
 from mer_kit.runs import cutting, fig2
-from mer_kit.runs.archive import writing
 from mer_kit.runs.experiment import Experiment
 from mer_kit.show import fragments, player_parts, style, web
 from mer_kit.show.plots_segments import FREQUENCIES, MEL_RANGE_DB, bands_of, mel_picture, staircase
@@ -179,7 +177,9 @@ class SegmentExplorer:
                 for hertz, band in zip(FREQUENCIES, bands_of(FREQUENCIES, n_bands, self.store.settings.sample_rate), strict=True)
             ],
             "decibels": list(MEL_RANGE_DB),
-            "palette": _text((np.array(mpl.colormaps["magma"](np.arange(256)))[:, :3] * 255).round().astype(np.uint8).tobytes()),
+            "palette": fragments.text(
+                (np.array(mpl.colormaps["magma"](np.arange(256)))[:, :3] * 255).round().astype(np.uint8).tobytes()
+            ),
             "carried": None,
         }  # fmt: skip
 
@@ -219,7 +219,7 @@ class SegmentExplorer:
         carried: dict[str, Any] = {"clips": {}, "cuts": {}}
         for clip in chosen:
             told, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
-            carried["clips"][str(clip)] = told | {"buffers": [_text(data) for data in buffers]}
+            carried["clips"][str(clip)] = told | {"buffers": [fragments.text(data) for data in buffers]}
             carried["cuts"] |= {f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations}
         data["carried"] = carried
         return fragments.fragment("explorer", data, self._still(data["clip"]))
@@ -229,11 +229,9 @@ class SegmentExplorer:
 
         Notebook: 01_segmentation
         """
-        page = fragments.page(f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips))
-        if path is not None:
-            with writing(Path(path)) as partial:
-                partial.write_text(page, "utf-8")
-        return page
+        return fragments.kept(
+            fragments.page(f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips)), path
+        )
 
     def _still(self, clip: int) -> str:
         """Return picture and sentence for those without scripts."""
@@ -248,11 +246,7 @@ class SegmentExplorer:
         toll = cut["of_clip"]
         wrong = "" if toll["known"] is None else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
         words = html.escape(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
-        return f'<img alt="{alt}" src="data:image/png;base64,{_text(picture.png())}"><p>{words}</p>'
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+        return f'<img alt="{alt}" src="data:image/png;base64,{fragments.text(picture.png())}"><p>{words}</p>'
 
 
 @functools.cache

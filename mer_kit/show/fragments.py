@@ -13,9 +13,11 @@ import html
 import json
 import re
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import check_choice
+from mer_kit.runs.archive import writing
 from mer_kit.show import web
 
 #: Views whose script may stand in a page: those that the package brings.
@@ -50,11 +52,11 @@ def fragment(view: str, data: dict[str, Any], still: str) -> str:
         If there is no such view.
     """
     check_choice("view", view, VIEWS)
-    text = web.embedded(data)
-    mark = f"{view}-{hashlib.blake2b((text + still).encode(), digest_size=8).hexdigest()}"
+    told = web.embedded(data)
+    mark = f"{view}-{hashlib.blake2b((told + still).encode(), digest_size=8).hexdigest()}"
     return (
         f'<div data-mer-fragment="{mark}"><style>{web.styles(view)}</style><div class="mer mer-{view}">{still}</div>'
-        f'<script type="application/json" data-mer-data>{text}</script></div>{_script(mark)}'
+        f'<script type="application/json" data-mer-data>{told}</script></div>{_script(mark)}'
     )
 
 
@@ -74,6 +76,25 @@ def page(title: str, body: str) -> str:
     )
 
 
+def kept(page: str, path: str | Path | None) -> str:
+    """Return a page, after writing it to `path` if one is given."""
+    if path is not None:
+        with writing(Path(path)) as partial:
+            partial.write_text(page, "utf-8")
+    return page
+
+
+def text(data: bytes) -> str:
+    """Return bytes as base64 text.
+
+    Examples
+    --------
+    >>> text(b"mer")
+    'bWVy'
+    """
+    return base64.b64encode(data).decode("ascii")
+
+
 def policy(page: str) -> str:
     """Return the content security policy of a page, as a meta element: our views' scripts run, nothing is loaded.
 
@@ -87,7 +108,7 @@ def policy(page: str) -> str:
     """
     marks = sorted({mark[0] for mark in _MARKED.finditer(page) if mark[1] in VIEWS})
     digests = [hashlib.sha256(_code(mark).encode()).digest() for mark in marks]
-    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests) or "'none'"
+    allowed = " ".join(f"'sha256-{text(digest)}'" for digest in digests) or "'none'"
     return (
         f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src {allowed}; '
         "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; "

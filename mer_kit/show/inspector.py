@@ -5,7 +5,6 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,6 @@ import traitlets
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import EMOTIONS, Clip
 from mer_kit.runs import fig2, song_space
-from mer_kit.runs.archive import writing
 from mer_kit.runs.experiment import Experiment
 from mer_kit.show import fragments, plots_curve, plots_songs, style, web
 from mer_kit.show import player_parts as parts
@@ -244,7 +242,7 @@ class SongInspector(traitlets.HasTraits):
         if len(sounds) > MAX_SOUNDS:
             raise MerKitError(f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: name fewer")
         data = self.data()
-        data["arrays"] = {name: _text(values) for name, values in data["arrays"].items()}
+        data["arrays"] = {name: fragments.text(values) for name, values in data["arrays"].items()}
         data["sounds"] = {}
         for clip_id in sounds:
             part, at = known[check_choice("song", clip_id, known)]
@@ -252,7 +250,7 @@ class SongInspector(traitlets.HasTraits):
                 sound = self.play(part, at, max_bytes=PAGE_SOUND_BYTES)
             except MerKitError:
                 continue  # the view says beside its button that the page does not carry it
-            data["sounds"][f"{part} {at}"] = {"mime": sound.mime, "base64": _text(sound.data)}
+            data["sounds"][f"{part} {at}"] = {"mime": sound.mime, "base64": fragments.text(sound.data)}
         return fragments.fragment("inspector", data, self._still())
 
     def to_html(self, path: str | Path | None = None, *, sounds: Sequence[str] | None = None) -> str:
@@ -261,11 +259,7 @@ class SongInspector(traitlets.HasTraits):
         Notebook: 04_song_decisions
         """
         title = f"Songs of {self.experiment.corpus.title or self.experiment.corpus.name}, fold {self.fold}"
-        page = fragments.page(title, self.fragment(sounds))
-        if path is not None:
-            with writing(Path(path)) as partial:
-                partial.write_text(page, "utf-8")
-        return page
+        return fragments.kept(fragments.page(title, self.fragment(sounds)), path)
 
     def _places(self) -> list[tuple[str, int]]:
         """Return (part, place) of every song of the fold."""
@@ -280,12 +274,10 @@ class SongInspector(traitlets.HasTraits):
         p = table[list(self.classes)].to_numpy()
         plots_songs.seven_numbers(p, self.classes, right, theta=self.space.svm.theta)
         alt = f"Curve of {self.clip('test', self.song).clip_id} and its seven numbers per class"
-        image = f'<img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{_text(picture.png())}">'
+        image = (
+            f'<img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{fragments.text(picture.png())}">'
+        )
         return f"{image}<p>{html.escape(self.sentence())}</p>"
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
 
 
 @functools.cache

@@ -8,7 +8,6 @@ Notebook: 02_noisy_labels
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 import itertools
@@ -20,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs.archive import writing
 from mer_kit.show import fragments, plots_split, sound, web
 from mer_kit.show.noise_lab_data import AT_ONCE_BYTES, LabData
 from mer_kit.show.widget_parts import Picture
@@ -144,7 +142,7 @@ class NoiseLab(LabData):
             fits = data["fits"]["class" if per_class else "all"]
             if len(fits) < epoch:
                 fits.append(self.fit(epoch, per_class=per_class))
-        data["arrays"] = {name: _text(values) for name, values in data["arrays"].items()}
+        data["arrays"] = {name: fragments.text(values) for name, values in data["arrays"].items()}
         data["sounds"] = {str(row): self._embedded_sound(row) for row in self.doubtful(sounds)}
         return fragments.fragment("noise_lab", data, self._static())
 
@@ -153,16 +151,14 @@ class NoiseLab(LabData):
 
         Notebook: 02_noisy_labels
         """
-        page = fragments.page(f"Noise lab: {self.experiment.corpus.title}", self.fragment(sounds=sounds))
-        if path is not None:
-            with writing(Path(path)) as partial:
-                partial.write_text(page, "utf-8")
-        return page
+        return fragments.kept(
+            fragments.page(f"Noise lab: {self.experiment.corpus.title}", self.fragment(sounds=sounds)), path
+        )
 
     def _embedded_sound(self, row: int) -> dict[str, str]:
         """Return one segment's sound as a page carries it: at most 3 s, as small as libsndfile makes it."""
         heard = sound.excerpt(self._samples(row, MAX_SOUND_SECONDS))
-        return {"data": _text(heard.data), "mime": heard.mime}
+        return {"data": fragments.text(heard.data), "mime": heard.mime}
 
     def _static(self) -> str:
         """Return picture and sentence for those without scripts."""
@@ -173,7 +169,9 @@ class NoiseLab(LabData):
         split = self.passes.splits[self.after_epoch - 1]
         alt = f"Losses after epoch {self.after_epoch} with both Gaussians, and the posterior cut at τ = {self.passes.tau:g}"
         words = f"{alt}: X {int(split.clean.sum())}, U {int((~split.clean).sum())} segments. {split.note}"
-        return f'<img src="data:image/png;base64,{_text(picture.png())}" alt="{alt}"><p>{html.escape(words)}</p>'
+        return (
+            f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{alt}"><p>{html.escape(words)}</p>'
+        )
 
 
 @functools.cache
@@ -188,7 +186,3 @@ def _widget_class() -> type[Any]:
         data = traitlets.Dict().tag(sync=True)
 
     return NoiseLabWidget
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")

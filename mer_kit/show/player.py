@@ -5,7 +5,6 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
-import base64
 import functools
 import html
 import io
@@ -188,7 +187,7 @@ class CurvePlayer(traitlets.HasTraits):
                 figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})
             plt.close(figure)
         name, alt = html.escape(self.title, quote=True), html.escape(alt_text(self.curve, truth=self.truth), quote=True)
-        picture = f"data:image/svg+xml;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+        picture = f"data:image/svg+xml;base64,{fragments.text(buffer.getvalue())}"
         still = f'<img alt="{alt}" src="{picture}">'
         if self.sound is None:
             return f"{still}<p>{html.escape(self.silence)}</p>"

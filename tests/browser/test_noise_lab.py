@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mer_kit.show import noise_lab, web
+from mer_kit.show import fragments, web
 from mer_kit.show.noise_lab import NoiseLab
 from mer_kit.sssl import diagnostics
 from mer_kit.sssl.diagnostics import split_quality
@@ -199,7 +199,7 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     one, after = lab.pass_bytes(lab.after_epoch), lab.after_epoch
     for name in ("p", "model"):
         del data["arrays"][name]
-    data["arrays"] = {name: noise_lab._text(values) for name, values in data["arrays"].items()}
+    data["arrays"] = {name: fragments.text(values) for name, values in data["arrays"].items()}
     page = page_of(
         f'<div id="place"></div><script type="application/json" id="data">{web.embedded(data)}</script>'
         f'<script type="module">{web.module("noise_lab")}{KERNEL}</script>'
@@ -236,7 +236,7 @@ def in_kernel(lab: NoiseLab, page_of: Callable[..., Any]) -> Any:
     """The lab as a widget that has asked for its first pass and got it; other passes wait for `tell`."""
     data = lab.data()
     data["arrays"] = {
-        name: noise_lab._text(values) for name, values in data["arrays"].items() if name not in ("p", "model")
+        name: fragments.text(values) for name, values in data["arrays"].items() if name not in ("p", "model")
     }
     page = page_of(
         f'<div id="place"></div><script type="application/json" id="data">{web.embedded(data)}</script>'
