@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from features import find_clips, synthesise
 
 from mer_kit.records import Clip
-from mer_kit.runs import grid
+from mer_kit.runs import outlook
 from mer_kit.runs.archive import RunFolder, all_runs, read_json
 from mer_kit.runs.beside_paper import markdown
 from mer_kit.runs.presets import PRESETS, resolve
@@ -266,7 +266,7 @@ def run_costs(folders: Sequence[Path]) -> Costs:
         if (run.path / "notebooks" / "05_emotion_curve.ipynb").exists():
             files = [f for f in run.path.rglob("*") if f.is_file() and (run.path / "folds") not in f.parents]
             beside.append(sum(file.stat().st_size for file in files))
-    notebooks = pd.concat([grid.unit_costs(folder) for folder in folders])
+    notebooks = pd.concat([outlook.unit_costs(folder) for folder in folders])
     by_name = {
         str(name): {
             "median": float(rows.median()),
@@ -275,7 +275,7 @@ def run_costs(folders: Sequence[Path]) -> Costs:
             "n": len(rows),
         }
         for name, rows in notebooks.groupby("what")["seconds"]
-        if name != grid.TRAINING
+        if name != outlook.TRAINING
     }
     fold = {name: float(np.median(values)) for name, values in sizes.items()}
     return {
@@ -371,7 +371,7 @@ def fold_seconds(
 
 def notebook_seconds(costs: Costs, name: str) -> float:
     """Return a notebook's median, or the grid's own constant where it was not measured."""
-    return float(costs["notebooks"].get(name, {}).get("median", grid.SECONDS_A_NOTEBOOK))
+    return float(costs["notebooks"].get(name, {}).get("median", outlook.SECONDS_A_NOTEBOOK))
 
 
 def run_hours(costs: Costs, device: str, preset: str, seconds: float, method: str, of: Size, **how: bool) -> float:

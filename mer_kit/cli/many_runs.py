@@ -56,7 +56,7 @@ def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, 
 
     Whatever was interrupted goes on with the same command. Exit 1 if a notebook failed.
     """
-    from mer_kit.runs import grid
+    from mer_kit.runs import grid, outlook
 
     where = runs_folder(runs_dir)
     try:
@@ -72,10 +72,10 @@ def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, 
     places: dict[str, Any] = {"runs_dir": where, "data_root": data_root}
     only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
     found = [(cell, grid.tasks(cell, opener.experiment(cell), **places, notebooks=only)) for cell in planned]
-    chosen = grid.choose(found, only_failed=typed["only_failed"], limit=typed["limit"])
+    chosen = outlook.choose(found, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:
-        table, told = grid.plan_table(
-            found if typed["only_status"] else chosen, grid.unit_costs(where), workers=typed["workers"]
+        table, told = outlook.plan_table(
+            found if typed["only_status"] else chosen, outlook.unit_costs(where), workers=typed["workers"]
         )
         click.echo(table.to_string(index=False) if len(table) else "nothing to do")
         click.echo(told)

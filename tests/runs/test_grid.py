@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
-from mer_kit.runs import batch, grid
+from mer_kit.runs import batch, grid, outlook
 from mer_kit.runs.archive import write_json
 from mer_kit.runs.locks import exclusive, is_held
 from tests.corpora.tiny import write
@@ -144,10 +144,10 @@ def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) 
         write_json(task.job.target.with_suffix(".status.json"), {"state": stored, "key": key, "message": "the cable"})
     with exclusive(batch.lock_file(four.job)):
         assert is_held(batch.lock_file(four.job))
-        assert [grid.state(task) for task in tasks[:4]] == [
+        assert [outlook.state(task) for task in tasks[:4]] == [
             ("done", ""), ("to do", ""), ("failed", "the cable"), ("running", "")
         ]  # fmt: skip
-    assert grid.state(four) == ("to do", "") and not is_held(batch.lock_file(four.job))
+    assert outlook.state(four) == ("to do", "") and not is_held(batch.lock_file(four.job))
 
 
 def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
     bad = found[1][1][0].job.target
     bad.parent.mkdir(parents=True, exist_ok=True)
     write_json(bad.with_suffix(".status.json"), {"state": "failed", "key": "", "message": "x"})
-    assert [cell.config.seed for cell, _ in grid.choose(found, only_failed=True)] == [1]
-    assert [cell.config.seed for cell, _ in grid.choose(found, limit=2)] == [0, 1]
+    assert [cell.config.seed for cell, _ in outlook.choose(found, only_failed=True)] == [1]
+    assert [cell.config.seed for cell, _ in outlook.choose(found, limit=2)] == [0, 1]
 
 
 def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) -> None:
@@ -168,15 +168,15 @@ def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) 
 
 def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
     found = planned(tmp_path, method=["ce", "sssl"])
-    table, told = grid.plan_table(found, grid.unit_costs(tmp_path))
+    table, told = outlook.plan_table(found, outlook.unit_costs(tmp_path))
     assert table["minutes"].tolist() == ["?", "?"] and "nothing alike was measured yet" in told
     for (cell, tasks), seconds in zip(found, (60.0, 600.0), strict=True):
         finished_fold(tasks[0].job.target.parents[1], cell, seconds)
-    costs = grid.unit_costs(tmp_path)
-    assert [grid.estimate(cell, costs) for cell, _ in found] == [60.0, 600.0]
+    costs = outlook.unit_costs(tmp_path)
+    assert [outlook.estimate(cell, costs) for cell, _ in found] == [60.0, 600.0]
     other = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))[0]
-    assert grid.estimate(other, costs) == 330.0  # nothing of that method: the corpus' median
-    table, told = grid.plan_table(found, costs, workers=2)
+    assert outlook.estimate(other, costs) == 330.0  # nothing of that method: the corpus' median
+    table, told = outlook.plan_table(found, costs, workers=2)
     assert table["minutes"].tolist() == ["3", "21"] and "12 notebooks to do, about 0.2 h with 2 workers" in told
     assert json.dumps(table.to_dict("records"))
 
@@ -187,14 +187,14 @@ def test_notebooks_are_estimated_by_what_the_most_alike_of_their_name_took(tmp_p
         folder = tasks[0].job.target.parents[1]
         finished_fold(folder, cell, 60.0)
         write_json(folder / "notebooks" / "02_noisy_labels.status.json", {"state": "done", "seconds": seconds})
-    costs = grid.unit_costs(tmp_path)
-    assert [grid.estimate(cell, costs, "02_noisy_labels") for cell, _ in found] == [100.0, 400.0]
+    costs = outlook.unit_costs(tmp_path)
+    assert [outlook.estimate(cell, costs, "02_noisy_labels") for cell, _ in found] == [100.0, 400.0]
     (mixup,) = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))
     (elsewhere,) = grid.cells(grid.Grid.of({"corpus": "4q", "preset": "cpu", "method": "sssl"}))
-    assert [grid.estimate(cell, costs, "02_noisy_labels") for cell in (mixup, elsewhere)] == [250.0, 400.0]
-    assert grid.estimate(elsewhere, costs) is None  # a training of another corpus tells nothing
-    assert grid.estimate(mixup, costs, "05_emotion_curve") is None
-    table, _ = grid.plan_table(found, costs)
+    assert [outlook.estimate(cell, costs, "02_noisy_labels") for cell in (mixup, elsewhere)] == [250.0, 400.0]
+    assert outlook.estimate(elsewhere, costs) is None  # a training of another corpus tells nothing
+    assert outlook.estimate(mixup, costs, "05_emotion_curve") is None
+    table, _ = outlook.plan_table(found, costs)
     # two trainings of 60 s, one measured 02, and five notebooks at the constant
     assert table["minutes"].tolist() == [f"{(120 + seconds + 50) / 60:.0f}" for seconds in (100, 400)] == ["4", "10"]
 
@@ -206,9 +206,11 @@ def test_notebook_03_counts_without_its_training_and_not_at_all_where_that_was_d
         finished_fold(folder, cell, 60.0, fold)
         status = folder / "folds" / str(fold) / "03_sssl_training.status.json"
         write_json(status, {"state": "done", "seconds": seconds})
-    assert grid.estimate(cell, grid.unit_costs(tmp_path), "03_sssl_training") == 13.0  # of 73; the other is unknown
+    assert (
+        outlook.estimate(cell, outlook.unit_costs(tmp_path), "03_sssl_training") == 13.0
+    )  # of 73; the other is unknown
     write_json(status, {"state": "done", "seconds": 75.0})
-    assert grid.estimate(cell, grid.unit_costs(tmp_path), "03_sssl_training") == 14.0
+    assert outlook.estimate(cell, outlook.unit_costs(tmp_path), "03_sssl_training") == 14.0
 
 
 def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: Path) -> None:
@@ -220,6 +222,6 @@ def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: P
     write_json(notebooks / "02_noisy_labels.status.json", {"state": "running", "key": "no seconds yet"})
     write(notebooks / "04_song_decisions.status.json", '{"state": "do')
     write_json(notebooks / "05_emotion_curve.status.json", {"state": "done", "seconds": 7.0})
-    costs = grid.unit_costs(tmp_path)
+    costs = outlook.unit_costs(tmp_path)
     assert costs["what"].tolist() == ["training", "05_emotion_curve"] and costs["seconds"].tolist() == [60.0, 7.0]
-    assert grid.estimate(cell, costs, "01_segmentation") is None
+    assert outlook.estimate(cell, costs, "01_segmentation") is None

@@ -30,7 +30,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
-from mer_kit.runs import batch, engine, grid
+from mer_kit.runs import batch, engine, grid, outlook
 from mer_kit.show import report
 from tests.runs import guessed_runs
 from tests.runs.test_engine import SAY, _certificate, states, task
@@ -91,7 +91,7 @@ def test_a_full_disk_is_told_and_the_rest_finishes(client: Client, disk: Path, t
     found, told = run(client, *tasks)
     assert found == {"fills": "failed", "elsewhere": "done", "later": "skipped"}
     assert FULL in told["fills"] and told["later"] == "after fills"
-    assert grid.state(tasks[0])[0] in ("failed", "to do") and partials(disk) == []
+    assert outlook.state(tasks[0])[0] in ("failed", "to do") and partials(disk) == []
     assert mount(disk, "remount,size=24m")
     found, told = run(client, *tasks)
     assert found == {"fills": "done", "elsewhere": "kept", "later": "done"}, told
@@ -102,7 +102,7 @@ def test_a_full_disk_that_was_cleared_again_is_remembered(client: Client, disk: 
     clears = f"import os\ntry:\n    {FILL.replace(chr(10), chr(10) + '    ')}\nfinally:\n    os.remove(place + '.big')"
     cleared = task(disk, "clears", clears)
     found, _ = run(client, cleared)
-    state, message = grid.state(cleared)
+    state, message = outlook.state(cleared)
     assert found == {"clears": "failed"} and state == "failed" and FULL in message
     (last,) = nbformat.read(cleared.job.target, as_version=4).cells[-1].outputs
     assert last.ename == "OSError"
@@ -188,8 +188,8 @@ def test_a_folder_that_takes_nothing_keeps_what_is_done_and_tells_the_rest(
     for name in ("failed", "new"):
         assert "Read-only file system" in told[name] or "Permission denied" in told[name], told[name]
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
-    assert [grid.state(one)[0] for one in (done, failed, new)] == ["done", "failed", "to do"]
-    assert "the cable" in grid.state(failed)[1]
+    assert [outlook.state(one)[0] for one in (done, failed, new)] == ["done", "failed", "to do"]
+    assert "the cable" in outlook.state(failed)[1]
 
 
 # ---- workers ---------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_a_notebook_that_always_kills_its_worker_takes_no_other_with_it(tmp_path
     assert found == {"kills": "failed", "fine": "done", "later": "skipped", "latest": "skipped", "last": "done"}, told
     assert told["kills"] == "its worker died 1 times" and told["later"] == "after kills"
     assert (tmp_path / "log").read_text().split() == ["fine", "last"]
-    assert grid.state(tasks[0]) == ("failed", "its worker died 1 times")
+    assert outlook.state(tasks[0]) == ("failed", "its worker died 1 times")
 
 
 def test_a_lost_scheduler_is_told_in_one_sentence(tmp_path: Path) -> None:
