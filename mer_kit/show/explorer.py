@@ -5,7 +5,6 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
-import functools
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import traitlets
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import EMOTIONS
@@ -187,14 +185,7 @@ class SegmentExplorer:
 
     def widget(self) -> Any:
         """Return the view for a notebook with a kernel, which is asked for each clip and each duration."""
-        made = _widget_class()(data=self.data())
-
-        def hear(widget: Any, message: Any, _: Any) -> None:
-            reply, buffers = self.answer(message)
-            widget.send(reply, buffers=buffers)
-
-        made.on_msg(hear)
-        return made
+        return web.widget("explorer", self.data(), answer=self.answer)
 
     def fragment(self, clips: Sequence[int] = ()) -> str:
         """Return the view as HTML for a page without a kernel: a picture and a sentence, then the script.
@@ -247,16 +238,3 @@ class SegmentExplorer:
         wrong = "" if toll["known"] is None else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
         words = html.escape(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
         return f'<img alt="{alt}" src="data:image/png;base64,{fragments.text(picture.png())}"><p>{words}</p>'
-
-
-@functools.cache
-def _widget_class() -> type[Any]:
-    """Return the anywidget class; made when first asked for, since a terminal needs no widget."""
-    import anywidget
-
-    class ExplorerWidget(anywidget.AnyWidget):
-        _esm = web.module("explorer")
-        _css = web.styles("explorer")
-        data = traitlets.Dict().tag(sync=True)
-
-    return ExplorerWidget

@@ -5,7 +5,6 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
-import functools
 import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -202,14 +201,8 @@ class SongInspector(traitlets.HasTraits):
         """Return the view for a notebook with a kernel: the inspector, and below it the player of the chosen song."""
         import ipywidgets as w
 
-        made = _widget_class()(data=self.data(), song=self.song)
+        made = web.widget("inspector", self.data(), sides=_Sides, answer=self.answer, song=self.song)
         traitlets.link((self, "song"), (made, "song"))
-
-        def hear(widget: Any, message: Any, _: Any) -> None:
-            reply, buffers = self.answer(message)
-            widget.send(reply, buffers=buffers)
-
-        made.on_msg(hear)
         if self._below is None or self._below.comm is None:  # never made, or closed
             self._below = w.VBox([self.player().widget()])
         return w.VBox([made, self._below])
@@ -280,20 +273,12 @@ class SongInspector(traitlets.HasTraits):
         return f"{image}<p>{html.escape(self.sentence())}</p>"
 
 
-@functools.cache
-def _widget_class() -> type[Any]:
-    """Return the anywidget class; made when first asked for, since a terminal needs no widget."""
-    import anywidget
+class _Sides(traitlets.HasTraits):
+    """What the browser and the kernel share of an inspector."""
 
-    class InspectorWidget(anywidget.AnyWidget):
-        _esm = web.module("inspector")
-        _css = web.styles("inspector")
-        data = traitlets.Dict().tag(sync=True)
-        song = traitlets.Int(0).tag(sync=True)
+    song = traitlets.Int(0).tag(sync=True)
 
-        @traitlets.validate("song")
-        def _within(self, proposal: Any) -> int:
-            check_range("song", proposal["value"], 0, len(self.data["test"]) - 1, whole=True)
-            return int(proposal["value"])
-
-    return InspectorWidget
+    @traitlets.validate("song")
+    def _within(self, proposal: Any) -> int:
+        check_range("song", proposal["value"], 0, len(self.data["test"]) - 1, whole=True)  # type: ignore[attr-defined]
+        return int(proposal["value"])

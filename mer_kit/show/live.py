@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import traitlets
 
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.runs import replay
@@ -221,18 +222,8 @@ class LiveTraining:
 
     def widget(self, *, buttons: bool = True) -> Any:
         """Return the anywidget view, with a button that starts and stops unless the cell does that."""
-        import anywidget
-        import traitlets
-
-        class LiveView(anywidget.AnyWidget):
-            _esm = web.module("live")
-            _css = web.styles("live")
-            data = traitlets.Dict().tag(sync=True)
-            state = traitlets.Dict().tag(sync=True)
-            pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
-
         data = {"title": self.title, "epochs": self.epochs, "alts": list(plots_live.ALTS), "buttons": buttons}
-        view = LiveView(data=data, state=self._report(), pictures=self.pictures())
+        view = web.widget("live", data, sides=_Sides, state=self._report(), pictures=self.pictures())
         view.on_msg(lambda _, message, __: self.hear(message))
         self._views.append(view)
         return view
@@ -272,3 +263,10 @@ class LiveTraining:
                 view.state = self._report()
                 if pictures is not None:
                     view.pictures = pictures
+
+
+class _Sides(traitlets.HasTraits):
+    """What the browser and the kernel share of a training's view."""
+
+    state = traitlets.Dict().tag(sync=True)
+    pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)

@@ -8,7 +8,6 @@ Notebook: 02_noisy_labels
 
 from __future__ import annotations
 
-import functools
 import html
 import itertools
 from collections.abc import Mapping
@@ -112,14 +111,7 @@ class NoiseLab(LabData):
 
     def widget(self) -> Any:
         """Return the anywidget view; sounds and mixtures that are not there yet are asked from this kernel."""
-        view = _widget_class()(data=self.data())
-
-        def hear(widget: Any, message: Any, _: Any) -> None:
-            reply, buffers = self.answer(message)
-            widget.send(reply, buffers=buffers)
-
-        view.on_msg(hear)
-        return view
+        return web.widget("noise_lab", self.data(), answer=self.answer)
 
     def fragment(self, *, sounds: int = MAX_SOUNDS) -> str:
         """Return HTML for a page without a kernel: a picture and a sentence, which a script turns into the lab.
@@ -172,17 +164,3 @@ class NoiseLab(LabData):
         return (
             f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{alt}"><p>{html.escape(words)}</p>'
         )
-
-
-@functools.cache
-def _widget_class() -> type[Any]:
-    """Return the anywidget class; made when first asked for, since a page needs no widget."""
-    import anywidget
-    import traitlets
-
-    class NoiseLabWidget(anywidget.AnyWidget):
-        _esm = web.module("noise_lab")
-        _css = web.styles("noise_lab")
-        data = traitlets.Dict().tag(sync=True)
-
-    return NoiseLabWidget

@@ -5,7 +5,6 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
-import functools
 import html
 import io
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ import traitlets
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import EMOTIONS
-from mer_kit.runs.archive import writing
 from mer_kit.runs.fig2 import classes_of, leaders
 from mer_kit.show import fragments, style, web
 from mer_kit.show import player_parts as parts
@@ -153,7 +151,9 @@ class CurvePlayer(traitlets.HasTraits):
     def widget(self) -> Any:
         """Return the view for a notebook with a kernel; its `selected` and this player's are one."""
         sound = self.sound or SongSound(b"", "")
-        view = _widget_class()(data=self.data(), sound=sound.data, mime=sound.mime, selected=self.selected)
+        view = web.widget(
+            "player", self.data(), sides=_Sides, sound=sound.data, mime=sound.mime, selected=self.selected
+        )
         traitlets.link((self, "selected"), (view, "selected"))
         return view
 
@@ -172,10 +172,8 @@ class CurvePlayer(traitlets.HasTraits):
 
     def save(self, path: str | Path, *, note: str = "") -> Path:
         """Write `to_html()` to a file and return its path."""
-        target = Path(path)
-        with writing(target) as partial:
-            partial.write_text(self.to_html(note=note), "utf-8")
-        return target
+        fragments.kept(self.to_html(note=note), path)
+        return Path(path)
 
     def _still(self) -> str:
         """Return what is there without a script: the picture with its description, and the sound."""
@@ -194,22 +192,14 @@ class CurvePlayer(traitlets.HasTraits):
         return f'{still}<audio controls preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
 
 
-@functools.cache
-def _widget_class() -> type[Any]:
-    """Return the anywidget class; made when first asked for, since a terminal needs no widget."""
-    import anywidget
+class _Sides(traitlets.HasTraits):
+    """What the browser and the kernel share of a player."""
 
-    class PlayerWidget(anywidget.AnyWidget):
-        _esm = web.module("player")
-        _css = web.styles("player")
-        data = traitlets.Dict().tag(sync=True)
-        sound = traitlets.Bytes().tag(sync=True)
-        mime = traitlets.Unicode().tag(sync=True)
-        selected = traitlets.Int(0).tag(sync=True)
+    sound = traitlets.Bytes().tag(sync=True)
+    mime = traitlets.Unicode().tag(sync=True)
+    selected = traitlets.Int(0).tag(sync=True)
 
-        @traitlets.validate("selected")
-        def _within(self, proposal: Any) -> int:
-            check_range("selected", proposal["value"], 0, len(self.data["start_s"]) - 1, whole=True)
-            return int(proposal["value"])
-
-    return PlayerWidget
+    @traitlets.validate("selected")
+    def _within(self, proposal: Any) -> int:
+        check_range("selected", proposal["value"], 0, len(self.data["start_s"]) - 1, whole=True)  # type: ignore[attr-defined]
+        return int(proposal["value"])

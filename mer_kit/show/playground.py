@@ -7,7 +7,6 @@ Notebook: 03_sssl_training
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -45,20 +44,12 @@ class _Part:
 
     def widget(self) -> Any:
         """Return the anywidget view; it asks nothing of the kernel."""
-        import anywidget
-        import traitlets
-
-        class PlaygroundView(anywidget.AnyWidget):
-            _esm = web.module("playground")
-            _css = web.styles("playground")
-            data = traitlets.Dict().tag(sync=True)
-
-        return PlaygroundView(data=self.data())
+        return web.widget("playground", self.data())
 
     def fragment(self) -> str:
         """Return HTML for a page without a kernel: a picture, which a script turns into the view."""
         data = {name: _as_text(value) for name, value in self.data().items()}
-        picture = base64.b64encode(self.picture().png()).decode("ascii")
+        picture = fragments.text(self.picture().png())
         return fragments.fragment("playground", data, f'<img src="data:image/png;base64,{picture}" alt="{self.title}">')
 
     def to_html(self) -> str:
@@ -288,5 +279,5 @@ def _levels(mel: np.ndarray) -> bytes:
 def _as_text(value: Any) -> Any:
     """Return bytes, also in a list, as base64 text."""
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
+        return fragments.text(value)
     return [_as_text(one) for one in value] if isinstance(value, list) else value

@@ -44,10 +44,11 @@ def page_text(*, buttons: bool = True) -> str:
     return (
         '<!doctype html><html lang="en"><head><title>live</title><style>:root { color-scheme: light dark; }'
         f"{web.styles('live')}</style></head><body><main><h1>Live</h1><div id='place'></div></main>"
-        f"<script type='module'>{web.module('live')}\n const hear = []; window.asked = [];"
-        "window.tell = (next) => hear.forEach((one) => one(next)); window.png = (text) => bytes(text);"
+        f"<script type='module'>{web.module('live')}\n const hear = {{}}; window.asked = [];"
+        "window.tell = (next) => Object.entries(next).forEach(([kind, value]) => hear[kind](value));"
+        "window.png = (text) => bytes(text);"
         f"mount(document.getElementById('place'), {web.embedded(data)},"
-        "{ send: (message) => asked.push(message), on: (_, one) => hear.push(one) });</script></body></html>"
+        "{ send: (message) => asked.push(message), on: (kind, one) => { hear[kind] = one; } });</script></body></html>"
     )
 
 

@@ -7,9 +7,13 @@ builds the view in an element from plain data and returns a function that takes 
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from importlib import resources
 from typing import Any
+
+import traitlets
 
 
 def module(name: str) -> str:
@@ -20,6 +24,46 @@ def module(name: str) -> str:
 def styles(name: str) -> str:
     """Return a view's style sheet after what all views share."""
     return f"{_read('common.css')}\n{_read(f'{name}.css')}"
+
+
+def widget(
+    name: str,
+    data: dict[str, Any],
+    *,
+    sides: type[traitlets.HasTraits] | None = None,
+    answer: Callable[[Any], tuple[dict[str, Any], list[bytes]]] | None = None,
+    **values: Any,
+) -> Any:
+    """Return a view for a notebook with a kernel, an anywidget.
+
+    Parameters
+    ----------
+    name : a view
+    data : what its `mount` takes
+    sides : the traits that browser and kernel share beside `data`, tagged sync
+    answer : what is called with a message of the browser; its reply and bytes are sent back
+    values : those traits' first values
+    """
+    made = _widget_class(name, sides)(data=data, **values)
+    if answer is not None:
+
+        def hear(widget: Any, message: Any, _: Any) -> None:
+            reply, buffers = answer(message)
+            widget.send(reply, buffers=buffers)
+
+        made.on_msg(hear)
+    return made
+
+
+@functools.cache
+def _widget_class(name: str, sides: type[traitlets.HasTraits] | None) -> Any:
+    """Return a view's class; made when first asked for, since a terminal needs no widget."""
+    import anywidget
+
+    title = "".join(part.title() for part in name.split("_"))
+    own = {"_esm": module(name), "_css": styles(name), "data": traitlets.Dict().tag(sync=True)}
+    bases = (anywidget.AnyWidget,) if sides is None else (sides, anywidget.AnyWidget)
+    return type(f"{title}Widget", bases, own)
 
 
 def embedded(data: Any) -> str:

@@ -28,6 +28,16 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
+/** Return the bytes of what came from a kernel (a DataView or a typed array) or stands in a page (base64 text). */
+function raw(part) {
+  return typeof part === "string" ? bytes(part) : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);
+}
+
+/** Return the same bytes as a typed array of a kind; a copy, which begins at 0 as wider numbers need. */
+function typed(part, Kind) {
+  return new Kind(raw(part).slice().buffer);
+}
+
 /** Return a playable address for bytes; whoever asks revokes it when done. */
 function address(data, mime) {
   return URL.createObjectURL(new Blob([data], { type: mime }));
@@ -79,4 +89,107 @@ function enhance(mark, mount) {
 /** Keep JupyterLab's shortcuts off a view's controls: it takes arrow keys and letters unless the focused element says so. */
 function ownKeys(el) {
   el.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
+}
+
+/** Return how a view talks to its kernel through anywidget: `traits` are values of both sides, all else are messages.
+ *
+ *  `send({kind, …})` and `on(kind, handler)`, which returns what ends the listening; `close()` ends all of it. A trait is
+ *  sent as {kind, value}, and its handler gets the value; a message's handler gets the message and its bytes. */
+function channel(model, traits = []) {
+  const heard = new Set();
+  return {
+    send(message) {
+      if (!traits.includes(message.kind)) return model.send(message);
+      model.set(message.kind, message.value);
+      model.save_changes();
+    },
+    on(kind, handler) {
+      const trait = traits.includes(kind), event = trait ? `change:${kind}` : "msg:custom";
+      const listen = trait ? () => handler(model.get(kind))
+        : (message, buffers) => { if (message.kind === kind) handler(message, buffers); };
+      const off = () => { model.off(event, listen); heard.delete(off); };
+      model.on(event, listen);
+      heard.add(off);
+      return off;
+    },
+    close() { for (const off of [...heard]) off(); },
+  };
+}
+
+/** Mount a view for anywidget and return what takes it down and ends its talk. */
+function lively(model, mount, el, data, traits = []) {
+  const talk = channel(model, traits), take = mount(el, data, talk);
+  return () => { talk.close(); take(); };
+}
+
+/** Plays stretches of a song exactly: what is decoded once is started and stopped by the audio clock, not by events. */
+function deck(changed) {
+  let context = null, of = null, decoding = null, source = null, loud = null, stretch = null, began = 0, head = 0, ticket = 0;
+
+  function now() {
+    if (!source) return head;
+    const heard = context.currentTime - (context.outputLatency || 0) - began, { from, to, loop } = stretch;
+    const length = to - stretch.start;
+    const second = from + Math.max(0, heard);
+    return loop ? (second < to ? second : stretch.start + ((second - stretch.start) % length)) : Math.min(second, to);
+  }
+
+  function silence() {
+    if (!source) return;
+    source.onended = null;
+    source.stop();
+    source.disconnect();
+    loud.disconnect();
+    source = null;
+  }
+
+  /** Play a song (base64 text or bytes) from second `from` until `to`; with `loop` again and again from `start`.
+   *  Rejects where it cannot be decoded. */
+  async function play(song, { start, from = start, to, loop = false, name }) {
+    const mine = ++ticket;
+    context ??= new AudioContext();
+    context.resume(); // a page may only sound after a gesture; what is started before that waits for it
+    if (of !== song) [of, decoding] = [song, context.decodeAudioData(typed(song, Uint8Array).buffer)]; // it takes the copy away
+    const buffer = await decoding;
+    if (mine !== ticket) return;
+    silence();
+    const end = Math.min(to, buffer.duration), first = Math.max(0, Math.min(start, end));
+    if (!(end > first)) return stop();
+    stretch = { start: first, from: from < end ? Math.max(first, from) : first, to: end, loop, name };
+    source = new AudioBufferSourceNode(context, { buffer, loop, loopStart: first, loopEnd: end });
+    loud = new GainNode(context);
+    source.connect(loud).connect(context.destination);
+    began = context.currentTime;
+    const length = end - stretch.from, edge = Math.min(0.004, length / 4);
+    loud.gain.setValueAtTime(0, began); // four milliseconds up and down, so that a cut makes no click
+    loud.gain.linearRampToValueAtTime(1, began + edge);
+    if (loop) source.start(began, stretch.from);
+    else {
+      loud.gain.setValueAtTime(1, began + length - edge);
+      loud.gain.linearRampToValueAtTime(0, began + length);
+      source.start(began, stretch.from, length);
+    }
+    source.onended = () => { head = stretch.to; source = null; changed(); };
+    changed();
+  }
+
+  function stop() {
+    ticket++;
+    head = now();
+    silence();
+    changed();
+  }
+
+  /** Give the sound back to the browser; what is played afterwards is decoded anew. */
+  function dispose() {
+    stop();
+    context?.close();
+    context = of = decoding = null;
+  }
+
+  return {
+    play, stop, dispose, now,
+    seek: (second) => { if (!source) head = second; },
+    playing: () => (source ? stretch : null),
+  };
 }

@@ -3,8 +3,6 @@
 /** Fetches clips and cuts, from the page where it carries them, else from the kernel; what came once is kept. */
 function courier(carried, talk, sorry) {
   const kept = new Map(), waiting = new Map(), MOST = 12;
-  const raw = (part) => (typeof part === "string" ? bytes(part)
-    : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength));
   const keyOf = ({ kind, clip, seconds }) => (kind === "clip" ? `clip ${clip}` : `cut ${clip} ${seconds}`);
   const clipOf = (told, buffers) => ({ ...told, pixels: raw(buffers[0]), sound: raw(buffers[1]) });
   for (const [clip, told] of Object.entries(carried?.clips ?? {})) kept.set(`clip ${clip}`, clipOf(told, told.buffers));
@@ -40,46 +38,6 @@ function courier(carried, talk, sorry) {
     cut: (clip, seconds) => ask({ kind: "cut", clip, seconds }),
     has: (clip) => !carried || kept.has(`clip ${clip}`),
     close: () => deaf.forEach((off) => off?.()),
-  };
-}
-
-/** Plays stretches of the clip at hand; the audio clock ends each, to the sample. */
-function speaker(changed) {
-  let context = null, source = null, span = null, began = 0, decoded = null, of = null, ticket = 0;
-  function stop() {
-    ticket++;
-    if (!source) return;
-    source.onended = null;
-    source.stop();
-    source = null;
-    changed();
-  }
-  async function play(clip, from, to) {
-    stop();
-    const mine = ++ticket;
-    context ??= new AudioContext();
-    context.resume();
-    if (of !== clip) [of, decoded] = [clip, context.decodeAudioData(clip.sound.slice().buffer)];
-    const buffer = await decoded;
-    if (mine !== ticket) return;
-    const end = Math.min(to, buffer.duration), length = end - from;
-    if (!(length > 0)) return;
-    const loud = new GainNode(context), edge = Math.min(0.004, length / 4);
-    source = new AudioBufferSourceNode(context, { buffer });
-    source.connect(loud).connect(context.destination);
-    [began, span] = [context.currentTime, { from, to: end }];
-    loud.gain.setValueAtTime(0, began); // four milliseconds up and down, so that a cut makes no click
-    loud.gain.linearRampToValueAtTime(1, began + edge);
-    loud.gain.setValueAtTime(1, began + length - edge);
-    loud.gain.linearRampToValueAtTime(0, began + length);
-    source.onended = () => { source = null; changed(); };
-    source.start(began, from, length);
-    changed();
-  }
-  return {
-    play, stop,
-    now: () => (source ? Math.min(span.to, span.from + Math.max(0, context.currentTime - (context.outputLatency || 0) - began)) : null),
-    close: () => { stop(); context?.close(); context = decoded = of = null; },
   };
 }
 
@@ -127,7 +85,7 @@ export function mount(el, data, talk) {
     onkeydown: key, onpointerdown: grab, onpointermove: drag, onpointerup: drop, onpointercancel: () => { held = false; },
   }, picture, svg);
   const button = (text, act) => h("button", { type: "button", text, onclick: act });
-  const sounding = button("Play", () => (voice.now() === null ? play() : voice.stop()));
+  const sounding = button("Play", () => (voice.playing() ? voice.stop() : play()));
   const back = button("Previous", () => choose(row - 1)), on = button("Next", () => choose(row + 1));
   const auto = h("input", { type: "checkbox", checked: true });
   const words = h("p", { class: "words", "aria-live": "polite" });
@@ -207,14 +165,14 @@ export function mount(el, data, talk) {
   function play() {
     if (!cut?.start_s.length || !clip.sound.length) return;
     const start = cut.start_s[row];
-    voice.play(clip, start, start + duration).catch(() => say("This browser cannot decode the clip's sound."));
+    voice.play(clip.sound, { start, to: start + duration }).catch(() => say("This browser cannot decode the clip's sound."));
   }
 
   function key(event) {
     const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in steps) choose(row + steps[event.key]);
-    else if (event.key === " " || event.key === "Enter") { if (voice.now() === null) play(); else voice.stop(); }
+    else if (event.key === " " || event.key === "Enter") { if (voice.playing()) voice.stop(); else play(); }
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -345,16 +303,16 @@ export function mount(el, data, talk) {
 
   function tick() {
     cancelAnimationFrame(frame);
-    if (!el.isConnected) return voice.close();
-    const second = voice.now();
+    if (!el.isConnected) return voice.dispose();
+    const second = voice.playing() ? voice.now() : null;
     if (place) {
       place.needle.setAttribute("visibility", second === null ? "hidden" : "visible");
       if (second !== null) for (const end of ["x1", "x2"]) place.needle.setAttribute(end, place.x(second));
     }
     if (second !== null) frame = requestAnimationFrame(tick);
   }
-  const voice = speaker(() => {
-    const on = voice.now() !== null;
+  const voice = deck(() => {
+    const on = Boolean(voice.playing());
     sounding.textContent = on ? "Stop" : "Play";
     el.dataset.state = on ? "playing" : "stopped";
     if (el.isConnected) tick();
@@ -373,7 +331,7 @@ export function mount(el, data, talk) {
   }
   const letters = courier(data.carried, talk, sorry);
   const watch = new ResizeObserver(() => requestAnimationFrame(() => {
-    if (!el.isConnected) return voice.close(); // taken out without being taken down; back again, it sounds again
+    if (!el.isConnected) return voice.dispose(); // taken out without being taken down; back again, it sounds again
     const room = Math.floor(stage.clientWidth);
     if (room && room !== width) { width = room; arrange(); }
   }));
@@ -389,21 +347,13 @@ export function mount(el, data, talk) {
     cancelAnimationFrame(frame);
     clearTimeout(pause);
     letters.close();
-    voice.close();
+    voice.dispose();
     el.replaceChildren();
   };
 }
 
-/** What anywidget calls; messages go to the kernel and come back by their kind. */
 export default {
   render({ model, el }) {
-    return mount(el, model.get("data"), {
-      send: (message) => model.send(message),
-      on: (kind, handler) => {
-        const listen = (message, buffers) => { if (message.kind === kind) handler(message, buffers); };
-        model.on("msg:custom", listen);
-        return () => model.off("msg:custom", listen);
-      },
-    });
+    return lively(model, mount, el, model.get("data"));
   },
 };

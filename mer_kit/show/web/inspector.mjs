@@ -5,7 +5,6 @@ function turntable(sounds, talk, changed, sorry) {
   const audio = h("audio", { controls: true, onplay: () => changed(), onpause: () => changed(), onended: () => changed() });
   const kept = new Map(), asked = new Set(), MOST = 12;
   let wanted = null, loaded = null;
-  const raw = (part) => new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);
   function keep(key, data, mime) {
     if (kept.has(key)) return;
     kept.set(key, address(data, mime));
@@ -56,16 +55,12 @@ function two(value, plus = false) {
 export function mount(el, data, talk) {
   ownKeys(el);
   const K = data.classes.length, F = data.statistics.length, unique = `mer${Math.random().toString(36).slice(2)}`;
-  const view = (part) => {
-    const whole = typeof part === "string" ? bytes(part) : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);
-    return new DataView(whole.slice().buffer); // copied, so that it begins where float32 may begin
-  };
   const arrays = {};
   for (const part of ["test", "train"]) {
-    const one = (name) => view(data.arrays[`${part}_${name}`]), firsts = [0];
+    const one = (name, Kind = Float32Array) => typed(data.arrays[`${part}_${name}`], Kind), firsts = [0];
     for (const song of data[part]) firsts.push(firsts.at(-1) + song.segments);
-    arrays[part] = { x: new Float32Array(one("x").buffer), z: new Float32Array(one("z").buffer), p: halves(one("p")),
-      centre: new Float32Array(one("centre").buffer), firsts };
+    const p = halves(new DataView(one("p", Uint8Array).buffer));
+    arrays[part] = { x: one("x"), z: one("z"), p, centre: one("centre"), firsts };
   }
   const named = (k) => `${data.classes[k].name} ${data.classes[k].word}`;
   const deciders = Object.entries(data.deciders);
@@ -283,7 +278,7 @@ export function mount(el, data, talk) {
     if (rows.includes(song)) here = rows.indexOf(song);
     rove();
     show(sentence());
-    if (!silent) talk?.send({ kind: "song", song });
+    if (!silent) talk?.send({ kind: "song", value: song });
   }
   const away = talk?.on("song", (next) => { if (next !== song) pick(next, true); });
   fill();
@@ -295,22 +290,9 @@ export function mount(el, data, talk) {
   };
 }
 
-/** What anywidget calls: the chosen song is a trait of both sides, sounds are asked for by message. */
+/** The chosen song is a trait of both sides, sounds are asked for by message. */
 export default {
   render({ model, el }) {
-    return mount(el, { ...model.get("data"), song: model.get("song") }, {
-      send: (message) => {
-        if (message.kind !== "song") return model.send(message);
-        model.set("song", message.song);
-        model.save_changes();
-      },
-      on: (kind, handler) => {
-        const event = kind === "song" ? "change:song" : "msg:custom";
-        const listen = kind === "song" ? () => handler(model.get("song"))
-          : (message, buffers) => { if (message.kind === kind) handler(message, buffers); };
-        model.on(event, listen);
-        return () => model.off(event, listen);
-      },
-    });
+    return lively(model, mount, el, { ...model.get("data"), song: model.get("song") }, ["song"]);
   },
 };

@@ -5,7 +5,7 @@ const FACES = {
   done: "▶ Start afresh", failed: "▶ Start again",
 };
 
-/** Build the view in an element; return what takes it down. `talk.on("change")` brings {state, pictures}. */
+/** Build the view in an element; return what takes it down. `talk` brings "state" and "pictures" whenever they change. */
 export function mount(el, data, talk) {
   el.classList.add("mer", "mer-live");
   ownKeys(el);
@@ -43,10 +43,8 @@ export function mount(el, data, talk) {
     if (state.since) timer = setInterval(tick, 1000);
     tick();
   }
-  talk?.on("change", (next) => {
-    if (next.state) { state = next.state; show(); }
-    if (next.pictures) draw(next.pictures);
-  });
+  talk?.on("state", (next) => { state = next; show(); });
+  talk?.on("pictures", draw);
   draw(data.pictures ?? []);
   show();
   return () => { clearInterval(timer); revoke(); el.replaceChildren(); };
@@ -54,17 +52,7 @@ export function mount(el, data, talk) {
 
 export default {
   render({ model, el }) {
-    const heard = [];
-    const take = mount(el, { ...model.get("data"), state: model.get("state"), pictures: model.get("pictures") }, {
-      send: (message) => model.send(message),
-      on: (_, handler) => {
-        for (const name of ["state", "pictures"]) {
-          const listen = () => handler({ [name]: model.get(name) });
-          model.on(`change:${name}`, listen);
-          heard.push([`change:${name}`, listen]);
-        }
-      },
-    });
-    return () => { for (const [name, listen] of heard) model.off(name, listen); take(); };
+    const data = { ...model.get("data"), state: model.get("state"), pictures: model.get("pictures") };
+    return lively(model, mount, el, data, ["state", "pictures"]);
   },
 };

@@ -148,12 +148,6 @@ function histogram(rows, place, bins, isWrong) {
 
 // ---- data -----------------------------------------------------------------------------------------------------------
 
-/** Return a typed array of bytes that came as base64 text (a page) or as a view of a message (a kernel). */
-function typed(part, Kind) {
-  const raw = typeof part === "string" ? bytes(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-  return new Kind(raw.slice().buffer);  // a copy begins at 0, as wider types need
-}
-
 const halvesOf = (raw) => halves(new DataView(raw.buffer, raw.byteOffset, raw.byteLength));
 const count = (n) => n.toLocaleString("en-GB");
 const two = (x) => (Number.isFinite(x) ? x.toFixed(2) : "–");
@@ -808,17 +802,8 @@ export function mount(el, data, talk) {
   }
 }
 
-/** What anywidget calls; messages go to the kernel and come back by their kind. */
 export default {
   render({ model, el }) {
-    const heard = [];
-    const takeDown = mount(el, model.get("data"), {
-      send: (message) => model.send(message),
-      on: (kind, handler) => {
-        heard.push((message, buffers) => { if (message.kind === kind) handler(message, buffers); });
-        model.on("msg:custom", heard.at(-1));
-      },
-    });
-    return () => { for (const listen of heard) model.off("msg:custom", listen); takeDown(); };
+    return lively(model, mount, el, model.get("data"));
   },
 };

@@ -1,76 +1,5 @@
 // The player: a song's probability curves with its sound. Choose a segment by click, drag or arrow key and hear just it.
 
-/** Plays stretches of one song exactly: what is decoded once is started and stopped by the audio clock, not by events. */
-function deck(read, changed) {
-  let context = null, decoding = null, source = null, loud = null, stretch = null, began = 0, head = 0, ticket = 0;
-
-  function now() {
-    if (!source) return head;
-    const heard = context.currentTime - (context.outputLatency || 0) - began, { from, to, loop } = stretch;
-    const length = to - stretch.start;
-    const second = from + Math.max(0, heard);
-    return loop ? (second < to ? second : stretch.start + ((second - stretch.start) % length)) : Math.min(second, to);
-  }
-
-  function silence() {
-    if (!source) return;
-    source.onended = null;
-    source.stop();
-    source.disconnect();
-    loud.disconnect();
-    source = null;
-  }
-
-  /** Play from second `from` until `to`; with `loop` again and again from `start`. Rejects where nothing can be decoded. */
-  async function play({ start, from = start, to, loop = false, name }) {
-    const mine = ++ticket;
-    context ??= new AudioContext();
-    context.resume(); // a page may only sound after a gesture; what is started before that waits for it
-    decoding ??= context.decodeAudioData(read());
-    const buffer = await decoding;
-    if (mine !== ticket) return;
-    silence();
-    const end = Math.min(to, buffer.duration), first = Math.max(0, Math.min(start, end));
-    if (!(end > first)) return stop();
-    stretch = { start: first, from: from < end ? Math.max(first, from) : first, to: end, loop, name };
-    source = new AudioBufferSourceNode(context, { buffer, loop, loopStart: first, loopEnd: end });
-    loud = new GainNode(context);
-    source.connect(loud).connect(context.destination);
-    began = context.currentTime;
-    const length = end - stretch.from, edge = Math.min(0.004, length / 4);
-    loud.gain.setValueAtTime(0, began); // four milliseconds up and down, so that a cut makes no click
-    loud.gain.linearRampToValueAtTime(1, began + edge);
-    if (loop) source.start(began, stretch.from);
-    else {
-      loud.gain.setValueAtTime(1, began + length - edge);
-      loud.gain.linearRampToValueAtTime(0, began + length);
-      source.start(began, stretch.from, length);
-    }
-    source.onended = () => { head = stretch.to; source = null; changed(); };
-    changed();
-  }
-
-  function stop() {
-    ticket++;
-    head = now();
-    silence();
-    changed();
-  }
-
-  /** Give the sound back to the browser; what is played afterwards is decoded anew. */
-  function dispose() {
-    stop();
-    context?.close();
-    context = decoding = null;
-  }
-
-  return {
-    play, stop, dispose, now,
-    seek: (second) => { if (!source) head = second; },
-    playing: () => (source ? stretch : null),
-  };
-}
-
 /** Return the words for segment `row`: who leads, all shares, the other curve's leader, truth and what is disowned. */
 function told(data, row, shown) {
   const [p, other] = shown.map((c) => data.curves[c].probabilities[row]), from = data.start_s[row], to = data.end_s[row];
@@ -225,9 +154,7 @@ export function mount(el, data, talk) {
   let looping = false, following = true, before = "", saying = 0, resume = data.start_s[selected];
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  const read = () => (data.audio.bytes ? new Uint8Array(data.audio.bytes.buffer ?? data.audio.bytes,
-    data.audio.bytes.byteOffset ?? 0, data.audio.bytes.byteLength).slice().buffer : bytes(data.audio.base64).buffer);
-  const tape = data.audio ? deck(read, changed) : null;
+  const tape = data.audio ? deck(changed) : null;
 
   const button = (what, icon, text, act, more = {}) =>
     h("button", { type: "button", "data-do": what, onclick: act, ...more }, ...face(icon, text));
@@ -329,7 +256,7 @@ export function mount(el, data, talk) {
     const stretch = name === "segment"
       ? { start: data.start_s[selected], from, to: data.end_s[selected] }
       : { start: 0, from: from ?? (resume < end - 0.05 ? resume : 0), to: Infinity };
-    tape.play({ ...stretch, loop: looping, name }).catch(() => {
+    tape.play(data.audio.bytes ?? data.audio.base64, { ...stretch, loop: looping, name }).catch(() => {
       notice.textContent = "This browser cannot play the sound; the curve works without it.";
     });
   }
@@ -424,15 +351,6 @@ export default {
   render({ model, el }) {
     const sound = model.get("sound"), data = { ...model.get("data"), selected: model.get("selected") };
     if (sound?.byteLength) data.audio = { mime: model.get("mime"), bytes: sound };
-    const heard = [];
-    const take = mount(el, data, {
-      send: ({ kind, value }) => { model.set(kind, value); model.save_changes(); },
-      on: (kind, handler) => {
-        const listen = () => handler(model.get(kind));
-        model.on(`change:${kind}`, listen);
-        heard.push([`change:${kind}`, listen]);
-      },
-    });
-    return () => { for (const [kind, listen] of heard) model.off(kind, listen); take(); };
+    return lively(model, mount, el, data, ["selected"]);
   },
 };

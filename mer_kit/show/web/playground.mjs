@@ -278,7 +278,7 @@ function mixer(sounds, changed) {
     const mine = ++ticket;
     context ??= new AudioContext();
     context.resume();
-    decoding ??= Promise.all(sounds.map((sound) => context.decodeAudioData(plain(sound).slice().buffer)));
+    decoding ??= Promise.all(sounds.map((sound) => context.decodeAudioData(typed(sound, Uint8Array).buffer)));
     const buffers = await decoding;
     if (mine !== ticket) return;
     silence();
@@ -306,11 +306,6 @@ function mixer(sounds, changed) {
   };
 }
 
-/** Return bytes that come from a kernel (DataView) or stand in a page (base64) as Uint8Array. */
-function plain(data) {
-  return typeof data === "string" ? bytes(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
 /** Paint a picture of levels 0…255 (frames × bands) with a table of 256 colours, low bands at the bottom. */
 function paint(canvas, levels, frames, bands, colours) {
   const image = new ImageData(frames, bands);
@@ -330,7 +325,7 @@ function sum(letter, delta) {
 }
 
 function mixup(el, data) {
-  const { frames, bands, classes } = data, [first, second] = data.mels.map(plain), colours = plain(data.colours);
+  const { frames, bands, classes } = data, [first, second] = data.mels.map(raw), colours = raw(data.colours);
   const mixed = new Float32Array(first.length), talk = speaker(), calm = matchMedia("(prefers-reduced-motion: reduce)");
   let delta = data.delta, frame = 0;
 
