@@ -126,6 +126,9 @@ class Experiment:
         try:
             trainer, index = self._fit(clips, f"fold {number}", folder, number, watch)
             seconds = self._keep(number, trainer, index)
+        except KeyboardInterrupt:
+            self.folder.set_status("paused", fold=number, message="stopped by hand")
+            raise
         except BaseException as error:
             self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
             raise

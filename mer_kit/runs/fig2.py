@@ -15,7 +15,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.truth import segment_truth
+from mer_kit.runs.truth import class_of, segment_truth
 
 #: The 4Q clip of the paper's Fig. 2, labelled happy (Q1).
 PAPER_CLIP = "MT0010465830"
@@ -92,18 +92,17 @@ def drift(experiment: Experiment) -> np.ndarray | None:
 
 
 def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
-    """Return what a clip's seconds truly are: start_s, end_s, leader (a class of the task); None where unknown."""
+    """Return what a clip's seconds truly are: start_s, end_s, leader (a class of the task); None where unknown.
+
+    Notebook: 02_noisy_labels
+    """
     truth = experiment.corpus.truth
     rows = truth[truth["clip_id"] == clip_id] if truth is not None else None
     if rows is None or rows.empty:
         return None
-    start, end = rows["start_s"].to_numpy(), rows["end_s"].to_numpy()
     task = experiment.config.task
-    at = np.full(len(rows), experiment.corpus.position(clip_id))
-    found = segment_truth(experiment.corpus, at, start, end, task=task)
-    assert found is not None
-    names = np.array(TASKS[task])[found]
-    return _joined(start, end, names)
+    names = [TASKS[task][class_of(label, task)] for label in rows["label"]]
+    return _joined(rows["start_s"].to_numpy(), rows["end_s"].to_numpy(), np.array(names))
 
 
 def leaders(curve: pd.DataFrame) -> pd.DataFrame:
@@ -182,8 +181,8 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(start: np.ndarray, end: np.ndarray, names: np.ndarray) -> pd.DataFrame:
-    """Return start_s, end_s, leader of runs of equal names."""
-    first = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
+    """Return start_s, end_s, leader of runs of equal names without a gap."""
+    first = np.flatnonzero(np.r_[True, (names[1:] != names[:-1]) | (start[1:] > end[:-1] + 1e-6)])
     last = np.r_[first[1:], len(names)] - 1
     return pd.DataFrame({"start_s": start[first], "end_s": end[last], "leader": names[first]})
 

@@ -43,8 +43,8 @@ def collect(runs_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
     `song_…` are the SVM's, mean and sd over folds (n − 1; NaN for one fold); `pooled_…` count every song once;
     `folds_done` of `folds` says how far the run is. `status` is "done", "partial" (some folds are still to come),
-    "undecided" (trained, no songs decided), "running", "new", "failed" or "unreadable"; `reason` says why it is not
-    "done". No folder is dropped: what cannot be read has a row with its reason and no numbers.
+    "undecided" (trained, no songs decided), "running", "paused" (stopped by hand), "new", "failed" or "unreadable";
+    `reason` says why it is not "done". No folder is dropped: what cannot be read has a row with its reason and no numbers.
     `recipe` is a mark that runs share which differ in nothing but corpus, task, duration, method, preset or seed.
 
     Parameters
@@ -224,10 +224,15 @@ def _state(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | Non
     decided, done = [fold["fold"] for fold in metrics["folds"]] if metrics else [], run.folds_done()
     if metrics is None and done:
         return "undecided", f"{_folds(done)} trained, no song is decided yet: run notebook 04_song_decisions"
-    running = [number for number, state in sorted(states.items()) if state.get("state") == "running"]
-    busy = f"{_folds(running)} running, or interrupted" if running else ""
+    said = {"running": "running, or interrupted", "paused": "paused: the same command or notebook goes on"}
+    open_ = {}
+    for name, words in said.items():
+        numbers = [number for number, one in sorted(states.items()) if one.get("state") == name]
+        if numbers:
+            open_[name] = f"{_folds(numbers)} {words}"
+    busy = "; ".join(open_.values())
     if metrics is None:
-        return ("running", busy) if running else ("new", "no fold is finished yet")
+        return (next(iter(open_)), busy) if open_ else ("new", "no fold is finished yet")
     late = [number for number in done if number not in decided]
     if late:
         return "partial", f"{_folds(late)} trained, but the scores do not count that yet: run 04_song_decisions"

@@ -7,7 +7,6 @@ import pandas as pd
 
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.replay import Passes
-from mer_kit.runs.truth import class_of
 
 
 def noisiest(
@@ -39,16 +38,3 @@ def noisiest(
         table["truth"] = np.where(passes.truth >= 0, classes[passes.truth], "?")
     table = table.sort_values("loss", ascending=False, kind="stable")
     return table.groupby("clip_id", sort=False).head(per_song).head(n).reset_index(drop=True)
-
-
-def truth_spans(experiment: Experiment, clip: int) -> pd.DataFrame | None:
-    """Return one clip's true stretches (start_s, end_s, label: a class of the task), or None where none are known.
-
-    Notebook: 02_noisy_labels
-    """
-    truth = experiment.corpus.truth
-    if truth is None:
-        return None
-    rows = truth[truth["clip_id"] == experiment.corpus.clips[clip].clip_id]
-    names = [experiment.classes[class_of(label, experiment.config.task)] for label in rows["label"]]
-    return rows[["start_s", "end_s"]].assign(label=names).reset_index(drop=True)

@@ -102,7 +102,7 @@ def song_strip(
     Parameters
     ----------
     start_s, end_s, omega : [n], the song's segments
-    truth : start_s, end_s, label (class name) of the song's true stretches
+    truth : the true stretches (start_s, end_s, leader) from `runs.fig2.truth_spans`
 
     Notebook: 02_noisy_labels
     """
@@ -121,7 +121,7 @@ def song_strip(
         )
     if truth is not None:
         times = truth[["start_s", "end_s"]].to_numpy(dtype=float).tolist()
-        for (low, high), name in zip(times, truth["label"].astype(str).tolist(), strict=True):
+        for (low, high), name in zip(times, truth["leader"].astype(str).tolist(), strict=True):
             _class_bar(ax, 3, low, min(high, end), name)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)

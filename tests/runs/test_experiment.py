@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.runs import results
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 
@@ -84,7 +85,9 @@ def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tm
     first = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu", on_epoch=stop)
     with pytest.raises(KeyboardInterrupt):
         first.train(0)
-    assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "failed"
+    assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "paused"
+    (row,) = results.collect(tmp_path).to_dict("records")
+    assert (row["status"], row["reason"]) == ("paused", "fold 0 is paused: the same command or notebook goes on")
     again = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu")
     seen: list[int] = []
     again.on_epoch = lambda fold, record: seen.append(record.epoch)

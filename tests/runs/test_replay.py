@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import ablation, replay, suspects
+from mer_kit.runs import ablation, fig2, replay, suspects
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.look_inside import Lens, choose_pair
 from mer_kit.runs.noise_study import draw_songs, noise_study
@@ -211,12 +211,14 @@ def test_true_stretches_are_named_in_the_task(trained: Experiment) -> None:
     table = trained.corpus.truth
     assert table is not None
     arousal = {"Q1": "A+", "Q2": "A+", "Q3": "A-", "Q4": "A-"}
-    for at, clip in enumerate(trained.corpus.clips):
-        spans = suspects.truth_spans(trained, at)
+    for clip in trained.corpus.clips:
+        spans = fig2.truth_spans(trained, clip.clip_id)
         assert spans is not None
         own = table[table["clip_id"] == clip.clip_id]
-        assert spans["label"].tolist() == [arousal[label] for label in own["label"]]
-        assert spans["end_s"].tolist() == own["end_s"].tolist()
+        for row in own.itertuples():
+            (name,) = spans.loc[(spans["start_s"] <= row.start_s) & (spans["end_s"] >= row.end_s), "leader"]
+            assert name == arousal[row.label]
+        assert spans["end_s"].iloc[-1] == own["end_s"].iloc[-1] and (spans["leader"] != spans["leader"].shift()).all()
 
 
 def test_another_method_shares_everything_but_its_folder(trained: Experiment) -> None:

@@ -220,7 +220,7 @@ def test_counts_become_shares_of_their_group_and_large_ones_share_a_bar() -> Non
 def test_the_strip_shows_omega_by_the_second_and_the_disowned_stretch_and_the_truth() -> None:
     start = np.arange(4.0)
     omega = np.array([1.0, 0.0, 0.2, 1.0])
-    truth = pd.DataFrame({"start_s": [0.0, 2.0], "end_s": [2.0, 9.0], "label": ["Q1", "Q3"]})
+    truth = pd.DataFrame({"start_s": [0.0, 2.0], "end_s": [2.0, 9.0], "leader": ["Q1", "Q3"]})
     ax = plots_labels.song_strip(start, start + 2, omega, label="Q1", tau=0.5, truth=truth)
     rows = {row: [bar for bar in ax.patches if bar.get_y() == pytest.approx(row - 0.4)] for row in range(4)}
     assert [(bar.get_x(), bar.get_width()) for bar in rows[1]] == [(float(x), 1.0) for x in range(5)]
