@@ -100,7 +100,7 @@ def test_truth_spans_follow_the_task_and_join_equal_neighbours() -> None:
     it.config.task = "arousal"
     spans = fig2.truth_spans(it, "a")
     assert spans is not None and spans.to_numpy().tolist() == [[0.0, 4.0, "A+"], [4.0, 6.0, "A-"]]
-    it.corpus.truth = truth_of({"a": [(0, 2, "Q1"), (3, 4, "Q1")]})
+    it = experiment(truth=truth_of({"a": [(0, 2, "Q1"), (3, 4, "Q1")]}))
     spans = fig2.truth_spans(it, "a")
     assert spans is not None and spans["end_s"].tolist() == [2.0, 4.0], "what is unknown between them is not joined"
     assert fig2.truth_spans(it, "b") is None and fig2.truth_spans(experiment(), "a") is None
