@@ -26,8 +26,9 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { line-height: 1.2; margin-bottom: .3rem; } h2 { margin-top: 2.5rem; } h3 { margin: 0; font-size: 1.05rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } th { border-bottom-width: 2px; }
+th, td { padding: .4rem .45rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } th { border-bottom-width: 2px; vertical-align: bottom; }
+table:not(#runs) th { white-space: normal; }
 .failed { color: var(--bad); font-weight: 600; } .quiet { opacity: .7; font-size: .9rem; }
 details { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
 summary { cursor: pointer; } figure { margin: 1rem 0; } figcaption { opacity: .75; font-size: .9rem; }
