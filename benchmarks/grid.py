@@ -2,6 +2,7 @@
 
 overhead   a notebook of one trivial cell, against the same line in Python: kernel, papermill, status and lock
 workers    the same trainings (notebook 03, one thread each) with one worker and with two: the ratio of the times
+bare       the same trainings as plain processes, one after the other and two at once, for what the machine itself gives
 many       200 notebooks of one trivial cell on two workers, each in a run folder of its own whose scores are guessed:
            failures, notebooks a minute, and the seconds and size of the results page of those 200 runs
 
@@ -11,6 +12,8 @@ many       200 notebooks of one trivial cell on two workers, each in a run folde
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,14 +52,30 @@ def many(folder: Path, count: int) -> list[grid.Task]:
     return [tiny(folder, k, run.path / "notebooks" / "01_segmentation.ipynb") for k, run in enumerate(runs)]
 
 
+def small_cells(count: int) -> list[grid.Cell]:
+    """Return so many runs that differ in their seed."""
+    wanted = {"preset": "smoke", "folds": 2, "only_folds": "0", "method": "mixup", "seeds": count, "overrides": SMALL}
+    return grid.cells(grid.Grid.of(wanted))
+
+
 def trainings(runs: Path, count: int) -> list[grid.Task]:
     """Return notebook 03 of so many runs that differ in their seed."""
-    wanted = grid.Grid.of(
-        {"preset": "smoke", "folds": 2, "only_folds": "0", "method": "mixup", "seeds": count, "overrides": SMALL}
-    )
     opener = grid.Opener(runs)
-    planned = [grid.tasks(c, opener.experiment(c), runs_dir=runs, data_root=None) for c in grid.cells(wanted)]
+    planned = [grid.tasks(c, opener.experiment(c), runs_dir=runs, data_root=None) for c in small_cells(count)]
     return [task for tasks in planned for task in tasks if task.job.source.stem.startswith("03")]
+
+
+def bare(runs: Path, count: int, at_once: int) -> float:
+    """Return the seconds that so many trainings take as plain processes of one thread, `at_once` at a time."""
+    env = os.environ | dict.fromkeys(engine.THREADS, "1")
+    began = time.perf_counter()
+    for first in range(0, count, at_once):
+        seeds = range(first, min(first + at_once, count))
+        command = [sys.executable, __file__, "--child", str(runs), "--trainings", str(count), "--seed"]
+        processes = [subprocess.Popen([*command, str(seed)], env=env) for seed in seeds]
+        if any(process.wait() for process in processes):
+            raise RuntimeError("a training as a plain process failed: its message stands above")
+    return time.perf_counter() - began
 
 
 def timed(tasks: list[grid.Task], workers: int) -> tuple[float, list[dict[str, object]]]:
@@ -73,7 +92,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--many", type=int, default=200)
     parser.add_argument("--trainings", type=int, default=4)
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.child:
+        grid.Opener(given.child).experiment(small_cells(given.trainings)[given.seed]).train(0)
+        return 0
     failed = 0
     with tempfile.TemporaryDirectory(prefix="mer-kit-grid-") as scratch:
         home = Path(scratch)
@@ -88,6 +112,11 @@ def main() -> int:
             print(f"workers: {rows[-1]}", flush=True)
         print(
             f"workers: two are {rows[0]['seconds'] / rows[1]['seconds']:.2f} times as fast as one (aim: 1.7)",
+            flush=True,
+        )
+        alone, together = (bare(home / f"bare{n}", given.trainings, n) for n in (1, 2))
+        print(
+            f"bare: as plain processes {alone:.1f} s one by one, {together:.1f} s two at once: {alone / together:.2f} times",
             flush=True,
         )
         seconds, outcomes = timed(many(home / "many", given.many), 2)

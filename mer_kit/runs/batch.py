@@ -40,6 +40,8 @@ NOTEBOOKS = (
 )
 
 
+#: What jupyter-client says of a kernel that did not start: on a busy machine, and where it was killed so early.
+START_ERRORS = ("didn't respond", "died before replying")
 #: Parameters that a run's mark stands for.
 SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)))
 
@@ -193,9 +195,9 @@ def _papermill_says(job: Job, copy: Path, scratch: str, progress_bar: bool, watc
         try:
             _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
         except RuntimeError as error:
-            if "respond" not in str(error) or watch.reason:
+            if watch.reason or not any(words in str(error) for words in START_ERRORS):
                 raise
-            # no cell has run yet: a start error, on a busy machine, once more
+            # no cell has run yet: once more
             _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
     except papermill.PapermillExecutionError as error:
         return f"cell {error.exec_count} raised {error.ename}: {error.evalue}"

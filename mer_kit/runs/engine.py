@@ -20,6 +20,8 @@ from mer_kit.runs.locks import exclusive
 from mer_kit.runs.watch import Watch
 from mer_kit.signal.builder import usable_processors
 
+#: What tells torch and BLAS how many threads to use.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: A task whose worker died this often is given up.
 WORKER_DEATHS = 3
 #: Seconds between two looks at how many workers there are.
@@ -88,7 +90,7 @@ def local(workers: int, *, threads: int | None = None) -> Iterator[Client]:
     check_range("workers", workers, 1, whole=True)
     environ = {
         f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, usable_processors() // workers))
-        for name in _THREADS
+        for name in THREADS
     }
     settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ}
     with (
@@ -100,9 +102,6 @@ def local(workers: int, *, threads: int | None = None) -> Iterator[Client]:
         Client(cluster) as client,
     ):  # fmt: skip
         yield client
-
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @contextlib.contextmanager

@@ -135,13 +135,16 @@ def test_failures_are_failed_with_the_true_reason_and_the_rest_goes_on(tmp_path:
     assert json.loads(bad.target.with_suffix(".status.json").read_text())["state"] == "failed"
 
 
-def test_a_kernel_that_did_not_start_gets_a_second_chance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", ["Kernel didn't respond in 90 seconds", "Kernel died before replying to kernel_info"])
+def test_a_kernel_that_did_not_start_gets_a_second_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
     tiny, tries, real = job(tmp_path, "1"), [], batch._run_papermill
 
     def slow_start(*arguments: object) -> None:
         tries.append(1)
         if len(tries) == 1:
-            raise RuntimeError("Kernel didn't respond in 90 seconds")
+            raise RuntimeError(said)
         real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(batch, "_run_papermill", slow_start)
