@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,10 +144,17 @@ def slurm(path: str | Path) -> Iterator[Client]:
     MerKitError
         If dask-jobqueue is not installed, or the file is not what it takes.
     """
+    ctrl_c = signal.getsignal(signal.SIGINT)
     try:
-        from dask_jobqueue import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster
+
+        security = Security.temporary()
     except ImportError as error:
-        raise MerKitError("SLURM wants dask-jobqueue, which is not installed: pip install 'mer-kit[slurm]'") from error
+        raise MerKitError(
+            "SLURM wants dask-jobqueue and cryptography, not both are installed: pip install 'mer-kit[slurm]'"
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, ctrl_c)  # its import made Ctrl-C end the process as if all had gone well
     options = grid.read_mapping(path, example="jobs: 4")
     for name in options:
         check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
@@ -156,8 +164,11 @@ def slurm(path: str | Path) -> Iterator[Client]:
     if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
         extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
     options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
+    options.setdefault(
+        "shared_temp_directory", str(Path.cwd())
+    )  # for the certificates, which the jobs must be able to read
     try:
-        cluster = SLURMCluster(security=Security.temporary(), nanny=True, **options)
+        cluster = SLURMCluster(security=security, nanny=True, **options)
     except (TypeError, ValueError, OSError) as error:
         raise MerKitError(
             f"SLURM workers cannot be described by {Path(path).name} ({error}), expected what SLURMCluster takes: correct it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -142,6 +143,27 @@ def test_without_dask_jobqueue_slurm_says_what_to_install(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
     with pytest.raises(MerKitError, match=r"pip install 'mer-kit\[slurm\]'"), engine.slurm(tmp_path / "slurm.yaml"):
         pass
+
+
+def test_ctrl_c_stays_ours_with_dask_jobqueue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dask_jobqueue").mkdir()
+    (tmp_path / "dask_jobqueue" / "__init__.py").write_text(
+        "import signal, sys\nsignal.signal(signal.SIGINT, lambda *_: sys.exit())  # as version 0.9.0 does it\n"
+    )
+    (tmp_path / "dask_jobqueue" / "slurm.py").write_text(
+        "def SLURMCluster(**options):\n    raise ValueError(sorted(options))\n"
+    )
+    (tmp_path / "slurm.yaml").write_text("jobs: 1\ncores: 1\nlifetime: 1h\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(Security, "temporary", Security)  # wants cryptography, as the extra slurm has it
+    for name in ("dask_jobqueue", "dask_jobqueue.slurm"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(MerKitError, match="cannot be described by slurm.yaml"), engine.slurm(tmp_path / "slurm.yaml"):
+        pass
+    for name in ("dask_jobqueue", "dask_jobqueue.slurm"):
+        monkeypatch.delitem(sys.modules, name)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_grid_from_the_command_line_and_what_it_says_of_itself(
