@@ -102,7 +102,7 @@ def plan_table(
         todo = [t for t, s in zip(planned, states, strict=True) if s in ("to do", "failed")]
         fold = estimate(cell, costs)
         names = Counter(t.job.source.stem for t in todo)
-        training = sum(n for name, n in names.items() if name.startswith("03"))
+        training = sum(t.job.source.stem.startswith("03") and not _trained(t) for t in todo)
         seconds = training * (fold or 0.0)
         for name, n in names.items():
             measured = estimate(cell, costs, name)
@@ -117,6 +117,12 @@ def plan_table(
     if unknown:
         told += f", and the training of {unknown} runs of which nothing alike was measured yet"
     return pd.DataFrame(rows), told
+
+
+def _trained(task: Task) -> bool:
+    """Tell whether the fold of a notebook 03 is trained already, so that only its pictures are to be made."""
+    fold = task.job.target.parent
+    return RunFolder(fold.parents[1]).fold_done(int(fold.name))
 
 
 def choose(

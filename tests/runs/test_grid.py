@@ -177,7 +177,8 @@ def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
     other = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))[0]
     assert outlook.estimate(other, costs) == 330.0  # nothing of that method: the corpus' median
     table, told = outlook.plan_table(found, costs, workers=2)
-    assert table["minutes"].tolist() == ["3", "21"] and "12 notebooks to do, about 0.2 h with 2 workers" in told
+    # one training (that of fold 0 is there) and six notebooks at the constant
+    assert table["minutes"].tolist() == ["2", "11"] and "12 notebooks to do, about 0.1 h with 2 workers" in told
     assert json.dumps(table.to_dict("records"))
 
 
@@ -195,8 +196,8 @@ def test_notebooks_are_estimated_by_what_the_most_alike_of_their_name_took(tmp_p
     assert outlook.estimate(elsewhere, costs) is None  # a training of another corpus tells nothing
     assert outlook.estimate(mixup, costs, "05_emotion_curve") is None
     table, _ = outlook.plan_table(found, costs)
-    # two trainings of 60 s, one measured 02, and five notebooks at the constant
-    assert table["minutes"].tolist() == [f"{(120 + seconds + 50) / 60:.0f}" for seconds in (100, 400)] == ["4", "10"]
+    # one training of 60 s (that of fold 0 is there), one measured 02, and five notebooks at the constant
+    assert table["minutes"].tolist() == [f"{(60 + seconds + 50) / 60:.0f}" for seconds in (100, 400)] == ["4", "8"]
 
 
 def test_notebook_03_counts_without_its_training_and_not_at_all_where_that_was_done_before(tmp_path: Path) -> None:
