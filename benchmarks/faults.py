@@ -182,7 +182,10 @@ def main() -> int:
     table = pd.DataFrame(rows)
     print("\n" + table.to_string(index=False))
     good = table["bit-equal"] & (table["exit"] == 0) & (table["done again"] == 0) & (table["orphans"] == 0)
-    print(f"\n{int(good.sum())} of {len(table)} as they should be; {int(table['hit'].sum())} faults hit something")
+    hit = table["hit"]
+    print(
+        f"\n{int((good & hit).sum())} of the {int(hit.sum())} that hit something are as they should be, of {len(table)}"
+    )
     return 0 if good.all() else 1
 
 

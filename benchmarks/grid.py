@@ -73,7 +73,7 @@ def bare(runs: Path, count: int, at_once: int) -> float:
         seeds = range(first, min(first + at_once, count))
         command = [sys.executable, __file__, "--child", str(runs), "--trainings", str(count), "--seed"]
         processes = [subprocess.Popen([*command, str(seed)], env=env) for seed in seeds]
-        if any(process.wait() for process in processes):
+        if any([process.wait() for process in processes]):  # all of them are waited for
             raise RuntimeError("a training as a plain process failed: its message stands above")
     return time.perf_counter() - began
 

@@ -126,7 +126,7 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """Return "done", "running", "paused", "failed" (also where status.json is torn) or "new"."""
+        """Return the run's own word: "done", "failed" (also where status.json is torn) or "new"; folds have theirs."""
         return _state(self.path)
 
     def set_status(self, state: str, *, fold: int | None = None, **more: Any) -> None:

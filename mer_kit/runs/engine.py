@@ -142,7 +142,7 @@ def slurm(path: str | Path) -> Iterator[Client]:
     Raises
     ------
     MerKitError
-        If dask-jobqueue is not installed, or the file is not what it takes.
+        If dask-jobqueue or cryptography is not installed, or the file is not what it takes.
     """
     ctrl_c = signal.getsignal(signal.SIGINT)
     try:
@@ -151,7 +151,7 @@ def slurm(path: str | Path) -> Iterator[Client]:
         security = Security.temporary()
     except ImportError as error:
         raise MerKitError(
-            "SLURM wants dask-jobqueue and cryptography, not both are installed: pip install 'mer-kit[slurm]'"
+            "SLURM wants dask-jobqueue and cryptography, of which one is not installed: pip install 'mer-kit[slurm]'"
         ) from error
     finally:
         signal.signal(signal.SIGINT, ctrl_c)  # its import made Ctrl-C end the process as if all had gone well
@@ -164,9 +164,8 @@ def slurm(path: str | Path) -> Iterator[Client]:
     if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
         extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
     options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
-    options.setdefault(
-        "shared_temp_directory", str(Path.cwd())
-    )  # for the certificates, which the jobs must be able to read
+    if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:  # else the place's own choice holds
+        options.setdefault("shared_temp_directory", str(Path.cwd()))  # for the certificates, which the jobs read
     try:
         cluster = SLURMCluster(security=security, nanny=True, **options)
     except (TypeError, ValueError, OSError) as error:

@@ -100,7 +100,7 @@ def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     rows = truth[truth["clip_id"] == clip_id] if truth is not None else None
     if rows is None or rows.empty:
         return None
-    task = experiment.config.task
+    rows, task = rows.sort_values("start_s", kind="stable"), experiment.config.task
     names = [TASKS[task][class_of(label, task)] for label in rows["label"]]
     return _joined(rows["start_s"].to_numpy(), rows["end_s"].to_numpy(), np.array(names))
 
@@ -182,9 +182,9 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
 
 def _joined(start: np.ndarray, end: np.ndarray, names: np.ndarray) -> pd.DataFrame:
     """Return start_s, end_s, leader of runs of equal names without a gap."""
-    first = np.flatnonzero(np.r_[True, (names[1:] != names[:-1]) | (start[1:] > end[:-1] + 1e-6)])
-    last = np.r_[first[1:], len(names)] - 1
-    return pd.DataFrame({"start_s": start[first], "end_s": end[last], "leader": names[first]})
+    gap = start[1:] > np.maximum.accumulate(end)[:-1] + 1e-6
+    first = np.flatnonzero(np.r_[True, (names[1:] != names[:-1]) | gap])
+    return pd.DataFrame({"start_s": start[first], "end_s": np.maximum.reduceat(end, first), "leader": names[first]})
 
 
 def share_of(spans: pd.DataFrame, name: str | None) -> float:

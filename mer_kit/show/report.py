@@ -133,7 +133,8 @@ def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
     broken = results.failures(run)
     message = "".join(map(_failure, broken))
     if not broken and known(reason) and reason:
-        message = f'<p class="failed">{html.escape(str(reason))}</p>'
+        look = "failed" if row.get("status") in ("failed", "unreadable") else "quiet"
+        message = f'<p class="{look}">{html.escape(str(reason))}</p>'
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
     found = [*(run / "figures").glob("*.png"), *of_fold.glob("*.png")]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))

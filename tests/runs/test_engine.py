@@ -25,6 +25,7 @@ from mer_kit.cli import main
 from mer_kit.runs import batch, engine, grid
 
 pytestmark = pytest.mark.notebooks
+JOBQUEUE = ("dask_jobqueue", "dask_jobqueue.slurm")
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,8 @@ def test_a_scheduler_elsewhere_wants_an_address_and_a_certificate(tmp_path: Path
 
 
 def test_without_dask_jobqueue_slurm_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    for name in JOBQUEUE:
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MerKitError, match=r"pip install 'mer-kit\[slurm\]'"), engine.slurm(tmp_path / "slurm.yaml"):
         pass
 
@@ -156,13 +158,18 @@ def test_ctrl_c_stays_ours_with_dask_jobqueue(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "slurm.yaml").write_text("jobs: 1\ncores: 1\nlifetime: 1h\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(Security, "temporary", Security)  # wants cryptography, as the extra slurm has it
-    for name in ("dask_jobqueue", "dask_jobqueue.slurm"):
+    for name in JOBQUEUE:
         monkeypatch.delitem(sys.modules, name, raising=False)
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(MerKitError, match="cannot be described by slurm.yaml"), engine.slurm(tmp_path / "slurm.yaml"):
-        pass
-    for name in ("dask_jobqueue", "dask_jobqueue.slurm"):
-        monkeypatch.delitem(sys.modules, name)
+    try:
+        with (
+            pytest.raises(MerKitError, match="cannot be described by slurm.yaml"),
+            engine.slurm(tmp_path / "slurm.yaml"),
+        ):
+            pass
+    finally:
+        for name in JOBQUEUE:
+            sys.modules.pop(name, None)
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -103,6 +103,9 @@ def test_truth_spans_follow_the_task_and_join_equal_neighbours() -> None:
     it = experiment(truth=truth_of({"a": [(0, 2, "Q1"), (3, 4, "Q1")]}))
     spans = fig2.truth_spans(it, "a")
     assert spans is not None and spans["end_s"].tolist() == [2.0, 4.0], "what is unknown between them is not joined"
+    it = experiment(truth=truth_of({"a": [(4, 6, "Q2"), (2, 4, "Q1"), (0, 3, "Q1"), (0, 1, "Q1")]}))
+    spans = fig2.truth_spans(it, "a")
+    assert spans is not None and spans.to_numpy().tolist() == [[0.0, 4.0, "Q1"], [4.0, 6.0, "Q2"]], "in any order"
     assert fig2.truth_spans(it, "b") is None and fig2.truth_spans(experiment(), "a") is None
 
 

@@ -47,9 +47,9 @@ def widget(
     made = _widget_class(name, sides)(data=data, **values)
     if answer is not None:
 
-        def hear(widget: Any, message: Any, _: Any) -> None:
+        def hear(view: Any, message: Any, _: Any) -> None:
             reply, buffers = answer(message)
-            widget.send(reply, buffers=buffers)
+            view.send(reply, buffers=buffers)
 
         made.on_msg(hear)
     return made

@@ -107,7 +107,7 @@ function channel(model, traits = []) {
       const trait = traits.includes(kind), event = trait ? `change:${kind}` : "msg:custom";
       const listen = trait ? () => handler(model.get(kind))
         : (message, buffers) => { if (message.kind === kind) handler(message, buffers); };
-      const off = () => { model.off(event, listen); heard.delete(off); };
+      const off = () => { if (heard.delete(off)) model.off(event, listen); };
       model.on(event, listen);
       heard.add(off);
       return off;
@@ -146,6 +146,7 @@ function deck(changed) {
   /** Play a song (base64 text or bytes) from second `from` until `to`; with `loop` again and again from `start`.
    *  Rejects where it cannot be decoded. */
   async function play(song, { start, from = start, to, loop = false, name }) {
+    if (of !== song) stop(); // another one is silent at once, not when this one is decoded
     const mine = ++ticket;
     context ??= new AudioContext();
     context.resume(); // a page may only sound after a gesture; what is started before that waits for it

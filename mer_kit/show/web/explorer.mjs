@@ -129,6 +129,7 @@ export function mount(el, data, talk) {
     voice.stop();
     const [came, made] = await Promise.all([letters.clip(next.at), letters.cut(next.at, next.duration)]);
     if (mine !== turn) return;
+    voice.stop(); // it may have been started while these were fetched
     const other = !cut || next.at !== at, start = other ? 0 : (cut.start_s[row] ?? 0);
     ({ at, duration } = next);
     [clip, cut] = [came, made];

@@ -79,14 +79,14 @@ export function mount(el, data, talk) {
   const card = h("section", { class: "card", "aria-label": "The chosen song" });
   const around = h("section", { class: "around", "aria-label": "Its nearest training songs" });
   const hear = h("p", { class: "quiet", text: "Nothing is playing." });
-  const deck = turntable(data.sounds, talk, () => { marks(); }, (text) => { words.textContent = text; });
-  deck.audio.setAttribute("aria-label", "Song");
+  const turning = turntable(data.sounds, talk, () => { marks(); }, (text) => { words.textContent = text; });
+  turning.audio.setAttribute("aria-label", "Song");
   const table_by = h("div", { class: "row" }, h("label", { for: by.id, text: "Answers by" }), by);
   el.classList.add("mer", "mer-inspector");
   el.replaceChildren(h("div", { class: "board" },
     h("div", { class: "side" }, table_by, matrix,
       h("div", { class: "row" }, h("label", { for: label.id, text: "Label" }), label, h("label", { class: "tick" }, wrong, "only wrong ones")),
-      h("div", { class: "row" }, found, clear), list, h("div", { class: "heard" }, hear, deck.audio)),
+      h("div", { class: "row" }, found, clear), list, h("div", { class: "heard" }, hear, turning.audio)),
     h("div", { class: "main" }, words, card, around)));
 
   // ---- the matrix and the list ------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ export function mount(el, data, talk) {
 
   /** Return a button that plays a song. */
   function sounder(key, name) {
-    return h("button", { type: "button", class: "play", "data-key": key, "data-name": name, disabled: !deck.can(key), onclick: () => deck.toggle(key),
-      title: deck.can(key) ? null : "This page does not carry its sound" });
+    return h("button", { type: "button", class: "play", "data-key": key, "data-name": name, disabled: !turning.can(key), onclick: () => turning.toggle(key),
+      title: turning.can(key) ? null : "This page does not carry its sound" });
   }
 
   /** Only one row of the list is a stop of the tab key; arrows lead on. */
@@ -156,14 +156,14 @@ export function mount(el, data, talk) {
 
   /** Say on every play button what sounds, and in the list which song is chosen. */
   function marks() {
-    const sounding = deck.on();
+    const sounding = turning.on();
     for (const one of el.querySelectorAll(".play")) {
       const mine = one.dataset.key === sounding;
       one.textContent = mine ? "❚❚" : "▶";
       one.setAttribute("aria-label", `${mine ? "Pause" : "Play"} ${one.dataset.name}`);
     }
     for (const row of list.children) row.querySelector(".pick").setAttribute("aria-current", String(Number(row.dataset.song) === song));
-    if (!sounding) { hear.textContent = deck.audio.src ? "Paused." : "Nothing is playing."; return; }
+    if (!sounding) { hear.textContent = turning.audio.src ? "Paused." : "Nothing is playing."; return; }
     const [part, at] = sounding.split(" "), one = data[part][at];
     hear.textContent = `Playing ${one.id}, a ${part === "test" ? "test" : "training"} song, label ${named(one.label)}.`;
   }
@@ -285,7 +285,7 @@ export function mount(el, data, talk) {
   show(sentence());
   return () => {
     away?.();
-    deck.close();
+    turning.close();
     el.replaceChildren();
   };
 }
