@@ -114,6 +114,17 @@ def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(open
     assert "Had the training divided here" in page.locator(".note").inner_text()
 
 
+def test_the_note_calls_a_class_by_its_name(
+    tmp_path: Path, page_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make_lab(tmp_path)
+    data = lab.data()
+    data["training"][lab.after_epoch - 1]["note"] = "no separation: class 3 would keep 5 samples in X, under 8"
+    monkeypatch.setattr(lab, "data", lambda: data)
+    note = page_of(fragments.page("A lab", lab.fragment(sounds=0))).locator(".note").inner_text()
+    assert "Q4 calm would keep 5 samples" in note and "class 3" not in note
+
+
 def rows(page: Any) -> list[int]:
     return [int(one) for one in page.locator("tbody tr").evaluate_all("(all) => all.map((one) => one.dataset.row)")]
 

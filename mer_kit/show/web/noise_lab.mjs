@@ -102,7 +102,7 @@ function divide({ loss, omega, order, label }, tau, rules, mixtures, classes) {
     refusal = `X would hold ${(100 * share).toFixed(1)} % of the segments, outside ${rules.clean_share.map((v) => Math.round(100 * v)).join("–")} %`;
   else if (gap < rules.min_gap) refusal = `X and U differ by ${gap.toFixed(2)} nat, under ${rules.min_gap}`;
   else if (thin >= 0) refusal = `class ${thin} would keep ${counts[thin]} segments in X, under ${rules.min_per_class}`;
-  return { asked, capped: asked > most, inU: refusal ? 0 : inU, refusal, thin };
+  return { asked, capped: asked > most, inU: refusal ? 0 : inU, refusal };
 }
 
 /** Return precision, recall and noise recall of the cut ω > τ, and their counts, over the segments whose truth is known. */
@@ -633,6 +633,9 @@ export function mount(el, data, talk) {
     return `After epoch ${state.after} at τ = ${two(state.tau)}: ${count(inX)} segments in X, ${count(inU)} in U (${percent(inU / data.segments)}).${told}${shown}`;
   }
 
+  /** Return a guard's reason with the class's name for its number. */
+  function spoken(reason) { return reason.replace(/class (\d+)/, (_, k) => className(Number(k))); }
+
   function className(k) { return `${data.classes[k].name} ${data.classes[k].word}`.trim(); }
 
   function phaseWords() {
@@ -646,11 +649,11 @@ export function mount(el, data, talk) {
   function noteWords(asked) {
     const { phase, n_labelled, n_unlabelled, note } = data.training[state.after - 1];
     const d = divide(now, state.tau, data.rules, now.mixtures, K), parts = [];
-    if (d.refusal) parts.push(`Shown is the plain cut ω > τ. In a training the guards would refuse it (${d.thin >= 0 && d.refusal.startsWith("class") ? d.refusal.replace(/class \d+/, className(d.thin)) : d.refusal}) and keep every label.`);
+    if (d.refusal) parts.push(`Shown is the plain cut ω > τ. In a training the guards would refuse it (${spoken(d.refusal)}) and keep every label.`);
     else if (d.capped) parts.push(`Shown is the plain cut ω > τ. In a training the cap of ${percent(data.rules.max_unlabelled)} (max_unlabelled) would send only the ${count(d.inU)} most doubtful of these ${count(asked)} to U.`);
     const had = `X ${count(n_labelled)} and U ${count(n_unlabelled)}`, fitted = data.per_class ? "one mixture per class" : "one mixture for all";
-    const own = `with ${fitted} and its own τ = ${two(data.tau)}`;
-    parts.push(phase === "ssl" ? `The training really had, ${own}: ${had}${note ? ` (${note})` : ""}.` : `Had the training divided here ${own}, it would have had ${had}${note ? ` (${note})` : ""}.`);
+    const own = `with ${fitted} and its own τ = ${two(data.tau)}`, why = note ? ` (${spoken(note)})` : "";
+    parts.push(phase === "ssl" ? `The training really had, ${own}: ${had}${why}.` : `Had the training divided here ${own}, it would have had ${had}${why}.`);
     return parts.join(" ");
   }
 
