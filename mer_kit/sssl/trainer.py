@@ -17,6 +17,7 @@ from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import derive
 from mer_kit.sssl import objectives
+from mer_kit.sssl.allocation import keep_freed_memory
 from mer_kit.sssl.loss_split import Split, split
 from mer_kit.sssl.passes import SegmentSource, batches, losses, place, probabilities
 from mer_kit.sssl.settings import TrainingSettings
@@ -125,6 +126,8 @@ class Trainer:
     def _start(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray) -> TrainingState:
         """Return the state to go on from: this training's checkpoint, a shared warm-up, or a fresh start."""
         where = place(self.device, self.precision)
+        if where.device.type == "cpu":
+            keep_freed_memory()
         state = TrainingState(
             self.settings, n_classes=self.n_classes, seed=self.seed, where=where, labels=labels, songs=songs
         )
