@@ -114,6 +114,16 @@ def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(open
     assert "Had the training divided here" in page.locator(".note").inner_text()
 
 
+def test_next_to_no_room_draws_nothing_impossible(opened: tuple[NoiseLab, Any]) -> None:
+    _, page = opened  # whose console must stay silent
+    for width in (30, 9, 300):
+        page.evaluate("(w) => { document.querySelector('main').style.width = `${w}px`; }", width)
+        page.wait_for_timeout(150)
+        page.get_by_label("after epoch").fill("2" if width == 9 else "3")
+        page.wait_for_timeout(60)
+    assert page.locator(".note").inner_text()
+
+
 def test_the_note_calls_a_class_by_its_name(
     tmp_path: Path, page_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

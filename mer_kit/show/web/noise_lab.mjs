@@ -429,7 +429,7 @@ export function mount(el, data, talk) {
   return () => { watch.disconnect(); clearTimeout(timer); sound.close(); el.replaceChildren(); el.classList.remove("mer", "mer-noise_lab"); };
 
   /** Return the width within the edge that leaves room for the focus ring (4 px in the style sheet). */
-  function inner() { return el.clientWidth - 8; }
+  function inner() { return Math.max(240, el.clientWidth - 8); } // a page that is being laid out may have next to no room yet
 
   // -- building
 
@@ -747,12 +747,12 @@ export function mount(el, data, talk) {
     const used = data.training.filter(({ phase }) => phase === "ssl").length;
     ui.trailWords.textContent = `${describe(row)}; the model says ${className(now.model[row])}.${missing ? " Fitting the other passes …" : ""}`;
     ui.trail.replaceChildren(
-      drawPath(ui.trail.clientWidth || width, { omega, tau: state.tau, after, inU, said: "after epoch (U: the training doubted it)" }),
+      drawPath(Math.max(200, ui.trail.clientWidth || width), { omega, tau: state.tau, after, inU, said: "after epoch (U: the training doubted it)" }),
       h("p", { class: "unseen", text: `ω after each epoch: ${omega.map(two).join(", ")}. In U by ${times} of the ${used} divisions of the training.` }));
   }
 
   function drawMap() {
-    const w = ui.mapped.clientWidth || width;
+    const w = Math.max(200, ui.mapped.clientWidth || width);
     const height = Math.min(340, Math.max(260, Math.round(.75 * w)));
     const most = Math.max(.3, 1.12 * fold.variability.reduce((a, b) => Math.max(a, b), 0)), f = drawMapAxes(w, height, most);
     ui.mapped.replaceChildren(ui.canvas, f.node);
