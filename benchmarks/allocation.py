@@ -58,16 +58,8 @@ def main() -> int:
     rows = {}
     with tempfile.TemporaryDirectory(prefix="mer-kit-allocation-") as scratch:
         for kind in KINDS:
-            command = [
-                sys.executable,
-                __file__,
-                "--clips",
-                str(given.clips),
-                "--child",
-                kind,
-                "--runs",
-                f"{scratch}/{kind}",
-            ]
+            where = ["--child", kind, "--runs", f"{scratch}/{kind}"]
+            command = [sys.executable, __file__, "--clips", str(given.clips), *where]
             env = {**os.environ, "OMP_NUM_THREADS": "1", "MER_CACHE": f"{scratch}/cache"}
             env |= {"MALLOC_TRIM_THRESHOLD_": "65536"} if kind == "dask" else {}
             done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True)

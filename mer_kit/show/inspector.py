@@ -203,13 +203,18 @@ class SongInspector(traitlets.HasTraits):
 
         made = web.widget("inspector", self.data(), sides=_Sides, answer=self.answer, song=self.song)
         traitlets.link((self, "song"), (made, "song"))
-        if self._below is None or self._below.comm is None:  # never made, or closed
+        if not self._has_player:
             self._below = w.VBox([self.player().widget()])
         return w.VBox([made, self._below])
 
+    @property
+    def _has_player(self) -> bool:
+        """Whether a player was made for some view and not closed since."""
+        return self._below is not None and self._below.comm is not None
+
     def _renew(self, _: Any) -> None:
         """Put the chosen song's player below the view."""
-        if self._below is None or self._below.comm is None:
+        if not self._has_player:
             return
         before, self._below.children = self._below.children, [self.player().widget()]
         for view in before:
