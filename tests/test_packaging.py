@@ -20,6 +20,7 @@ CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "soundfile": "pysoundfile",
+    "soxr": "soxr-python",
     "torch": "pytorch",
 }
 

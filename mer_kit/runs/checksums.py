@@ -20,6 +20,7 @@ from mer_kit.runs.archive import write_table
 from mer_kit.signal import audio
 from mer_kit.signal.builder import usable_processors
 from mer_kit.signal.progress import Progress, reporting
+from mer_kit.signal.sound import Unusable
 
 #: The index's file name in a corpus' folder, and its columns; tables have no duration.
 INDEX = "mer-kit-index.csv"
@@ -63,17 +64,21 @@ def measure(
 def _measure(path: Path, root: Path, clip_id: str | None) -> tuple[dict[str, object], Problem | None]:
     row: dict[str, object] = {"path": place(root, path), "size": None, "md5": None, "duration_s": float("nan")}
     try:
-        content = path.read_bytes()
-        row |= {"size": len(content), "md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        row |= {"size": path.stat().st_size, "md5": digest.hexdigest()}
     except OSError as error:
         what = f"cannot be read ({error.strerror or type(error).__name__})"
         return row, Problem("unreadable_file", str(row["path"]), what, "check its permissions", clip_id)
     if clip_id is None:
         return row, None
-    samples = audio.decode(path)
-    if isinstance(samples, Problem):
-        return row, Problem(samples.kind, str(row["path"]), samples.what, samples.next_step, clip_id)
-    return row | {"duration_s": round(len(samples) / audio.SAMPLE_RATE, 3)}, None
+    try:
+        with audio.blocks(path) as (_, stream):
+            n_samples = sum(len(block) for block in stream)
+    except Unusable as error:
+        found = audio.problem(error, path)
+        return row, Problem(found.kind, str(row["path"]), found.what, found.next_step, clip_id)
+    return row | {"duration_s": round(n_samples / audio.SAMPLE_RATE, 3)}, None
 
 
 def write_index(table: pd.DataFrame, corpus: Corpus, path: str | Path | None = None) -> Path:

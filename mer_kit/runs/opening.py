@@ -42,7 +42,8 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
             f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\nmend them, or leave these clips out with "
             "on_bad_clip='skip'"
         )
-    store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip=config.on_bad_clip)
+    folder, limit = cache_root() / "mel", config.max_seconds
+    store = open_store(corpus.clips, folder, on_bad_clip=config.on_bad_clip, max_seconds=limit)
     ids = [clip.clip_id for clip in store.clips]
     short = segmentation.too_short(
         store.durations_s, config.segment_seconds, max_seconds=config.max_seconds, clip_ids=ids
@@ -53,7 +54,7 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
     keep = {clip.clip_id for clip in store.clips} - {problem.clip_id for problem in short}
     if len(keep) < len(corpus.clips):
         corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
-        store = open_store(corpus.clips, cache_root() / "mel")
+        store = open_store(corpus.clips, folder, max_seconds=limit)
     return corpus, store, skipped
 
 

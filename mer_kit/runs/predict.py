@@ -5,7 +5,6 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import pandas as pd
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.records import EMOTIONS, TASKS, SegmentIndex
+from mer_kit.records import EMOTIONS, TASKS, Problem, SegmentIndex
 from mer_kit.runs.archive import RunFolder, all_runs
 from mer_kit.seeding import derive
-from mer_kit.signal import audio, mel, segments
+from mer_kit.signal import builder, mel, segments
 from mer_kit.songs import deciders
 from mer_kit.songs.svm import SVM
 from mer_kit.sssl import SegmentClassifier
@@ -27,8 +26,8 @@ from mer_kit.sssl import SegmentClassifier
 class _Segments:
     """One file's segments as views of its log-mel; float16 as in the store, so a corpus clip gives equal numbers."""
 
-    def __init__(self, samples: np.ndarray, index: SegmentIndex) -> None:
-        self.frames, self.index = mel.log_mel(samples).astype(np.float16), index
+    def __init__(self, frames: np.ndarray, index: SegmentIndex) -> None:
+        self.frames, self.index = frames, index
 
     def __len__(self) -> int:
         return len(self.index)
@@ -57,7 +56,7 @@ def predict_curve(
 
     Parameters
     ----------
-    audio_path : any file that `signal.audio.load` reads, at least one segment long
+    audio_path : any file that `signal.audio` decodes, at least one segment long
     run_folder : a run with at least one finished fold
     fold : use this fold's network alone
     data_root : where the run's corpus lies, to know its clips by their bytes; None looks where `corpora` looks
@@ -79,10 +78,12 @@ def predict_curve(
     path, run = Path(audio_path), RunFolder(run_folder)
     config = run.config
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
-    samples = audio.load(path)
-    duration_s = len(samples) / audio.SAMPLE_RATE
+    found = builder.file_log_mel(path, mel.MelSettings())
+    if isinstance(found, Problem):
+        raise MerKitError(str(found))
+    frames, duration_s = found
     index = segments.index([duration_s], config["segment_seconds"], max_seconds=None, clip_ids=[path.name])
-    source = _Segments(samples, index)
+    source = _Segments(frames, index)
     by_fold = {k: _network(run, k, device, precision).predict_proba(source).astype(np.float64) for k in folds}
     mean = np.mean(list(by_fold.values()), axis=0)
     classes = TASKS[config["task"]]
@@ -191,14 +192,10 @@ def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path
         clips = corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
         size = path.stat().st_size
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
-        digest = _digest(path) if alike else ""
-        return next((clip.clip_id for clip in alike if _digest(clip.path) == digest), None), bool(clips)
+        digest = builder.file_digest(path) if alike else ""
+        return next((clip.clip_id for clip in alike if builder.file_digest(clip.path) == digest), None), bool(clips)
     except (MerKitError, OSError):  # no corpus to compare with; a file that cannot be read gets its sentence later
         return None, False
-
-
-def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:

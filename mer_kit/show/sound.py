@@ -140,7 +140,9 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     kind = PLAYABLE.get(path.suffix.lower())
     if kind is not None and path.is_file() and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes):
         return SongSound(path.read_bytes(), kind)
-    y = audio.decode(path)
+    least_bytes_a_second = min(kbits for *_, kbits in _ways()) * 125
+    longest = max_bytes / least_bytes_a_second
+    y = audio.decode(path, max_seconds=longest + 1)  # a song that does not fit is not decoded to its end
     if isinstance(y, Problem):
         raise MerKitError(str(dataclasses.replace(y, where=audio.printable(path.name))))
     seconds = len(y) / audio.SAMPLE_RATE
@@ -149,7 +151,9 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
             data = _encoded(y, kind, subtype, level)
             if len(data) <= max_bytes:
                 return SongSound(data, mime)
-    least = min(kbits for *_, kbits in _ways()) * 125 * seconds
+    if seconds > longest:
+        seconds = audio.duration(path)
+    least = least_bytes_a_second * seconds
     raise MerKitError(
         f"{path.name} lasts {seconds:.0f} s and takes {least / 1e6:.2g} MB at least, expected at most "
         f"{max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"

@@ -5,123 +5,219 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
-import struct
+import contextlib
+import math
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Problem
-from mer_kit.signal import midi
+from mer_kit.signal import midi, sound
 
 #: D: librosa's default rate; 4Q's authors used 22 kHz too.
 SAMPLE_RATE = 22050
 #: Loudest sample below which a clip counts as silent (−120 dBFS, thirty times under one step of 16-bit audio).
 SILENCE = 1e-6
-#: A file that ends this many seconds before its own header says so was cut off.
-MISSING_SECONDS = 0.5
+#: Largest sample that a loud file may have (18 dB over full scale); beyond it the samples are on another scale.
+LOUDEST = 8.0
 
 
-def load(path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+def load(path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None) -> np.ndarray:
     """Return the file's samples as float32 [n], mixed to mono and resampled to `sample_rate` Hz.
 
-    Channels are averaged; the resampler is soxr at high quality, librosa's default.
+    Channels are averaged; the resampler is soxr at high quality, librosa's default. Decoding stops after `max_seconds`
+    where that is given. Memory holds the result and one block of the file.
 
     Raises
     ------
     MerKitError
-        If the file is missing, empty, truncated, not audio, silent, holds NaN or infinite samples, or has a name
-        that this system cannot read; each case has its own sentence.
+        If the file is missing, empty, truncated, not audio or silent, if its samples are NaN, infinite or far over full
+        scale, or if its name cannot be read on this system; each case has its own sentence.
     """
-    samples = decode(path, sample_rate=sample_rate)
+    samples = decode(path, sample_rate=sample_rate, max_seconds=max_seconds)
     if isinstance(samples, Problem):
         raise MerKitError(str(samples))
     return samples
 
 
 def duration(path: str | Path) -> float:
-    """Return the length in seconds that the file's header states, without decoding it.
+    """Return the seconds of sound that a file holds, from its header and, for MP3, by counting its frames.
+
+    Only a file that states no length is decoded.
 
     Raises
     ------
     MerKitError
-        If the file is missing, empty, not audio, or has a name that this system cannot read.
+        If the file is missing, empty, truncated, not audio, or has a name that this system cannot read.
     """
     path = Path(path)
-    problem = examine(path)
-    if problem is not None:
-        raise MerKitError(str(problem))
-    if midi.is_midi(path):
-        return midi.duration(path)
-    import soundfile
-
     try:
-        info = soundfile.info(str(path))
-        return float(info.frames / info.samplerate)
-    except soundfile.LibsndfileError:
-        samples = _decode_by_audioread(path)
-    if isinstance(samples, Problem):
-        raise MerKitError(str(samples))
-    return len(samples[0]) / samples[1]
+        _check_file(path)
+        if midi.is_midi(path):
+            return midi.duration(path)
+        with sound.opened(path) as pieces:
+            return sum(piece.count() / piece.rate for piece in pieces)
+    except sound.Unusable as error:
+        raise MerKitError(str(problem(error, path))) from error
 
 
-def decode(path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> np.ndarray | Problem:
+def decode(
+    path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
+) -> np.ndarray | Problem:
     """Return what `load` returns, or as a Problem what `load` would raise."""
-    check_range("sample_rate", sample_rate, 1, whole=True)
-    path = Path(path)
-    problem = examine(path)
-    if problem is not None:
-        return problem
-    decoded = _render(path, sample_rate) if midi.is_midi(path) else _decode_by_soundfile(path)
-    if isinstance(decoded, Problem):
-        return decoded
-    channels, native_rate = decoded
-    if not np.isfinite(channels).all():
-        return _problem("not_finite", path)
-    mono: np.ndarray = sum(channels.T) / channels.shape[1]  # 15 times faster than channels.mean(axis=1)
-    if len(mono) == 0 or float(np.abs(mono).max()) < SILENCE:
-        return _problem("silence", path)
-    if native_rate == sample_rate:
-        return mono
-    import librosa
+    try:
+        with blocks(path, sample_rate=sample_rate, max_seconds=max_seconds) as (n_expected, stream):
+            if n_expected is None:
+                return np.concatenate(list(stream))
+            samples, filled = np.empty(n_expected, dtype=np.float32), 0
+            for block in stream:
+                samples[filled : filled + len(block)] = block
+                filled += len(block)
+            return samples[:filled]
+    except sound.Unusable as error:
+        return problem(error, path)
 
-    resampled = librosa.resample(mono, orig_sr=native_rate, target_sr=sample_rate, res_type="soxr_hq")
-    return np.ascontiguousarray(resampled, dtype=np.float32)
+
+@contextlib.contextmanager
+def blocks(
+    path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
+) -> Iterator[tuple[int | None, Iterator[np.ndarray]]]:
+    """Yield an upper bound of the samples (None if unknown) and an iterator over them in blocks, float32 [n] each.
+
+    Joined, the blocks are what `decode` returns; memory holds one of them at a time.
+
+    Raises
+    ------
+    sound.Unusable
+        If the file cannot be used: at once, or while iterating.
+    """
+    check_range("sample_rate", sample_rate, 1, whole=True)
+    path, limit = Path(path), None if max_seconds is None else math.ceil(max_seconds * sample_rate)
+    _check_file(path)
+    if midi.is_midi(path):
+        channels, _ = _render(path, sample_rate)
+        pieces = [sound.Piece(sample_rate, len(channels), samples=channels)]
+        yield len(channels), _mixed(pieces, sample_rate, limit)
+        return
+    with sound.opened(path) as pieces:
+        known = all(piece.frames < sound.UNKNOWN_FRAMES for piece in pieces)
+        expected = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces) if known else limit
+        yield (
+            expected if limit is None or expected is None else min(expected, limit),
+            _mixed(pieces, sample_rate, limit),
+        )
+
+
+def _mixed(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> Iterator[np.ndarray]:
+    """Yield mono blocks at the wanted rate, `limit` samples at most; raise Unusable where they are no usable music."""
+    done, loudest = 0, 0.0
+    for piece in pieces:
+        for block in _resampled(piece, sample_rate):
+            kept = block if limit is None else block[: limit - done]
+            done += len(kept)
+            loudest = max(loudest, float(np.abs(kept).max(initial=0.0)))
+            yield kept
+            if limit is not None and done >= limit:
+                break
+        if limit is not None and done >= limit:
+            break
+    if done == 0:
+        raise sound.Unusable("no_samples")
+    if loudest < SILENCE:
+        where = "from beginning to end" if limit is None or done < limit else f"for its first {done / sample_rate:g} s"
+        raise sound.Unusable("silence", where)
+
+
+def _resampled(piece: sound.Piece, sample_rate: int) -> Iterator[np.ndarray]:
+    """Yield a piece's mono blocks at the wanted rate; the same numbers, bit for bit, as resampling it in one go."""
+    if piece.rate == sample_rate:
+        yield from _mono(piece)
+        return
+    import soxr
+
+    resampler = soxr.ResampleStream(piece.rate, sample_rate, 1, dtype="float32", quality="HQ")
+    n_in, n_out = 0, 0
+    for mono in _mono(piece):
+        n_in += len(mono)
+        block = resampler.resample_chunk(mono)
+        n_out += len(block)
+        yield block
+    rest = resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
+    missing = math.ceil(n_in * sample_rate / piece.rate) - n_out  # librosa's length
+    yield np.pad(rest[: max(missing, 0)], (0, max(missing - len(rest), 0)))
+
+
+def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
+    """Yield the mean of a piece's channels, float32 [n], in blocks whose samples were checked."""
+    for channels in piece.blocks():
+        peak = max(float(channels.max()), -float(channels.min()))
+        if not np.isfinite(peak):
+            raise sound.Unusable("not_finite")
+        if peak > LOUDEST:
+            raise sound.Unusable("too_loud", f"{peak:.5g}")
+        yield sum(channels.T) / channels.shape[1]  # 15 times faster than channels.mean(axis=1)
 
 
 def examine(path: str | Path) -> Problem | None:
     """Return what is wrong with a file as far as name and size tell, or None; needs no audio library."""
-    path = Path(path)
+    try:
+        _check_file(Path(path))
+    except sound.Unusable as error:
+        return problem(error, path)
+    return None
+
+
+def _check_file(path: Path) -> None:
+    """Raise Unusable unless the path names a readable, regular file with some bytes in it."""
     try:
         str(path).encode("utf-8")
-        size = path.stat().st_size
-        if path.is_dir():
-            return _problem("not_a_file", path)
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise sound.Unusable("not_a_file", "folder")
+        if not stat.S_ISREG(about.st_mode):
+            raise sound.Unusable("not_a_file", "device, pipe or socket")
         with open(path, "rb"):
             pass
-    except (UnicodeEncodeError, ValueError):
-        return _problem("unreadable_name", path)
-    except (FileNotFoundError, NotADirectoryError):
-        return _problem("missing_file", path)
+    except (UnicodeEncodeError, ValueError) as error:
+        raise sound.Unusable("unreadable_name") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise sound.Unusable("missing_file") from error
     except OSError as error:
-        return _problem("unreadable_file", path, detail=error.strerror or type(error).__name__)
-    return _problem("empty_file", path) if size == 0 else None
+        raise sound.Unusable("unreadable_file", error.strerror or type(error).__name__) from error
+    if about.st_size == 0:
+        raise sound.Unusable("empty_file")
 
 
 _SENTENCES: dict[str, tuple[str, str]] = {
     "missing_file": ("the audio file is missing, expected it there", "restore it or take the clip off the list"),
-    "not_a_file": ("is a folder, expected an audio file", "correct the clip's path"),
+    "not_a_file": ("is a {detail}, expected an audio file", "correct the clip's path"),
     "unreadable_name": ("has a name that is not valid text on this system", "rename it with plain letters"),
     "unreadable_file": ("cannot be opened ({detail})", "check its path and permissions"),
     "empty_file": ("has zero bytes, expected audio", "copy or download it again"),
+    "no_samples": ("holds no samples, expected music", "export it again or drop the clip"),
     "truncated_file": ("is truncated ({detail})", "copy or download it again"),
+    "joined_file": (
+        "holds several streams one after another ({detail}), of which only one can be decoded",
+        "convert it to WAV or FLAC",
+    ),
     "not_audio": ("is not audio that can be decoded ({detail})", "check what the file is, or convert it to WAV or MP3"),
-    "silence": ("is silent from beginning to end, expected music", "replace the file or drop the clip"),
+    "silence": ("is silent {detail}, expected music", "replace the file or drop the clip"),
     "not_midi": ("is not MIDI that can be rendered ({detail})", "check what the file is, or export it again"),
     "no_synthesiser": ("is MIDI, and fluidsynth or a sound font was not found here", midi.NEXT_STEP),
     "not_finite": ("holds NaN or infinite samples, expected finite ones", "export it again as 16-bit WAV"),
+    "too_loud": (
+        "has samples up to {detail}, expected −1 to 1",
+        "divide them by 32768 if they are on the scale of integers, or export it again as 16-bit WAV",
+    ),
 }
+
+
+def problem(error: sound.Unusable, path: str | Path) -> Problem:
+    """Word the Problem of a file that cannot be used."""
+    return _problem(error.kind, Path(path), detail=error.detail)
 
 
 def _problem(kind: str, path: Path, *, detail: str = "") -> Problem:
@@ -141,68 +237,11 @@ def printable(path: str | Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
-def _render(path: Path, sample_rate: int) -> tuple[np.ndarray, int] | Problem:
+def _render(path: Path, sample_rate: int) -> tuple[np.ndarray, int]:
     """Return float32 [n, 2] of a MIDI file at the rate that is wanted."""
     try:
         return midi.render(path, sample_rate=sample_rate), sample_rate
-    except midi.NoSynthesiser:
-        return _problem("no_synthesiser", path)
+    except midi.NoSynthesiser as error:
+        raise sound.Unusable("no_synthesiser") from error
     except midi.NotMidi as error:
-        return _problem("not_midi", path, detail=str(error).removeprefix(f"{path}: ").partition(":")[0])
-
-
-def _decode_by_soundfile(path: Path) -> tuple[np.ndarray, int] | Problem:
-    """Return float32 [n, channels] and the file's own rate; what soundfile cannot open goes to audioread."""
-    import soundfile
-
-    try:
-        file = soundfile.SoundFile(str(path))
-    except soundfile.LibsndfileError:
-        return _decode_by_audioread(path)
-    with file:
-        try:
-            samples: np.ndarray = file.read(dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError:
-            return _problem("truncated_file", path, detail="its data break off or are damaged")
-        missing = _missing_seconds(path, file, len(samples))
-        rate = int(file.samplerate)
-    if missing > MISSING_SECONDS:
-        detail = f"it lacks {missing:.1f} s that its header promises"
-        return _problem("truncated_file", path, detail=detail)
-    return samples, rate
-
-
-def _missing_seconds(path: Path, file: Any, n_decoded: int) -> float:
-    """Return how many seconds fewer than the header promises were decoded.
-
-    An MP3 without a Xing/Info table promises nothing (its length is guessed from the size); libsndfile shortens a cut
-    WAV without a word, so its RIFF header is read here.
-    """
-    with open(path, "rb") as raw:
-        head = raw.read(1 << 16)
-    promised = int(file.frames)
-    if file.format in ("MPEG", "MP3") and not (b"Xing" in head or b"Info" in head):
-        promised = n_decoded
-    if head[:4] == b"RIFF" and len(head) >= 8:
-        riff_size = struct.unpack("<I", head[4:8])[0]
-        lost_bytes = riff_size + 8 - path.stat().st_size
-        if riff_size != 0xFFFFFFFF and lost_bytes > 1 and n_decoded:
-            bytes_per_frame = max(path.stat().st_size // n_decoded, 1)
-            promised = n_decoded + lost_bytes // bytes_per_frame
-    return float((promised - n_decoded) / file.samplerate)
-
-
-def _decode_by_audioread(path: Path) -> tuple[np.ndarray, int] | Problem:
-    """Return what `_decode_by_soundfile` returns, by audioread (which uses ffmpeg if it is there)."""
-    try:
-        import audioread  # type: ignore[import-untyped, unused-ignore]
-
-        with audioread.audio_open(str(path)) as file:
-            rate, n_channels = int(file.samplerate), int(file.channels)
-            data = b"".join(file)
-    except Exception as error:  # its backends raise anything from EOFError to wave.Error: the file is no audio to us
-        return _problem("not_audio", path, detail=type(error).__name__)
-    samples = np.frombuffer(data[: len(data) // (2 * n_channels) * 2 * n_channels], dtype="<i2")
-    if len(samples) == 0:
-        return _problem("not_audio", path, detail="no samples")
-    return (samples.reshape(-1, n_channels) / np.float32(1 << 15)).astype(np.float32), rate
+        raise sound.Unusable("not_midi", str(error).removeprefix(f"{path}: ").partition(":")[0]) from error

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import io
 import json
 import os
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,10 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio, midi
-from mer_kit.signal.manifest import FORMAT, Entry, Manifest, mel_path, write_atomically
-from mer_kit.signal.mel import MelSettings, log_mel
+from mer_kit.signal.manifest import FORMAT, Entry, Manifest, beginning_key, mel_path, write_atomically
+from mer_kit.signal.mel import MelSettings, log_mel, log_mel_of_blocks
 from mer_kit.signal.progress import Progress, reporting
+from mer_kit.signal.sound import Unusable
 
 #: The manifest is written at least this often while clips are decoded, so that an interrupted start keeps its work.
 SAVE_EVERY_SECONDS = 5.0
@@ -35,6 +37,10 @@ SAVE_EVERY_SECONDS = 5.0
 SETTLED_SECONDS = 2.0
 #: A temporary file this old belongs to no living process.
 LEFTOVER_SECONDS = 3600.0
+#: A clip is stored whole, for every use, unless it goes on for more than this after the seconds that are wanted.
+LONG_SECONDS = 60.0
+#: So much more than wanted is decoded of such a clip, for the last segment's own frames.
+SPARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,23 +58,25 @@ def build(
     *,
     workers: int | None = None,
     progress: Progress | None = None,
+    max_seconds: float | None = None,
 ) -> Built:
-    """Bring the store up to date and return what it holds for each clip."""
+    """Bring the store up to date and return what it holds for each clip; of long ones only what `max_seconds` wants."""
     n_workers = usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
     _make_folder(folder)
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
         identities = list(pool.map(lambda clip: _identify(clip, manifest, settings), clips))
         wanted = {who: clip for who, clip in zip(identities, clips, strict=True) if isinstance(who, str)}
-        sound = dict(zip(wanted, pool.map(lambda digest: _is_sound(digest, folder, manifest), wanted), strict=True))
-        todo = {digest: clip for digest, clip in wanted.items() if not sound[digest]}
+        held = pool.map(lambda digest: _held(digest, folder, manifest, max_seconds), wanted)
+        results: dict[str, Entry | Problem] = {d: entry for d, entry in zip(wanted, held, strict=True) if entry}
+        todo = {digest: clip for digest, clip in wanted.items() if digest not in results}
         notes = tuple(
             f"the store's log-mel of clip {clip.clip_id!r} was missing, torn or changed: computed it anew"
             for digest, clip in todo.items()
             if digest in manifest.entries
         )
-        results: dict[str, Entry | Problem] = {d: manifest.entries[d] for d in wanted if sound[d]}
-        results.update(_compute_all(todo, folder, settings, manifest, pool, progress))
+        compute = functools.partial(_compute, folder=folder, settings=settings, max_seconds=max_seconds)
+        results.update(_compute_all(todo, compute, settings, manifest, pool, progress))
     found = (results[who] if isinstance(who, str) else who for who in identities)
     return Built(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
 
@@ -92,7 +100,7 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
     if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
         content = str(known[2])
     else:
-        content = hashlib.blake2b(Path(clip.path).read_bytes(), digest_size=16).hexdigest()
+        content = file_digest(clip.path)
         if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
             manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
             manifest.changed = True
@@ -102,6 +110,18 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
             about["synthesiser"] = midi.identity()
     described = json.dumps(about, sort_keys=True)
     return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the BLAKE2b digest of a file's bytes, 32 hex digits; memory holds a block of it at a time."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _held(digest: str, folder: Path, manifest: Manifest, max_seconds: float | None) -> Entry | None:
+    """Return what the store has of a clip: the whole log-mel, else its beginning where that is enough; or None."""
+    keys = [digest] if max_seconds is None else [digest, beginning_key(digest, max_seconds)]
+    return next((manifest.entries[key] for key in keys if _is_sound(key, folder, manifest)), None)
 
 
 def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
@@ -118,7 +138,7 @@ def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
 
 def _compute_all(
     todo: dict[str, Clip],
-    folder: Path,
+    compute: Callable[[Clip, str], Entry | Problem],
     settings: MelSettings,
     manifest: Manifest,
     pool: ThreadPoolExecutor,
@@ -130,7 +150,7 @@ def _compute_all(
         return {}
     _warm_up(next(iter(todo.values())), settings)
     results: dict[str, Entry | Problem] = {}
-    futures = {pool.submit(_compute, clip, digest, folder, settings): digest for digest, clip in todo.items()}
+    futures = {pool.submit(compute, clip, digest): digest for digest, clip in todo.items()}
     saved = time.monotonic()
     try:
         with reporting(len(todo), progress, what="log-mel", unit="clip", line_at_end=True) as report:
@@ -149,20 +169,50 @@ def _compute_all(
     return results
 
 
-def _compute(clip: Clip, digest: str, folder: Path, settings: MelSettings) -> Entry | Problem:
+def file_log_mel(
+    path: Path, settings: MelSettings, *, max_seconds: float | None = None
+) -> tuple[np.ndarray, float] | Problem:
+    """Return the log-mel of a file, float16 [frames, n_mels] in dB, and its seconds of sound; or why there is none.
+
+    The file is decoded in blocks, up to `max_seconds`: memory holds the log-mel and one block, however long it is.
+    """
+    try:
+        with audio.blocks(path, sample_rate=settings.sample_rate, max_seconds=max_seconds) as (_, stream):
+            mel, n_samples = log_mel_of_blocks(stream, settings)
+    except Unusable as error:
+        return audio.problem(error, path)
+    return mel, n_samples / settings.sample_rate
+
+
+def _compute(
+    clip: Clip, digest: str, *, folder: Path, settings: MelSettings, max_seconds: float | None
+) -> Entry | Problem:
     """Decode one clip, write its log-mel, and return its Entry."""
-    samples = audio.decode(clip.path, sample_rate=settings.sample_rate)
-    if isinstance(samples, Problem):
-        return samples
-    mel = log_mel(samples, **dataclasses.asdict(settings)).astype(np.float16)
+    wanted = _seconds_wanted(clip.path, max_seconds)
+    found = file_log_mel(clip.path, settings, max_seconds=wanted)
+    if isinstance(found, Problem):
+        return found
+    mel, seconds = found
+    key = digest if wanted is None or max_seconds is None else beginning_key(digest, max_seconds)
     buffer = io.BytesIO()
     np.save(buffer, mel, allow_pickle=False)
     data = buffer.getvalue()
     try:
-        write_atomically(mel_path(folder, digest), data)
+        write_atomically(mel_path(folder, key), data)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    return Entry(digest, len(mel), len(samples) / settings.sample_rate, len(data), zlib.crc32(data))
+    return Entry(key, len(mel), seconds, len(data), zlib.crc32(data))
+
+
+def _seconds_wanted(path: Path, max_seconds: float | None) -> float | None:
+    """Return how much of a file to decode: all of it (None), unless it goes on long after what is wanted."""
+    if max_seconds is None or midi.is_midi(path):
+        return None
+    try:
+        seconds = audio.duration(path)
+    except MerKitError:
+        return None  # decoding says what is wrong
+    return max_seconds + SPARE_SECONDS if seconds > max_seconds + LONG_SECONDS else None
 
 
 def _make_folder(folder: Path) -> None:

@@ -20,7 +20,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store knows of one clip's log-mel; `size` and `crc32` are those of the whole `.npy` file."""
+    """What the store knows of one clip's log-mel; `size` and `crc32` are those of the whole `.npy` file.
+
+    `digest` is the file's name: that of the audio's content and the settings, or its `beginning_key`.
+    """
 
     digest: str
     frames: int
@@ -65,6 +68,22 @@ class Manifest:
         with contextlib.suppress(OSError):
             write_atomically(self.path, text.encode())
             self.changed = False
+
+
+def beginning_key(digest: str, max_seconds: float) -> str:
+    """Return the name of a log-mel that ends soon after `max_seconds`, from the digest of the whole one.
+
+    Examples
+    --------
+    >>> beginning_key("1f", 30.0), content_digest(beginning_key("1f", 30.0)), content_digest("1f")
+    ('1f-first-30s', '1f', '1f')
+    """
+    return f"{digest}-first-{max_seconds:g}s"
+
+
+def content_digest(key: str) -> str:
+    """Return the digest of audio and settings that a log-mel's name begins with."""
+    return key.partition("-")[0]
 
 
 def mel_path(folder: Path, digest: str) -> Path:

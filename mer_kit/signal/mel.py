@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,8 @@ from mer_kit.checks import MerKitError, check_range
 
 #: Power below which the decibel scale ends (−100 dB). D: librosa's own floor, kept absolute.
 FLOOR_POWER = 1e-10
+#: Frames that are transformed at once where samples arrive in blocks.
+BLOCK_FRAMES = 256
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,41 @@ def log_mel(
     if len(y) < n_fft:  # librosa warns where a clip is shorter than one window; zeros are what it would pad with
         y = np.pad(y, (0, n_fft))
     spectrum = librosa.stft(y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant")
-    power = (spectrum.real**2 + spectrum.imag**2)[:, :frames]
+    return _decibels(spectrum[:, :frames], settings)
+
+
+def log_mel_of_blocks(blocks: Iterable[np.ndarray], settings: MelSettings) -> tuple[np.ndarray, int]:
+    """Return the log-mel of samples that arrive in blocks, float16 [frames, n_mels] in dB, and how many there were.
+
+    Frame for frame the numbers of `log_mel`, rounded as the store rounds them; memory holds the result and a block.
+
+    Examples
+    --------
+    >>> y = np.random.default_rng(0).normal(size=9000).astype(np.float32)
+    >>> frames, n = log_mel_of_blocks([y[:100], y[100:5000], y[5000:]], MelSettings())
+    >>> n, np.array_equal(frames, log_mel(y).astype(np.float16))
+    (9000, True)
+    """
+    import librosa
+
+    n_fft, hop = settings.n_fft, settings.hop_length
+    rest, n_samples = np.zeros(n_fft // 2, dtype=np.float32), 0
+    rows: list[np.ndarray] = []
+    for block in itertools.chain(blocks, [None]):
+        n_samples += 0 if block is None else len(block)
+        rest = np.concatenate([rest, np.zeros(n_fft // 2, dtype=np.float32) if block is None else block])
+        n_frames = 1 + (len(rest) - n_fft) // hop
+        if len(rest) < n_fft or (block is not None and n_frames < BLOCK_FRAMES):
+            continue
+        spectrum = librosa.stft(rest, n_fft=n_fft, hop_length=hop, window="hann", center=False)
+        rows.append(_decibels(spectrum[:, :n_frames], settings).astype(np.float16))
+        rest = rest[n_frames * hop :]
+    return np.concatenate(rows), n_samples
+
+
+def _decibels(spectrum: np.ndarray, settings: MelSettings) -> np.ndarray:
+    """Return float32 [frames, n_mels] in dB of a complex spectrum [1 + n_fft // 2, frames]."""
+    power = spectrum.real**2 + spectrum.imag**2
     mel = (filter_bank(settings) @ power).T
     return np.ascontiguousarray(10.0 * np.log10(np.maximum(mel, FLOOR_POWER)), dtype=np.float32)
 

@@ -19,7 +19,7 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import Clip, Problem, SegmentIndex
 from mer_kit.signal import builder
-from mer_kit.signal.manifest import Entry, mel_path
+from mer_kit.signal.manifest import Entry, content_digest, mel_path
 from mer_kit.signal.mel import MelSettings
 
 _log = logging.getLogger("mer_kit")
@@ -38,6 +38,7 @@ def open_store(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_bad_clip: str = "stop",
+    max_seconds: float | None = None,
 ) -> MelStore:
     """Return the store of `clips` in `folder`, computing what it does not hold yet.
 
@@ -49,6 +50,7 @@ def open_store(
     progress : called with (clips done, clips to do); by default a bar where a person watches, else one line
     on_bad_clip : "stop" raises one error that lists all clips that cannot be used, "skip" leaves them out and keeps
         the reasons in `MelStore.skipped`; the other clips' numbers do not depend on it
+    max_seconds : what lies later is of no use; of clips that go on long after it only the beginning is decoded and kept
 
     Raises
     ------
@@ -56,7 +58,9 @@ def open_store(
         If a clip cannot be used and `on_bad_clip` is "stop", or no clip can be used.
     """
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
-    built = builder.build(clips, Path(folder).expanduser(), settings, workers=workers, progress=progress)
+    built = builder.build(
+        clips, Path(folder).expanduser(), settings, workers=workers, progress=progress, max_seconds=max_seconds
+    )
     for note in built.notes:
         _log.warning("%s", note)
     problems = [result for result in built.results if isinstance(result, Problem)]
@@ -83,7 +87,7 @@ class MelStore:
     clips : the clips that are kept, in the order given
     skipped : one Problem for each clip that was left out
     notes : one sentence for each file of the store that was found damaged and redone
-    durations_s : float64 [clips], seconds of decoded audio
+    durations_s : float64 [clips], seconds of audio that the store has
     frames : int64 [clips], log-mel frames
     digests : for each clip the hash of its audio's bytes and the settings
     """
@@ -105,7 +109,8 @@ class MelStore:
         self.notes = notes
         self.durations_s = np.array([entry.duration_s for entry in entries], dtype=np.float64)
         self.frames = np.array([entry.frames for entry in entries], dtype=np.int64)
-        self.digests = tuple(entry.digest for entry in entries)
+        self.digests = tuple(content_digest(entry.digest) for entry in entries)
+        self._names = tuple(entry.digest for entry in entries)
         self._maps: dict[int, np.ndarray] = {}
 
     def __len__(self) -> int:
@@ -115,7 +120,7 @@ class MelStore:
         """Return the log-mel of the clip at this position, float16 [frames, n_mels] in dB, memory-mapped, read-only."""
         mapped = self._maps.get(clip)
         if mapped is None:
-            mapped = _map(mel_path(self.folder, self.digests[clip]), int(self.frames[clip]), self.settings.n_mels)
+            mapped = _map(mel_path(self.folder, self._names[clip]), int(self.frames[clip]), self.settings.n_mels)
             self._maps[clip] = mapped
             if len(self._maps) > MAX_OPEN_MAPS:
                 del self._maps[next(iter(self._maps))]  # the one opened first

@@ -57,7 +57,7 @@ def _truncated(path: Path) -> None:
 
 BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "zero bytes": (lambda p: p.write_bytes(b""), "0 bytes, expected audio: copy the file again"),
-    "truncated": (_truncated, "is truncated (it lacks 4.0 s that its header promises): copy or download it again"),
+    "truncated": (_truncated, "is truncated (4.0 of 8.0 s are there): copy or download it again"),
     "not audio": (lambda p: p.write_bytes(b"hello" * 99), "is not audio that can be decoded"),
     "silence": (lambda p: soundfile.write(p, np.zeros(8 * 22050), 22050), "is silent from beginning to end"),
     "NaN": (lambda p: soundfile.write(p, noise(p) * np.nan, 22050, subtype="FLOAT"), "holds NaN or infinite samples"),

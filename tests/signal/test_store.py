@@ -27,13 +27,13 @@ MakeClips = Callable[..., list[Clip]]
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the audio files that were decoded so far."""
     names: list[str] = []
-    original = audio.decode
+    original = audio.blocks
 
     def spy(path: Path, **settings: int) -> object:
         names.append(Path(path).name)
         return original(path, **settings)
 
-    monkeypatch.setattr(audio, "decode", spy)
+    monkeypatch.setattr(audio, "blocks", spy)
     return names
 
 
@@ -170,10 +170,10 @@ def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, 
     _age(clips[0].path)
     first = store.open_store(clips, tmp_path / "store")
     read: list[str] = []
-    original = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: read.append(self.name) or original(self))
+    original = builder.file_digest
+    monkeypatch.setattr(builder, "file_digest", lambda path: read.append(Path(path).name) or original(path))
     assert store.open_store(clips, tmp_path / "store").digests == first.digests
-    assert [name for name in read if name.endswith(".wav")] == ["1.wav"]  # written a moment ago: hashed once more
+    assert read == ["1.wav"]  # written a moment ago: hashed once more
 
 
 def test_audio_changed_within_one_tick_of_its_time_stamp_is_noticed(make_clips: MakeClips, tmp_path: Path):
@@ -398,9 +398,9 @@ def test_an_interruption_stops_at_once_and_keeps_the_work_done(
         return noted(path, **settings)
 
     clips = make_clips(12, seconds=1.0)
-    noted = audio.decode
+    noted = audio.blocks
     with monkeypatch.context() as patch:
-        patch.setattr(audio, "decode", slow)
+        patch.setattr(audio, "blocks", slow)
         with pytest.raises(KeyboardInterrupt):
             store.open_store(clips, tmp_path / "store", workers=1, progress=interrupt)
     n_before = len(decoded)
@@ -453,3 +453,36 @@ def test_a_read_only_store_can_be_opened(make_clips: MakeClips, tmp_path: Path, 
 
     monkeypatch.setattr(manifest, "write_atomically", refuse)
     assert len(store.open_store(clips, tmp_path / "store")) == 2
+
+
+def _minutes(path: Path, seconds: float) -> Clip:
+    """A clip of noise that lasts longer than anybody wants of it."""
+    y = np.random.default_rng(5).normal(scale=0.1, size=round(seconds * 8000))
+    soundfile.write(path, y, 8000)
+    return Clip("long", path, {"quadrant": 0})
+
+
+def test_of_a_long_clip_only_the_beginning_that_is_wanted_is_decoded(tmp_path: Path):
+    clip = _minutes(tmp_path / "long.wav", 200.0)
+    whole = store.open_store([clip], tmp_path / "whole")
+    part = store.open_store([clip], tmp_path / "part", max_seconds=30.0)
+    wanted = segments.index(part.durations_s, 3.0, max_seconds=30.0)
+    assert len(wanted) == 28 and part.frames[0] < 1400 < whole.frames[0]
+    ours, theirs = (store.SegmentView(opened, wanted).gather(np.arange(28)) for opened in (part, whole))
+    np.testing.assert_array_equal(ours, theirs)
+    assert part.digests == whole.digests, "what a run is called does not depend on how much was decoded"
+
+
+def test_a_beginning_serves_nobody_who_wants_more(tmp_path: Path):
+    clip = _minutes(tmp_path / "long.wav", 200.0)
+    assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 31.0
+    assert store.open_store([clip], tmp_path / "store", max_seconds=60.0).durations_s[0] == 61.0
+    assert store.open_store([clip], tmp_path / "store").durations_s[0] == 200.0
+    assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 200.0
+
+
+def test_a_clip_a_little_longer_than_wanted_is_kept_whole(tmp_path: Path, decoded: list[str]):
+    clip = _minutes(tmp_path / "a.wav", 45.0)
+    assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 45.0
+    store.open_store([clip], tmp_path / "store")
+    assert decoded == ["a.wav"]
