@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 80, 80
 
 
 class MerKitError(ValueError):
@@ -15,6 +20,22 @@ class MerKitError(ValueError):
 
     Every error that mer-kit raises on purpose is of this class, so `except MerKitError` is enough.
     """
+
+
+def shortened(value: Any, longest: int = 80) -> str:
+    """Return the `repr` of a value for a message, its end cut off where it is long; nothing huge is ever built.
+
+    Examples
+    --------
+    >>> shortened("a"), shortened("a" * 1000, 10), shortened(10**5000)
+    ("'a'", "'aaaaaaaa…", 'a number of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, (str, bytes)):
+        value = value[: longest + 1]
+    text = repr(value) if isinstance(value, str) else _SHORT.repr(value)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
@@ -34,12 +55,14 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     mer_kit.checks.MerKitError: task is 'quadrants', expected one of valence, arousal, quadrant: did you mean 'quadrant'?
     """
     options = list(choices)
-    if value in options:
+    if not isinstance(value, (Mapping, list, set)) and value in options:  # what has no hash is no choice
         return value
     names = {str(option).casefold(): option for option in options}
-    near = difflib.get_close_matches(str(value).casefold(), names, n=1)
+    near = difflib.get_close_matches(shortened(value).strip("'\"").casefold(), names, n=1)
     hint = f"did you mean {names[near[0]]!r}?" if near else "choose one of these"
-    raise MerKitError(f"{name} is {value!r}, expected one of {', '.join(str(option) for option in options)}: {hint}")
+    raise MerKitError(
+        f"{name} is {shortened(value)}, expected one of {', '.join(str(option) for option in options)}: {hint}"
+    )
 
 
 def check_range(
@@ -73,7 +96,7 @@ def check_range(
         (False, True): f" of at most {high}",
         (True, True): f" {'above' if low_open else 'from'} {low} {'and at most' if low_open else 'to'} {high}",
     }[(low is not None, high is not None)]
-    message = f"{name} is {value!r}, expected {kind}{bounds}: change {name}"
+    message = f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}"
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise MerKitError(message)
     if not np.isfinite(value) or (whole and int(value) != value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,13 @@ import nbformat
 import pandas as pd
 import pytest
 
+from mer_kit.checks import MerKitError
 from mer_kit.runs import batch
 from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.parameters import declared_parameters
 from mer_kit.runs.presets import resolve
+from mer_kit.show import notebook
+from mer_kit.show.notebook import PARAMETERS
 from tests.corpora import tiny
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -167,3 +172,62 @@ def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(runs_dir: Pat
     done = papermill(str(source), "out.ipynb", "-p", "segment_second", "3", cwd=tmp_path, runs_dir=runs_dir)
     assert done.returncode != 0
     assert "did you mean 'segment_seconds'?" in done.stderr
+
+
+COMMON = {
+    "corpus",
+    "data_root",
+    "task",
+    "segment_seconds",
+    "method",
+    "preset",
+    "folds",
+    "seed",
+    "runs_dir",
+    "overrides",
+}
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_all_notebooks_have_the_common_parameters(path: Path) -> None:
+    declared = declared_parameters(nbformat.read(path, as_version=4))
+    assert set(declared) >= COMMON and set(declared) <= set(PARAMETERS)
+
+
+def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do what notebook 00 does up to its start call, in this process, after papermill's cell with these values."""
+    first = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    cells = [
+        next(c for c in first.cells if "parameters" in c.metadata.get("tags", [])).source,
+        f"# Parameters\n{injected}",
+    ]
+    values: dict[str, object] = {}
+    for cell in cells:
+        exec(cell, values)
+    monkeypatch.setattr(notebook, "_inputs", lambda: cells)
+    notebook.start("00_start_here", {**values, "runs_dir": str(tmp_path)}, open_corpus=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("overrides = '{\"tau\": 0.3}'\nseed = 4", ""),
+        ("song = 'x'\nfold = 1", "no use for song, fold"),
+        ("overrides = '{tau: 0.3'", "overrides is '{tau: 0.3', expected names and values like"),
+        ("overrides = '[1, 2]'", "overrides is '[1, 2]', expected names and values like"),
+        ("overrides = '{\"tua\": 0.3}'", "did you mean 'tau'?"),
+        ("seed = 'five'", "seed is 'five', expected a whole number"),
+        ("segment_seconds = float('nan')", "segment_seconds is nan, expected a number"),
+        ("folds = True", "folds is True, expected a whole number"),
+        ("sed = 3", "did you mean 'seed'?"),
+    ],
+)
+def test_papermill_parameters_as_people_type_them(
+    tmp_path: Path, given: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if expected and "no use" not in expected:
+        with pytest.raises(MerKitError, match=re.escape(expected)):
+            _start(tmp_path, given, monkeypatch)
+    else:
+        _start(tmp_path, given, monkeypatch)
+        assert expected in capsys.readouterr().out

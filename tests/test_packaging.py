@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -77,3 +80,65 @@ def test_no_file_names_a_package_registry():
     assert ROOT / "pyproject.toml" in files
     texts = {path.relative_to(ROOT): path.read_bytes().decode("utf-8", "ignore") for path in files}
     assert [(str(path), host) for path, text in texts.items() for host in hosts if host in text] == []
+
+
+# ---- the wheel -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds mer-kit as `pip install` of its wheel leaves it, and nothing of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    copy = folder / "source"
+    for name in subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines():
+        if name.startswith(("mer_kit/", "notebooks/")) or "/" not in name:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(copy)]
+    subprocess.run([*pip, *build], check=True, cwd=folder)
+    (wheel,) = folder.glob("mer_kit-*.whl")
+    install = ["install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)]
+    subprocess.run([*pip, *install], check=True, cwd=folder)
+    shutil.rmtree(copy)
+    return folder / "site"
+
+
+def test_the_wheel_holds_what_the_package_reads(installed: Path):
+    expected = {str(path.relative_to(ROOT / "mer_kit")) for path in (ROOT / "mer_kit").rglob("*")
+                if path.is_file() and path.suffix not in (".pyc", ".pyo")}  # fmt: skip
+    found = {str(path.relative_to(installed / "mer_kit")) for path in (installed / "mer_kit").rglob("*")
+             if path.is_file() and path.suffix not in (".pyc", ".pyo")}  # fmt: skip
+    notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert len(notebooks) == 8 and found == expected | notebooks
+
+
+@pytest.mark.notebooks
+def test_the_demo_runs_from_a_wheel_in_an_empty_folder(installed: Path, tmp_path: Path):
+    """The environment's libraries, but mer-kit from the wheel alone; the first notebook is executed, the rest planned."""
+    program = """
+import mer_kit, sys
+from mer_kit.runs import batch
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.presets import resolve
+assert mer_kit.__file__.startswith(sys.argv[1]), mer_kit.__file__
+assert str(batch.notebooks_folder()).startswith(sys.argv[1])
+small = {"corpus_options": {"clips": 16, "seconds": 10.0}}
+experiment = Experiment(resolve(corpus="demo", preset="smoke", folds=2, **small))
+given = {"corpus": "demo", "preset": "smoke", "folds": 2, "overrides": small, "runs_dir": str(experiment.runs_dir)}
+jobs = batch.plan(experiment.folder, given, [0, 1])
+outcomes = batch.execute(jobs[:1], mark=experiment.fingerprint)
+print(len(jobs), [outcome.state for outcome in outcomes], [outcome.message for outcome in outcomes], experiment.runs_dir)
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MER_")}
+    environment |= {"PYTHONPATH": str(installed), "MER_CACHE": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    here = tmp_path / "empty"
+    here.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(installed)], cwd=here, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"8 ['done'] [''] {here / 'runs'}"
+    assert [path.name for path in here.iterdir()] == ["runs"]

@@ -69,21 +69,23 @@ class Outcome:
 
 
 def notebooks_folder() -> Path:
-    """Return the checkout's notebooks/.
+    """Return the folder of the notebooks: the checkout's, else the copy that a wheel brings.
 
     Raises
     ------
     MerKitError
-        If mer-kit was installed without its checkout.
+        If there is neither.
     """
     root = project_root()
-    folder = root / "notebooks" if root else Path("notebooks")
-    if not (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
-        raise MerKitError(
-            "the folder notebooks/ was not found, expected a checkout of mer-kit around the current folder: "
-            "change to it, or install mer-kit from it with `pip install -e .`"
-        )
-    return folder
+    packaged = Path(__file__).resolve().parents[1] / "notebooks"
+    candidates = [*([root / "notebooks"] if root else []), packaged]
+    for folder in candidates:
+        if (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
+            return folder
+    raise MerKitError(
+        f"the notebooks were not found in {' or '.join(map(str, candidates))}, expected {NOTEBOOKS[0]}.ipynb and the "
+        "others: install mer-kit again"
+    )
 
 
 def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[int]) -> list[Job]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from nbformat import NotebookNode
+
+from mer_kit.checks import MerKitError, shortened
 
 
 def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
@@ -35,3 +40,32 @@ def assigned(cell: str) -> list[str]:
         elif isinstance(node, ast.Assign):
             names += [target.id for target in node.targets if isinstance(target, ast.Name)]
     return names
+
+
+def as_mapping(name: str, value: Any) -> dict[str, Any]:
+    """Return a parameter that holds names and values as a dict; text is read as JSON, as papermill's -p passes it.
+
+    Raises
+    ------
+    MerKitError
+        If it is neither a mapping nor the JSON text of one.
+
+    Examples
+    --------
+    >>> as_mapping("overrides", '{"tau": 0.3}'), as_mapping("overrides", None), as_mapping("overrides", "")
+    ({'tau': 0.3}, {}, {})
+    """
+    found = value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value) if value.strip() else {}
+        except (ValueError, RecursionError):
+            found = value
+    if found is None:
+        return {}
+    if isinstance(found, Mapping) and all(isinstance(key, str) for key in found):
+        return dict(found)
+    raise MerKitError(
+        f'{name} is {shortened(value)}, expected names and values like {{"tau": 0.3}}: write them as JSON, '
+        f"for example -p {name} '{{\"tau\": 0.3}}'"
+    )

@@ -14,7 +14,6 @@ from mer_kit.records import EMOTIONS
 from mer_kit.runs.predict import describe
 from mer_kit.show import style
 from mer_kit.show.player import CurvePlayer
-from mer_kit.show.player_parts import plain
 from mer_kit.show.plots_curve import alt_text, curve_figure
 
 #: The most bytes of sound in the page; a longer song leaves it silent, with a sentence.
@@ -46,7 +45,7 @@ def write(
     Notebook: 05_emotion_curve
     """
     style.use()
-    figure = curve_figure(curve, truth=truth, label=label, title=plain(song.stem))
+    figure = curve_figure(curve, truth=truth, label=label, title=song.stem)
     stem = out / f"{song.stem}_emotions"
     paths = style.save_figure(figure, stem, alt=alt_text(curve, truth=truth), data=curve, formats=("png", "svg"))
     plt.close(figure)

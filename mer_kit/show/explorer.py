@@ -231,7 +231,7 @@ class SegmentExplorer:
         label = classes[self.experiment.labels[clip]]
         truth = None if cut["truth"] is None else [classes[k] if k >= 0 else label for k in cut["truth"]]
         picture = Picture(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
-        mel_picture(self.store.mel(clip), picture.axes[0], title=player_parts.plain(one.clip_id))
+        mel_picture(self.store.mel(clip), picture.axes[0], title=one.clip_id)
         staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
         alt = html.escape(f"Log-mel of clip {one.clip_id} and the staircase of its segments", quote=True)
         toll = cut["of_clip"]

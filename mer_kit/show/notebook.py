@@ -21,7 +21,7 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, RunConfig
 from mer_kit.runs.archive import default_runs_dir, write_table
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.parameters import assigned
+from mer_kit.runs.parameters import as_mapping, assigned
 from mer_kit.runs.presets import merged, resolve
 from mer_kit.show import style
 
@@ -118,7 +118,8 @@ def start(
     Notebook: 00_start_here
     """
     given = {key: parameters[key] for key in allowed if key in parameters}
-    reject_unknown(injected_names(), declared_names() or tuple(given))
+    injected, declared = injected_names(), declared_names() or tuple(given)
+    reject_unknown(injected, tuple(dict.fromkeys([*declared, *allowed])))
     style.use()
     watched = is_watched()
     data_root = given.pop("data_root", "") or None
@@ -126,7 +127,7 @@ def start(
     given.pop("fold", None)
     given.pop("song", None)
     given.pop("only_folds", None)
-    overrides = dict(given.pop("overrides", None) or {})
+    overrides = as_mapping("overrides", given.pop("overrides", None))
     config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
     if open_corpus:
@@ -136,6 +137,9 @@ def start(
         own = folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path  # 03 runs once a fold
         session.figures = own / "figures"
     print(_line(session))
+    unused = [name for name in injected if name not in declared]
+    if unused:
+        print(f"This notebook has no use for {', '.join(unused)}.")
     return session
 
 

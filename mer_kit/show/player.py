@@ -179,7 +179,7 @@ class CurvePlayer(traitlets.HasTraits):
         """Return what is there without a script: the picture with its description, and the sound."""
         with plt.rc_context(), plt.ioff():
             style.use()
-            figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=parts.plain(self.title))
+            figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=self.title)
             buffer = io.BytesIO()
             with plt.rc_context({"svg.hashsalt": "mer-kit"}):
                 figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})

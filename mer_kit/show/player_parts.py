@@ -106,8 +106,3 @@ def short(seconds: float) -> str:
     ('3', '2.5')
     """
     return f"{round(seconds, 2):.10g}"
-
-
-def plain(title: str) -> str:
-    """Return a title that matplotlib does not take for a formula."""
-    return title.replace("$", r"\$")

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from mer_kit.records import EMOTIONS
 from mer_kit.runs.fig2 import classes_of, leaders
+from mer_kit.show import style
 from mer_kit.show.plot_parts import axes_or_new, end_labels, percent, room_right
 from mer_kit.show.style import LOOK
 
@@ -89,7 +90,7 @@ def curve_figure(
     emotion_curve(curve, axes[0])
     axes[0].set_xlabel("")
     told = f", label {label} {EMOTIONS[label]}" if label else ""
-    axes[0].set_title((title or str(curve.attrs.get("song", "song"))) + told)
+    axes[0].set_title(style.name(title or str(curve.attrs.get("song", "song"))) + told, parse_math=False)
     for ax, (name, spans) in zip(axes[1:], bands, strict=True):
         leader_strip(spans, ax, name=name)
         ax.tick_params(axis="x", length=0, labelbottom=False)

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from mer_kit.runs.beside_paper import combine
 from mer_kit.runs.results import HEADLINE
 from mer_kit.runs.tables import paper_table
+from mer_kit.show import style
 from mer_kit.show.plot_parts import axes_or_new, end_labels, percent
 from mer_kit.show.style import METHOD_LOOK, NEUTRAL
 from mer_kit.songs.deciders import NAMES as DECIDERS
@@ -132,7 +133,7 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     end_labels(ax, 5.1, [*references, (guess, f"majority {guess:.0%}", NEUTRAL)], gap=0.075, size=8)
     ax.set_xlabel("segment duration (s)")
     ax.set_ylabel("accuracy, whole songs")
-    ax.set_title(f"{corpus}, {task}")
+    ax.set_title(f"{style.name(corpus)}, {task}", parse_math=False)
     return ax
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from mer_kit.records import EMOTIONS
 from mer_kit.show import style
@@ -48,7 +48,7 @@ def mel_picture(
     picture.set_gid("log-mel")
     ax.set_yticks(bands_of(FREQUENCIES, bands, sample_rate), [f"{f} Hz" for f in FREQUENCIES])
     ax.set_xlabel("seconds")
-    ax.set_title(title)
+    ax.set_title(style.name(title), parse_math=False)
     ax.grid(False)
     return ax
 
@@ -182,4 +182,5 @@ def transform_difference(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     ax.margins(y=0.15)
     ax.set(yscale="log", xlabel="seconds", ylabel="mean difference (dB)")
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     return ax

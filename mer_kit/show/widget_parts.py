@@ -24,5 +24,6 @@ class Picture:
     def png(self) -> bytes:
         """Return the picture as PNG bytes."""
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=80, pil_kwargs={"compress_level": 1})
+        with style.missing_glyphs_once():
+            self.figure.savefig(buffer, format="png", dpi=80, pil_kwargs={"compress_level": 1})
         return buffer.getvalue()
