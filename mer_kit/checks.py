@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 80, 80
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
+from mer_kit.files import writing
 from mer_kit.records import EpochRecord, RunConfig
 from mer_kit.sssl.settings import TrainingSettings
 
@@ -29,18 +29,6 @@ def default_runs_dir() -> Path:
     if os.environ.get("MER_RUNS"):
         return Path(os.environ["MER_RUNS"]).expanduser().absolute()
     return (project_root() or Path.cwd()) / "runs"
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and rename it when the block ends well; leave nothing behind otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -20,8 +20,9 @@ from nbformat.v4 import new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
+from mer_kit.files import writing
 from mer_kit.records import RunConfig
-from mer_kit.runs.archive import RunFolder, read_json, write_json, writing
+from mer_kit.runs.archive import RunFolder, read_json, write_json
 from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
 from mer_kit.runs.kernels import STDERR, kernel_manager
 from mer_kit.runs.locks import exclusive

@@ -14,6 +14,7 @@ import torch
 
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
+from mer_kit.files import writing
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
 from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
@@ -183,7 +184,7 @@ class Experiment:
         """Write a trained fold's files; return the seconds of all its epochs, those of a shared warm-up included."""
         folder = self.folder.fold(number)
         archive.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
-        with archive.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
+        with writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
                 probabilities=trainer.epochs_,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 import mer_kit
-from mer_kit.runs.archive import writing
+from mer_kit.files import writing
 from mer_kit.runs.beside_paper import markdown, percent
 
 

@@ -12,7 +12,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs.archive import writing
+from mer_kit.files import writing
 from mer_kit.show import fragments
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices stay prices.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import check_choice
-from mer_kit.runs.archive import writing
+from mer_kit.files import writing
 from mer_kit.show import web
 
 #: Views whose script may stand in a page: those that the package brings.

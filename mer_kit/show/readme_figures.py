@@ -8,7 +8,8 @@ from typing import Any
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
-from mer_kit.runs.archive import RunFolder, all_runs, writing
+from mer_kit.files import writing
+from mer_kit.runs.archive import RunFolder, all_runs
 
 #: Name in figures/ → figure of the demo run.
 FIGURES: dict[str, str] = {

@@ -13,8 +13,8 @@ from urllib.parse import quote
 import nbformat
 import pandas as pd
 
+from mer_kit.files import writing
 from mer_kit.runs import results, run_tables
-from mer_kit.runs.archive import writing
 from mer_kit.show import export, report_paper
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
 

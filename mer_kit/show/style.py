@@ -16,7 +16,8 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs.archive import write_table, writing
+from mer_kit.files import writing
+from mer_kit.runs.archive import write_table
 
 _log = logging.getLogger("mer_kit")
 _MISSING_GLYPH = re.compile(r"Glyph \d+ .*missing from")

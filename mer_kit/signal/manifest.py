@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from mer_kit.files import writing
 
 #: Raise it when the numbers or the layout of the files change; older files are then left alone and not used.
 FORMAT = 1
@@ -93,9 +93,5 @@ def mel_path(folder: Path, digest: str) -> Path:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` under a temporary name and rename it, so that no reader ever sees half a file."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path) as partial:
+        partial.write_bytes(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mer_kit.checks import MerKitError
+from mer_kit.files import writing
 
 
 def save(path: str | Path, state: Any) -> None:
@@ -27,15 +28,24 @@ def save(path: str | Path, state: Any) -> None:
     {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     tensors: dict[str, Tensor] = {}
     tree = _flatten(state, "", tensors)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        save_file(tensors, partial, metadata={"tree": json.dumps(tree)})
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+        with writing(target) as partial:
+            save_file(tensors, partial, metadata={"tree": json.dumps(tree)})
+    except (SafetensorError, OSError) as error:  # the library's error hides the system's
+        if getattr(error, "errno", None) is None and "os error" not in str(error).lower():
+            raise
+        raise _cannot_write(target, error) from error
+
+
+def _cannot_write(path: Path, error: Exception) -> MerKitError:
+    """Word a full disk or a folder that takes no files."""
+    reason = getattr(error, "strerror", None) or re.sub(r"\s*\(os error \d+\)", "", str(error)).rpartition(": ")[2]
+    return MerKitError(
+        f"{path.name} cannot be written into {str(path.parent)!r} ({reason}), expected a folder with free space: free "
+        "some, and the same command goes on from the last epoch that was saved"
+    )
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> Any:

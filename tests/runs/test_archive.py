@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
+from mer_kit.files import writing
 from mer_kit.records import EpochRecord, FoldResult, RunConfig
 from mer_kit.runs import archive
 from mer_kit.runs.archive import FOLD_FILES, RunFolder
@@ -25,10 +26,10 @@ from mer_kit.runs.presets import resolve
 
 def test_a_failed_write_leaves_the_old_file_and_no_partial(tmp_path):
     target = tmp_path / "deep" / "er" / "numbers.txt"
-    with archive.writing(target) as partial:
+    with writing(target) as partial:
         partial.write_text("whole")
         assert not target.exists() and partial.parent == target.parent  # a rename within one file system
-    with pytest.raises(RuntimeError), archive.writing(target) as partial:
+    with pytest.raises(RuntimeError), writing(target) as partial:
         partial.write_text("ha")
         raise RuntimeError("disk full")
     assert [entry.name for entry in target.parent.iterdir()] == ["numbers.txt"]
@@ -49,7 +50,7 @@ def test_json_and_tables_that_cannot_be_written_leave_nothing(tmp_path, write):
 
 def test_partials_are_not_taken_for_results(tmp_path):
     """A process that is killed while writing leaves its partial; no reader's pattern may match it."""
-    with archive.writing(tmp_path / "a-run" / "config.json") as partial:
+    with writing(tmp_path / "a-run" / "config.json") as partial:
         partial.write_text("{}")
         assert archive.all_runs(tmp_path) == [] and partial.name.startswith(".")
         assert not list(tmp_path.glob("*/config*")) and not list(tmp_path.glob("*/[!.]*"))
@@ -250,7 +251,7 @@ def test_settings_that_a_method_has_no_use_for_do_not_change_it(method, idle):
 
 def _finish(folder: RunFolder, number: int) -> None:
     for name in FOLD_FILES:
-        with archive.writing(folder.fold(number) / name) as partial:
+        with writing(folder.fold(number) / name) as partial:
             partial.write_bytes(b"x")
     folder.set_status("done", fold=number, seconds=1.5)
 
@@ -304,7 +305,7 @@ def test_status_of_the_run(tmp_path):
 def test_epochs_segments_and_config_come_back(tmp_path):
     folder = RunFolder(tmp_path)
     p = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
-    with archive.writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
+    with writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, probabilities=p, labels=np.arange(5, dtype=np.int8))
     stored = folder.epochs(2)
     assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [0, 1, 2, 3, 4]

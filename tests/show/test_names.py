@@ -66,7 +66,7 @@ def test_a_title_is_the_name_and_no_formula(tmp_path: Path, name: str, styled: b
 @hypothesis.settings(deadline=None, max_examples=200)
 def test_any_text_becomes_one_line_that_fits(text: str):
     line = style.name(text)
-    assert len(line) <= 60 and line.isprintable() or not line
+    assert (len(line) <= 60 and line.isprintable()) or not line
     assert "\n" not in line and style.name(line) == line
 
 
