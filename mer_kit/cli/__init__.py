@@ -7,6 +7,10 @@ inside the function, so that `mer-kit --help` stays quick.
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import Any
+
 import click
 
 import mer_kit
@@ -28,7 +32,18 @@ COMMANDS: tuple[click.Command, ...] = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Program(click.Group):
+    """The command group, on terminals and files whose encoding lacks some of our characters too."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command; what the output's encoding lacks is written as an escape, and ends nothing."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*arguments, **options)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mer_kit.__version__, prog_name="mer-kit")
 def main() -> None:
     """A research kit for music emotion recognition with noisy segment labels.

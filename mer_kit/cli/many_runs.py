@@ -33,6 +33,9 @@ from mer_kit.cli.options import (
 @preset_option
 @settings_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at once.")
+@click.option(
+    "--dashboard", is_flag=True, help="Serve dask's dashboard on loopback; all users of this machine can read it."
+)
 @click.option("--scheduler", default=None, help="Join this scheduler: tcp://… or tls://…")
 @click.option("--tls-ca", type=click.Path(), help="The authority's PEM file, for tls://.")
 @click.option("--tls-cert", type=click.Path(), help="Our certificate, for tls://.")
@@ -121,7 +124,8 @@ def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[st
     if tasks:
         tasks.append(grid.results_task(chosen[0][0], where, data_root, [task.name for task in tasks]))
         with workers(typed) as client:
-            click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks; dashboard {client.dashboard_link}")
+            shown = f"; dashboard {client.dashboard_link}" if typed["dashboard"] else ""
+            click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks{shown}")
             outcomes = engine.run(client, tasks, limits=limits, say=click.echo)
     page = report.write(where)
     failed = [outcome for outcome in outcomes if outcome["state"] == "failed"]
@@ -144,4 +148,4 @@ def workers(typed: dict[str, Any]) -> AbstractContextManager[Any]:
         return engine.joined(
             typed["scheduler"], ca=typed["tls_ca"], certificate=typed["tls_cert"], key=typed["tls_key"]
         )
-    return engine.local(typed["workers"])
+    return engine.local(typed["workers"], dashboard=typed["dashboard"])

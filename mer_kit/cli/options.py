@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -41,15 +42,44 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"mer-kit: {error}", err=True)
             sys.exit(1)
         except OSError as error:
-            where = f" at {str(error.filename)!r}" if error.filename else ""
-            what = error.strerror or type(error).__name__
-            click.echo(f"mer-kit: {what}{where}: check that the folder is there, is yours and has free space", err=True)
+            click.echo(f"mer-kit: {system_error(error)}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("mer-kit: stopped; the same command goes on from here", err=True)
             sys.exit(1)
 
     return wrapper
+
+
+#: What helps against the system's errors that are not about a path.
+_ADVICE = {
+    errno.ENOSPC: "free some space, and the same command goes on from here",
+    errno.EDQUOT: "free some of your quota, and the same command goes on from here",
+    errno.EACCES: "ask for the right to use it, or choose another folder",
+    errno.EPERM: "ask for the right to use it, or choose another folder",
+    errno.EROFS: "choose a folder that can be written, for example with --runs",
+    errno.EMFILE: "raise the limit with `ulimit -n 1024`",
+    errno.ENFILE: "this machine has too many files open: close programs",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOMEM: "close other programs, or use fewer workers",
+    errno.EIO: "the disk reports a fault: check it, or use another one",
+}
+
+
+def system_error(error: OSError) -> str:
+    """Return one sentence on an error of the operating system: what, where, what to do.
+
+    Examples
+    --------
+    >>> system_error(OSError(errno.EMFILE, "Too many open files"))
+    'Too many open files: raise the limit with `ulimit -n 1024`'
+    >>> system_error(OSError("socket closed"))
+    'socket closed: check that the folder is there and can be used'
+    """
+    where = f" at {str(error.filename)!r}" if error.filename else ""
+    what = error.strerror or str(error) or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0, "check that the folder is there and can be used")
+    return f"{what}{where}: {advice}"
 
 
 def runs_folder(runs_dir: str | None) -> Path:

@@ -18,7 +18,7 @@ import papermill
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, shortened
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
 from mer_kit.records import RunConfig
@@ -279,14 +279,14 @@ def parse_folds(text: str, folds: int) -> list[int]:
         return list(range(folds))
     numbers: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:\s*-\s*(\d+))?\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
+        said = f"folds {shortened(text)}"
         if not match:
-            raise MerKitError(f"folds {text!r} cannot be read at {part.strip()!r}: write numbers like 0,2 or 0-2")
+            raise MerKitError(f"{said} cannot be read at {shortened(part.strip())}: write numbers like 0,2 or 0-2")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise MerKitError(f"folds {text!r} go backwards at {part.strip()!r}: write {last}-{first}")
+            raise MerKitError(f"{said} go backwards at {part.strip()!r}: write {last}-{first}")
+        if last >= folds:
+            raise MerKitError(f"fold {last} does not exist, expected 0 to {folds - 1}: folds are counted from 0")
         numbers += range(first, last + 1)
-    wrong = [number for number in numbers if number >= folds]
-    if wrong:
-        raise MerKitError(f"fold {wrong[0]} does not exist, expected 0 to {folds - 1}: folds are counted from 0")
     return list(dict.fromkeys(numbers))

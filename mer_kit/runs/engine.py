@@ -25,6 +25,10 @@ from mer_kit.signal.builder import usable_processors
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: A task whose worker died this often is given up.
 WORKER_DEATHS = 3
+#: More workers than this on one machine are a slip of the keyboard.
+MOST_WORKERS = 256
+#: Scheduler and workers answer no HTTP request: not even their health is anybody else's business.
+NO_HTTP: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 #: Seconds between two looks at how many workers there are.
 LOOK_SECONDS = 2.0
 #: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
@@ -83,22 +87,29 @@ def _execute(task: grid.Task, limits: Limits) -> batch.Outcome:
 
 
 @contextlib.contextmanager
-def local(workers: int, *, threads: int | None = None) -> Iterator[Client]:
-    """Yield a client of a cluster on this machine's loopback: one notebook a worker.
+def local(workers: int, *, threads: int | None = None, dashboard: bool = False) -> Iterator[Client]:
+    """Yield a client of a cluster on this machine's loopback, closed to its other users: one notebook per worker.
 
-    Each worker computes with `threads` threads; by default the cores are shared out evenly.
+    Whoever reaches a dask scheduler can run code as its owner. So all connections ask for a certificate that this call
+    makes and keeps in memory, and nothing is served over HTTP unless the dashboard is asked for.
+
+    Parameters
+    ----------
+    threads : threads that each worker computes with; by default the cores are shared out evenly
+    dashboard : serve dask's dashboard on loopback, where every user of this machine can read it
     """
-    check_range("workers", workers, 1, whole=True)
+    check_range("workers", workers, 1, MOST_WORKERS, whole=True)
     environ = {
         f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, usable_processors() // workers))
         for name in THREADS
     }
-    settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ}
+    settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ, **({} if dashboard else NO_HTTP)}
     with (
         dask.config.set(settings),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-            memory_limit=0, silence_logs="ERROR",
+            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", protocol="tls://",
+            security=Security.temporary(), dashboard_address="127.0.0.1:0" if dashboard else None, memory_limit=0,
+            silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip

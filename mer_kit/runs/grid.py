@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +14,22 @@ from typing import Any
 import nbformat
 import yaml
 
-from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit import files
+from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.records import RunConfig
 from mer_kit.runs import batch
 from mer_kit.runs.experiment import Experiment, Opened, open_corpus
-from mer_kit.runs.parameters import declared_parameters
+from mer_kit.runs.parameters import as_mapping, declared_parameters
 from mer_kit.runs.presets import merged, resolve
 
 #: What a notebook waits for, beside the fold it trains: 02 reads the first fold, 04 all of them.
 AFTER = {"02": ("01", "03 first"), "04": ("03 all",), "05": ("04",)}
 #: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
+#: Entries of one list of a grid, and runs of the whole, that are still a plan and no slip of the keyboard.
+MOST_ENTRIES, MOST_RUNS = 1000, 10_000
+#: A YAML file that is larger is no plan of runs.
+MOST_BYTES = 1 << 20
+_VARIED = ("corpus", "task", "seconds", "method", "seeds")
 OF_A_RUN = tuple(name for name in batch.NOTEBOOKS if not name.startswith(("00", "06")))
 
 
@@ -61,20 +68,27 @@ class Grid:
         values: dict[str, Any] = {}
         for name, value in given.items():
             check_choice("name in the grid", name, names)
-            if name == "seeds" and not isinstance(value, (list, tuple)):
-                value = range(int(check_range("seeds", value, 1, whole=True)))
-            many = name in ("corpus", "task", "seconds", "method", "seeds")
-            several = isinstance(value, (list, tuple, range))
-            if many and several and not all(isinstance(one, (str, int, float)) for one in value):
-                raise MerKitError(f"{name} in the grid is {value!r}, expected plain names or numbers: correct the file")
-            if name == "only_folds" and not isinstance(value, str):
-                value = ",".join(map(str, value if several else (value,)))
-            if name == "overrides" and not isinstance(value, Mapping):
-                raise MerKitError(
-                    f"overrides is {value!r}, expected names and values like {{tau: 0.3}}: correct the file"
-                )
-            values[name] = tuple(dict.fromkeys(value if several else (value,))) if many else value
+            values[name] = _field(name, value)
         return cls(**values)
+
+
+def _field(name: str, value: Any) -> Any:
+    """Return one field of a grid from what a person wrote, its size checked before anything is expanded."""
+    if name == "overrides":
+        return as_mapping("overrides", value)
+    if name == "seeds" and not isinstance(value, (list, tuple)):
+        value = range(int(check_range("seeds", value, 1, MOST_ENTRIES, whole=True)))
+    several = list(value[: MOST_ENTRIES + 1]) if isinstance(value, (list, tuple, range)) else [value]
+    kinds = (int,) if name == "seeds" else (str, int, float, type(None))
+    plain = all(isinstance(one, kinds) and not isinstance(one, bool) for one in several)
+    if not several or not plain or len(several) > MOST_ENTRIES:
+        wanted = "whole numbers" if name == "seeds" else "plain names or numbers"
+        raise MerKitError(
+            f"{name} in the grid is {shortened(value)}, expected one or some {wanted} ({MOST_ENTRIES} at most): correct it"
+        )
+    if name == "only_folds":
+        return ",".join(map(str, several))
+    return tuple(dict.fromkeys(several)) if name in _VARIED else several[0] if len(several) == 1 else value
 
 
 def read(path: str | Path) -> Grid:
@@ -97,15 +111,22 @@ def read_mapping(path: str | Path, *, example: str) -> dict[str, Any]:
         If the file cannot be read or holds no names.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(files.read_bytes(Path(path), most=MOST_BYTES).decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, MerKitError):
+            raise
         raise MerKitError(
             f"{Path(path).name} cannot be read as YAML ({type(error).__name__}), expected names like '{example}': "
             "correct the file"
         ) from error
     if not isinstance(content, dict):
         raise MerKitError(f"{Path(path).name} holds no names, expected lines like '{example}': correct the file")
-    return {str(name): value for name, value in content.items()}
+    if not all(isinstance(name, str) for name in content):
+        raise MerKitError(
+            f"{Path(path).name} has names that are no text ({shortened(list(content))}), expected lines like "
+            f"'{example}': correct the file"
+        )
+    return dict(content)
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,9 @@ def cells(grid: Grid) -> list[Cell]:
     MerKitError
         If a name or value is not known; the sentence names the nearest right one.
     """
+    n_runs = math.prod(len(getattr(grid, name)) for name in _VARIED)
+    if n_runs > MOST_RUNS:
+        raise MerKitError(f"the grid has {n_runs:,} runs, expected {MOST_RUNS:,} at most: divide it into several")
     made = []
     for corpus, task, seconds, method, seed in itertools.product(
         grid.corpus, grid.task, grid.seconds, grid.method, grid.seeds

@@ -13,6 +13,8 @@ from mer_kit.sssl import METHODS
 from mer_kit.sssl.network import check_shape
 from mer_kit.sssl.settings import TrainingSettings
 
+#: More folds than this are a slip of the keyboard.
+MOST_FOLDS = 1000
 #: The network's settings and their kinds.
 _MODEL = {"width": "int", "batch_norm": "bool", "head_pool": "int", "dropout": "float"}
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
@@ -96,7 +98,7 @@ def resolve(
     check_choice("method", method, METHODS)
     check_choice("preset", preset, PRESETS)
     check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
-    check_range("folds", folds, 2, whole=True)
+    check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
     base = PRESETS[preset]
     plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"]}
