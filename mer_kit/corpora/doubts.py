@@ -26,8 +26,8 @@ def scale_doubts(
     >>> ratings = np.array([[1.0, 9], [2, 8], [7, 3], [6, 2]])
     >>> (doubt,), _ = scale_doubts("clips.csv", ratings, low=0, high=100, next_step="pass the right one")
     >>> print(doubt)
-    clips.csv: valence lies from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale of 0 to 100; is the scale \
-right?: pass the right one
+    clips.csv: valence lies from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale of 0 to 100, so that is hardly \
+the scale: pass the right one
     """
     if len(ratings) < FEWEST:
         return [], []
@@ -37,14 +37,14 @@ right?: pass the right one
     both, scale = f"valence lies {ranges[0]} and arousal {ranges[1]}", f"the scale of {low:g} to {high:g}"
     off = int(((ratings < low) | (ratings > high)).any(axis=1).sum())
     if off >= max(FEWEST, FRACTION_OFF * len(ratings)):
-        what = f"{both}, {off} of {len(ratings)} rows off {scale}; is the scale right?"
+        what = f"{both}, {off} of {len(ratings)} rows off {scale}, so that is hardly the scale"
         return [base.problem("scale", table, what, next_step)], []
     one_sided = ((highest <= middle) & (lowest < middle)) | ((lowest >= middle) & (highest > middle))
     if len(ratings) < ENOUGH or not one_sided.any():
         return [], []
     if one_sided.all():
-        what = f"{both}, all in one quarter of {scale}; is the scale right?"
+        what = f"{both}, all in one quarter of {scale}, so that is hardly the scale"
         return [base.problem("scale", table, what, next_step)], []
     at = int(np.flatnonzero(one_sided)[0])
-    what = f"{names[at]} lies {ranges[at]}, all in one half of {scale}; is the scale right?"
+    what = f"{names[at]} lies {ranges[at]}, all in one half of {scale}, so that may not be the scale"
     return [], [base.problem("scale", table, what, next_step)]

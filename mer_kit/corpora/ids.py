@@ -13,6 +13,15 @@ from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import Problem
 
 T = TypeVar("T")
+#: How a spelling differs (see `matching`), in words.
+_WAYS = {
+    "spelling": "case, slashes or accents",
+    "ending": "the ending",
+    "number": "how a number is written",
+    "folder": "the folders before the name",
+}
+#: No sentence shows more of a name.
+_SHOWN = 120
 _WHOLE = re.compile(r"(\d+)\.0*")
 
 
@@ -71,15 +80,16 @@ def settle(
 
 def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: str) -> Problem:
     """Return the problem of an id or path that names no file, or several."""
+    shown = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
     if match.fits:
         what = f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file"
-        return base.problem("ambiguous", where, what, "write its whole name", clip_id)
+        return base.problem("ambiguous", shown, what, "write its whole name", clip_id)
     what = f"listed in {table}, but there is no such audio file"
     step = "restore it or delete its row"
     near = names.nearest(where)
     if near is not None:
         step = f"did you mean {near!r}? Correct the table, or {step}"
-    return base.problem("absent", where, what, step, clip_id)
+    return base.problem("absent", shown, what, step, clip_id)
 
 
 def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
@@ -89,8 +99,8 @@ def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
     for how, count in ways.items():
         first, match = next((name, match) for name, match in found.items() if match.how == how and match.name)
         many = f"{count} names differ" if count > 1 else "one name differs"
-        what = f"{many} in {how} from what is there, first {first!r}, taken for {match.name!r}"
-        notes.append(base.problem("spelling", table, what, "nothing, unless another is meant"))
+        what = f"{many} in {_WAYS[how]} from what is there, first {first!r}, which is taken for {match.name!r}"
+        notes.append(base.problem("spelling", table, what, "correct the table if another is meant"))
     return notes
 
 

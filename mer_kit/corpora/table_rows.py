@@ -155,7 +155,7 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
     if not others:
         return []
     what = f"{len(others)} labels are written in another way, first {others[0]!r}, taken for {label_named(others[0])!r}"
-    return [base.problem("label_spelling", name, what, "nothing, unless another is meant")]
+    return [base.problem("label_spelling", name, what, "correct the table if another is meant")]
 
 
 def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]) -> Labels:

@@ -239,9 +239,15 @@ def _why(cells: Sequence[str], names: Sequence[str], separator: str) -> str:
     """Return a question about what went wrong in a row of another length than the header."""
     if len(cells) < len(names):
         return "is a cell missing? Leave it empty, but keep its separator"
-    if separator == "," and sum(cell.strip().isdecimal() for cell in cells) >= 2 * (len(cells) - len(names)):
+    if separator == "," and _pairs_of_digits(cells) >= len(cells) - len(names):
         return "decimal commas? Write 0.5 instead of 0,5, or separate the columns by semicolons"
     return f"a {separator!r} inside a cell? Put that cell into quotes"
+
+
+def _pairs_of_digits(cells: Sequence[str]) -> int:
+    """Return how many numbers a row may hold whose decimal comma was taken for a separator."""
+    digits = "".join("d" if cell.strip().lstrip("+-−").isdecimal() else "." for cell in cells)
+    return sum(len(run) // 2 for run in digits.split("."))
 
 
 def _unusable(path: Path, reason: str) -> MerKitError:

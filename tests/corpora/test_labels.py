@@ -11,6 +11,7 @@ import pytest
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import labels
 
+
 def test_read_truth_gives_numbers(tmp_path: Path) -> None:
     path = tmp_path / "truth.csv"
     path.write_text("label,clip_id,start_s,end_s\nQ1,007,0,4\nQ3,007,4,9.5\n")
@@ -26,5 +27,3 @@ def test_wrong_truth_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
     path.write_text(f"clip_id,start_s,end_s,label\nx,0,4,Q1\n{row}\n")
     with pytest.raises(MerKitError, match="truth.csv line 3 has clip_id x"):
         labels.read_truth(path)
-
-

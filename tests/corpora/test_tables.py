@@ -45,5 +45,3 @@ def test_unusable_table_gets_a_sentence(tmp_path: Path, content: bytes | None, s
         path.write_bytes(content)
     with pytest.raises(MerKitError, match=sentence):
         tables.read_table(path, ["a"])
-
-

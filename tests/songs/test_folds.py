@@ -92,7 +92,7 @@ def test_group_names_do_not_matter_only_who_shares_them():
         (
             [0, 0, 1, 1],
             {"n_folds": 2, "groups": list("aabc")},
-            r"class 0 has 1 groups \(artists\), expected at least 2",
+            r"class 0 has 1 group \(artist\), expected at least 2",
         ),
         ([0, 0, 1, 1], {"n_folds": 2, "groups": list("abc")}, "groups has 3 entries, expected 4"),
         ([0, 0, 1, 1], {"n_folds": 2, "groups": ["a", None, "b", "c"]}, r"groups\[1\] is None, expected a name"),
