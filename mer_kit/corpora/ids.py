@@ -88,7 +88,7 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
     step = "restore it or delete its row"
     near = names.nearest(where)
     if near is not None:
-        step = f"did you mean {near!r}? Correct the table, or {step}"
+        step = f"did you mean {near!r}? Correct its row, or restore the file"
     return base.problem("absent", shown, what, step, clip_id)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_columns
 from mer_kit.corpora.encodings import decode, what_it_is
+from mer_kit.corpora.quotes import NUMERIC, check_quotes
 
 __all__ = ["decode", "has_columns", "header", "read_table"]
 
@@ -21,8 +22,6 @@ __all__ = ["decode", "has_columns", "header", "read_table"]
 SEPARATORS = (",", ";", "\t", "|")
 #: No table of labels is larger.
 MAX_BYTES = 200_000_000
-#: Digits with the signs of numbers, dates and times: what a cell of free text is not.
-_NUMERIC = re.compile(r"[\d\s.,:/%+\-−]*\d[\d\s.,:/%+\-−]*")
 #: A first line by which Excel is told the separator.
 _SEP_LINE = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 
@@ -45,7 +44,7 @@ class _Layout:
     def takes(self, cells: Sequence[str]) -> bool:
         """Tell whether the last column may hold all these cells: a title with an unquoted comma, not numbers."""
         free = self.names[self.last] not in self.required
-        return self.open_ended or (free and not any(_NUMERIC.fullmatch(cell) for cell in cells))
+        return self.open_ended or (free and not any(NUMERIC.fullmatch(cell) for cell in cells))
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def read_table(
     path, required = Path(path), list(required)
     text, separator = _open(path, required)
     rows = _rows(path, text, separator)
-    if not rows or not any(rows[0].cells):
+    if not rows or not any(cell.strip() for cell in rows[0].cells):
         raise _unusable(path, "it has no header line")
     names = _named(path, rows[0].cells, [*required, *optional])
     check_columns(path, [name for name in names if name], required)
@@ -112,7 +111,8 @@ def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
 def has_columns(path: Path | None, required: Iterable[str]) -> bool:
     """Tell whether a table's header line names all these columns; False where there is no such table."""
     required = list(required)
-    return set(header(path, required)) >= set(required)
+    columns = header(path, required)
+    return bool(columns) and set(columns) >= set(required)
 
 
 def fold(name: str) -> str:
@@ -164,7 +164,7 @@ def _rows(path: Path, text: str, separator: str) -> list[_Row]:
         rows = _parsed(path, text, separator, True)
     for row in rows[1:]:
         if "\n" in row.text.rstrip("\n"):
-            _check_quotes(path, row, separator, width)
+            check_quotes(path.name, row.text, row.line, separator, width)
     return rows
 
 
@@ -180,22 +180,6 @@ def _parsed(path: Path, text: str, separator: str, blanks: bool) -> list[_Row]:
     except csv.Error as error:
         raise _unusable(path, f"line {before + 1}: {error}") from error
     return rows
-
-
-def _check_quotes(path: Path, row: _Row, separator: str, width: int) -> None:
-    """Raise where a row runs over several lines because a quote is not closed: the lines inside are rows themselves."""
-    lines = row.text.rstrip("\n").split("\n")
-    inner = lines[1:-1] or lines[1:]
-    swallowed = width > 1 and all(len(line.split(separator)) >= width for line in inner)
-    try:
-        list(csv.reader(io.StringIO(row.text), delimiter=separator, strict=True, skipinitialspace=True))
-    except csv.Error:
-        swallowed = True
-    if swallowed:
-        raise MerKitError(
-            f'{path.name} line {row.line} has a quote (") that is closed only on line {row.line + len(lines) - 1}, if at '
-            "all, so the rows between would be lost: close it, write it twice, or delete it"
-        )
 
 
 def _named(path: Path, cells: Sequence[str], wanted: Sequence[str]) -> list[str]:
