@@ -127,12 +127,12 @@ def labels_of(
 def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> Problem | None:
     """Return what is wrong with a row's id or path, or None."""
     clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
+    if match.fits:
+        return ids.no_such_file(spare, match, path, clip_id, name)
     wrong = rated.wrong_id(name, clip_id, n_rows)
     if wrong is None and not path:
         where = f"{name}, id {clip_id!r}"
         return base.problem("empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id)
-    if wrong is None and match.fits:
-        return ids.no_such_file(spare, match, path, clip_id, name)
     if wrong is None and match.name is None and not base.stays_inside(path):
         what = f"path {path!r} leaves the table's folder, expected one below it"
         wrong = base.problem("leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id)

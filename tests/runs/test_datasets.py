@@ -162,3 +162,25 @@ def test_notes_are_one_line_a_kind(empty_homes):
     corpus = corpora.load("vgmidi", tiny.vgmidi(empty_homes / "data" / "vgmidi"))
     lines = datasets.notes(corpus)
     assert len(lines) == 3 and lines[0].endswith("(and 1 more)") and "Orphan.mid" in lines[2]
+
+
+@pytest.mark.parametrize("error", [OSError(36, "File name too long"), RuntimeError("odd"), RecursionError()])
+@pytest.mark.parametrize("where", ["load", "find"])
+def test_whatever_one_corpus_raises_the_others_are_shown(where, error, empty_homes, monkeypatch):
+    _four_q(empty_homes / "data" / "4q")
+    tiny.eim(empty_homes / "data" / "eim")
+
+    def failing(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(four_q, where, failing)
+    table = datasets.overview()
+    row = _row(table, "4q")
+    assert row["state"] == "broken" and type(error).__name__ in row["next_step"] and "\n" not in row["next_step"]
+    assert _row(table, "eim")["state"] == "found"
+
+
+def test_a_row_that_is_no_file_name_ends_nothing(empty_homes):
+    tiny.write(empty_homes / "data" / "clips.csv", f"path,label\n.,Q1\n{'x' * 300},Q2\na/../..,Q2\n/dev/null,Q3\n")
+    table = datasets.overview()
+    assert _row(table, "table")["problems"] == 4 and len(table) == len(corpora.names())
