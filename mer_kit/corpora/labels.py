@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +37,8 @@ def label_named(text: str) -> str | None:
 
 
 def accepted() -> str:
-    """Return the accepted labels with their everyday words, for a sentence."""
-    return ", ".join(f"{name} ({EMOTIONS[name]})" for name in LABELS)
+    """Return the accepted labels and their everyday words, for a sentence."""
+    return f"{', '.join(LABELS)} or, in words, {', '.join(EMOTIONS[name] for name in LABELS)}"
 
 
 def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
     return [base.problem("overlap", table, what, "let each moment have one label")]
 
 
-def unknown_label(table: str, clip_id: str, label: str, known: Iterable[str] | None = None) -> Problem:
+def unknown_label(table: str, clip_id: str, label: str) -> Problem:
     """Return the problem of a label that is none of the accepted ones."""
-    what = f"label {label!r}, expected one of {', '.join(known) if known else accepted()}"
+    what = f"label {label!r}, expected one of {accepted()}"
     return base.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)

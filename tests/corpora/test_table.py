@@ -88,8 +88,8 @@ def test_the_table_itself_may_be_named(tmp_path: Path) -> None:
         (
             "one.wav,Q5",
             "unknown_label",
-            "clips.csv, id 'one': label 'Q5', expected one of Q1 (happy), Q2 (angry), Q3 (sad), Q4 (calm), V- (unpleasant), "
-            "V+ (pleasant), A- (quiet), A+ (energetic): correct the table",
+            "clips.csv, id 'one': label 'Q5', expected one of Q1, Q2, Q3, Q4, V-, V+, A-, A+ or, in words, happy, "
+            "angry, sad, calm, unpleasant, pleasant, quiet, energetic: correct the table",
         ),
         (
             "../one.wav,Q1",
