@@ -46,7 +46,7 @@ def test_unusable_table_gets_a_sentence(tmp_path: Path, content: bytes | None, s
         tables.read_table(path, ["a"])
 
 
-ROWS = [["path", "label"], ["s0.wav", "Q1"], ["Zoë.wav", "Q2"]]
+ROWS = [["path", "label"], ["s0.wav", "Q1"], ["Zoë’s €.wav", "Q2"]]
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -55,7 +55,10 @@ def test_separator_and_encoding_are_found_out(separator: str, encoding: str, tmp
     text = "".join(f"{separator.join(row)}\r\n" for row in ROWS)
     path = write(tmp_path / "t.csv", text.encode(encoding))
     assert tables.has_columns(path, ["label", "path"]) and not tables.has_columns(path, ["mood"])
-    assert tables.read_table(path, ["path"]).to_dict("list") == {"path": ["s0.wav", "Zoë.wav"], "label": ["Q1", "Q2"]}
+    assert tables.read_table(path, ["path"]).to_dict("list") == {
+        "path": ["s0.wav", "Zoë’s €.wav"],
+        "label": ["Q1", "Q2"],
+    }
 
 
 @pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\n', "SEP=;\r\n", "\n\n", "\ufeff"])
@@ -94,6 +97,7 @@ def test_a_title_may_hold_the_separator_where_nothing_can_be_meant_but_it(tmp_pa
         ('path,label,title\ns0.wav,Q1,"Odd\ns1.wav,Q2,b\ns2.wav,Q3,"Ends"\n', r'line 2 has a quote \("\).*line 4'),
         ('path,label,title\ns0.wav,Q1,"Odd\ns1.wav,Q2,7"\n', r'line 2 has a quote \("\)'),
         ('path,label\n"s0.wav,Q1\ns1.wav,Q2\n', r'line 2 has a quote \("\)'),
+        ('path,title,label\ns0.wav,"Odd\nand "even",Q1\n', r'line 2 has a quote \("\)'),
         (f"path,label\n{'x' * 200_000},Q1\n", "line 2: field larger"),
         ("PK\x03\x04xx", "t.csv is an Excel workbook"),
         ("<!DOCTYPE html><p>404", "t.csv is a web page"),
