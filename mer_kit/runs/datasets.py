@@ -61,6 +61,9 @@ def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str,
         return row | _found(name, module, data_root, options)
     except MerKitError as error:
         return row | {"state": "broken", "folder": str(data_root or ""), "next_step": str(error)}
+    except OSError as error:
+        sentence = f"it cannot be read ({error}): check the folder and who may read it"
+        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
     except Exception as error:
         sentence = (
             f"reading it failed with {type(error).__name__}: {error}; please report this with the table's first rows"

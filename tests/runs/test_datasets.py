@@ -176,7 +176,8 @@ def test_whatever_one_corpus_raises_the_others_are_shown(where, error, empty_hom
     monkeypatch.setattr(four_q, where, failing)
     table = datasets.overview()
     row = _row(table, "4q")
-    assert row["state"] == "broken" and type(error).__name__ in row["next_step"] and "\n" not in row["next_step"]
+    said = str(error) or type(error).__name__
+    assert row["state"] == "broken" and said in row["next_step"] and "\n" not in row["next_step"]
     assert _row(table, "eim")["state"] == "found"
 
 
