@@ -80,6 +80,11 @@ def first_file(root: Path, names: Iterable[str]) -> Path | None:
     return next((root / name for name in names if is_file(root / name)), None)
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether something has this name: a file, or what stands in a file's place and gets its sentence when read."""
+    return os.path.lexists(path)
+
+
 def is_file(path: Path) -> bool:
     """Tell whether there is such a file; a name that no file can have is none."""
     try:

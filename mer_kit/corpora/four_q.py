@@ -130,7 +130,7 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
 
 def _read_metadata(root: Path) -> dict[str, _About]:
     """Return clip id → metadata; {} where the optional table is not there."""
-    if not (root / METADATA).is_file():
+    if not base.is_there(root / METADATA):
         return {}
     table = tables.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
     columns = (table[name] for name in ("Song", "Artist", "Title", "Quadrant", "PQuad"))

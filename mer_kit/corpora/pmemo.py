@@ -85,7 +85,7 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
 def _read_metadata(root: Path) -> dict[str, rated.About]:
     """Return clip id → artist and title; {} where the optional table is not there."""
-    if not (root / METADATA).is_file():
+    if not base.is_there(root / METADATA):
         return {}
     table = tables.read_table(root / METADATA, ["musicId", "title", "artist"])
     rows = zip(table["musicId"], table["artist"], table["title"], strict=True)
@@ -96,7 +96,7 @@ def _read_truth(
     root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
     """Return the truth every half second; None where the optional table is not there."""
-    if not (root / DYNAMIC).is_file():
+    if not base.is_there(root / DYNAMIC):
         return None
     names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
     table = tables.read_table(root / DYNAMIC, names)

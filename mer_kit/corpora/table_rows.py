@@ -206,7 +206,7 @@ def truth_of(
 
     A table of one task may have its truth in that task's classes.
     """
-    if not path.is_file():
+    if not base.is_there(path):
         return None
     tasks = {task for found in labels.values() for task in found}
     truth = read_truth(path, task=next(iter(tasks)) if len(tasks) == 1 else None)

@@ -93,6 +93,19 @@ def test_an_artist_with_a_comma_is_no_other_artist(tmp_path: Path) -> None:
         corpora.load("pmemo", root)
 
 
+@pytest.mark.parametrize("what", ["a folder", "a link to nothing", "a link to itself"])
+@pytest.mark.parametrize("name", ["metadata.csv", "annotations/dynamic_annotations.csv"])
+def test_what_stands_in_a_tables_place_is_told(name: str, what: str, tmp_path: Path) -> None:
+    path = tiny.pmemo(tmp_path) / name
+    path.unlink()
+    if what == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path.name if what == "a link to itself" else "nothing")
+    with pytest.raises(MerKitError, match=rf"{path.name} (is not a readable table|cannot be read)"):
+        corpora.load("pmemo", tmp_path)
+
+
 # ---- 4Q and VGMIDI -----------------------------------------------------------------------------------------------------
 
 
