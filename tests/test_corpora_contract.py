@@ -12,7 +12,7 @@ import pytest
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import base
+from mer_kit.corpora import labels
 from mer_kit.records import TASKS, Corpus, Problem, labels_from_quadrant
 from tests.corpora import tiny as tiny_copies
 
@@ -131,7 +131,7 @@ def test_problems_are_whole_sentences(corpus: Corpus) -> None:
 def test_truth_covers_each_clip_in_order(corpus: Corpus) -> None:
     if corpus.truth is None:
         pytest.skip("this corpus knows no truth per second")
-    assert tuple(corpus.truth.columns)[:4] == base.TRUTH_COLUMNS
+    assert tuple(corpus.truth.columns)[:4] == labels.TRUTH_COLUMNS
     assert set(corpus.truth["clip_id"]) <= {clip.clip_id for clip in corpus.clips} and len(corpus.truth)
     assert set(corpus.truth["label"]) <= set(TASKS["quadrant"])
     for _, rows in corpus.truth.groupby("clip_id"):

@@ -48,11 +48,12 @@ def data(
 
 def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
     """Print a corpus' notes and problems; decode and compare, or write the index, where asked; exit 1 on problems."""
-    from mer_kit.runs import checksums, datasets
+    from mer_kit.runs import checksums, datasets, plausible
 
-    for note in datasets.notes(corpus):
+    hindrances, oddities = plausible.hindrances(corpus)
+    for note in datasets.notes(corpus, oddities):
         click.echo(f"  note: {note}")
-    problems = list(corpus.problems)
+    problems = [*corpus.problems, *hindrances]
     if check or make_index:
         started = time.perf_counter()
         found, undecodable = checksums.measure(corpus)

@@ -1,24 +1,17 @@
-"""What all corpora share: where data and cache lie, how a label table is read, how a bad clip is told."""
+"""What all corpora share: where data and cache lie, which files are audio, how a bad clip is told."""
 
 from __future__ import annotations
 
-import io
 import os
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-import numpy as np
-import pandas as pd
-
-from mer_kit.checks import MerKitError, check_columns
-from mer_kit.records import TASKS, Problem
+from mer_kit.records import Problem
 
 #: File endings taken for audio, lower case; where one clip has two files, the earlier ending is used.
 AUDIO_ENDINGS = (".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aif", ".aiff")
-#: The columns of every segment truth table.
-TRUTH_COLUMNS = ("clip_id", "start_s", "end_s", "label")
 
 
 def project_root() -> Path | None:
@@ -64,82 +57,6 @@ def default_data_root() -> Path:
     return (project_root() or Path.cwd()) / "data"
 
 
-def read_table(path: str | Path, required: Iterable[str]) -> pd.DataFrame:
-    """Read a CSV table as text: every column and value a stripped str, empty cells "".
-
-    UTF-8 (with or without a byte order mark), else Latin-1; any line ending. Columns are found by name, so their
-    order does not matter.
-
-    Raises
-    ------
-    MerKitError
-        If the file is missing, empty, not a table, or lacks a column of `required`.
-    """
-    path = Path(path)
-    try:
-        text = decode(path.read_bytes())
-    except OSError as error:
-        raise MerKitError(
-            f"{path.name} cannot be read ({error.strerror}), expected a CSV table at {str(path)!r}: "
-            "restore it from the dataset's archive"
-        ) from error
-    try:
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False)
-    except ValueError as error:  # pandas' EmptyDataError and ParserError are ValueErrors
-        reason = str(error).strip().splitlines()[-1]
-        raise MerKitError(
-            f"{path.name} is not a readable table ({reason}), expected comma-separated rows under one header line: "
-            "restore it from the dataset's archive"
-        ) from error
-    table.columns = pd.Index([str(column).strip() for column in table.columns])
-    check_columns(path, list(table.columns), required)
-    if table.empty:
-        raise MerKitError(
-            f"{path.name} holds a header but no rows, expected one row per clip: restore it from the dataset's archive"
-        )
-    return pd.DataFrame({column: table[column].str.strip() for column in table.columns})
-
-
-def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
-    """Read a segment truth table: columns clip_id (str), start_s, end_s (float64, seconds), label (quadrant's name).
-
-    With `task` a label may also be one of that task's classes (V-, V+ of valence).
-
-    Raises
-    ------
-    MerKitError
-        If the table cannot be read, a time is not a number, a stretch ends before it begins, or a label is unknown.
-    """
-    table = read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
-    for column in ("start_s", "end_s"):
-        table[column] = pd.to_numeric(table[column], errors="coerce").astype("float64")
-    known = list(dict.fromkeys([*TASKS["quadrant"], *(TASKS[task] if task else ())]))
-    wrong = ~(table["start_s"] >= 0) | ~(table["end_s"] > table["start_s"]) | ~table["label"].isin(known)
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        found = ", ".join(f"{column} {table[column].iloc[row]}" for column in TRUTH_COLUMNS)
-        raise MerKitError(
-            f"{Path(path).name} line {row + 2} has {found}; expected 0 <= start_s < end_s in seconds and a label of "
-            f"{', '.join(known)}: correct the row"
-        )
-    return table
-
-
-def decode(raw: bytes) -> str:
-    r"""Return the text of a table's bytes: UTF-8 with or without a byte order mark, else Latin-1; newlines as \n.
-
-    Examples
-    --------
-    >>> decode("Björk\r\n".encode("latin-1")) == decode("\ufeffBjörk\r".encode("utf-8")) == "Björk\n"
-    True
-    """
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def stays_inside(relative: str) -> bool:
     r"""Tell whether a name from a table stays below the folder it is joined to, on every operating system.
 
@@ -160,16 +77,20 @@ def stays_inside(relative: str) -> bool:
 
 def first_file(root: Path, names: Iterable[str]) -> Path | None:
     """Return the first of these relative paths that is a file below `root`, or None."""
-    return next((root / name for name in names if (root / name).is_file()), None)
+    return next((root / name for name in names if is_file(root / name)), None)
 
 
-def has_columns(path: Path | None, required: Iterable[str]) -> bool:
-    """Tell whether a CSV table's header line names all these columns; False where there is no such file."""
-    if path is None or not path.is_file():
+def is_there(path: Path) -> bool:
+    """Tell whether something has this name: a file, or what stands in a file's place and gets its sentence when read."""
+    return os.path.lexists(path)
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether there is such a file; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, a NUL, a folder that may not be read
         return False
-    with path.open("rb") as file:
-        header = decode(file.readline())
-    return {column.strip().strip('"').strip() for column in header.split(",")} >= set(required)
 
 
 def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[str, list[Path]]:
@@ -177,11 +98,28 @@ def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[s
     found: defaultdict[str, list[Path]] = defaultdict(list)
     for folder in folders:
         for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in endings and not path.name.startswith("."):
+            if path.suffix.lower() in endings and not is_hidden(path.name) and path.is_file():
                 found[path.stem].append(path)
     for paths in found.values():
         paths.sort(key=lambda path: (path.parent.name, endings.index(path.suffix.lower())))
     return dict(found)
+
+
+def audio_below(root: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> list[str]:
+    """Return the audio files anywhere below a folder, sorted, as relative paths with forward slashes."""
+    found = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in endings)
+    return [place(root, path) for path in found if not is_hidden(place(root, path)) and is_file(path)]
+
+
+def is_hidden(place: str) -> bool:
+    """Tell whether a relative path leads to what a computer keeps for itself, such as a Mac's `._` files.
+
+    Examples
+    --------
+    >>> [is_hidden(place) for place in ("Q1/a.mp3", "Q1/._a.mp3", "__MACOSX/a.mp3", ".git/a.mp3")]
+    [False, True, True, True]
+    """
+    return any(part.startswith(".") or part == "__MACOSX" for part in place.split("/"))
 
 
 def pick_file(root: Path, clip_id: str, paths: Sequence[Path], problems: list[Problem]) -> Path | None:

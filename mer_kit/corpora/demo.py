@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_range
-from mer_kit.corpora import base, demo_score, demo_synth, four_q
+from mer_kit.corpora import demo_score, demo_synth, four_q, labels
 from mer_kit.corpora.demo_plan import ARTISTS, ClipPlan, make_plan
 from mer_kit.records import EMOTIONS, Corpus
 from mer_kit.seeding import numpy_generator
@@ -111,7 +111,7 @@ def load(root: str | Path, **options: Any) -> Corpus:
     """
     folder = generate(root, **options)
     corpus = four_q.load(folder)
-    truth = base.read_truth(folder / TRUTH)
+    truth = labels.read_truth(folder / TRUTH)
     return dataclasses.replace(corpus, name=NAME, title=TITLE, citation=CITATION, licence=LICENCE, truth=truth)
 
 
@@ -157,7 +157,7 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
     sections = [
         (clip.clip_id, section.start_s, section.end_s, section.quadrant) for clip in plan for section in clip.sections
     ]
-    _write_table(folder / TRUTH, base.TRUTH_COLUMNS, sections)
+    _write_table(folder / TRUTH, labels.TRUTH_COLUMNS, sections)
     (folder / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import base, rated
+from mer_kit.corpora import base, dynamic, ids, rated, tables
 from mer_kit.records import Corpus, Problem
 
 NAME = "eim"
@@ -50,7 +50,7 @@ GENERATED = False
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, whose label table names song_id and mean_valence."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next((folder for folder in folders if base.has_columns(base.first_file(folder, STATIC), COLUMNS)), None)
+    return next((folder for folder in folders if tables.has_columns(base.first_file(folder, STATIC), COLUMNS)), None)
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
@@ -77,13 +77,17 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     problems: list[Problem] = []
     table = base.first_file(root, STATIC) or root / STATIC[0]
     ratings = rated.read_ratings(table, COLUMNS, SCALE, problems)
-    clips, notes = rated.rated_clips(
-        root, ratings, base.list_audio(audio), scale=SCALE, ties=ties, table=table.name,
-        about=_read_info(root), problems=problems,
-    )  # fmt: skip
+    notes: list[Problem] = []
+    ratings, files = ids.settle(ratings, base.list_audio(audio), table.name, notes=notes, problems=problems)
+    known = list(dict.fromkeys([*ratings, *files]))
+    about = ids.rekeyed(Path(INFO[0]).name, _read_info(root), known, notes, problems, what="artists")
+    truth = _read_truth(root, known, ties, notes, problems)
+    clips, unlisted = rated.rated_clips(
+        root, ratings, files, scale=SCALE, ties=ties, table=table.name, about=about, problems=problems
+    )
     return Corpus(
-        NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
-        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=(*notes, *unlisted),
+        title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
@@ -98,7 +102,7 @@ def _read_info(root: Path) -> dict[str, rated.About]:
     path = base.first_file(root, INFO)
     if path is None:
         return {}
-    table = base.read_table(path, ["song_id", "Artist", "Song title"])
+    table = tables.read_table(path, ["song_id", "Artist", "Song title"], optional=["Mediaeval 2013 set"])
     split = table["Mediaeval 2013 set"] if "Mediaeval 2013 set" in table else pd.Series([""] * len(table))
     rows = zip(table["song_id"], table["Artist"], table["Song title"], split, strict=True)
     return {
@@ -107,15 +111,22 @@ def _read_info(root: Path) -> dict[str, rated.About]:
     }
 
 
-def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | None:
+def _read_truth(
+    root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
+) -> pd.DataFrame | None:
     """Return the truth every half second; None where the two optional tables are not there."""
     valence, arousal = base.first_file(root, VALENCE), base.first_file(root, AROUSAL)
     if valence is None or arousal is None:
         return None
-    frames = rated.read_frames(valence, "song_id").merge(
-        rated.read_frames(arousal, "song_id"), on=["clip_id", "start_s"], suffixes=("_v", "_a")
-    )
-    frames = frames[frames["clip_id"].isin(clip_ids) & (frames["start_s"] < CLIP_SECONDS)].reset_index(drop=True)
+    tables_of = []
+    for path in (valence, arousal):
+        frames = dynamic.read_frames(path, "song_id")
+        found = ids.align(path.name, frames["clip_id"], known, notes, problems, what="truth")
+        frames["clip_id"] = frames["clip_id"].map(found)
+        tables_of.append(frames.dropna(subset=["clip_id"]))
+    frames = tables_of[0].merge(tables_of[1], on=["clip_id", "start_s"], suffixes=("_v", "_a"))
+    frames = frames[frames["start_s"] < CLIP_SECONDS].sort_values(["clip_id", "start_s"], kind="stable")
+    frames = frames.reset_index(drop=True)
     spans = pd.DataFrame(
         {
             "clip_id": frames["clip_id"],
@@ -125,4 +136,4 @@ def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | Non
             "arousal": frames["value_a"],
         }
     )
-    return rated.truth(spans, middle=DYNAMIC_SCALE.middle, ties=ties)
+    return dynamic.truth(spans, middle=DYNAMIC_SCALE.middle, ties=ties)

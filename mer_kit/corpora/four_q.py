@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_kit.checks import check_folder
-from mer_kit.corpora import base
+from mer_kit.corpora import base, ids, tables
+from mer_kit.corpora.labels import label_named
+from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
 NAME = "4q"
@@ -72,23 +74,27 @@ def load(root: str | Path) -> Corpus:
         check_folder(f"quadrant folder {quadrant}", root / quadrant, next_step="restore it from the dataset's archive")
     problems: list[Problem] = []
     labels = _read_labels(root, problems)
-    about = _read_metadata(root)
+    notes: list[Problem] = []
     files = base.list_audio(*(root / quadrant for quadrant in QUADRANTS))
+    labels, files = ids.settle(labels, files, ANNOTATIONS, notes=notes, problems=problems)
+    known = [*labels, *files]
+    about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
+    names = Names(stem for stem in files if stem not in labels)
     clips = []
     for clip_id in sorted(labels):
-        path = _find_audio(root, clip_id, labels[clip_id], files.pop(clip_id, []), problems)
+        path = _find_audio(root, clip_id, labels[clip_id], files.pop(clip_id, []), names, problems)
         if path is not None:
             clips.append(_make_clip(clip_id, path, labels[clip_id], about.get(clip_id), problems))
     problems += _not_listed(root, files, problems)
-    return Corpus(NAME, root, tuple(clips), tuple(problems), None, title=TITLE, citation=CITATION, licence=LICENCE)
+    return Corpus(NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE)
 
 
 def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
     """Return clip id → quadrant name of every usable row; each other row adds a problem."""
-    table = base.read_table(root / ANNOTATIONS, ["Song", "Quadrant"])
+    table = tables.read_table(root / ANNOTATIONS, ["Song", "Quadrant"])
     rows: defaultdict[str, list[str]] = defaultdict(list)
     for song, quadrant in zip(table["Song"], table["Quadrant"], strict=True):
-        rows[song].append(quadrant)
+        rows[song].append(label_named(quadrant) or quadrant)
     labels = {}
     for song, quadrants in rows.items():
         if (wrong := _wrong_row(song, quadrants)) is not None:
@@ -124,14 +130,16 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
 
 def _read_metadata(root: Path) -> dict[str, _About]:
     """Return clip id → metadata; {} where the optional table is not there."""
-    if not (root / METADATA).is_file():
+    if not base.is_there(root / METADATA):
         return {}
-    table = base.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
+    table = tables.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
     columns = (table[name] for name in ("Song", "Artist", "Title", "Quadrant", "PQuad"))
     return {song: _About(*rest) for song, *rest in zip(*columns, strict=True)}
 
 
-def _find_audio(root: Path, clip_id: str, label: str, paths: list[Path], problems: list[Problem]) -> Path | None:
+def _find_audio(
+    root: Path, clip_id: str, label: str, paths: list[Path], names: Names, problems: list[Problem]
+) -> Path | None:
     """Return the clip's audio file in the folder of its label; every other finding adds a problem."""
     for path in [path for path in paths if path.parent.name != label]:
         what = f"lies in folder {path.parent.name}, but the table says {label}"
@@ -139,8 +147,7 @@ def _find_audio(root: Path, clip_id: str, label: str, paths: list[Path], problem
             base.problem("wrong_folder", base.place(root, path), what, "move the file or correct the table", clip_id)
         )
     if not paths:
-        what = f"listed in {ANNOTATIONS}, but there is no such audio file"
-        problems.append(base.problem("absent", f"{label}/{clip_id}", what, "restore it or delete its row", clip_id))
+        problems.append(ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS))
     return base.pick_file(root, clip_id, [path for path in paths if path.parent.name == label], problems)
 
 
@@ -149,7 +156,7 @@ def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, probl
     if about is None:
         return Clip(clip_id, path, labels)
     where = f"{METADATA}, song {clip_id!r}"
-    if about.quadrant != label:
+    if label_named(about.quadrant) != label:
         what = f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; the clip keeps {label}"
         problems.append(base.problem("metadata_label", where, what, "correct one of the tables", clip_id))
     confidence = _share(about.pquad)

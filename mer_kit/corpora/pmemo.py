@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import base, rated
+from mer_kit.corpora import base, dynamic, ids, rated, tables
+from mer_kit.corpora.numerals import numbers
 from mer_kit.records import Corpus, Problem
 
 NAME = "pmemo"
@@ -42,7 +43,7 @@ GENERATED = False
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, whose label table names a musicId."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next((folder for folder in folders if base.has_columns(folder / STATIC, COLUMNS)), None)
+    return next((folder for folder in folders if tables.has_columns(folder / STATIC, COLUMNS)), None)
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
@@ -66,34 +67,43 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
     audio = check_folder("chorus folder", root / "chorus", next_step="restore it from the dataset's archive")
     problems: list[Problem] = []
+    notes: list[Problem] = []
+    table = Path(STATIC).name
     ratings = rated.read_ratings(root / STATIC, COLUMNS, SCALE, problems)
-    clips, notes = rated.rated_clips(
-        root, ratings, base.list_audio(audio), scale=SCALE, ties=ties, table=Path(STATIC).name,
-        about=_read_metadata(root), problems=problems,
-    )  # fmt: skip
+    ratings, files = ids.settle(ratings, base.list_audio(audio), table, notes=notes, problems=problems)
+    known = list(dict.fromkeys([*ratings, *files]))
+    about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
+    truth = _read_truth(root, known, ties, notes, problems)
+    clips, unlisted = rated.rated_clips(
+        root, ratings, files, scale=SCALE, ties=ties, table=table, about=about, problems=problems
+    )
     return Corpus(
-        NAME, root, clips, tuple(problems), _read_truth(root, {clip.clip_id for clip in clips}, ties),
-        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=(*notes, *unlisted),
+        title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
 def _read_metadata(root: Path) -> dict[str, rated.About]:
     """Return clip id → artist and title; {} where the optional table is not there."""
-    if not (root / METADATA).is_file():
+    if not base.is_there(root / METADATA):
         return {}
-    table = base.read_table(root / METADATA, ["musicId", "title", "artist"])
+    table = tables.read_table(root / METADATA, ["musicId", "title", "artist"])
     rows = zip(table["musicId"], table["artist"], table["title"], strict=True)
     return {clip_id: rated.About(artist, title) for clip_id, artist, title in rows}
 
 
-def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | None:
+def _read_truth(
+    root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
+) -> pd.DataFrame | None:
     """Return the truth every half second; None where the optional table is not there."""
-    if not (root / DYNAMIC).is_file():
+    if not base.is_there(root / DYNAMIC):
         return None
     names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
-    table = base.read_table(root / DYNAMIC, names)
-    table = table[table["musicId"].isin(clip_ids)].reset_index(drop=True)
-    time, valence, arousal = (pd.to_numeric(table[name], errors="coerce") for name in names[1:])
+    table = tables.read_table(root / DYNAMIC, names)
+    found = ids.align(Path(DYNAMIC).name, table["musicId"], known, notes, problems, what="truth")
+    table["musicId"] = table["musicId"].map(found)
+    table = table.dropna(subset=["musicId"]).reset_index(drop=True)
+    time, valence, arousal = (numbers(table[name]) for name in names[1:])
     spans = pd.DataFrame(
         {
             "clip_id": table["musicId"],
@@ -104,4 +114,4 @@ def _read_truth(root: Path, clip_ids: set[str], ties: str) -> pd.DataFrame | Non
         }
     ).dropna()
     spans = spans.sort_values(["clip_id", "start_s"], kind="stable").reset_index(drop=True)
-    return rated.truth(spans, middle=SCALE.middle, ties=ties)
+    return dynamic.truth(spans, middle=SCALE.middle, ties=ties)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from mer_kit.checks import check_choice
-from mer_kit.corpora import base
+from mer_kit.corpora import base, ids, tables
+from mer_kit.corpora.doubts import scale_doubts
+from mer_kit.corpora.matching import Match, Names
+from mer_kit.corpora.numerals import number
 from mer_kit.records import TASKS, Clip, Problem
 
 #: What becomes of a rating that lies exactly on the middle.
@@ -95,7 +97,7 @@ def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
 
 
 def read_ratings(path: Path, columns: tuple[str, str, str], scale: Scale, problems: list[Problem]) -> dict[str, Rating]:
-    """Return clip id → ratings of every usable row; each other row adds a problem.
+    """Return clip id → ratings of every usable row; each other row adds a problem, and so does an unlikely scale.
 
     `columns` names the id, valence and arousal columns.
 
@@ -104,18 +106,36 @@ def read_ratings(path: Path, columns: tuple[str, str, str], scale: Scale, proble
     MerKitError
         If the table cannot be read or a column is missing.
     """
-    table = base.read_table(path, columns)
+    table = tables.read_table(path, columns)
     rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for clip_id, valence, arousal in zip(*(table[column] for column in columns), strict=True):
         rows[clip_id].append((valence, arousal))
+    doubts, _ = doubtful([values[0] for values in rows.values()], path.name, scale, "restore the original table")
+    problems += doubts
     ratings = {}
     for clip_id, values in rows.items():
         wrong = wrong_id(path.name, clip_id, len(values)) or wrong_values(path.name, clip_id, values, scale)
         if wrong is not None:
             problems.append(wrong)
         else:
-            ratings[clip_id] = Rating(float(values[0][0]), float(values[0][1]))
+            ratings[clip_id] = rating_of(values[0])
     return ratings
+
+
+def rating_of(texts: tuple[str, str]) -> Rating:
+    """Return the rating of a usable row's valence and arousal."""
+    valence, arousal = (number(text) for text in texts)
+    assert valence is not None and arousal is not None  # wrong_values has seen to it
+    return Rating(valence, arousal)
+
+
+def doubtful(
+    rows: Sequence[tuple[str, str]], table: str, scale: Scale, next_step: str
+) -> tuple[list[Problem], list[Problem]]:
+    """Return problems and notes on rows of valence and arousal that do not look like their scale."""
+    pairs = [(number(valence), number(arousal)) for valence, arousal in rows]
+    known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
+    return scale_doubts(table, known, low=scale.low, high=scale.high, next_step=next_step)
 
 
 def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
@@ -135,28 +155,14 @@ def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
 def wrong_values(table: str, clip_id: str, rows: Sequence[tuple[str, str]], scale: Scale) -> Problem | None:
     """Return what is wrong with a row's valence and arousal, or None."""
     for name, text in zip(("valence", "arousal"), rows[0], strict=True):
-        if number(text) is None:
+        value = number(text)
+        if value is None:
             what = f"{name} {text!r}, expected a number from {scale.low:g} to {scale.high:g}"
             return base.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)
-        if not scale.low <= float(text) <= scale.high:
+        if not scale.low <= value <= scale.high:
             what = f"{name} {text}, off the scale of {scale.low:g} to {scale.high:g}"
             return base.problem("off_scale", f"{table}, id {clip_id!r}", what, "correct the value", clip_id)
     return None
-
-
-def number(text: str) -> float | None:
-    """Return a finite number from text, or None.
-
-    Examples
-    --------
-    >>> number("0.5"), number("high"), number("nan")
-    (0.5, None, None)
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
 
 
 def make_clips(
@@ -178,11 +184,11 @@ def make_clips(
     about : clip id → artist (the group, case folded), title and official split
     """
     clips = []
+    names = Names(stem for stem in files if stem not in labels)
     for clip_id in sorted(labels):
         paths = files.get(clip_id, [])
         if not paths:
-            what = f"listed in {table}, but there is no such audio file"
-            problems.append(base.problem("absent", clip_id, what, "restore it or delete its row", clip_id))
+            problems.append(ids.no_such_file(names, Match(None), clip_id, clip_id, table))
         path = base.pick_file(root, clip_id, paths, problems)
         if path is not None:
             told = about.get(clip_id, About())
@@ -228,48 +234,3 @@ def not_listed(
         if stem not in known
         for path in paths
     ]
-
-
-def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
-    """Return the segment truth of rated stretches: clip_id, start_s, end_s, label, valence, arousal (and what else).
-
-    `spans` has clip_id, start_s, end_s, valence, arousal. The label is the quadrant; stretches that tie are left out
-    with ties="drop".
-
-    Examples
-    --------
-    >>> rated = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2], "valence": [0.2, 0.5], "arousal": 0.9})
-    >>> truth(rated, middle=0.5, ties="drop")["label"].tolist(), truth(rated, middle=0.5, ties="high")["label"].tolist()
-    (['Q2'], ['Q2', 'Q1'])
-    """
-    check_choice("ties", ties, TIES)
-    high_v, high_a = (high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal"))
-    label = np.select([high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4")
-    table = spans.copy()
-    table.insert(3, "label", label)
-    known = np.isfinite(spans[["valence", "arousal"]].to_numpy(dtype=np.float64)).all(axis=1)
-    if ties == "drop":
-        known &= (spans["valence"].to_numpy() != middle) & (spans["arousal"].to_numpy() != middle)
-    others = [column for column in table.columns if column not in base.TRUTH_COLUMNS]
-    kept: pd.DataFrame = table.loc[known, [*base.TRUTH_COLUMNS, *others]].reset_index(drop=True)
-    return kept
-
-
-def read_frames(path: Path, id_column: str) -> pd.DataFrame:
-    """Return a wide table of dynamic ratings (`sample_<milliseconds>ms` columns) as clip_id, start_s, value.
-
-    Empty cells are left out.
-
-    Raises
-    ------
-    MerKitError
-        If the table cannot be read or has no such column.
-    """
-    table = base.read_table(path, [id_column, "sample_15000ms"])
-    samples = [column for column in table.columns if column.startswith("sample_") and column.endswith("ms")]
-    long = table.melt(id_vars=[id_column], value_vars=samples, var_name="sample", value_name="value")
-    long["start_s"] = long["sample"].str.removeprefix("sample_").str.removesuffix("ms").astype(float) / 1000
-    long["value"] = pd.to_numeric(long["value"], errors="coerce")
-    frames = pd.DataFrame({"clip_id": long[id_column], "start_s": long["start_s"], "value": long["value"]})
-    kept: pd.DataFrame = frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)
-    return kept

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.corpora import base, rated
-from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
+from mer_kit.corpora import base, dynamic, rated, table_rows
+from mer_kit.corpora.matching import Names, plain
+from mer_kit.records import Corpus, Problem
 
 NAME = "table"
 TITLE = "Your own collection (a plain table)"
@@ -22,28 +21,29 @@ my_music/
                    or  path,valence,arousal  with numbers on one scale (option scale, default 0 to 1)
                        optional columns: clip_id, group (what must stay together in a fold), artist, title
   segment_truth.csv    clip_id,start_s,end_s,label   (optional)
-  …                    the audio files, at the paths that the table gives, relative to the table"""
+  …                    the audio files, at the paths that the table gives, relative to the table
+Separated by commas, semicolons or tabs."""
 REQUEST = "Write the table beside your audio and pass the folder (or the table itself) as data_root or --data."
-#: File names of the table, and folder names below the data root.
-TABLES = ("clips.csv", "labels.csv", "table.csv")
+#: File names of the table, and folder names below the data root. A workbook gets the sentence that it is one.
+TABLES = ("clips.csv", "labels.csv", "table.csv", "clips.tsv", "clips.txt")
+WORKBOOKS = ("clips.xlsx", "clips.xls", "clips.ods", "clips.numbers")
+ENDINGS = (".csv", ".tsv", ".tab", ".txt")
 FOLDERS = ("table", "my_music")
 TRUTH = "segment_truth.csv"
-#: Label → task → class index.
-LABELS: dict[str, dict[str, int]] = {
-    **{name: labels_from_quadrant(k) for k, name in enumerate(TASKS["quadrant"])},
-    **{name: {task: k} for task in ("valence", "arousal") for k, name in enumerate(TASKS[task])},
-}
 OPTIONS: tuple[str, ...] = ("ties", "scale")
 GENERATED = False
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return `data_root` or a folder in it that holds a table with a path column; a table itself is taken as it is."""
-    if data_root.suffix.lower() == ".csv" and data_root.is_file():
+    """Return `data_root` or a folder in it that holds a table with a path column; a table itself is taken as it is.
+
+    A clips.csv is taken whatever it holds, so that it gets a sentence about what is wrong with it.
+    """
+    if data_root.suffix.lower() in ENDINGS and base.is_file(data_root):
         return data_root
     for folder in (data_root, *(data_root / name for name in FOLDERS)):
-        table = base.first_file(folder, TABLES)
-        if base.has_columns(table, ["path"]):
+        table = _table_in(folder)
+        if table is not None and (plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)):
             return folder
     return None
 
@@ -57,17 +57,30 @@ def find_table(root: str | Path) -> Path:
         If there is none.
     """
     place = Path(root).expanduser().absolute()
-    path = place if place.is_file() else base.first_file(place, TABLES)
+    path = place if place.is_file() else _table_in(place)
     if path is None:
         raise MerKitError(f"no table was found in {str(place)!r}, expected\n{LAYOUT}\n{REQUEST}")
     return path
+
+
+def _table_in(folder: Path) -> Path | None:
+    """Return the folder's table, whatever the case of its name."""
+    if (exact := base.first_file(folder, TABLES)) is not None:
+        return exact
+    try:
+        there = {plain(path.name): path for path in sorted(folder.iterdir()) if base.is_file(path)}
+    except OSError:
+        return None
+    return next((there[name] for name in (*TABLES, *WORKBOOKS) if name in there), None)
 
 
 def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0, 1.0)) -> Corpus:
     """Load the clips of a table, sorted by id; no audio is opened.
 
     Without a `clip_id` column the id is the path without its ending. The group is the column `group`, else the artist.
-    A table with labels V-, V+ or A-, A+ has clips for that one task; with Q1 … Q4 or ratings for all three.
+    A table with labels V-, V+ or A-, A+ has clips for that one task; with Q1 … Q4 or ratings for all three. A path
+    that differs from its file in case, slashes, ending, Unicode form, or by the folders before it, is found all the
+    same where exactly one file fits, and a note says so.
 
     Parameters
     ----------
@@ -84,24 +97,20 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     """
     check_choice("ties", ties, rated.TIES)
     path = find_table(root)
+    span = _scale(scale)
     problems: list[Problem] = []
-    rows = _read(path)
-    labels = _labels(path.name, rows, _scale(scale), ties, problems)
-    clips = tuple(
-        clip
-        for clip_id in sorted(labels)
-        if (clip := _clip(path, rows.loc[[clip_id]].iloc[0], labels[clip_id], problems)) is not None
-    )
-    tasks = {task for labels_of_clip in labels.values() for task in labels_of_clip}
-    one = (
-        next(iter(tasks)) if len(tasks) == 1 else None
-    )  # a table of one task may have its truth in that task's classes
-    truth = base.read_truth(path.parent / TRUTH, task=one) if (path.parent / TRUTH).is_file() else None
-    if truth is not None:
-        problems += _foreign_truth(truth, set(rows.index))
-        truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)
+    notes: list[Problem] = []
+    files = base.audio_below(path.parent)
+    rows = table_rows.read(path, Names(files), notes)
+    used = set(rows["file"])
+    spare = Names(name for name in files if name not in used)
+    labels = table_rows.labels_of(path.name, rows, span, ties, spare, notes, problems)
+    labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
+    clips = table_rows.clips_of(path, rows, labels, spare, problems)
+    truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
+    notes += rated.not_listed(path.parent, used, {name: [path.parent / name] for name in files}, path.name)
     return Corpus(
-        NAME, path.parent, clips, tuple(problems), truth, notes=tuple(_not_listed(path, rows)),
+        NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=tuple(notes),
         title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
@@ -113,95 +122,3 @@ def _scale(scale: Sequence[float]) -> rated.Scale:
     if not low < high:
         raise MerKitError(f"scale is {scale!r}, expected the lowest rating first: pass for example [1, 9]")
     return rated.Scale(low, high)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """Return the table with every optional column filled in, indexed by clip id (which may repeat)."""
-    table = base.read_table(path, ["path"])
-    if "label" not in table and not {"valence", "arousal"} <= set(table.columns):
-        raise MerKitError(
-            f"{path.name} has the columns {', '.join(table.columns)}, expected 'label' or both 'valence' and 'arousal' "
-            "beside 'path': add one or rename yours"
-        )
-    for column in ("artist", "title", "group"):
-        if column not in table:
-            table[column] = ""
-    if "clip_id" not in table:
-        table["clip_id"] = [str(Path(name).with_suffix("")) if name else "" for name in table["path"]]
-    return table.set_index("clip_id", drop=False)
-
-
-def _labels(
-    name: str, rows: pd.DataFrame, scale: rated.Scale, ties: str, problems: list[Problem]
-) -> dict[str, dict[str, int]]:
-    """Return clip id → labels of every usable row; each other row adds a problem."""
-    labels: dict[str, dict[str, int]] = {}
-    counts = rows.index.value_counts()
-    for clip_id in dict.fromkeys(rows.index):
-        row = rows.loc[[clip_id]].iloc[0]
-        wrong = rated.wrong_id(name, clip_id, int(counts[clip_id])) or _wrong_path(name, clip_id, row["path"])
-        if wrong is None and "label" in rows:
-            wrong = _wrong_label(name, clip_id, row["label"])
-        elif wrong is None:
-            wrong = rated.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
-        if wrong is not None:
-            problems.append(wrong)
-        elif "label" in rows:
-            labels[clip_id] = LABELS[row["label"]]
-        else:
-            rating = rated.Rating(float(row["valence"]), float(row["arousal"]))
-            labels[clip_id] = rated.classes(rating, scale.middle, ties)
-    return labels
-
-
-def _wrong_path(name: str, clip_id: str, path: str) -> Problem | None:
-    where = f"{name}, id {clip_id!r}"
-    if not path:
-        return base.problem("empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id)
-    if not base.stays_inside(path):
-        what = f"path {path!r} leaves the table's folder, expected one below it"
-        return base.problem("leaves_root", where, what, "move the file or the table", clip_id)
-    return None
-
-
-def _wrong_label(name: str, clip_id: str, label: str) -> Problem | None:
-    if label in LABELS:
-        return None
-    what = f"label {label!r}, expected one of {', '.join(LABELS)}"
-    return base.problem("unknown_label", f"{name}, id {clip_id!r}", what, "correct the table", clip_id)
-
-
-def _clip(path: Path, row: pd.Series[Any], labels: dict[str, int], problems: list[Problem]) -> Clip | None:
-    """Return the row's clip, or None and a problem where its file is missing or empty."""
-    clip_id, file = str(row["clip_id"]), path.parent / str(row["path"])
-    if not file.is_file():
-        what = f"listed in {path.name}, but there is no such audio file"
-        problems.append(base.problem("absent", str(row["path"]), what, "restore it or delete its row", clip_id))
-        return None
-    if base.pick_file(path.parent, clip_id, [file], problems) is None:
-        return None
-    artist, group = str(row["artist"]), str(row["group"] or row["artist"])
-    return Clip(
-        clip_id, file, labels, group=group.casefold() or None, title=str(row["title"]) or None, artist=artist or None
-    )
-
-
-def _foreign_truth(truth: pd.DataFrame, known: set[str]) -> list[Problem]:
-    """Return one problem for each clip that only the truth knows."""
-    what = "has segment truth, but the table does not list it"
-    return [
-        base.problem("unknown_clip", f"{TRUTH}, clip {clip_id!r}", what, "correct the id or delete the rows", clip_id)
-        for clip_id in dict.fromkeys(truth["clip_id"])
-        if clip_id not in known
-    ]
-
-
-def _not_listed(path: Path, rows: pd.DataFrame) -> list[Problem]:
-    """Return one note for each audio file below the table's folder that no row names."""
-    known = {Path(name).as_posix() for name in rows["path"]}
-    what = f"not listed in {path.name}, so it has no label and is not used"
-    return [
-        base.problem("not_listed", base.place(path.parent, file), what, "add a row or leave it", file.stem)
-        for file in sorted(path.parent.rglob("*"))
-        if file.suffix.lower() in base.AUDIO_ENDINGS and base.place(path.parent, file) not in known
-    ]

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
-from mer_kit.corpora import base, rated
+from mer_kit.corpora import base, dynamic, rated
+from mer_kit.corpora.matching import Names
 from mer_kit.records import Clip, Corpus, Problem
 
 NAME = "vgmidi"
@@ -99,11 +100,13 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     pieces = [piece for name in ANNOTATIONS for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)]
     files = base.list_audio(folder, endings=MIDI_ENDINGS)
     labels = {piece.clip_id: rated.classes(piece.rating, SCALE.middle, ties) for piece in pieces}
-    own = {piece.clip_id: files.get(Path(piece.midi).stem, []) for piece in pieces}
+    names = Names(files)
+    stems = {piece.clip_id: names.find(Path(piece.midi).stem).name for piece in pieces}
+    own = {clip_id: files[stem] for clip_id, stem in stems.items() if stem is not None}
     about = {piece.clip_id: rated.About(piece.game, piece.title) for piece in pieces}
     clips = rated.make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
     truths = {piece.clip_id: _bars(piece, ties) for piece in pieces}
-    used = {Path(piece.midi).stem for piece in pieces}
+    used = {stem for stem in stems.values() if stem is not None}
     notes += rated.not_listed(root, used, files, "the annotations")
     return Corpus(
         NAME, root, tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips), tuple(problems),
@@ -134,7 +137,7 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     )
     spans["agreement"] = same.mean(axis=0)
     spans["listeners"] = len(piece.valence)
-    return rated.truth(spans, middle=SCALE.middle, ties=ties)
+    return dynamic.truth(spans, middle=SCALE.middle, ties=ties)
 
 
 def _agree(ratings: np.ndarray, mean: np.ndarray, ties: str) -> np.ndarray:

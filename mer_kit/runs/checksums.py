@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_columns
-from mer_kit.corpora.base import place, read_table
+from mer_kit.corpora.base import place
+from mer_kit.corpora.tables import read_table
 from mer_kit.records import Corpus, Problem
 from mer_kit.runs.archive import write_table
 from mer_kit.signal import audio

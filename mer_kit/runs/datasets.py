@@ -5,7 +5,7 @@ Notebook: 00_start_here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,14 @@ import pandas as pd
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS, Corpus, Problem
+from mer_kit.runs import plausible
 from mer_kit.signal import audio
 
 #: The columns of `overview` that count something.
 COUNTS = ("clips", "labels", "missing", "extra", "unreadable", "problems", "notes")
+
+#: The kinds of notes that speak of a whole table or task, so that each has its line.
+OF_A_TABLE = ("spelling", "unknown_clip", "one_class", "few_songs")
 
 
 def overview(
@@ -47,9 +51,30 @@ def overview(
 
 
 def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """Return one corpus' row of `overview` as a dict; what is not known is left out."""
+    """Return one corpus' row of `overview` as a dict; what is not known is left out.
+
+    Whatever goes wrong with one corpus is told in its row, and never hides the others.
+    """
     module = corpora.module(name)
     row: dict[str, Any] = {"corpus": name, "title": module.TITLE}
+    try:
+        return row | _found(name, module, data_root, options)
+    except MerKitError as error:
+        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": str(error)}
+    except OSError as error:
+        sentence = f"it cannot be read ({error}): check the folder and who may read it"
+        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
+    except Exception as error:
+        sentence = (
+            f"reading it failed with {type(error).__name__}: {error}; please report this with the table's first rows"
+        )
+        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
+
+
+def _found(
+    name: str, module: corpora.CorpusModule, data_root: str | Path | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what there is to tell of a corpus: where it is, what it holds, and what to do."""
     root = data_root or None
     folder = corpora.locate(name, root, **options)
     if folder is None and module.GENERATED:
@@ -57,18 +82,19 @@ def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str,
         folder = corpora.locate(name, **options)
     if folder is None:
         state = "made on first use" if module.GENERATED else "missing"
-        return row | {"state": state, "next_step": module.REQUEST}
+        return {"state": state, "next_step": module.REQUEST}
     try:
         corpus = corpora.load(name, root, **options)
         counts = {task: class_counts(corpus, task) for task in TASKS}
     except MerKitError as error:
-        return row | {"state": "broken", "folder": str(folder), "next_step": str(error)}
-    row |= {"state": "found", "folder": str(folder), "clips": len(corpus.clips), "problems": len(corpus.problems)}
-    row |= {"notes": len(corpus.notes), **_files(corpus)}
+        return {"state": "broken", "folder": str(folder), "next_step": str(error)}
+    more, oddities = plausible.hindrances(corpus)
+    row: dict[str, Any] = {"state": "found", "folder": str(folder), "clips": len(corpus.clips)}
+    row |= {"problems": len(corpus.problems) + len(more), "notes": len(corpus.notes), **_files(corpus)}
     for task, numbers in counts.items():
         row[task] = " · ".join(f"{label} {number}" for label, number in numbers.items())
         row[f"majority_{task}"] = numbers.max() / numbers.sum() if numbers.sum() else None
-    return row | {"next_step": _next_step(corpus)}
+    return row | {"next_step": _next_step([*corpus.problems, *more], oddities)}
 
 
 def _files(corpus: Corpus) -> dict[str, Any]:
@@ -114,11 +140,12 @@ def typical(corpus: Corpus, task: str) -> list[int]:
     return chosen
 
 
-def _next_step(corpus: Corpus) -> str:
-    if not corpus.problems:
-        return "Ready to use."
-    first = str(corpus.problems[0])
-    return f"Mend {len(corpus.problems)} problems or leave these clips out with on_bad_clip='skip'; the first: {first}"
+def _next_step(problems: Sequence[Problem], oddities: Sequence[Problem]) -> str:
+    """Return a sentence on what to do first about a corpus."""
+    if problems:
+        found = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        return f"Mend {found} or leave these clips out with on_bad_clip='skip'; the first: {problems[0]}"
+    return f"Ready to use, but mind {oddities[0]}." if oddities else "Ready to use."
 
 
 def _columns() -> list[str]:
@@ -165,9 +192,9 @@ def short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def notes(corpus: Corpus) -> list[str]:
-    """Return a corpus' notes as lines: the first of each kind, and how many more there are."""
-    kinds: dict[str, list[Problem]] = {}
-    for note in corpus.notes:
-        kinds.setdefault(note.kind, []).append(note)
+def notes(corpus: Corpus, more: Sequence[Problem] = ()) -> list[str]:
+    """Return a corpus' notes, and `more`, as lines: the first of each kind (and table), and how many more there are."""
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for note in (*corpus.notes, *more):
+        kinds.setdefault((note.kind, note.where if note.kind in OF_A_TABLE else ""), []).append(note)
     return [f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "") for found in kinds.values()]

@@ -91,9 +91,16 @@ class Experiment:
     def _divide(self) -> list[Fold]:
         """Return the folds, or the corpus' official division as fold 0."""
         if self.config.divide_by == "official":
-            return folds.official([clip.split for clip in self.corpus.clips], self.labels)
+            splits = [clip.split for clip in self.corpus.clips]
+            return folds.official(splits, self.labels, class_names=self.classes)
         groups = self.corpus.groups() if self.config.group_by == "auto" else None
-        return folds.make(self.labels, groups=groups, n_folds=self.config.folds, seed=self.config.seed)
+        return folds.make(
+            self.labels,
+            groups=groups,
+            n_folds=self.config.folds,
+            seed=self.config.seed,
+            class_names=self.classes,
+        )
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -225,6 +232,7 @@ class Experiment:
             groups=None if groups is None else groups[fold.train],
             n_folds=INNER_FOLDS,
             seed=derive(self.config.seed, f"inner {number}") % 2**31,
+            class_names=self.classes,
         )
         tables, seconds = [], 0.0
         for part in inner:

@@ -14,6 +14,7 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import cache_root
 from mer_kit.records import Corpus, RunConfig
+from mer_kit.runs import plausible
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import MelStore, open_store
 
@@ -30,7 +31,8 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
     Raises
     ------
     MerKitError
-        If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems.
+        If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems; or if
+        only one class is left to learn.
     """
     corpus = corpora.load(config.corpus, data_root, **config.corpus_options).with_task(config.task)
     for note in corpus.notes:
@@ -42,6 +44,7 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
             f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\nmend them, or leave these clips out with "
             "on_bad_clip='skip'"
         )
+    plausible.check_classes(corpus, config.task)
     folder, limit = cache_root() / "mel", config.max_seconds
     store = open_store(corpus.clips, folder, on_bad_clip=config.on_bad_clip, max_seconds=limit)
     ids = [clip.clip_id for clip in store.clips]
@@ -55,6 +58,11 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
     if len(keep) < len(corpus.clips):
         corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
         store = open_store(corpus.clips, folder, max_seconds=limit)
+    plausible.check_classes(corpus, config.task)
+    stored = zip(corpus.clips, store.durations_s.tolist(), strict=True)
+    lengths = {clip.clip_id: length for clip, length in stored if limit is None or length < limit}  # else maybe a part
+    for problem in plausible.truth_beyond(corpus, lengths):
+        _log.warning("%s: %s", corpus.name, problem)
     return corpus, store, skipped
 
 

@@ -5,6 +5,8 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,6 +20,23 @@ from mer_kit.show.plots_curve import alt_text, curve_figure
 
 #: The most bytes of sound in the page; a longer song leaves it silent, with a sentence.
 MAX_AUDIO_BYTES = 3_000_000
+#: The most bytes of a song's name in a file's; file systems allow 255, and the endings take their part.
+MAX_NAME_BYTES = 220
+
+
+def short_name(name: str) -> str:
+    """Return a name that leaves room for an ending: a longer one is cut, with a digest of the whole to tell it apart.
+
+    Examples
+    --------
+    >>> short_name("a song"), len(short_name("ä" * 120).encode())
+    ('a song', 209)
+    """
+    raw = os.fsencode(name)
+    if len(raw) <= MAX_NAME_BYTES:
+        return name
+    kept = raw[: MAX_NAME_BYTES - 20].decode("utf-8", "ignore")
+    return f"{kept}-{hashlib.blake2b(raw, digest_size=4).hexdigest()}"
 
 
 def write(
@@ -46,7 +65,7 @@ def write(
     """
     style.use()
     figure = curve_figure(curve, truth=truth, label=label, title=song.stem)
-    stem = out / f"{song.stem}_emotions"
+    stem = out / f"{short_name(song.stem)}_emotions"
     paths = style.save_figure(figure, stem, alt=alt_text(curve, truth=truth), data=curve, formats=("png", "svg"))
     plt.close(figure)
     written = list(paths.values())

@@ -25,6 +25,7 @@ def make(
     groups: Sequence[Any] | np.ndarray | None = None,
     n_folds: int = 10,
     seed: int = 0,
+    class_names: Sequence[str] | None = None,
 ) -> list[Fold]:
     """Return stratified folds whose test sets partition the songs.
 
@@ -38,6 +39,7 @@ def make(
     groups : [songs], what must stay together (the artist), or None if every song stands alone
     n_folds : number of folds, numbered from 0
     seed : seed of the generator called "folds"
+    class_names : what sentences call the classes; "class 0" and so on without
 
     Raises
     ------
@@ -58,21 +60,26 @@ def make(
     check_range("n_folds", n_folds, 2, whole=True)
     random_state = derive(seed, "folds") % 2**32
     if groups is None:
-        _check_each_class(y, np.arange(len(y)), n_folds, "songs")
+        _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
         splitter = StratifiedKFold(int(n_folds), shuffle=True, random_state=random_state)
         divisions = splitter.split(y, y)
     else:
         group_of_song = _checked_groups(groups, len(y))
-        _check_each_class(y, np.arange(len(y)), n_folds, "songs")
-        _check_each_class(y, group_of_song, n_folds, "groups (artists)")
+        _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
+        _check_each_class(y, group_of_song, n_folds, ("group (artist)", "groups (artists)"), class_names)
         splitter = StratifiedGroupKFold(int(n_folds), shuffle=True, random_state=random_state)
         divisions = splitter.split(y, y, group_of_song)
     folds = [Fold(k, np.sort(train), np.sort(test)) for k, (train, test) in enumerate(divisions)]
-    _check_usable(folds, y)
+    _check_usable(folds, y, class_names)
     return folds
 
 
-def official(splits: Sequence[str | None], labels: np.ndarray | Sequence[int]) -> list[Fold]:
+def official(
+    splits: Sequence[str | None],
+    labels: np.ndarray | Sequence[int],
+    *,
+    class_names: Sequence[str] | None = None,
+) -> list[Fold]:
     """Return a corpus' own division as one fold: "development" songs train, "evaluation" songs test.
 
     Songs with neither are left out of both.
@@ -97,7 +104,9 @@ def official(splits: Sequence[str | None], labels: np.ndarray | Sequence[int]) -
         )
     lacking = np.setdiff1d(y[test], y[train])
     if len(lacking):
-        raise MerKitError(f"no development song has class {lacking[0]}, which is tested: use divide_by='folds'")
+        raise MerKitError(
+            f"no development song is of {_name(lacking[0], class_names)}, which is tested: use divide_by='folds'"
+        )
     return [Fold(0, train.astype(np.int64), test.astype(np.int64))]
 
 
@@ -124,18 +133,25 @@ def _checked_groups(groups: Sequence[Any] | np.ndarray, n_songs: int) -> np.ndar
     return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
-def _check_each_class(y: np.ndarray, units: np.ndarray, n_folds: int, what: str) -> None:
+def _name(label: int, class_names: Sequence[str] | None) -> str:
+    """Return what a sentence calls a class."""
+    return f"class {label}" if class_names is None else class_names[int(label)]
+
+
+def _check_each_class(
+    y: np.ndarray, units: np.ndarray, n_folds: int, what: tuple[str, str], class_names: Sequence[str] | None
+) -> None:
     """Raise one sentence if a class has fewer distinct `units` than there are folds."""
     for label in np.unique(y):
         found = len(np.unique(units[y == label]))
         if found < n_folds:
             raise MerKitError(
-                f"class {label} has {found} {what}, expected at least {n_folds} for {n_folds} folds: "
+                f"{_name(label, class_names)} has {found} {what[found != 1]}, expected at least {n_folds} for {n_folds} folds: "
                 "lower the number of folds or add songs"
             )
 
 
-def _check_usable(folds: list[Fold], y: np.ndarray) -> None:
+def _check_usable(folds: list[Fold], y: np.ndarray, class_names: Sequence[str] | None = None) -> None:
     """Raise one sentence if a fold tests nothing or trains without some class (very uneven groups)."""
     for fold in folds:
         if len(fold.test) == 0:
@@ -145,6 +161,6 @@ def _check_usable(folds: list[Fold], y: np.ndarray) -> None:
         lacking = np.setdiff1d(y, y[fold.train])
         if len(lacking):
             raise MerKitError(
-                f"fold {fold.number} would train without class {lacking[0]}, one group holds nearly all its songs: "
+                f"fold {fold.number} would train without {_name(lacking[0], class_names)}, one group holds nearly all its songs: "
                 "lower the number of folds or split that group"
             )

@@ -75,9 +75,9 @@ def test_the_table_itself_may_be_named(tmp_path: Path) -> None:
     ("row", "kind", "sentence"),
     [
         (
-            "gone.wav,Q1",
+            "lost.wav,Q1",
             "absent",
-            "gone.wav: listed in clips.csv, but there is no such audio file: restore it or delete its row",
+            "lost.wav: listed in clips.csv, but there is no such audio file: restore it or delete its row",
         ),
         ("empty.wav,Q1", "empty_file", "empty.wav: 0 bytes, expected audio: copy the file again"),
         (
@@ -88,12 +88,14 @@ def test_the_table_itself_may_be_named(tmp_path: Path) -> None:
         (
             "one.wav,Q5",
             "unknown_label",
-            "clips.csv, id 'one': label 'Q5', expected one of Q1, Q2, Q3, Q4, V-, V+, A-, A+: correct the table",
+            "clips.csv, id 'one': label 'Q5', expected one of Q1, Q2, Q3, Q4, V-, V+, A-, A+ or, in words, happy, "
+            "angry, sad, calm, unpleasant, pleasant, quiet, energetic: correct the table",
         ),
         (
             "../one.wav,Q1",
             "leaves_root",
-            "clips.csv, id '../one': the id points outside the dataset, expected a file name: correct the id",
+            "clips.csv, id '../one': the id points outside the dataset, expected a file name: did you mean 'one.wav'? "
+            "Otherwise correct the id",
         ),
         (
             "/etc/passwd,Q1",
@@ -145,7 +147,8 @@ def test_truth_of_a_clip_that_no_row_lists_is_told(tmp_path: Path) -> None:
     with (tmp_path / "segment_truth.csv").open("a") as file:
         file.write("six,0,1,Q1\n")
     corpus = table.load(tmp_path)
-    assert [problem.kind for problem in corpus.problems] == ["unknown_clip"] and len(corpus.clips) == 5
+    assert corpus.problems == () and len(corpus.clips) == 5
+    assert "segment_truth.csv: 1 of 3 ids are no clip's, first 'six'" in "\n".join(map(str, corpus.notes))
     with (tmp_path / "segment_truth.csv").open("a") as file:
         file.write("three,9,8,Q1\n")
     with pytest.raises(MerKitError, match=r"segment_truth.csv line 6 has clip_id three, start_s 9.0, end_s 8.0"):

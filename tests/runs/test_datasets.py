@@ -58,7 +58,7 @@ def test_counts_and_majorities_by_hand(empty_homes):
     assert [row[f"majority_{task}"] for task in ("quadrant", "valence", "arousal")] == pytest.approx(
         [3 / 7, 5 / 7, 4 / 7]
     )
-    assert row["next_step"].startswith("Mend 1 problems or leave these clips out with on_bad_clip='skip'; the first: ")
+    assert row["next_step"].startswith("Mend 1 problem or leave these clips out with on_bad_clip='skip'; the first: ")
     assert "MT7" in row["next_step"]
 
 
@@ -66,7 +66,7 @@ def test_a_class_without_clips_counts_zero(empty_homes):
     _four_q(empty_homes / "data" / "4q", "11")
     row = _row(datasets.overview(), "4q")
     assert row["quadrant"] == "Q1 2 · Q2 0 · Q3 0 · Q4 0" and row["majority_quadrant"] == 1.0
-    assert row["next_step"] == "Ready to use."
+    assert row["problems"] == 1 and "quadrant: all 2 clips are Q1 (happy), expected two classes" in row["next_step"]
 
 
 def test_data_root_is_looked_at_and_the_demo_found_in_its_cache(empty_homes, monkeypatch):
@@ -120,7 +120,8 @@ def test_a_row_as_text(empty_homes):
         "       valence: V- 0 · V+ 4 (majority 100.0%)",
         "       arousal: A- 1 · A+ 3 (majority 75.0%)",
         "       quadrant: Q1 3 · Q2 0 · Q3 0 · Q4 1 (majority 75.0%)",
-        "       Ready to use.",
+        "       Ready to use, but mind valence: all 4 clips are V+ (pleasant), expected two classes or more: check the "
+        "labels, or the scale of the ratings.",
     ]
 
 
@@ -161,3 +162,26 @@ def test_notes_are_one_line_a_kind(empty_homes):
     corpus = corpora.load("vgmidi", tiny.vgmidi(empty_homes / "data" / "vgmidi"))
     lines = datasets.notes(corpus)
     assert len(lines) == 3 and lines[0].endswith("(and 1 more)") and "Orphan.mid" in lines[2]
+
+
+@pytest.mark.parametrize("error", [OSError(36, "File name too long"), RuntimeError("odd"), RecursionError()])
+@pytest.mark.parametrize("where", ["load", "find"])
+def test_whatever_one_corpus_raises_the_others_are_shown(where, error, empty_homes, monkeypatch):
+    _four_q(empty_homes / "data" / "4q")
+    tiny.eim(empty_homes / "data" / "eim")
+
+    def failing(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(four_q, where, failing)
+    table = datasets.overview()
+    row = _row(table, "4q")
+    said = str(error) or type(error).__name__
+    assert row["state"] == "broken" and said in row["next_step"] and "\n" not in row["next_step"]
+    assert _row(table, "eim")["state"] == "found"
+
+
+def test_a_row_that_is_no_file_name_ends_nothing(empty_homes):
+    tiny.write(empty_homes / "data" / "clips.csv", f"path,label\n.,Q1\n{'x' * 300},Q2\na/../..,Q2\n/dev/null,Q3\n")
+    table = datasets.overview()
+    assert _row(table, "table")["problems"] == 4 and len(table) == len(corpora.names())

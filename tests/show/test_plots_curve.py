@@ -157,3 +157,11 @@ def test_without_playable_sound_the_page_is_silent_and_says_so(
     sentence = {"long": "lasts 15 s and takes", "strange": "a.xyz", "gone": "missing"}[kind]
     said = re.search(r"<p>(No sound here: [^<]+)</p>", page)
     assert "<audio " not in page and said is not None and sentence in said[1], said
+
+
+@pytest.mark.parametrize("stem", ["x" * 250, "é" * 125, "日" * 83, "x" * 240])
+def test_a_name_that_fills_its_file_system_still_leaves_room_for_the_endings(curve, stem, tmp_path):
+    written = curve_files.write(curve, tmp_path, tmp_path / f"{stem}.mp3", page=False)
+    assert all(path.is_file() and len(path.name.encode()) < 255 for path in written)
+    other = curve_files.write(curve, tmp_path, tmp_path / f"{stem[:-1]}y.mp3", page=False)
+    assert set(written).isdisjoint(other), "names that differ at their end only have the same files"

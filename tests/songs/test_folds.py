@@ -92,7 +92,17 @@ def test_group_names_do_not_matter_only_who_shares_them():
         (
             [0, 0, 1, 1],
             {"n_folds": 2, "groups": list("aabc")},
-            r"class 0 has 1 groups \(artists\), expected at least 2",
+            r"class 0 has 1 group \(artist\), expected at least 2",
+        ),
+        (
+            [0] * 4 + [1],
+            {"n_folds": 2, "class_names": ("V-", "V+")},
+            r"^V\+ has 1 song, expected at least 2 for 2 folds",
+        ),
+        (
+            [0, 0, 1, 1],
+            {"n_folds": 2, "groups": list("aabc"), "class_names": ("A-", "A+")},
+            r"^A- has 1 group \(artist\)",
         ),
         ([0, 0, 1, 1], {"n_folds": 2, "groups": list("abc")}, "groups has 3 entries, expected 4"),
         ([0, 0, 1, 1], {"n_folds": 2, "groups": ["a", None, "b", "c"]}, r"groups\[1\] is None, expected a name"),
@@ -115,3 +125,11 @@ def test_one_group_that_swallows_a_class_is_refused():
         folds._check_usable([folds.Fold(0, np.array([0, 1]), np.array([2, 3]))], np.array([0, 0, 1, 1]))
     with pytest.raises(MerKitError, match="fold 0 would test no song"):
         folds._check_usable([folds.Fold(0, np.array([0, 1]), np.array([], dtype=int))], np.array([0, 1]))
+
+
+def test_sentences_about_divisions_name_the_classes():
+    uneven = [folds.Fold(0, np.array([0, 1]), np.array([2, 3]))]
+    with pytest.raises(MerKitError, match="would train without Q2"):
+        folds._check_usable(uneven, np.array([0, 0, 1, 1]), ("Q1", "Q2"))
+    with pytest.raises(MerKitError, match=r"no development song is of V\+, which is tested"):
+        folds.official(["development", "evaluation"], [0, 1], class_names=("V-", "V+"))

@@ -1,0 +1,73 @@
+"""Ratings that follow the music: a value every half second or every bar becomes segment truth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import check_choice
+from mer_kit.corpora import rated, tables
+from mer_kit.corpora.labels import TRUTH_COLUMNS
+from mer_kit.corpora.numerals import numbers
+from mer_kit.records import Clip
+
+#: A column of dynamic ratings.
+_SAMPLE = re.compile(r"sample_\d+ms")
+
+
+def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
+    """Return the segment truth of rated stretches: clip_id, start_s, end_s, label, valence, arousal (and what else).
+
+    `spans` has clip_id, start_s, end_s, valence, arousal. The label is the quadrant; stretches that tie are left out
+    with ties="drop".
+
+    Examples
+    --------
+    >>> rated = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2], "valence": [0.2, 0.5], "arousal": 0.9})
+    >>> truth(rated, middle=0.5, ties="drop")["label"].tolist(), truth(rated, middle=0.5, ties="high")["label"].tolist()
+    (['Q2'], ['Q2', 'Q1'])
+    """
+    check_choice("ties", ties, rated.TIES)
+    high_v, high_a = (
+        rated.high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal")
+    )
+    label = np.select([high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4")
+    table = spans.copy()
+    table.insert(3, "label", label)
+    known = np.isfinite(spans[["valence", "arousal"]].to_numpy(dtype=np.float64)).all(axis=1)
+    if ties == "drop":
+        known &= (spans["valence"].to_numpy() != middle) & (spans["arousal"].to_numpy() != middle)
+    others = [column for column in table.columns if column not in TRUTH_COLUMNS]
+    kept: pd.DataFrame = table.loc[known, [*TRUTH_COLUMNS, *others]].reset_index(drop=True)
+    return kept
+
+
+def read_frames(path: Path, id_column: str) -> pd.DataFrame:
+    """Return a wide table of dynamic ratings (`sample_<milliseconds>ms` columns) as clip_id, start_s, value.
+
+    Empty cells are left out.
+
+    Raises
+    ------
+    MerKitError
+        If the table cannot be read or has no such column.
+    """
+    table = tables.read_table(path, [id_column, "sample_15000ms"])
+    samples = [column for column in table.columns if _SAMPLE.fullmatch(column)]
+    long = table.melt(id_vars=[id_column], value_vars=samples, var_name="sample", value_name="value")
+    long["start_s"] = long["sample"].str.removeprefix("sample_").str.removesuffix("ms").astype(float) / 1000
+    long["value"] = numbers(long["value"])
+    frames = pd.DataFrame({"clip_id": long[id_column], "start_s": long["start_s"], "value": long["value"]})
+    kept: pd.DataFrame = frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)
+    return kept
+
+
+def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame | None:
+    """Return the truth of these clips alone, or None where there is none."""
+    if truth is None:
+        return None
+    return truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)

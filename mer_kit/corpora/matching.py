@@ -1,0 +1,122 @@
+"""Ids and paths as tables spell them, found among the names that are there: by form, case, slash, ending or number."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+#: Endings that an id may carry or lack.
+_ENDING = re.compile(r"\.(?:mp3|wav|wave|flac|ogg|oga|opus|m4a|mp4|aac|aiff?|au|mid|midi)$")
+_NUMBER = re.compile(r"0*(\d+?)(?:\.0*)?")
+_ABSOLUTE = re.compile(r"/|[a-z]:|file:")
+
+
+@dataclass(frozen=True)
+class Match:
+    """The name that a table means, or None; in what the spelling differs; every name that fits where several do."""
+
+    name: str | None
+    how: str = ""
+    fits: tuple[str, ...] = ()
+
+
+def plain(name: str) -> str:
+    """Return a name in one Unicode form and case, with forward slashes and without `./` and blanks around it.
+
+    Examples
+    --------
+    >>> plain(".\\\\Q1\\\\A.MP3 "), plain("e\\u0301") == plain("\\u00c9")
+    ('q1/a.mp3', True)
+    """
+    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    text = re.sub(r"/+", "/", text.strip().lstrip("'").replace("\\", "/"))
+    return re.sub(r"(?:^|(?<=/))\./", "", text)
+
+
+def without_ending(name: str) -> str:
+    """Return a plain name without the ending of a sound file."""
+    return _ENDING.sub("", name)
+
+
+def by_number(name: str) -> str:
+    """Return a plain name whose last part, where it is a whole number, is written without zeros around it.
+
+    Examples
+    --------
+    >>> by_number("001"), by_number("1.0"), by_number("chorus/10.0.mp3"), by_number("1.5")
+    ('1', '1', 'chorus/10', '1.5')
+    """
+    folder, slash, last = without_ending(name).rpartition("/")
+    number = _NUMBER.fullmatch(last)
+    return f"{folder}{slash}{number.group(1) if number else last}"
+
+
+#: What is compared in turn, each with the word for it.
+_WAYS: tuple[tuple[Callable[[str], str], str], ...] = (
+    (plain, "spelling"),
+    (lambda name: without_ending(plain(name)), "ending"),
+    (lambda name: by_number(plain(name)), "number"),
+)
+
+
+class Names:
+    """The names that are there, and how a table's spelling of one is found among them.
+
+    Examples
+    --------
+    >>> Names(["Q1/Ä.mp3", "7.mp3"]).find("q1\\\\A\\u0308")
+    Match(name='Q1/Ä.mp3', how='ending', fits=())
+    >>> Names(["007.wav"]).find("7.0")
+    Match(name='007.wav', how='number', fits=())
+    >>> Names(["a.mp3", "a.wav"]).find("a")
+    Match(name=None, how='ending', fits=('a.mp3', 'a.wav'))
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(dict.fromkeys(names))
+        self._known = set(self.names)
+        self._keys: list[defaultdict[str, list[str]]] = []
+        for key, _ in _WAYS:
+            found: defaultdict[str, list[str]] = defaultdict(list)
+            for name in self.names:
+                found[key(name)].append(name)
+            self._keys.append(found)
+
+    def find(self, wanted: str) -> Match:
+        """Return the one name that `wanted` means; a path from a drive's root is found by its last parts."""
+        if wanted in self._known:
+            return Match(wanted)
+        for tail, of_whole in _tails(wanted):
+            for (key, how), names in zip(_WAYS, self._keys, strict=True):
+                fits = names.get(key(tail), [])
+                if len(fits) == 1:
+                    return Match(fits[0], how if of_whole else "folder")
+                if fits:
+                    return Match(None, how, tuple(fits))
+        return Match(None)
+
+    def nearest(self, wanted: str) -> str | None:
+        """Return the name that was probably meant, or None."""
+        if len(wanted) > 200:
+            return None
+        plainly = {without_ending(plain(name)): name for name in self.names}
+        lasts = {PurePosixPath(key).name: name for key, name in plainly.items()} | plainly
+        last = PurePosixPath(without_ending(plain(wanted))).name
+        if last in lasts:
+            return lasts[last]
+        near = difflib.get_close_matches(without_ending(plain(wanted)), lasts, n=1, cutoff=0.75)
+        return lasts[near[0]] if near else None
+
+
+def _tails(wanted: str) -> list[tuple[str, bool]]:
+    """Return `wanted`, and for an absolute path also its last parts, the longest first; True for the whole."""
+    text = plain(wanted)
+    parts = text.split("/")
+    if not _ABSOLUTE.match(text) or ".." in parts:
+        return [(wanted, True)]
+    return [(wanted, True), *(("/".join(parts[at:]), False) for at in range(1, len(parts)) if parts[at])]

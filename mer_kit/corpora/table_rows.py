@@ -1,0 +1,217 @@
+"""The rows of a plain table: which column is which, which file a path means, and what is wrong with single rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from mer_kit.checks import MerKitError
+from mer_kit.corpora import base, ids, rated, tables
+from mer_kit.corpora.labels import LABELS, label_named, overlaps, read_truth, unknown_label
+from mer_kit.corpora.matching import Match, Names
+from mer_kit.records import Clip, Problem
+
+Labels = dict[str, dict[str, int]]
+#: Column → other names for it, taken where there is none of its own.
+ALSO_NAMED = {
+    "path": ("file", "file name", "file path", "audio", "audio file", "audio path"),
+    "label": ("quadrant", "emotion", "class"),
+    "valence": ("valence mean", "mean valence", "valence(mean)"),
+    "arousal": ("arousal mean", "mean arousal", "arousal(mean)"),
+}
+OTHERS = ("clip_id", "group", "artist", "title")
+#: What to do about a scale that does not fit.
+_OTHER_SCALE = "pass the right one with --option 'scale=[lowest,highest]', in a notebook as corpus_options"
+
+
+def columns(path: Path) -> dict[str, str]:
+    """Return our name of a column → the table's name for it, in its header's order."""
+    others = [name for names in ALSO_NAMED.values() for name in names]
+    there = tables.header(path, [*ALSO_NAMED, *OTHERS, *others])
+    found = {name: name for name in (*ALSO_NAMED, *OTHERS) if name in there}
+    wanted = ["path", "label"] if not {"valence", "arousal"} <= set(found) else ["path"]
+    for name in dict.fromkeys([*wanted, *(["valence", "arousal"] if "label" not in found else [])]):
+        also = [other for other in ALSO_NAMED[name] if other in there]
+        if name not in found and len(also) == 1:
+            found[name] = also[0]
+    return found
+
+
+def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
+    """Return the table with every optional column filled in, indexed by clip id (which may repeat).
+
+    The columns `match` and `file` say which of the files there are, `names`, each path means.
+    """
+    named = columns(path)
+    rated_only = "label" not in named and {"valence", "arousal"} <= set(named)
+    kind = ["valence", "arousal"] if rated_only else ["label"]
+    table = tables.read_table(path, [named[name] for name in ("path", *kind) if name in named], optional=OTHERS)
+    lacking = [name for name in ("path", *kind) if name not in named]
+    if lacking:
+        raise MerKitError(
+            f"{path.name} has the columns {tables.separated(table.columns)}, expected 'label' or both 'valence' and "
+            "'arousal' beside 'path': add one or rename yours"
+        )
+    for name in ("path", *kind):
+        if named[name] != name:
+            what = f"its column {named[name]!r} is taken for {name!r}"
+            notes.append(base.problem("column", path.name, what, "rename it if another is meant"))
+    table = table.rename(columns={named[name]: name for name in kind} | {named["path"]: "path"})
+    for column in ("artist", "title", "group"):
+        if column not in table:
+            table[column] = ""
+    matches = [_match(path.parent, text, names) for text in table["path"]]
+    notes += ids.spelling_notes(path.name, dict(zip(table["path"], matches, strict=True)))
+    table["match"] = pd.Series(matches, index=table.index, dtype=object)
+    table["file"] = [match.name or "" for match in matches]
+    if "clip_id" not in table:
+        table["clip_id"] = [_id_of(text, match) for text, match in zip(table["path"], matches, strict=True)]
+    return table.set_index("clip_id", drop=False)
+
+
+def _match(root: Path, text: str, names: Names) -> Match:
+    """Return the file below `root` that a path means."""
+    if text and base.stays_inside(text) and base.is_file(root / text):
+        return Match(Path(text).as_posix())
+    return names.find(text)
+
+
+def _id_of(text: str, match: Match) -> str:
+    """Return the id of a row without one: its path without the ending."""
+    if match.how and match.name is not None:
+        return unicodedata.normalize("NFC", str(PurePosixPath(match.name).with_suffix("")))
+    return str(Path(text).with_suffix("")) if Path(text).name else text
+
+
+def labels_of(
+    name: str,
+    rows: pd.DataFrame,
+    scale: rated.Scale,
+    ties: str,
+    spare: Names,
+    notes: list[Problem],
+    problems: list[Problem],
+) -> Labels:
+    """Return clip id → labels of every usable row; each other row adds a problem.
+
+    `spare` are the files that no row names, one of which may be meant.
+    """
+    labels: Labels = {}
+    if "label" not in rows:
+        doubts, oddities = rated.doubtful(
+            list(zip(rows["valence"], rows["arousal"], strict=True)), name, scale, _OTHER_SCALE
+        )
+        problems += doubts
+        notes += oddities
+    else:
+        notes += _label_notes(name, rows["label"])
+    counts = rows.index.value_counts()
+    for clip_id in dict.fromkeys(rows.index):
+        row = rows.loc[[clip_id]].iloc[0]
+        wrong = _wrong_place(name, row, int(counts[clip_id]), spare) or _wrong_value(name, row, scale)
+        if wrong is not None:
+            problems.append(wrong)
+        elif "label" in rows:
+            labels[clip_id] = LABELS[label_named(row["label"]) or ""]
+        else:
+            labels[clip_id] = rated.classes(rated.rating_of((row["valence"], row["arousal"])), scale.middle, ties)
+    return labels
+
+
+def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> Problem | None:
+    """Return what is wrong with a row's id or path, or None."""
+    clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
+    if match.fits:
+        return ids.no_such_file(spare, match, path, clip_id, name)
+    wrong = rated.wrong_id(name, clip_id, n_rows)
+    if wrong is None and not path:
+        where = f"{name}, id {clip_id!r}"
+        return base.problem("empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id)
+    if wrong is None and match.name is None and not base.stays_inside(path):
+        what = f"path {path!r} leaves the table's folder, expected one below it"
+        wrong = base.problem("leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id)
+    if wrong is not None and wrong.kind == "leaves_root" and (near := spare.nearest(path)) is not None:
+        return dataclasses.replace(wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}")
+    return wrong
+
+
+def _wrong_value(name: str, row: pd.Series[Any], scale: rated.Scale) -> Problem | None:
+    """Return what is wrong with a row's label or ratings, or None."""
+    clip_id = str(row["clip_id"])
+    if "label" not in row:
+        return rated.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
+    return None if label_named(row["label"]) else unknown_label(name, clip_id, row["label"])
+
+
+def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
+    """Return a note on the labels that are written in another way than ours."""
+    others = [text for text in labels if label_named(text) not in (None, text)]
+    if not others:
+        return []
+    what = f"{len(others)} labels are written in another way, first {others[0]!r}, taken for {label_named(others[0])!r}"
+    return [base.problem("label_spelling", name, what, "correct the table if another is meant")]
+
+
+def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]) -> Labels:
+    """Return the labels without those of a file that several ids name, unless they agree: then the first id keeps it."""
+    ids_of: defaultdict[str, list[str]] = defaultdict(list)
+    for clip_id, file in zip(rows.index, rows["file"], strict=True):
+        if clip_id in labels and file:
+            ids_of[file].append(clip_id)
+    left_out: set[str] = set()
+    for file, of_file in ids_of.items():
+        if len(of_file) < 2:
+            continue
+        same = all(labels[clip_id] == labels[of_file[0]] for clip_id in of_file)
+        what = f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, expected one; " + (
+            f"it is kept once, as {of_file[0]!r}, since the labels agree"
+            if same
+            else "it is left out, the labels differ"
+        )
+        problems.append(
+            base.problem("duplicate_path", f"{name}, file {file!r}", what, "delete the wrong rows", of_file[1])
+        )
+        left_out.update(of_file[1:] if same else of_file)
+    return {clip_id: found for clip_id, found in labels.items() if clip_id not in left_out}
+
+
+def clips_of(
+    path: Path, rows: pd.DataFrame, labels: Mapping[str, dict[str, int]], spare: Names, problems: list[Problem]
+) -> tuple[Clip, ...]:
+    """Return the clips whose file is there and not empty, sorted by id; each other adds a problem."""
+    clips = []
+    for clip_id in sorted(labels):
+        row = rows.loc[[clip_id]].iloc[0]
+        if row["match"].name is None:
+            problems.append(ids.no_such_file(spare, row["match"], str(row["path"]), clip_id, path.name))
+            continue
+        file = base.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
+        if file is not None:
+            artist, group = str(row["artist"]), str(row["group"] or row["artist"])
+            title, found = str(row["title"]) or None, labels[clip_id]
+            clips.append(Clip(clip_id, file, found, group=group.casefold() or None, title=title, artist=artist or None))
+    return tuple(clips)
+
+
+def truth_of(
+    path: Path, rows: pd.DataFrame, labels: Labels, notes: list[Problem], problems: list[Problem]
+) -> pd.DataFrame | None:
+    """Return the segment truth under the clips' own ids, or None where there is no such table.
+
+    A table of one task may have its truth in that task's classes.
+    """
+    if not base.is_there(path):
+        return None
+    tasks = {task for found in labels.values() for task in found}
+    truth = read_truth(path, task=next(iter(tasks)) if len(tasks) == 1 else None)
+    found = ids.align(path.name, truth["clip_id"], rows.index, notes, problems, what="segment truth")
+    truth["clip_id"] = truth["clip_id"].map(found)
+    truth = truth.dropna(subset=["clip_id"]).reset_index(drop=True)
+    problems += overlaps(path.name, truth)
+    return truth
