@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import re
@@ -105,3 +106,9 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT, inside: Path | None = None)
         )
     with open(path, "rb") as file:
         return file.read(most + 1)
+
+
+def checksum(path: Path) -> str:
+    """Return the BLAKE2b checksum of a file's bytes, 32 hex digits; memory holds a block of it at a time."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -90,7 +90,7 @@ def run_notebooks(
     force: bool = False,
 ) -> None:
     """Execute a run's notebooks, write the report, say what to open; exit 1 if a notebook failed."""
-    from mer_kit.runs import batch
+    from mer_kit.runs import batch, truth
     from mer_kit.runs.experiment import Experiment
     from mer_kit.show import report
 
@@ -104,7 +104,7 @@ def run_notebooks(
     experiment = Experiment(config, data_root=data_root, runs_dir=where)
     experiment.write_config()
     shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
-    jobs = batch.plan(experiment.folder, shared, numbers)
+    jobs = batch.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus))
     bar = sys.stderr.isatty()
     outcomes = batch.execute(
         jobs, mark=experiment.fingerprint, force=force, say=lambda line: click.echo(line), progress_bar=bar

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
-from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.records import TASKS, EpochRecord, RunConfig
+from mer_kit.runs import schema
 from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
+_FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 
 
 def default_runs_dir() -> Path:
@@ -57,15 +61,9 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     MerKitError
-        If the file is missing or torn.
+        If the file is missing, torn, too large or no regular file.
     """
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, TypeError, ValueError) as error:
-        raise MerKitError(
-            f"{path.name} in {path.parent.name} cannot be read ({type(error).__name__}), expected a run's JSON file: "
-            "run it again"
-        ) from error
+    return schema.read_json(path)
 
 
 def write_table(path: Path, table: pd.DataFrame, *, float_format: str | None = None) -> None:
@@ -109,8 +107,14 @@ class RunFolder:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What config.json says."""
-        return read_json(self.path / "config.json")
+        """What config.json says, checked.
+
+        Raises
+        ------
+        MerKitError
+            If it cannot be read or a setting is not what it should be.
+        """
+        return schema.read_json(self.path / "config.json", schema.CONFIG, inside=self.path)
 
     @property
     def status(self) -> str:
@@ -126,46 +130,120 @@ class RunFolder:
     def fold_done(self, number: int) -> bool:
         """Tell whether a fold is finished: its status says so and every file is there."""
         folder = self.fold(number)
-        return all((folder / name).exists() for name in FOLD_FILES) and _state(folder) == "done"
+        plain = all(files.is_plain_file(folder / name, inside=self.path) for name in FOLD_FILES)
+        return plain and _state(folder) == "done"
+
+    def fold_numbers(self) -> list[int]:
+        """Return the numbers of the folds that have a folder; copies like "0 (copy)" or "0.bak" are no folds."""
+        folder = self.path / "folds"
+        names = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+        return sorted(int(name) for name in names if _FOLD_NAME.fullmatch(name))
 
     def folds_done(self) -> list[int]:
         """Return the numbers of the finished folds, ascending."""
-        folder = self.path / "folds"
-        numbers = [int(entry.name) for entry in folder.iterdir() if entry.name.isdigit()] if folder.is_dir() else []
-        return [number for number in sorted(numbers) if self.fold_done(number)]
+        return [number for number in self.fold_numbers() if self.fold_done(number)]
+
+    def fold_status(self, number: int) -> dict[str, Any]:
+        """Return what a fold's status.json says, checked; {} where there is none."""
+        file = self.fold(number) / "status.json"
+        return schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
+
+    def seal(self, number: int) -> dict[str, str]:
+        """Return file name → checksum of a trained fold's files, to be kept in its status.json."""
+        return {name: files.checksum(self.fold(number) / name) for name in FOLD_FILES}
+
+    def check_seal(self, number: int) -> None:
+        """Compare a finished fold's files with the checksums in its status.json; older folds have none.
+
+        Raises
+        ------
+        MerKitError
+            If a file is not the one that the training left.
+        """
+        for name, expected in self.fold_status(number).get("files", {}).items():
+            file = self.fold(number) / str(name)
+            if name in FOLD_FILES and (
+                not files.is_plain_file(file, inside=self.path) or files.checksum(file) != expected
+            ):
+                raise MerKitError(
+                    f"fold {number} of {self.path.name}: {name} is missing or has changed since the training, expected the "
+                    "file that it left: restore it, or delete the fold and train it again"
+                )
 
     def history(self, fold: int) -> list[EpochRecord]:
-        """Return a fold's EpochRecords."""
-        # Python's own float() gives back every bit; read_csv's default does so only from pandas 3 on.
-        exact = {field.name: _exact_float for field in dataclasses.fields(EpochRecord) if field.type == "float"}
-        table = pd.read_csv(self.fold(fold) / "history.csv", converters=exact, dtype={"note": str})
-        table["labelled_class_share"] = table["labelled_class_share"].astype(str)
-        return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in table.to_dict("records")]
+        """Return a fold's EpochRecords.
+
+        Raises
+        ------
+        MerKitError
+            If history.csv cannot be read.
+        """
+        kinds = {field.name: float if field.type == "float" else str for field in dataclasses.fields(EpochRecord)}
+        path = self.fold(fold) / "history.csv"
+        table = schema.read_table(path, kinds, inside=self.path, exact=True)
+        try:
+            return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in table.to_dict("records")]
+        except (ValueError, TypeError, OverflowError) as error:
+            raise MerKitError(
+                f"history.csv in fold {fold} has a row that no epoch left: train the fold again"
+            ) from error
 
     def epochs(self, fold: int) -> dict[str, np.ndarray]:
-        """Return a fold's evaluation passes: probabilities [E, S, K], labels [S], clip [S], start_s [S]."""
-        with np.load(self.fold(fold) / "epochs.npz", allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        """Return a fold's evaluation passes: probabilities [E, S, K], labels [S], clip [S], start_s [S].
+
+        Raises
+        ------
+        MerKitError
+            If epochs.npz cannot be read, or its arrays do not fit each other.
+        """
+        wanted = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
+        arrays = schema.read_arrays(self.fold(fold) / "epochs.npz", wanted, inside=self.path)
+        n_segments = arrays["probabilities"].shape[1]
+        if any(len(arrays[name]) != n_segments for name in ("labels", "clip", "start_s")):
+            raise MerKitError(f"epochs.npz in fold {fold} has arrays of different lengths: train the fold again")
+        return arrays
 
     def segments(self, fold: int) -> pd.DataFrame:
-        """Return a fold's segment predictions: clip_id, start_s, end_s, part (train/test), label, a column a class."""
-        return pd.read_csv(self.fold(fold) / "segments.csv", dtype={"clip_id": str})
+        """Return a fold's segment predictions: clip_id, start_s, end_s, part (train/test), label, a column a class.
+
+        Raises
+        ------
+        MerKitError
+            If segments.csv cannot be read or has rows that no network wrote.
+        """
+        classes = TASKS[self.config["task"]]
+        kinds = {
+            "clip_id": str,
+            "start_s": float,
+            "end_s": float,
+            "part": str,
+            "label": str,
+            **dict.fromkeys(classes, float),
+        }
+        table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
+        schema.check_segments(table, classes, f"segments.csv in fold {fold}")
+        return table
 
     def metrics(self) -> dict[str, Any]:
-        """Return what metrics.json says."""
-        return read_json(self.path / "metrics.json")
+        """Return what metrics.json says, checked.
 
-
-def _exact_float(text: str) -> float:
-    return float(text or "nan")
+        Raises
+        ------
+        MerKitError
+            If it cannot be read or is not what a run writes.
+        """
+        found = schema.read_json(self.path / "metrics.json", schema.METRICS, inside=self.path)
+        schema.check_metrics(found, f"metrics.json in {self.path.name}")
+        return found
 
 
 def _state(folder: Path) -> str:
     file = folder / "status.json"
     try:
-        return str(read_json(file).get("state", "new")) if file.exists() else "new"
+        found = schema.read_json(file, schema.STATUS, inside=folder) if os.path.lexists(file) else {}
     except MerKitError:
         return "failed"
+    return str(found.get("state", "new"))
 
 
 def all_runs(runs_dir: str | Path) -> list[RunFolder]:
@@ -173,4 +251,4 @@ def all_runs(runs_dir: str | Path) -> list[RunFolder]:
     folder = Path(runs_dir)
     if not folder.is_dir():
         return []
-    return [RunFolder(entry.parent) for entry in sorted(folder.glob("*/config.json"))]
+    return [RunFolder(entry.parent) for entry in sorted(folder.glob("*/config.json")) if files.is_plain_file(entry)]

@@ -49,12 +49,13 @@ SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to execute: where from, where to, with which parameters."""
+    """One notebook to execute: where from, where to, with which parameters; `truth` is the segment truth's checksum."""
 
     name: str
     source: Path
     target: Path
     parameters: Mapping[str, Any]
+    truth: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,11 @@ def notebooks_folder() -> Path:
     )
 
 
-def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[int]) -> list[Job]:
-    """Return the jobs of a run: every notebook once, 03 once for each of `only_folds` into that fold's folder."""
+def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[int], *, truth: str = "") -> list[Job]:
+    """Return the jobs of a run: every notebook once, 03 once for each of `only_folds` into that fold's folder.
+
+    `truth` is the checksum of the segment truth (`runs.truth.digest`): where it changes, the notebooks are to do again.
+    """
     source = notebooks_folder()
     shared = {**parameters, "only_folds": ",".join(str(number) for number in only_folds)}
     jobs: list[Job] = []
@@ -102,7 +106,7 @@ def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[
             known = declared_parameters(nbformat.read(notebook, as_version=4))
             chosen = {key: value for key, value in {**shared, "fold": number}.items() if key in known}
             title = f"{name} fold {number}" if name.startswith("03") else name
-            jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen))
+            jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen, truth))
     return jobs
 
 
@@ -259,7 +263,7 @@ def _key(job: Job, mark: str) -> str:
     """
     source = hashlib.blake2b(job.source.read_bytes(), digest_size=6).hexdigest()
     wanted = {key: value for key, value in sorted(job.parameters.items()) if key not in (*PLACES, *SETTINGS)}
-    return f"{mark} {source} {wanted}"
+    return f"{mark} {source} {wanted}" + (f" truth {job.truth}" if job.truth else "")
 
 
 def parse_folds(text: str, folds: int) -> list[int]:

@@ -14,7 +14,7 @@ import torch
 
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.files import writing
+from mer_kit.files import sweep, writing
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
 from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
@@ -129,6 +129,7 @@ class Experiment:
         return self.folder
 
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
+        sweep(self.folder.fold(number))
         self.folder.set_status("running", fold=number)
         clips, folder = self.folds[number].train, self.folder.fold(number)
         try:
@@ -148,6 +149,7 @@ class Experiment:
             device=where.device.type,
             precision=where.precision,
             threads=torch.get_num_threads(),
+            files=self.folder.seal(number),
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
@@ -247,6 +249,7 @@ class Experiment:
 
     def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
         """Return a finished fold's scores and its song table (clip_id, fold, label, one column a decider)."""
+        self.folder.check_seal(number)
         table = self.folder.segments(number)
         status = archive.read_json(self.folder.fold(number) / "status.json")
         return deciding.decide_fold(
@@ -256,7 +259,7 @@ class Experiment:
             clip_ids=[clip.clip_id for clip in self.corpus.clips],
             config=self.config,
             seconds=float(status["seconds"]),
-            svm_file=self.folder.fold(number) / "svm.skops",
+            svm_file=self.folder.fold(number) / "svm.safetensors",
         )
 
     def run(self, numbers: Sequence[int] | None = None) -> RunResult:

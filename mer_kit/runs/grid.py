@@ -17,7 +17,7 @@ import yaml
 from mer_kit import files
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.records import RunConfig
-from mer_kit.runs import batch
+from mer_kit.runs import batch, truth
 from mer_kit.runs.experiment import Experiment, Opened, open_corpus
 from mer_kit.runs.parameters import as_mapping, declared_parameters
 from mer_kit.runs.presets import merged, resolve
@@ -224,7 +224,11 @@ def tasks(
     for number in notebooks:
         check_choice("notebook", number, [name[:2] for name in OF_A_RUN])
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
-    jobs = [job for job in batch.plan(experiment.folder, shared, cell.folds) if job.source.stem in OF_A_RUN]
+    jobs = [
+        job
+        for job in batch.plan(experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus))
+        if job.source.stem in OF_A_RUN
+    ]
     jobs = [job for job in jobs if not notebooks or job.source.stem[:2] in notebooks]
     run = experiment.folder.path.name
     names = {id(job): f"{run} · {job.name}" for job in jobs}

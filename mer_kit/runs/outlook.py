@@ -51,7 +51,7 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
         try:
             config = run.config
             about = {name: config[name] for name in LIKENESS}
-            trained = {k: float(read_json(run.fold(k) / "status.json")["seconds"]) for k in run.folds_done()}
+            trained = {k: float(run.fold_status(k)["seconds"]) for k in run.folds_done()}
         except (MerKitError, KeyError):
             continue
         rows += [{"what": TRAINING, **about, "seconds": seconds} for seconds in trained.values()]

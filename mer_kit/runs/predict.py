@@ -14,6 +14,7 @@ import pandas as pd
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice
+from mer_kit.files import checksum
 from mer_kit.records import EMOTIONS, TASKS, Problem, SegmentIndex
 from mer_kit.runs.archive import RunFolder, all_runs
 from mer_kit.seeding import derive
@@ -78,6 +79,8 @@ def predict_curve(
     path, run = Path(audio_path), RunFolder(run_folder)
     config = run.config
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
+    for number in folds:
+        run.check_seal(number)
     found = builder.file_log_mel(path, mel.MelSettings())
     if isinstance(found, Problem):
         raise MerKitError(str(found))
@@ -192,19 +195,26 @@ def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path
         clips = corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
         size = path.stat().st_size
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
-        digest = builder.file_digest(path) if alike else ""
-        return next((clip.clip_id for clip in alike if builder.file_digest(clip.path) == digest), None), bool(clips)
+        digest = checksum(path) if alike else ""
+        return next((clip.clip_id for clip in alike if checksum(clip.path) == digest), None), bool(clips)
     except (MerKitError, OSError):  # no corpus to compare with; a file that cannot be read gets its sentence later
         return None, False
 
 
 def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:
-    return SegmentClassifier(run.fold(fold) / "model.safetensors", device=device, precision=precision)
+    network = SegmentClassifier(run.fold(fold) / "model.safetensors", device=device, precision=precision)
+    wanted = len(TASKS[run.config["task"]])
+    if network.n_classes != wanted:
+        raise MerKitError(
+            f"model.safetensors in fold {fold} of {run.path.name} has {network.n_classes} classes, expected {wanted} for "
+            f"{run.config['task']}: train the fold again"
+        )
+    return network
 
 
 def _svm(run: RunFolder, fold: int) -> SVM:
     """Return a fold's SVM; where no song was decided yet, the same SVM is fitted from segments.csv."""
-    file = run.fold(fold) / "svm.skops"
+    file = run.fold(fold) / "svm.safetensors"
     if file.exists():
         return SVM.load(file)
     config: dict[str, Any] = run.config
@@ -213,5 +223,5 @@ def _svm(run: RunFolder, fold: int) -> SVM:
     song, ids = pd.factorize(table["clip_id"])
     label_of = dict(zip(table["clip_id"], table["label"], strict=True))
     labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
-    svm = SVM(theta=config["theta"], seed=derive(config["seed"], "svm") % 2**31)
+    svm = SVM(theta=config.get("theta", 0.5), seed=derive(config["seed"], "svm") % 2**31)
     return svm.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)

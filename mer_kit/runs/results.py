@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mer_kit.checks import MerKitError
-from mer_kit.runs.archive import RunFolder, read_json, write_table
+from mer_kit.checks import MerKitError, shortened
+from mer_kit.runs import schema
+from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
 from mer_kit.runs.copies import log_of
 from mer_kit.songs import scores
@@ -87,11 +89,12 @@ def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fold_scores(run: Path) -> dict[int, dict[str, float]]:
-    """Return fold → the headline decider's scores; {} where no song is decided or the file is torn."""
+    """Return fold → the headline classifier's scores; {} where no song is decided or the file cannot be read."""
     try:
-        return {int(fold["fold"]): dict(fold["songs"][HEADLINE]) for fold in read_json(run / "metrics.json")["folds"]}
-    except (MerKitError, KeyError, TypeError):
+        folds = RunFolder(run).metrics()["folds"]
+    except MerKitError:
         return {}
+    return {int(fold["fold"]): dict(fold["songs"][HEADLINE]) for fold in folds if HEADLINE in fold["songs"]}
 
 
 def _difference(fold: int, found: Sequence[dict[str, float]]) -> str:
@@ -119,7 +122,7 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
         if not (isinstance(run["path"], str) and run["folds_done"] and _finite(run["song_accuracy_mean"])):
             continue
         about = {name: run[name] for name in (*_SETTINGS, "recipe", "folder")}
-        for fold in read_json(Path(run["path"]) / "metrics.json")["folds"]:
+        for fold in RunFolder(run["path"]).metrics()["folds"]:
             counts = {name: int(fold[name]) for name in ("fold", "n_train", "n_test")}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
             rows += [
@@ -131,11 +134,11 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _run_folders(folder: Path) -> Iterator[RunFolder]:
-    """Yield everything below `folder` that is a run, also one whose config.json is gone."""
+    """Yield everything below `folder` that is a run, also one whose config.json is gone; links out of it are none."""
     if folder.is_dir():
         for entry in sorted(folder.iterdir()):
-            looks_like_one = (entry / "config.json").exists() or (entry / "folds").is_dir()
-            if entry.is_dir() and not entry.name.startswith(".") and looks_like_one:
+            looks_like_one = os.path.lexists(entry / "config.json") or (entry / "folds").is_dir()
+            if not entry.name.startswith(".") and not entry.is_symlink() and entry.is_dir() and looks_like_one:
                 yield RunFolder(entry)
 
 
@@ -144,16 +147,18 @@ def _row(run: RunFolder) -> dict[str, Any]:
     row |= {"folder": run.path.name, "path": str(run.path), "folds_done": 0}
     try:
         config = run.config
-        row |= {name: config[name] for name in _SETTINGS}
+        row |= {name: config[name] for name in _SETTINGS if name in config}
         row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
-        metrics = run.metrics() if (run.path / "metrics.json").exists() else None
+        metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
         if metrics is not None:
             row |= _scores(metrics)
+        for number in run.folds_done():
+            run.check_seal(number)
         row["status"], row["reason"] = _state(run, config, metrics)
     except MerKitError as error:
         return row | {"status": "unreadable", "reason": str(error)}
-    except (KeyError, TypeError, AttributeError) as error:
-        reason = f"config.json or metrics.json is not what a run writes ({type(error).__name__}: {error}): run again"
+    except Exception as error:  # no folder, whatever is in it, takes the others' rows away
+        reason = f"its files are not what a run writes ({type(error).__name__}: {shortened(str(error))}): run it again"
         return row | {"status": "unreadable", "reason": reason}
     return row
 
@@ -168,7 +173,9 @@ def recipe(config: dict[str, Any]) -> str:
     kept = {name: value for name, value in config.items() if name not in free | about}
     if kept.get("divide_by") == "folds":  # older runs do not name it
         del kept["divide_by"]
-    return hashlib.blake2b(json.dumps(kept, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(
+        json.dumps(kept, sort_keys=True, default=str).encode("utf-8", "backslashreplace"), digest_size=4
+    ).hexdigest()
 
 
 def failures(run: Path) -> list[dict[str, Any]]:
@@ -177,7 +184,7 @@ def failures(run: Path) -> list[dict[str, Any]]:
     files = [*run.glob("notebooks/*.status.json"), *run.glob("folds/*/*.status.json")]
     for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
         try:
-            status = read_json(file)
+            status = schema.read_json(file, schema.STATUS, inside=run)
         except MerKitError as error:
             status = {"state": "failed", "message": str(error)}
         if status.get("state") == "failed":
@@ -189,23 +196,25 @@ def failures(run: Path) -> list[dict[str, Any]]:
 
 def _scores(metrics: dict[str, Any]) -> dict[str, Any]:
     folds, summary = metrics["folds"], metrics["summary"]
-    song = scores.summarise([fold["songs"][HEADLINE] for fold in folds])
+    song = scores.summarise([fold["songs"].get(HEADLINE, {}) for fold in folds])
     segments = scores.summarise([fold["segments"] for fold in folds])
     majority = scores.summarise([fold["majority"] for fold in folds])
     row: dict[str, Any] = {
-        "folds_done": len(folds),
-        "n_songs": int(summary["n_songs"]),
-        "seconds": float(summary["seconds"]),
-        "segment_accuracy_mean": segments["accuracy"]["mean"],
-        "segment_accuracy_sd": segments["accuracy"]["sd"],
-    }
+        "folds_done": len(folds), "n_songs": int(summary["n_songs"]), "seconds": float(summary["seconds"]),
+        "segment_accuracy_mean": _of(segments, "accuracy", "mean"), "segment_accuracy_sd": _of(segments, "accuracy", "sd"),
+    }  # fmt: skip
     for score in SCORES:
-        row[f"song_{score}_mean"] = song[score]["mean"] if score in song else float("nan")
-        row[f"song_{score}_sd"] = song[score]["sd"] if score in song else float("nan")
+        row |= {f"song_{score}_{part}": _of(song, score, part) for part in ("mean", "sd")}
     for score in SCORES[:2]:
-        row[f"majority_{score}_mean"] = majority[score]["mean"]
-        row |= {f"pooled_{score}_{name}": summary["pooled"][name][score] for name in DECIDERS}
+        row[f"majority_{score}_mean"] = _of(majority, score, "mean")
+        row |= {f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in DECIDERS}
     return row
+
+
+def _of(table: Mapping[str, Any], name: str, part: str) -> float:
+    """Return one number of a nested table, NaN where it is not there: an older run knows fewer of them."""
+    value = (table.get(name) or {}).get(part)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def _state(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -> tuple[str, str]:
@@ -214,10 +223,11 @@ def _state(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | Non
     if broken:
         more = f" (and {len(broken) - 1} more notebooks)" if len(broken) > 1 else ""
         return "failed", f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
-    own = read_json(run.path / "status.json") if (run.path / "status.json").exists() else {}
+    own_file = run.path / "status.json"
+    own = schema.read_json(own_file, schema.STATUS, inside=run.path) if os.path.lexists(own_file) else {}
     if own.get("state") == "failed":
         return "failed", str(own.get("message", "no message was left"))
-    states = {int(file.parent.name): read_json(file) for file in run.path.glob("folds/[0-9]*/status.json")}
+    states = {number: run.fold_status(number) for number in run.fold_numbers()}
     for number, state in sorted(states.items()):
         if state.get("state") == "failed":
             return "failed", f"fold {number}: {state.get('message', 'no message was left')}"

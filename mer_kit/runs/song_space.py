@@ -121,7 +121,7 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
     """
     check_choice("fold", fold, range(len(experiment.folds)))
     answers = named_songs(experiment, fold)
-    file = experiment.folder.fold(fold) / "svm.skops"
+    file = experiment.folder.fold(fold) / "svm.safetensors"
     if not file.exists():
         experiment.decide(fold)
     svm, division = SVM.load(file), experiment.folds[fold]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 
@@ -50,6 +52,14 @@ def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task:
     longest = seconds.max(axis=1, keepdims=True)
     earliest = np.where(seconds >= longest - 1e-9, first, np.inf).argmin(axis=1)
     return np.where(longest[:, 0] > 0, earliest, -1)
+
+
+def digest(corpus: Corpus) -> str:
+    """Return a checksum of the segment truth, "" where the corpus has none: what a notebook shows may depend on it."""
+    if corpus.truth is None:
+        return ""
+    text = corpus.truth.to_csv(index=False)
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
 
 
 def class_of(label: str, task: str) -> int:

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
+from mer_kit.files import checksum
 from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio, midi
 from mer_kit.signal.manifest import FORMAT, Entry, Manifest, beginning_key, mel_path, write_atomically
@@ -100,7 +101,7 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
     if known is not None and known[:2] == [stat.st_size, stat.st_mtime_ns]:
         content = str(known[2])
     else:
-        content = file_digest(clip.path)
+        content = checksum(clip.path)
         if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
             manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
             manifest.changed = True
@@ -110,12 +111,6 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
             about["synthesiser"] = midi.identity()
     described = json.dumps(about, sort_keys=True)
     return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the BLAKE2b digest of a file's bytes, 32 hex digits; memory holds a block of it at a time."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _held(digest: str, folder: Path, manifest: Manifest, max_seconds: float | None) -> Entry | None:

@@ -5,21 +5,19 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import skops.io
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_labels, check_probabilities, check_range
+from mer_kit.checks import MerKitError, check_labels, check_probabilities
 from mer_kit.seeding import derive
-from mer_kit.songs import features
+from mer_kit.songs import features, svm_file
 
 
 class SVM:
@@ -97,7 +95,7 @@ class SVM:
         return np.asarray(self.pipeline_.predict(x), dtype=np.int64)
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted SVM with skops (no pickle), under a temporary name first.
+        """Write the fitted SVM as arrays (safetensors, no pickle), under a temporary name first.
 
         Raises
         ------
@@ -105,37 +103,26 @@ class SVM:
             If it is not fitted.
         """
         self._check_fitted()
-        content = {"pipeline": self.pipeline_, "theta": float(self.theta), "n_classes": int(self.n_classes_)}
-        content |= {"searched": bool(self.searched_), "inner_score": float(self.inner_score_)}
-        target = Path(path)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        partial.write_bytes(skops.io.dumps(content))
-        os.replace(partial, target)
+        about = {"theta": float(self.theta), "n_classes": int(self.n_classes_), "searched": bool(self.searched_)}
+        inner = float(self.inner_score_)
+        svm_file.write(Path(path), self.pipeline_, about | {"inner_score": inner if np.isfinite(inner) else None})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Return the SVM that `save` wrote; no type beyond those skops trusts by itself is ever built.
+        """Return the SVM that `save` wrote.
 
         Raises
         ------
         MerKitError
-            If the file is missing, damaged, holds other types, or holds something else than a saved SVM.
+            If the file is missing or damaged, or holds something else than a saved SVM.
         """
-        data = _read(Path(path))
-        try:
-            foreign = skops.io.get_untrusted_types(data=data)
-            content = None if foreign else skops.io.loads(data, trusted=[])
-        except Exception as error:  # a torn zip, a bad schema: skops raises many kinds
-            raise MerKitError(f"{path} cannot be read as a saved SVM ({error}): run the fold again") from error
-        if foreign:
-            raise MerKitError(f"{path} holds {', '.join(foreign)}, expected only an SVM: do not trust this file")
-        keys = {"pipeline", "theta", "n_classes", "searched", "inner_score"}
-        if not isinstance(content, dict) or set(content) != keys or not isinstance(content["pipeline"], Pipeline):
-            raise MerKitError(f"{path} holds something else than a saved SVM: run the fold again")
-        svm = cls(theta=check_range("theta", content["theta"], 0, 1))
-        svm.pipeline_, svm.n_classes_ = content["pipeline"], content["n_classes"]
-        svm.searched_, svm.inner_score_ = content["searched"], content["inner_score"]
-        svm.best_ = {"C": svm.pipeline_[-1].C, "gamma": svm.pipeline_[-1].gamma}
+        pipeline, about = svm_file.read(Path(path))
+        svm = cls(theta=float(about["theta"]))
+        svm.pipeline_, svm.n_classes_ = pipeline, int(about["n_classes"])
+        inner = about.get("inner_score")
+        svm.searched_ = about.get("searched") is True
+        svm.inner_score_ = float(inner) if isinstance(inner, (int, float)) else float("nan")
+        svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
 
     def _search(self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int) -> tuple[Pipeline, float]:
@@ -162,9 +149,3 @@ def checked_training(p: np.ndarray, song: np.ndarray, labels: np.ndarray) -> tup
     y = check_labels("labels", labels, probabilities.shape[1])
     features.rows_by_song(song, len(y), n_segments=len(probabilities))
     return probabilities, y
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise MerKitError(f"{str(path)!r} is missing, expected a saved SVM: run the fold first")
-    return path.read_bytes()

@@ -13,7 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mer_kit.checks import MerKitError
-from mer_kit.files import writing
+from mer_kit.files import is_plain_file, writing
+
+#: What reading a file that somebody else wrote, or that is torn, may raise.
+_NOT_OURS = (OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError, AttributeError)
 
 
 def save(path: str | Path, state: Any) -> None:
@@ -56,12 +59,14 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Any:
     MerKitError
         If the file is missing, torn or was not written by `save`.
     """
+    if not is_plain_file(Path(path)):
+        raise MerKitError(f"checkpoint {str(path)!r} is missing or no regular file, expected one: train the fold first")
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         return _unflatten(json.loads(metadata["tree"]), tensors)
-    except (OSError, KeyError, SafetensorError, json.JSONDecodeError) as error:
+    except _NOT_OURS as error:
         raise MerKitError(
             f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), expected a file that a training wrote: "
             "delete it to train again"

@@ -53,7 +53,7 @@ def test_repeated_values_are_one_run() -> None:
         ({"only_folds": "3", "folds": 3}, "fold 3 does not exist"),
         ({"only_folds": [0, 3], "folds": 3}, "fold 3 does not exist"),
         ({"overrides": 3}, "overrides is 3, expected names and values"),
-        ({"corpus": [["demo"]]}, r"corpus in the grid is \[\['demo'\]\], expected plain names"),
+        ({"corpus": [["demo"]]}, r"corpus in the grid is \[\['demo'\]\], expected one or some plain names"),
     ],
 )
 def test_unknown_names_and_values_stop_it_before_anything_runs(given: dict[str, object], sentence: str) -> None:

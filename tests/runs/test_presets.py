@@ -91,7 +91,7 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"segment_seconds": 0}, "segment_seconds is 0"),
         ({"segment_seconds": 31}, "segment_seconds is 31"),
         ({"segment_seconds": "3"}, "segment_seconds is '3'"),
-        ({"folds": 1}, "folds is 1, expected a whole number of at least 2"),
+        ({"folds": 1}, "folds is 1, expected a whole number from 2 to 1000"),
         ({"folds": 2.5}, "folds is 2.5"),
         ({"seed": -1}, "seed is -1"),
         ({"group_by": "artists"}, "group_by is 'artists'"),

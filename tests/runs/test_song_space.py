@@ -60,7 +60,7 @@ def test_neighbours_are_those_of_scikit_learn(stand: Any, space: song_space.Song
 
 def test_decision_values_are_the_stored_svms(stand: Any, space: song_space.SongSpace) -> None:
     _, test, _ = by_sklearn(stand)
-    values = SVM.load(stand.folder.fold(0) / "svm.skops").pipeline_[-1].decision_function(test)
+    values = SVM.load(stand.folder.fold(0) / "svm.safetensors").pipeline_[-1].decision_function(test)
     expected = values if values.ndim == 2 else np.stack([-values, values], axis=1)
     np.testing.assert_allclose(space.decisions, expected, atol=1e-9)
 
@@ -93,13 +93,13 @@ def test_answers_are_the_deciders_and_stand_in_the_order_of_the_test_songs(
 def test_songs_come_from_the_runs_table_and_an_svm_that_is_not_stored_is_made(tmp_path: Path) -> None:
     stand = stands.songs(tmp_path)
     decided = deciding.with_names(stand.decide(0)[1], stand.classes)
-    (stand.folder.fold(0) / "svm.skops").unlink()
+    (stand.folder.fold(0) / "svm.safetensors").unlink()
     changed = decided.assign(vote="Q4")
     archive.write_table(stand.folder.path / "songs.csv", changed.sample(frac=1, random_state=0))
     space = song_space.song_space(stand, 0)
     assert set(space.answers["vote"]) == {"Q4"}, "the table on disk was not read"
     assert space.answers["svm"].tolist() == decided["svm"].tolist()
-    assert (stand.folder.fold(0) / "svm.skops").exists()
+    assert (stand.folder.fold(0) / "svm.safetensors").exists()
     archive.write_table(stand.folder.path / "songs.csv", changed.iloc[1:])
     with pytest.raises(MerKitError, match=r"songs.csv lacks test songs of fold 0"):
         song_space.song_space(stand, 0)

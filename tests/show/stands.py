@@ -61,7 +61,7 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
     def decide(number: int) -> Any:
         return deciding.decide_fold(
             run.segments(number), fold, labels, clip_ids=[clip.clip_id for clip in clips], config=config, seconds=1.0,
-            svm_file=run.fold(number) / "svm.skops",
+            svm_file=run.fold(number) / "svm.safetensors",
         )  # fmt: skip
 
     corpus = Corpus("made-up", folder, tuple(clips), title="Made-up songs")

@@ -170,8 +170,8 @@ def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, 
     _age(clips[0].path)
     first = store.open_store(clips, tmp_path / "store")
     read: list[str] = []
-    original = builder.file_digest
-    monkeypatch.setattr(builder, "file_digest", lambda path: read.append(Path(path).name) or original(path))
+    original = builder.checksum
+    monkeypatch.setattr(builder, "checksum", lambda path: read.append(Path(path).name) or original(path))
     assert store.open_store(clips, tmp_path / "store").digests == first.digests
     assert read == ["1.wav"]  # written a moment ago: hashed once more
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
-import skops.io
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.svm import SVC
 
@@ -106,18 +109,17 @@ def test_constant_features_do_no_harm():
 
 def test_saved_svm_answers_alike(tmp_path):
     svm = SVM(theta=0.3).fit(*_corpus(10, [8, 8, 8], strength=0.5))
-    svm.save(tmp_path / "svm.skops")
-    back = SVM.load(tmp_path / "svm.skops")
+    svm.save(tmp_path / "svm.safetensors")
+    back = SVM.load(tmp_path / "svm.safetensors")
     p, song, labels = _corpus(11, [9, 9, 9], strength=0.5)
     np.testing.assert_array_equal(back.predict(p, song, 27), svm.predict(p, song, 27))
     assert (back.theta, back.n_classes_, back.best_) == (0.3, 3, svm.best_)
     assert (back.searched_, back.inner_score_) == (True, svm.inner_score_)
-    assert [path.name for path in tmp_path.iterdir()] == ["svm.skops"]  # no partial file stays behind
-    assert (tmp_path / "svm.skops").read_bytes()[:2] == b"PK"  # skops' zip, not a pickle
+    assert [path.name for path in tmp_path.iterdir()] == ["svm.safetensors"]  # no partial file stays behind
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    target = tmp_path / "svm.skops"
+    target = tmp_path / "svm.safetensors"
     target.write_bytes(b"old")
     svm = SVM().fit(*_corpus(12, [4, 4]))
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
@@ -126,25 +128,90 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert target.read_bytes() == b"old"
 
 
-def test_loading_builds_nothing_foreign(tmp_path, monkeypatch):
-    path = tmp_path / "svm.skops"
-    path.write_bytes(skops.io.dumps({"pipeline": np.save}))
-    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("the file was built before it was refused"))
-    with pytest.raises(MerKitError, match="holds numpy.save, expected only an SVM: do not trust this file"):
+@pytest.mark.parametrize("sizes", [[9, 9], [8, 5, 9], [6, 7, 8, 9]])
+def test_the_rebuilt_machine_is_the_fitted_one_bit_for_bit(tmp_path, sizes):
+    svm = SVM().fit(*_corpus(20, sizes, strength=0.4))
+    svm.save(tmp_path / "svm.safetensors")
+    back = SVM.load(tmp_path / "svm.safetensors")
+    x = np.random.default_rng(3).uniform(-0.5, 1.5, size=(400, 7 * len(sizes)))
+    for shape in ("ovr", "ovo"):
+        for machine in (svm, back):
+            machine.pipeline_[-1].decision_function_shape = shape
+        np.testing.assert_array_equal(back.pipeline_.decision_function(x), svm.pipeline_.decision_function(x))
+    np.testing.assert_array_equal(back.pipeline_.predict(x), svm.pipeline_.predict(x))
+    np.testing.assert_array_equal(back.pipeline_[-1].dual_coef_, svm.pipeline_[-1].dual_coef_)
+    np.testing.assert_array_equal(back.pipeline_[-1].n_support_, svm.pipeline_[-1].n_support_)
+
+
+def _change(name, change):
+    def apply(arrays, about):
+        arrays[name] = change(arrays[name])
+
+    return apply
+
+
+def _says(**values):
+    return lambda arrays, about: about.update(values)
+
+
+SPOILT = {
+    "more support vectors than there are": _change("n_support", lambda a: a + 1000),
+    "one less": _change("n_support", lambda a: a - np.eye(len(a), dtype=a.dtype)[0]),
+    "negative": _change("n_support", lambda a: np.array([-1, a.sum() + 1, 0])),
+    "beyond 32 bits": _change("n_support", lambda a: a + 2**32),
+    "as floats": _change("n_support", lambda a: a.astype(float)),
+    "fewer coefficients": _change("dual", lambda a: a[:, :-1]),
+    "other coefficients": _change("dual", lambda a: a.T),
+    "coefficients NaN": _change("dual", lambda a: a * np.nan),
+    "float32": _change("vectors", lambda a: a.astype(np.float32)),
+    "flat": _change("vectors", lambda a: a.ravel()),
+    "no vectors": _change("vectors", lambda a: a[:0]),
+    "infinite vectors": _change("vectors", lambda a: a + np.inf),
+    "no intercepts": _change("intercept", lambda a: a[:0]),
+    "other features": _change("mean", lambda a: a[:-7]),
+    "no spread": _change("scale", lambda a: a * 0),
+    "gamma below 0": _change("gamma", lambda a: -a),
+    "classes twice": _change("classes", lambda a: a * 0),
+    "a class too many": _change("classes", lambda a: a + 1),
+    "one array more": lambda arrays, about: arrays.update(pickle=np.zeros(3)),
+    "one array less": lambda arrays, about: arrays.pop("gamma"),
+    "theta": _says(theta=7),
+    "theta as text": _says(theta="0.5"),
+    "C": _says(C=-1),
+    "classes as text": _says(n_classes="3"),
+    "another K": _says(n_classes=4),
+    "endless classes": _says(n_classes=10**30),
+}
+
+
+@pytest.mark.parametrize("case", SPOILT)
+def test_spoilt_arrays_never_reach_libsvm(tmp_path, case, monkeypatch):
+    path = tmp_path / "svm.safetensors"
+    SVM().fit(*_corpus(21, [8, 8, 8])).save(path)
+    about = json.loads(safe_open(path, framework="np").metadata()["svm"])
+    arrays = load_file(path)
+    SPOILT[case](arrays, about)
+    save_file(
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata={"svm": json.dumps(about)}
+    )
+    monkeypatch.setattr(SVC, "predict", lambda *_: pytest.fail("it was used"))
+    with pytest.raises(MerKitError, match="is not an SVM that mer-kit saved .*: run the fold again"):
         SVM.load(path)
 
 
-def test_a_saved_something_else_is_refused(tmp_path):
-    path = tmp_path / "svm.skops"
-    whole = {"pipeline": SVC(), "theta": 0.5, "n_classes": 2, "searched": True, "inner_score": 0.5}
-    for content in ({"pipeline": SVC()}, [1, 2], whole):
-        path.write_bytes(skops.io.dumps(content))
-        with pytest.raises(MerKitError, match="holds something else than a saved SVM"):
-            SVM.load(path)
+@pytest.mark.parametrize(
+    "metadata", [None, {}, {"svm": ""}, {"svm": "[" * 100_000}, {"svm": "[1]"}, {"svm": "null"}, {"tree": "{}"}]
+)
+def test_other_metadata_is_refused(tmp_path, metadata):
+    path = tmp_path / "svm.safetensors"
+    SVM().fit(*_corpus(21, [8, 8, 8])).save(path)
+    save_file(load_file(path), path, metadata=metadata)
+    with pytest.raises(MerKitError, match="run the fold again"):
+        SVM.load(path)
 
 
 def test_missing_and_damaged_files_get_a_sentence(tmp_path):
-    path = tmp_path / "svm.skops"
+    path = tmp_path / "svm.safetensors"
     with pytest.raises(MerKitError, match="is missing, expected a saved SVM: run the fold first"):
         SVM.load(path)
     SVM().fit(*_corpus(13, [4, 4])).save(path)
@@ -158,7 +225,7 @@ def test_bad_use_gets_a_sentence(tmp_path):
     with pytest.raises(MerKitError, match="not fitted: call fit first"):
         SVM().predict(p, song, 8)
     with pytest.raises(MerKitError, match="not fitted: call fit first"):
-        SVM().save(tmp_path / "svm.skops")
+        SVM().save(tmp_path / "svm.safetensors")
     with pytest.raises(MerKitError, match="the 8 training songs are all of class 1, expected at least two classes"):
         SVM().fit(p, song, np.ones(8, dtype=int))
     with pytest.raises(MerKitError, match="probabilities has 3 classes, expected 2 as in training"):
