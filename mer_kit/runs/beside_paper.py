@@ -5,6 +5,8 @@ Notebook: 06_results
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -67,9 +69,21 @@ def markdown(table: pd.DataFrame) -> str:
     | 4q | 76.5 |
     """
     lines = [list(map(str, table.columns)), *table.astype(str).to_numpy().tolist()]
-    rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    rows = ["| " + " | ".join(map(markdown_cell, line)) + " |" for line in lines]
     text = "\n".join([rows[0], "|" + "---|" * len(table.columns), *rows[1:]])
     return text + (f"\n\n{table.attrs['note']}" if table.attrs.get("note") else "")
+
+
+def markdown_cell(text: str) -> str:
+    r"""Return a text as one cell of a Markdown table: no HTML, no further column, no code, no line break.
+
+    Examples
+    --------
+    >>> markdown_cell("a|b <i>c</i>\n`d`")
+    'a\\|b &lt;i&gt;c&lt;/i&gt; \\`d\\`'
+    """
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\|`\[\]*_])", r"\\\1", plain) if re.search(r"[|`<\[*]", text) else plain.replace("\\", "\\\\")
 
 
 def combine(means: Sequence[float], sds: Sequence[float], counts: Sequence[int]) -> tuple[float, float, int]:

@@ -18,6 +18,7 @@ from mer_kit.files import sweep, writing
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
 from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.opening import Opened, checksum, open_corpus
 from mer_kit.seeding import derive
@@ -284,7 +285,8 @@ class Experiment:
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])
         summary = deciding.summary(results, songs, len(self.classes))
-        archive.write_table(self.folder.path / "songs.csv", deciding.with_names(songs, self.classes))
+        named = without_formulae(deciding.with_names(songs, self.classes))
+        archive.write_table(self.folder.path / "songs.csv", named)
         archive.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
         self.folder.set_status("done", folds=done, of=len(self.folds))
         return RunResult(self.config, self.fingerprint, results, summary)

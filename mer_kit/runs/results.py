@@ -19,6 +19,7 @@ from mer_kit.checks import MerKitError, shortened
 from mer_kit.runs import schema
 from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
+from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.copies import log_of
 from mer_kit.songs import scores
 from mer_kit.songs.deciders import NAMES as DECIDERS
@@ -67,7 +68,7 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder and return its path."""
-    write_table(folder / "results.csv", table.drop(columns="path"), float_format="%.6g")
+    write_table(folder / "results.csv", without_formulae(table.drop(columns="path")), float_format="%.6g")
     return folder / "results.csv"
 
 

@@ -41,6 +41,24 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
+_LATEX = str.maketrans({
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "#": r"\#", "~": r"\textasciitilde{}", "&": r"\&",
+    "^": r"\textasciicircum{}", "%": r"\%", "_": r"\_", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "±": r"$\pm$", "−": "$-$", '"': r"\textquotedbl{}",
+})  # fmt: skip
+
+
+def latex_cell(text: str) -> str:
+    r"""Return a text as one cell of a LaTeX table: every special character escaped, on one line.
+
+    Examples
+    --------
+    >>> latex_cell("50 % of\n{a_b}")
+    '50 \\% of \\{a\\_b\\}'
+    """
+    return " ".join(text.split()).translate(_LATEX)
+
+
 def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
     """Write `results.md` and `results.tex` into a folder: the table of `run_table` and a line that says what it is."""
     table = run_table(results)
@@ -49,8 +67,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         f"{mer_kit.__version__}; a run's settings stand in its folder's config.json, found by its mark in the last column."
     )
     table.attrs["note"] = note
-    letters = str.maketrans({"_": r"\_", "%": r"\%", "&": r"\&", "±": r"$\pm$", "−": "$-$"})
-    body = [" & ".join(str(cell).translate(letters) for cell in row) + r" \\" for row in table.to_numpy().tolist()]
+    body = [" & ".join(map(latex_cell, map(str, row))) + r" \\" for row in table.to_numpy().tolist()]
     latex = "\n".join(
         [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{'l' * 4}rr{'r' * 4}l}}", r"\toprule",
          " & ".join(table.columns) + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}",

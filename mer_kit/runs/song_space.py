@@ -14,6 +14,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.runs import deciding
+from mer_kit.runs.cells import restored
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features
 from mer_kit.songs.deciders import NAMES as DECIDERS
@@ -145,7 +146,8 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     """
     file = experiment.folder.path / "songs.csv"
     if file.exists():
-        table = pd.read_csv(file, dtype=str)
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table["clip_id"] = table["clip_id"].map(restored)
         table = table[table["fold"] == str(fold)].reset_index(drop=True)
         if len(table):
             return table

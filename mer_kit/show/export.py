@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
+import nbconvert
 import nbformat
+from jinja2 import pass_context as contextfilter
 from latex2mathml import converter
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
+import mer_kit
+from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
-from mer_kit.show import fragments
+from mer_kit.show import fragments, sanitizer
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices stay prices.
 _FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>(?!\s)[^$\n]+?(?<!\s))\$(?!\d)", re.DOTALL)
@@ -33,12 +40,33 @@ STYLE = """<style>
 """
 
 
+#: An executed notebook with its sounds takes some tens of megabytes.
+MOST_NOTEBOOK = 256 << 20
+
+
+class _Exporter(HTMLExporter):
+    """nbconvert's exporter, whose Markdown becomes clean HTML."""
+
+    @contextfilter
+    def markdown2html(self, context: Any, source: str) -> str:
+        """Return Markdown as HTML of which nothing runs, leads away or covers the page."""
+        return sanitizer.clean(super().markdown2html(context, source))
+
+
+def version() -> str:
+    """Return a mark that changes with everything, beside the notebook, that decides what `to_html` writes."""
+    parts = [mer_kit.__version__, nbconvert.__version__, STYLE, *map(fragments.code, fragments.VIEWS)]
+    sources = [Path(module.__file__ or "").read_bytes() for module in (sanitizer, fragments, sys.modules[__name__])]
+    return hashlib.blake2b("\n".join(parts).encode() + b"".join(sources), digest_size=8).hexdigest()
+
+
 def to_html(source: str | Path, target: str | Path) -> Path:
     """Write an executed notebook as one HTML file that loads nothing from outside, and return its path.
 
-    Of all scripts only those of mer-kit's own views stay, written anew from this version (`show.fragments.trusted`). The
-    page's content security policy lets the browser run these and nothing else: no event handler (onclick=…) that a
-    notebook printed, no javascript: link, no frame; pictures and sounds from elsewhere stay blank.
+    Its parts are cleaned first (`show.sanitizer`). Of all scripts only those of mer-kit's own views stay, written anew from
+    this version (`show.fragments.trusted`). The page's content security policy lets the browser run these and nothing else:
+    no event handler (onclick=…) that a notebook printed, no javascript: link, no frame; pictures and sounds from elsewhere
+    stay blank.
 
     Raises
     ------
@@ -47,8 +75,10 @@ def to_html(source: str | Path, target: str | Path) -> Path:
 
     Notebook: 06_results
     """
-    notebook = with_mathml(nbformat.read(source, as_version=4))
-    page, _ = HTMLExporter(template_name="lab").from_notebook_node(notebook)
+    raw = files.read_bytes(Path(source), most=MOST_NOTEBOOK)
+    notebook = with_mathml(sanitizer.tamed(nbformat.reads(raw.decode("utf-8"), as_version=4)))
+    name = re.sub(r"[^\w .-]", "_", Path(source).stem)
+    page, _ = _Exporter(template_name="lab").from_notebook_node(notebook, resources={"metadata": {"name": name}})
     page = _guarded(_without_scripts(page.replace(".ipynb", ".html"))).replace("</head>", f"{STYLE}</head>", 1)
     path = Path(target)
     with writing(path) as partial:

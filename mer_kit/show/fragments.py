@@ -12,6 +12,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,19 @@ h1 { line-height: 1.2; overflow-wrap: anywhere; } p { overflow-wrap: anywhere; }
 _ELEMENT = re.compile(r"<script\b([^>]*)>(.*)</script>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([\w-]+)(?:="([^"]*)")?""")
 _MARK = re.compile(r"([a-z_]+)-[0-9a-f]{16}")
+_FRAGMENT = re.compile(
+    r'<div data-mer-fragment="[^"]*"><style>.*?</style><div class="mer mer-(?P<view>[a-z_]+)">(?P<still>.*)</div>'
+    r'<script type="application/json" data-mer-data>(?P<data>[^<]*)</script></div>'
+    r'<script type="module" data-mer-script="[^"]*">.*?</script>',
+    re.DOTALL,
+)
+_OUR_PAGE = re.compile(
+    r"<!doctype html>\n.*?<main>\n<h1>(?P<title>[^<]*)</h1>\n(?P<fragment><div data-mer-fragment.*</script>)\n?(?P<rest>.*?)"
+    r"\n</main>\n</body>\n</html>\n?",
+    re.DOTALL,
+)
+#: A song's sound and curves take some megabytes of text.
+MOST_DATA = 64 << 20
 _MARKED = re.compile(rf'(?<=data-mer-script="){_MARK.pattern}(?=")')
 
 
@@ -60,6 +74,30 @@ def fragment(view: str, data: dict[str, Any], still: str) -> str:
     )
 
 
+def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
+    """Return a fragment built anew from its picture (passed through `clean`) and its data; None where it is none of ours.
+
+    Whatever else stood in it, styles and scripts are those of this version.
+    """
+    found = _FRAGMENT.fullmatch(text.strip())
+    if found is None or found["view"] not in VIEWS or len(found["data"]) > MOST_DATA:
+        return None
+    try:
+        data = json.loads(found["data"])
+    except (ValueError, RecursionError):
+        return None
+    return fragment(found["view"], data, clean(found["still"])) if isinstance(data, dict) else None
+
+
+def rebuilt_page(text: str, clean: Callable[[str], str]) -> str | None:
+    """Return a page of ours with one view, built anew; None where it is none of ours."""
+    found = _OUR_PAGE.fullmatch(text)
+    made = rebuilt(found["fragment"], clean) if found else None
+    if found is None or made is None:
+        return None
+    return page(html.unescape(found["title"]), f"{made}\n{clean(found['rest'])}")
+
+
 def page(title: str, body: str) -> str:
     """Return one HTML page that needs nothing from anywhere, light or dark as the reader's system is.
 
@@ -71,7 +109,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"{policy(body)}<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
         f"<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -107,7 +145,7 @@ def policy(page: str) -> str:
     True
     """
     marks = sorted({mark[0] for mark in _MARKED.finditer(page) if mark[1] in VIEWS})
-    digests = [hashlib.sha256(_code(mark).encode()).digest() for mark in marks]
+    digests = [hashlib.sha256(code(mark).encode()).digest() for mark in marks]
     allowed = " ".join(f"'sha256-{text(digest)}'" for digest in digests) or "'none'"
     return (
         f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src {allowed}; '
@@ -144,8 +182,9 @@ def trusted(element: str) -> str:
 
 def _script(mark: str) -> str:
     """Return the element that builds the view of every fragment with this mark."""
-    return f'<script type="module" data-mer-script="{mark}">{_code(mark)}</script>'
+    return f'<script type="module" data-mer-script="{mark}">{code(mark)}</script>'
 
 
-def _code(mark: str) -> str:
+def code(mark: str) -> str:
+    """Return the script that builds the view of every fragment with this mark."""
     return f'{web.module(mark.partition("-")[0])}\nenhance("{mark}", mount);\n'

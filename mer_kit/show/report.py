@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import html
 import logging
 import os
@@ -10,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import nbformat
 import pandas as pd
 
+from mer_kit import files
+from mer_kit.checks import MerKitError
+from mer_kit.corpora.base import cache_root
 from mer_kit.files import writing
 from mer_kit.runs import results, run_tables
-from mer_kit.show import export, report_paper
+from mer_kit.show import export, fragments, report_paper, sanitizer
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
 
 _log = logging.getLogger("mer_kit")
@@ -65,6 +69,8 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     same stands in a section of its own.
     """
     folder = Path(out).expanduser().absolute()
+    for name in (*runs_dirs, out):
+        _check_no_run(Path(name).expanduser())
     folder.mkdir(parents=True, exist_ok=True)
     table = results.collect([Path(name).expanduser().absolute() for name in runs_dirs])
     copies = results.compare_copies(table)
@@ -79,23 +85,40 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     return folder / "index.html"
 
 
-def export_notebooks(run: Path) -> None:
-    """Write each executed notebook of a run as an HTML page beside it, where that is older or not there.
+def _check_no_run(folder: Path) -> None:
+    """Raise one sentence where a run's own folder is given in place of the folder that holds it."""
+    if (folder / "config.json").is_file() and (folder / "folds").is_dir():
+        raise MerKitError(
+            f"{folder.name} is a run folder, expected a folder of run folders: name the folder above it, {folder.parent}"
+        )
 
-    A copy that cannot be read is left out and named in a warning.
+
+def export_notebooks(run: Path) -> None:
+    """Write each executed notebook of a run as an HTML page beside it, unless this version wrote that very page from it.
+
+    What is known of pages written before lies in the cache of this machine, not in the run: a page that came with a
+    folder is never taken for ours, whatever its time says. A notebook that cannot be read is left out with a warning.
     """
     for source in notebook_files(run):
         target = source.with_suffix(".html")
-        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            try:
-                export.to_html(source, target)
-            except (OSError, ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
-                _log.warning("%s of %s cannot be read (%s): run it again", source.name, run.name, type(error).__name__)
+        try:
+            note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
+            known = note.read_text("utf-8") if note.is_file() else ""
+            if known and files.is_plain_file(target, inside=run) and files.checksum(target) == known:
+                continue
+            export.to_html(source, target)
+            with contextlib.suppress(OSError), writing(note) as partial:  # a cache that takes no files costs time only
+                partial.write_text(files.checksum(target), "utf-8")
+        except Exception as error:  # nbconvert and its libraries raise anything on a notebook that is none
+            _log.warning("%s of %s cannot be exported (%s): run it again", source.name, run.name, type(error).__name__)
+            if os.path.lexists(target):
+                target.unlink()  # it is not of this notebook
 
 
 def notebook_files(run: Path) -> list[Path]:
     """Return a run's executed notebooks in reading order."""
     found = [*(run / "notebooks").glob("*.ipynb"), *(run / "folds").glob("*/*.ipynb")]
+    found = [path for path in found if files.is_plain_file(path, inside=run)]
     return sorted(found, key=lambda path: (path.name, path.parent.name))
 
 
@@ -120,9 +143,18 @@ def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>mer-kit results</title><style>{STYLE}</style></head>\n<body>\n"
+        f"{_policy()}<title>mer-kit results</title><style>{STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + f"\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
+    )
+
+
+def _policy() -> str:
+    """Return the page's content security policy: its own script, pictures and frames beside it, nothing from anywhere."""
+    digest = fragments.text(hashlib.sha256(SCRIPT.encode()).digest())
+    return (
+        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{digest}'; "
+        "style-src 'unsafe-inline'; img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; form-action 'none'\">"
     )
 
 
@@ -136,11 +168,14 @@ def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
         look = "failed" if row.get("status") in ("failed", "unreadable") else "quiet"
         message = f'<p class="{look}">{html.escape(str(reason))}</p>'
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
-    found = [*(run / "figures").glob("*.png"), *of_fold.glob("*.png")]
+    found = [
+        p for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png")) if files.is_plain_file(p, inside=run)
+    ]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
         for path in notebook_files(run)
+        if files.is_plain_file(path.with_suffix(".html"), inside=run)
     )
     open_ = " open" if (opened and row["status"] == "done") or broken else ""
     return (
@@ -174,14 +209,33 @@ def _figure(folder: Path, path: Path) -> str:
 
 
 def _played(folder: Path, page: Path) -> str:
-    """Return the figure's own page, notebook 05's player, to be opened in place; "" where it left none."""
-    if not page.exists():
+    """Return the figure's own page, notebook 05's player, to be opened in place; "" where it left none.
+
+    The page is written anew from what it shows, and the frame lets it run its script and nothing else.
+    """
+    if not _renewed(page):
         return ""
     link = _link(page, folder)
     return (
-        f'<details class="play"><summary>Listen along</summary><iframe loading="lazy" allow="autoplay" src="{link}" '
-        f'title="The curve with its sound"></iframe><a href="{link}">open as a page of its own</a></details>'
+        f'<details class="play"><summary>Listen along</summary><iframe loading="lazy" sandbox="allow-scripts" '
+        f'allow="autoplay" src="{link}" title="The curve with its sound"></iframe>'
+        f'<a href="{link}">open as a page of its own</a></details>'
     )
+
+
+def _renewed(page: Path) -> bool:
+    """Write a page with one of our views anew where it differs; tell whether it is one."""
+    if not files.is_plain_file(page, inside=page.parent.parent):
+        return False
+    try:
+        found = files.read_bytes(page, most=export.MOST_NOTEBOOK).decode("utf-8")
+        made = fragments.rebuilt_page(found, sanitizer.clean)
+        if made is not None and made != found:
+            with writing(page) as partial:
+                partial.write_text(made, "utf-8")
+    except (OSError, ValueError, RecursionError):
+        return False
+    return made is not None
 
 
 def alt_text(path: Path) -> str:
@@ -191,5 +245,5 @@ def alt_text(path: Path) -> str:
     try:
         with Image.open(path) as image:
             return str(image.info.get("Description", ""))
-    except (OSError, ValueError):
+    except Exception:  # pictures that claim a gigapixel, and whatever else Pillow finds
         return ""
