@@ -1,0 +1,211 @@
+"""What a stranger's notebook brings into a page: text, tables, pictures, sounds and formulae, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from mer_kit.show import export, fragments, report, sanitizer
+from mer_kit.show.export import mathml
+
+HOSTILE = [
+    "<script>alert(1)</script>", "<SCRIPT SRC=//x></SCRIPT >", "<scr<script></script>ipt>alert(1)</script>", "<img src=x onerror=alert(1)>",
+    '<a href="javascript:alert(1)">x</a>', '<a href=" jav&#x09;ascript:alert(1)">x</a>', '<a href="data:text/html,<script>alert(1)</script>">x</a>',
+    '<meta http-equiv="refresh" content="0;url=//evil">', '<base href="//evil/">', "<iframe src=//evil></iframe>", "<object data=//evil></object>",
+    "<embed src=//evil>", "<form action=//evil><input name=a></form>", '<a href="//evil" style="position:fixed;inset:0;z-index:99">x</a>',
+    '<div style="position:absolute;top:0;left:0;width:100vw;height:100vh;background:url(//evil)">x</div>', "<style>body{display:none}</style>",
+    '<link rel=stylesheet href="//evil">', "<svg><script>alert(1)</script></svg>", "<svg/onload=alert(1)>", "<math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>",
+    "</div></div></main></body><h1>outside</h1>", "<video src=//evil autoplay></video>", '<img src="//evil/x.png">', '<img src="file:///etc/passwd">',
+    '<audio src="//evil/x.mp3" autoplay></audio>', "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>", "<template><img src=x onerror=alert(1)></template>",
+    '<div class="jp-Cell lm-mod-hidden">x</div>', "<textarea></textarea><img src=x onerror=alert(1)>", "<!--><img src=x onerror=alert(1)>-->", "<plaintext>",
+]  # fmt: skip
+_BAD = re.compile(
+    r"<(?:script|style|meta|base|iframe|object|embed|form|input|link|svg|video|template|plaintext|textarea|body|main)\b|"
+    r"\son\w+\s*=|javascript:|data:text|//evil|file:|position|url\(|jp-Cell",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_runs_leads_away_or_covers(text: str):
+    found = sanitizer.clean(f"before {text} after")
+    tags = "".join(re.findall(r"<[^>]*>", found))
+    assert not _BAD.search(tags), found
+    assert found.startswith("before")
+    assert found.count("<div") == found.count("</div")
+
+
+def test_what_our_notebooks_show_survives():
+    table = pd.DataFrame({"a": [1, 2]}).to_html()
+    png = "data:image/png;base64," + base64.b64encode(b"x" * 99).decode()
+    kept = [
+        f'<img src="{png}" alt="two &lt; three" style="max-width: 100%; height: auto;">',
+        f'<figure style="margin: 0;"><audio controls="" src="{png.replace("image/png", "audio/mpeg")}" aria-label="a"></audio></figure>',
+        "<details><summary>more</summary><p>text</p></details>", '<a href="03_sssl_training.html#loss">next</a>', '<h2 id="loss">loss</h2>',
+    ]  # fmt: skip
+    for text in kept:
+        assert sanitizer.clean(text).replace('=""', "") == text.replace('=""', "")
+    assert re.findall(r"<t[hd]>(\w*)</t[hd]>", sanitizer.clean(table)) == re.findall(r"<t[hd]>(\w*)</t[hd]>", table)
+    formula = mathml(r"$\frac{1}{2} \sum_k p_k^2$")
+    assert re.findall(r"</?m\w+", sanitizer.clean(formula)) == re.findall(r"</?m\w+", formula)
+
+
+def _notebook(path: Path, *cells: nbformat.NotebookNode) -> Path:
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+def _shown(kind: str, data: str) -> nbformat.NotebookNode:
+    return new_code_cell("1", execution_count=1, outputs=[new_output("display_data", data={kind: data})])
+
+
+KINDS = (
+    "text/html",
+    "text/latex",
+    "text/markdown",
+    "image/svg+xml",
+    "image/png",
+    "application/javascript",
+    "text/plain",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_kind_of_output_is_a_way_in(tmp_path: Path, kind: str):
+    texts = [f'"><p data-way-in>{text}' if kind == "image/png" else f"<p data-way-in>{text}" for text in HOSTILE]
+    cells = [cell for text in texts for cell in (_shown(kind, text), new_markdown_cell(text))]
+    page = export.to_html(_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "a.html").read_text("utf-8")
+    body = page[page.index("<main") if "<main" in page else page.index("<body") :]
+    assert "data-way-in>" not in body
+    assert "<script" not in body and "//evil" not in "".join(re.findall(r"<[^>]*>", body))
+    assert body.count("</main>") == 1 and body.count("</body>") == 1
+
+
+def test_tags_and_titles_are_no_way_in(tmp_path: Path):
+    cell = new_code_cell("1", execution_count=1, outputs=[])
+    cell.metadata["tags"] = ['x"><img src=x onerror=alert(1)>']
+    notebook = new_notebook(cells=[cell], metadata={"title": "</title><script>alert(1)</script>"})
+    notebook.metadata["language_info"] = {"name": '"><script>alert(2)</script>', "pygments_lexer": "x"}
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    page = export.to_html(tmp_path / "a.ipynb", tmp_path / "a.html").read_text("utf-8")
+    assert "alert(1)" not in page and "alert(2)" not in page and "onerror" not in page
+
+
+def _player(title: str = "song") -> str:
+    return fragments.fragment("player", {"title": title}, '<img src="data:image/png;base64,AAAA" alt="curve">')
+
+
+def test_our_views_are_built_anew():
+    own = _player()
+    assert fragments.rebuilt(own, sanitizer.clean) is not None
+    changed = own.replace("enhance(", "alert(1);enhance(").replace("</style>", "body{display:none}</style>")
+    made = fragments.rebuilt(changed, sanitizer.clean)
+    assert made is not None and "alert(1)" not in made and "display:none}" not in made
+    hostile = own.replace('alt="curve">', 'alt="curve"><a href="//evil" style="position:fixed">x</a>')
+    made = fragments.rebuilt(hostile, sanitizer.clean)
+    assert (
+        made is not None
+        and "//evil" not in made
+        and "fixed" not in made.partition("mer-player")[2].partition("<script")[0]
+    )
+    for other in (own.replace("mer-player", "mer-nothing"), f"<b>x</b>{own}", own.replace('"title"', "title")):
+        assert fragments.rebuilt(other, sanitizer.clean) is None
+
+
+def test_our_pages_are_recognised_by_what_they_are():
+    page = fragments.page("A song", f"{_player()}\n<p>note</p>")
+    assert fragments.rebuilt_page(page, sanitizer.clean) is not None
+    again = fragments.rebuilt_page(page.replace("</main>", "<script>alert(1)</script></main>"), sanitizer.clean)
+    assert again is None or "alert(1)" not in again
+    assert fragments.rebuilt_page("<h1>hello</h1>", sanitizer.clean) is None
+    settled = fragments.rebuilt_page(page, sanitizer.clean)
+    assert settled is not None and fragments.rebuilt_page(settled, sanitizer.clean) == settled
+
+
+def test_every_page_of_ours_has_a_policy():
+    page = fragments.page("t", _player())
+    head = page[: page.index("<title>")]
+    assert "default-src 'none'" in head and "script-src 'sha256-" in head
+
+
+def _run(runs: Path, name: str = "demo-quadrant-3s-sssl-abc") -> Path:
+    run = runs / name
+    (run / "notebooks").mkdir(parents=True)
+    (run / "config.json").write_text("{}")
+    (run / "folds").mkdir()
+    return run
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MER_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def test_a_shipped_page_is_never_linked_as_ours(tmp_path: Path):
+    import os
+
+    run = _run(tmp_path)
+    source = _notebook(run / "notebooks" / "02_noisy_labels.ipynb", new_markdown_cell("# ours"))
+    shipped = source.with_suffix(".html")
+    shipped.write_text("<script>alert(1)</script>")
+    os.utime(shipped, (4e9, 4e9))  # from the future
+    report.write(tmp_path)
+    first = shipped.read_text("utf-8")
+    assert "alert(1)" not in first and "ours" in first
+    shipped.write_text(first.replace("ours", "theirs"))
+    report.write(tmp_path)
+    assert shipped.read_text("utf-8") == first
+
+
+def test_content_not_time_decides_what_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import os
+
+    run = _run(tmp_path)
+    source = _notebook(run / "notebooks" / "02_noisy_labels.ipynb", new_markdown_cell("# first"))
+    report.write(tmp_path)
+    _notebook(source, new_markdown_cell("# second"))
+    os.utime(source, (1e9, 1e9))  # the clock was set back
+    report.write(tmp_path)
+    assert "second" in source.with_suffix(".html").read_text("utf-8")
+    written: list[Path] = []
+    original = export.to_html
+    monkeypatch.setattr(export, "to_html", lambda s, t: written.append(t) or original(s, t))
+    report.write(tmp_path)
+    assert written == [], "what is current is not written again"
+
+
+def test_links_out_of_a_run_are_not_followed(tmp_path: Path):
+    private, runs = tmp_path / "private", tmp_path / "runs"
+    private.mkdir()
+    _notebook(private / "diary.ipynb", new_markdown_cell("# secret"))
+    (private / "diary.html").write_text("mine")
+    run = _run(runs)
+    (run / "notebooks" / "a.ipynb").symlink_to(private / "diary.ipynb")
+    (run / "folds" / "0").symlink_to(private)
+    (run / "figures").symlink_to(private)
+    (private / "a.png").write_bytes(b"\x89PNG")
+    page = report.write(runs).read_text("utf-8")
+    assert (private / "diary.html").read_text() == "mine" and sorted(p.name for p in private.iterdir()) == [
+        "a.png",
+        "diary.html",
+        "diary.ipynb",
+    ]
+    assert not (run / "notebooks" / "a.html").exists() and "secret" not in page and "a.png" not in page
+
+
+def test_a_run_folder_is_no_folder_of_runs(tmp_path: Path):
+    from mer_kit.checks import MerKitError
+
+    run = _run(tmp_path)
+    before = sorted(path.name for path in run.iterdir())
+    with pytest.raises(
+        MerKitError, match="is a run folder, expected a folder of run folders: name the folder above it"
+    ):
+        report.write(run)
+    assert sorted(path.name for path in run.iterdir()) == before
