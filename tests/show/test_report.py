@@ -20,7 +20,7 @@ from mer_kit.records import RunConfig
 from mer_kit.runs import results, tables
 from mer_kit.runs.archive import write_json, write_table
 from mer_kit.runs.presets import resolve
-from mer_kit.show import export, readme_figures, report, report_overview, style
+from mer_kit.show import export, fragments, readme_figures, report, report_overview, style
 
 
 class Links(HTMLParser):
@@ -151,9 +151,12 @@ def test_a_damaged_copy_is_named_and_the_page_is_still_written(runs: Path, caplo
 def test_a_curve_with_a_player_can_be_heard_in_the_page(runs: Path) -> None:
     run = next(runs.glob("demo-*"))
     assert "<iframe" not in report.write(runs).read_text("utf-8")
-    (run / "figures" / "loss.html").write_text("<p>plays</p>")
+    (run / "figures" / "loss.html").write_text("<p>a page from elsewhere</p>")
+    assert "<iframe" not in report.write(runs).read_text("utf-8"), "only pages of ours are framed"
+    view = fragments.fragment("player", {"title": "song"}, "<p>the curve</p>")
+    (run / "figures" / "loss.html").write_text(fragments.page("song", f"{view}\n"))
     page = report.write(runs)
-    assert page.read_text("utf-8").count("<iframe") == 1
+    assert page.read_text("utf-8").count('<iframe loading="lazy" sandbox="allow-scripts"') == 1
     link = f"{run.name}/figures/loss.html"
     assert parsed(page).found.count(link) == 2 and (runs / link).exists()
 
