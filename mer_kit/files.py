@@ -7,8 +7,10 @@ import hashlib
 import itertools
 import os
 import re
+import shutil
 import socket
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +53,17 @@ def sweep(folder: Path) -> None:
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and ".partial" in entry.name and _is_left_over(entry):
                 Path(entry.path).unlink(missing_ok=True)
+
+
+def scratch(name: str = "mer-kit") -> tempfile.TemporaryDirectory[str]:
+    """Return a folder of this process for temporary files; those of killed processes are removed on the way."""
+    for entry in Path(tempfile.gettempdir()).glob(f"{name}-*-*"):
+        pid = entry.name.removeprefix(f"{name}-").partition("-")[0]
+        with contextlib.suppress(OSError):
+            ours = not entry.is_symlink() and entry.stat().st_uid == os.getuid() if hasattr(os, "getuid") else False
+            if ours and pid.isdigit() and not _lives(int(pid)):
+                shutil.rmtree(entry, ignore_errors=True)
+    return tempfile.TemporaryDirectory(prefix=f"{name}-{os.getpid()}-", ignore_cleanup_errors=True)
 
 
 def _is_left_over(entry: os.DirEntry[str]) -> bool:

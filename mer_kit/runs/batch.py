@@ -18,6 +18,7 @@ import papermill
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
+from mer_kit import files
 from mer_kit.checks import MerKitError, shortened
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
@@ -178,7 +179,7 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch
     write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
     known = places(job.parameters, job.source.parent)
     message, log = "", []
-    with tempfile.TemporaryDirectory(prefix="mer-kit-", ignore_cleanup_errors=True) as scratch:
+    with files.scratch() as scratch:
         copy = Path(scratch) / "executed.ipynb"
         with watch:
             message = _papermill_says(job, copy, scratch, progress_bar, watch)

@@ -175,6 +175,9 @@ def slurm(path: str | Path) -> Iterator[Client]:
     if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
         extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
     options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
+    scheduler = options.setdefault("scheduler_options", {})
+    if isinstance(scheduler, dict) and "dashboard_address" not in scheduler:
+        scheduler.setdefault("dashboard", False)  # it has no password, and the login node has many users
     if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:  # else the place's own choice holds
         options.setdefault("shared_temp_directory", str(Path.cwd()))  # for the certificates, which the jobs read
     try:

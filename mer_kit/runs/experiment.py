@@ -293,6 +293,8 @@ class Experiment:
 
     def write_config(self) -> None:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
+        for folder in (self.folder.path, self.folder.path / "notebooks", self.runs_dir, self.runs_dir / ".warmup"):
+            sweep(folder)
         archive.write_json(
             self.folder.path / "config.json",
             {

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
-from mer_kit.files import checksum
+from mer_kit.files import checksum, sweep
 from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio, midi
 from mer_kit.signal.manifest import FORMAT, Entry, Manifest, beginning_key, mel_path, write_atomically
@@ -216,7 +216,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    for leftover in folder.glob(".*.tmp"):
+    sweep(folder)
+    for leftover in folder.glob(".*.tmp"):  # as earlier versions named them
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
                 leftover.unlink()
