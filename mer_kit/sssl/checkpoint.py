@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,13 @@ from torch import Tensor
 from mer_kit.checks import MerKitError
 from mer_kit.files import is_plain_file, writing
 
+#: Bytes of a header (the names of the tensors, the history, the settings) beyond which a file is no training's.
+MOST_HEADER = 16 << 20
+#: The types of tensors that a training has, as safetensors calls them.
+_TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
+    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
 #: What reading a file that somebody else wrote, or that is torn, may raise.
 _NOT_OURS = (OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError, AttributeError)
 
@@ -51,8 +59,13 @@ def _cannot_write(path: Path, error: Exception) -> MerKitError:
     )
 
 
-def load(path: str | Path, device: str | torch.device = "cpu") -> Any:
+def load(path: str | Path, device: str | torch.device = "cpu", *, check: Callable[[Any], None] | None = None) -> Any:
     """Read what `save` wrote.
+
+    Parameters
+    ----------
+    check : called before any tensor is read with the same nest, in which "meta" tensors stand for shape and type alone;
+        what it raises ends the reading
 
     Raises
     ------
@@ -62,15 +75,33 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> Any:
     if not is_plain_file(Path(path)):
         raise MerKitError(f"checkpoint {str(path)!r} is missing or no regular file, expected one: train the fold first")
     try:
+        _check_header(Path(path))
         with safe_open(path, framework="pt", device=str(device)) as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        return _unflatten(json.loads(metadata["tree"]), tensors)
+            tree = json.loads((file.metadata() or {})["tree"])
+            names = list(file.keys())
+            if check is not None:
+                check(_unflatten(tree, {name: _outline(file.get_slice(name)) for name in names}))
+            return _unflatten(tree, {name: file.get_tensor(name) for name in names})
+    except MerKitError:
+        raise
     except _NOT_OURS as error:
         raise MerKitError(
             f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), expected a file that a training wrote: "
             "delete it to train again"
         ) from error
+
+
+def _check_header(path: Path) -> None:
+    """Raise ValueError where a safetensors file begins with a longer header than a training's."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if not 0 < length <= MOST_HEADER:
+        raise ValueError("not the header of a training's file")
+
+
+def _outline(stored: Any) -> Tensor:
+    """Return a tensor without memory that has a stored one's shape and type."""
+    return torch.empty(stored.get_shape(), dtype=_TYPES[stored.get_dtype()], device="meta")
 
 
 def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from mer_kit.checks import MerKitError, check_range, shortened
+from mer_kit.checks import MerKitError
 from mer_kit.sssl import checkpoint
-from mer_kit.sssl.network import VGG16, expected_shapes
+from mer_kit.sssl.network import VGG16
 from mer_kit.sssl.passes import SegmentSource, Standardise, place, probabilities
+from mer_kit.sssl.stored import check_model, check_values
 
 
 class SegmentClassifier:
@@ -32,8 +31,9 @@ class SegmentClassifier:
     """
 
     def __init__(self, path: str | Path, *, device: str = "auto", precision: str = "auto") -> None:
-        stored = checkpoint.load(path)
-        check_model(stored, Path(path).name)
+        name = Path(path).name
+        stored = checkpoint.load(path, check=lambda outline: check_model(outline, name))
+        check_values(stored, name)
         self.n_classes = int(stored["n_classes"])
         self._where = place(device, precision)
         self.network = VGG16(self.n_classes, generator=torch.Generator(), **stored["model"])
@@ -42,38 +42,17 @@ class SegmentClassifier:
         self._standardise = Standardise(*(band.numpy() for band in stored["bands"]))
 
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
-        """Return class probabilities float32 [S, K] of segments [S]."""
+        """Return class probabilities float32 [S, K] of segments [S].
+
+        Raises
+        ------
+        MerKitError
+            If the segments have other mel bands than those that the network was trained on.
+        """
+        known, found = len(self._standardise.mean), segments.gather(np.arange(min(1, len(segments)))).shape[2]
+        if len(segments) and found != known:
+            raise MerKitError(
+                f"segments have {found} mel bands, expected {known} as in this network's training: use a network of this "
+                "version, or train the fold again"
+            )
         return probabilities(self.network, segments, self._standardise, self._where)
-
-
-def check_model(stored: Any, name: str) -> None:
-    """Check what a model file holds against the network that it describes, before that network is built.
-
-    Raises
-    ------
-    MerKitError
-        If something is missing, of another kind or shape, or not finite.
-    """
-    if not isinstance(stored, dict) or not {"n_classes", "model", "network", "bands"} <= set(stored):
-        raise MerKitError(f"{name} is no model file, expected model.safetensors of a fold: pass that")
-    model, tensors, bands = stored["model"], stored["network"], stored["bands"]
-    if not isinstance(model, dict) or not isinstance(tensors, dict) or not all(isinstance(key, str) for key in model):
-        raise MerKitError(
-            f"{name} does not describe a network, expected its settings and weights: train the fold again"
-        )
-    check_range("n_classes", stored["n_classes"], 2, 1000, whole=True)
-    wanted = expected_shapes(int(stored["n_classes"]), **model)
-    wrong = [key for key in wanted if not isinstance(tensors.get(key), Tensor) or tensors[key].shape != wanted[key]]
-    wrong += [str(key) for key in tensors if key not in wanted]
-    if not wrong:
-        wrong = [key for key, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all())]
-    if wrong:
-        raise MerKitError(
-            f"{name} has weights that are not those of its network ({shortened(wrong[0])}, {len(wrong)} in all), expected "
-            f"{len(wanted)} finite tensors: train the fold again, or ask the sender for the file"
-        )
-    fit = isinstance(bands, list) and len(bands) == 2 and all(isinstance(band, Tensor) for band in bands)
-    if not fit or bands[0].ndim != 1 or bands[0].shape != bands[1].shape or not 1 <= len(bands[0]) <= 4096:
-        raise MerKitError(f"{name} lacks the mean and spread of each band, expected two vectors: train the fold again")
-    if not all(bool(torch.isfinite(band).all()) for band in bands) or not bool((bands[1] > 0).all()):
-        raise MerKitError(f"{name} has bands that are not finite or have no spread: train the fold again")

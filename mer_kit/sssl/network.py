@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mer_kit.checks import MerKitError, check_choice, check_range, shortened
+from mer_kit.checks import MerKitError, check_choice, check_range
 
 #: Convolution layout D of Simonyan and Zisserman (2015), in multiples of `width`; "M" is a 2×2 max-pooling.
 LAYOUT_D: tuple[int | str, ...] = (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M")
@@ -137,29 +136,6 @@ def check_shape(
     check_choice("batch_norm", batch_norm, (True, False))
     check_range("head_pool", head_pool, 1, whole=True)
     check_range("dropout", dropout, 0, 0.95)
-
-
-def expected_shapes(n_classes: int, **model: Any) -> dict[str, torch.Size]:
-    """Return name → shape of every tensor of a VGG16 with these settings; nothing is allocated, however wide it is.
-
-    Raises
-    ------
-    MerKitError
-        If a setting is not known or out of range.
-
-    Examples
-    --------
-    >>> expected_shapes(4, width=8)["classifier.6.weight"]
-    torch.Size([4, 512])
-    """
-    for name in model:
-        check_choice("setting of the network", name, ("width", "batch_norm", "head_pool", "dropout"))
-    check_shape(n_classes, **model)
-    try:
-        with torch.device("meta"):
-            return {name: tensor.shape for name, tensor in VGG16(n_classes, **model).state_dict().items()}
-    except (RuntimeError, OverflowError, TypeError) as error:
-        raise MerKitError(f"no network of width {shortened(model.get('width'))} can be built: change width") from error
 
 
 def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Module]:

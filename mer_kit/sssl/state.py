@@ -6,19 +6,25 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, shortened
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.sssl import checkpoint
 from mer_kit.sssl.network import VGG16, load_imagenet
 from mer_kit.sssl.passes import Placement, SegmentSource, Standardise, band_statistics
 from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.sssl.stored import check_training
+
+
+class _OtherTraining(Exception):
+    """A warm-up that is whole, but another training's."""
 
 
 class TrainingState:
@@ -105,38 +111,66 @@ class TrainingState:
         MerKitError
             If the checkpoint is unreadable, or belongs to other settings, another seed or other data.
         """
-        stored = _read(path)
-        difference = _first_difference(stored["key"], self.key())
-        if difference:
-            raise MerKitError(
-                f"checkpoint {path.name} belongs to another training ({difference}): delete it or train elsewhere"
-            )
-        self._adopt(stored)
+        self._adopt(self._read(path, self._check_key), path.name)
 
     def load_warmup(self, path: Path) -> bool:
         """Restore the end of a warm-up that another method left; False if it does not fit this training.
 
-        A torn file is removed, so that this training leaves a good one.
+        A file that is torn, or not what a training saves, is removed, so that this training leaves a good one.
         """
         try:
-            stored = _read(path)
+            stored = self._read(path, self._check_warmup_key)
+        except _OtherTraining:
+            return False
         except MerKitError:
             path.unlink(missing_ok=True)
             return False
-        if stored["warmup_key"] != self.key(warmup=True):
-            return False
-        self._adopt(stored)
+        self._adopt(stored, path.name)
         return True
 
-    def _adopt(self, stored: dict[str, Any]) -> None:
+    def _read(self, path: Path, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        def check_outline(stored: Any) -> None:
+            if not isinstance(stored, dict) or not {"key", "warmup_key"} <= set(stored):
+                raise MerKitError(
+                    f"{path.name} holds no training, expected a checkpoint of one: pass another checkpoint_file"
+                )
+            check(stored)
+            check_training(stored, path.name, network=self.network, passes=(self.epochs.shape[1], self.n_classes))
+
+        return dict(checkpoint.load(path, check=check_outline))
+
+    def _check_key(self, stored: dict[str, Any]) -> None:
+        difference = _first_difference(stored["key"], self.key())
+        if difference:
+            raise MerKitError(
+                f"the checkpoint belongs to another training ({difference}): delete it or train elsewhere"
+            )
+
+    def _check_warmup_key(self, stored: dict[str, Any]) -> None:
+        if stored["warmup_key"] != self.key(warmup=True):
+            raise _OtherTraining
+
+    def _adopt(self, stored: dict[str, Any], name: str) -> None:
+        """Go on from a checkpoint; what can fail comes first, so that a bad one leaves this state as it was."""
+        try:
+            history = [EpochRecord.from_row(row) for row in stored["history"]]
+            for which in self.generators:
+                np.random.PCG64().state = stored["generators"][which]
+            torch.Generator(self.dropout.device).set_state(stored["dropout"])
+            self.optimizer.load_state_dict(stored["optimizer"])
+            rates: list[float | torch.Tensor] = [float(group["lr"]) for group in self.optimizer.param_groups]
+        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise MerKitError(
+                f"checkpoint {name} cannot be gone on from ({type(error).__name__}), expected what this training saved: "
+                "delete it to train from the start"
+            ) from error
         self.network.load_state_dict(stored["network"])
-        self.optimizer.load_state_dict(stored["optimizer"])
         self.scheduler.last_epoch = stored["scheduler"]["last_epoch"]
-        self.scheduler._last_lr = [group["lr"] for group in self.optimizer.param_groups]
-        for name, state in stored["generators"].items():
-            self.generators[name].bit_generator.state = state
+        self.scheduler._last_lr = rates
+        for which, generator in self.generators.items():
+            generator.bit_generator.state = stored["generators"][which]
         self.dropout.set_state(stored["dropout"])
-        self.history = [EpochRecord.from_row(row) for row in stored["history"]]
+        self.history = history
         self.epochs = stored["epochs"].numpy()
         self.split_epoch = stored["split_epoch"]
         self.standardise = Standardise(*(band.numpy() for band in stored["bands"]))
@@ -154,19 +188,17 @@ class TrainingState:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    stored = checkpoint.load(path)
-    if not isinstance(stored, dict) or not {"key", "warmup_key"} <= set(stored):
-        raise MerKitError(f"{path.name} holds no training, expected a checkpoint of one: pass another checkpoint_file")
-    return stored
-
-
-def _first_difference(stored: str, wanted: str) -> str:
+def _first_difference(stored: Any, wanted: str) -> str:
     """Return the first setting in which two keys differ, or ""."""
-    old, new = json.loads(stored), json.loads(wanted)
+    try:
+        old, new = json.loads(stored), json.loads(wanted)
+    except (TypeError, ValueError, RecursionError):
+        return "its settings cannot be read"
+    if not isinstance(old, dict):
+        return "its settings cannot be read"
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
-            return f"{name} {old.get(name)!r}, now {new.get(name)!r}"
+            return f"{shortened(name)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
     return ""
 
 

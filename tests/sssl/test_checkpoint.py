@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
 from typing import Any
 
@@ -126,12 +127,15 @@ def test_torn_files_get_a_sentence(tmp_path, keep):
 
 def test_foreign_and_missing_files_get_a_sentence(tmp_path):
     save_file({"weights": torch.ones(2)}, tmp_path / "foreign.safetensors")
-    for name in ("foreign.safetensors", "missing.safetensors"):
-        with pytest.raises(MerKitError, match=f"{name}' cannot be read .* expected a file that a training wrote"):
-            checkpoint.load(tmp_path / name)
+    with pytest.raises(
+        MerKitError, match="foreign.safetensors' cannot be read .* expected a file that a training wrote"
+    ):
+        checkpoint.load(tmp_path / "foreign.safetensors")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(MerKitError, match="folder' cannot be read"):
-        checkpoint.load(tmp_path / "folder")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("missing.safetensors", "folder", "pipe"):
+        with pytest.raises(MerKitError, match=f"{name}' is missing or no regular file, expected one"):
+            checkpoint.load(tmp_path / name)
 
 
 def test_no_pickle_is_written(tmp_path):
