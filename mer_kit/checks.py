@@ -37,6 +37,18 @@ def shortened(value: Any, longest: int = 80) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def plain(text: str, longest: int = 1000) -> str:
+    r"""Return a text that can be printed, stored and shown: control characters as escapes, its end cut off where it is long.
+
+    Examples
+    --------
+    >>> plain("\x1b[2Jcaf\udce9\n"), plain("a" * 50, 10)
+    ('\\x1b[2Jcaf\\udce9\\n', 'aaaaaaaaa…')
+    """
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     """Return `value` if it is one of `choices`, else name the nearest right one.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, plain
 from mer_kit.runs.archive import default_runs_dir
 from mer_kit.runs.presets import PRESETS
 
@@ -31,6 +31,17 @@ settings_option = click.option(
 )
 
 
+def terminal(text: str) -> str:
+    r"""Return text for the terminal, line by line, without the control characters that a file or a name may hold.
+
+    Examples
+    --------
+    >>> terminal("a\x1b[2J\nb")
+    'a\\x1b[2J\nb'
+    """
+    return "\n".join(plain(line, 4000) for line in text.split("\n"))
+
+
 def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a MerKitError into one sentence on stderr and exit code 1."""
 
@@ -39,7 +50,7 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except MerKitError as error:
-            click.echo(f"mer-kit: {error}", err=True)
+            click.echo(f"mer-kit: {terminal(str(error))}", err=True)
             sys.exit(1)
         except OSError as error:
             click.echo(f"mer-kit: {system_error(error)}", err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mer_kit.cli.options import data_option, runs_folder, runs_option, told_plainly
+from mer_kit.cli.options import data_option, runs_folder, runs_option, terminal, told_plainly
 from mer_kit.runs.archive import default_runs_dir
 
 
@@ -57,7 +57,7 @@ def predict(
 
     folder = Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
     curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
-    click.echo(prediction.describe(curve))
+    click.echo(terminal(prediction.describe(curve)))
     for path in curve_files.write(curve, Path(out), Path(song), page=page):
         click.echo(f"wrote {path}")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice
-from mer_kit.runs import archive
+from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.truth import segment_truth
@@ -68,8 +68,7 @@ def truth_accuracy(experiment: Experiment, number: int) -> float:
     """Return how many of a finished fold's test segments are predicted as the truth says; NaN where none is known."""
     table = experiment.folder.segments(number)
     table = table[table["part"] == "test"]
-    positions = {clip.clip_id: at for at, clip in enumerate(experiment.corpus.clips)}
-    clip = table["clip_id"].map(positions).to_numpy()
+    clip = deciding.positions(table["clip_id"], [clip.clip_id for clip in experiment.corpus.clips])
     start_s, end_s = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task)
     if truth is None or not (truth >= 0).any():

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
 from mer_kit.records import TASKS, EpochRecord, RunConfig
-from mer_kit.runs import schema
+from mer_kit.runs import npz, schema, seal
 from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
@@ -135,9 +135,11 @@ class RunFolder:
 
     def fold_numbers(self) -> list[int]:
         """Return the numbers of the folds that have a folder; copies like "0 (copy)" or "0.bak" are no folds."""
-        folder = self.path / "folds"
-        names = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-        return sorted(int(name) for name in names if _FOLD_NAME.fullmatch(name))
+        try:
+            entries = list(os.scandir(self.path / "folds"))
+        except OSError:  # none yet, or no folder
+            return []
+        return sorted(int(entry.name) for entry in entries if _FOLD_NAME.fullmatch(entry.name) and entry.is_dir())
 
     def folds_done(self) -> list[int]:
         """Return the numbers of the finished folds, ascending."""
@@ -148,27 +150,30 @@ class RunFolder:
         file = self.fold(number) / "status.json"
         return schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
 
-    def seal(self, number: int) -> dict[str, str]:
-        """Return file name → checksum of a trained fold's files, to be kept in its status.json."""
-        return {name: files.checksum(self.fold(number) / name) for name in FOLD_FILES}
+    def seal(self, number: int) -> dict[str, dict[str, Any]]:
+        """Return size and checksum of a trained fold's files, to be kept in its status.json."""
+        return seal.of(self.fold(number), FOLD_FILES)
 
-    def check_seal(self, number: int) -> None:
-        """Compare a finished fold's files with the checksums in its status.json; older folds have none.
+    def check_seal(self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False) -> None:
+        """Compare a finished fold's files with what its status.json says of them; older folds say nothing.
+
+        Parameters
+        ----------
+        names : the files that are about to be used
+        quick : compare large files by their size alone
 
         Raises
         ------
         MerKitError
             If a file is not the one that the training left.
         """
-        for name, expected in self.fold_status(number).get("files", {}).items():
-            file = self.fold(number) / str(name)
-            if name in FOLD_FILES and (
-                not files.is_plain_file(file, inside=self.path) or files.checksum(file) != expected
-            ):
-                raise MerKitError(
-                    f"fold {number} of {self.path.name}: {name} is missing or has changed since the training, expected the "
-                    "file that it left: restore it, or delete the fold and train it again"
-                )
+        sealed = self.fold_status(number).get("files", {})
+        name = seal.changed(self.fold(number), sealed, names, inside=self.path, quick=quick)
+        if name is not None:
+            raise MerKitError(
+                f"fold {number} of {self.path.name}: {name} has changed since the training, expected the file that it "
+                "left: restore it, or delete the fold's folder and train it again"
+            )
 
     def history(self, fold: int) -> list[EpochRecord]:
         """Return a fold's EpochRecords.
@@ -179,8 +184,12 @@ class RunFolder:
             If history.csv cannot be read.
         """
         kinds = {field.name: float if field.type == "float" else str for field in dataclasses.fields(EpochRecord)}
+        later = [name for name, kind in kinds.items() if kind is float or name in ("labelled_class_share", "note")]
         path = self.fold(fold) / "history.csv"
-        table = schema.read_table(path, kinds, inside=self.path, exact=True)
+        table = schema.read_table(
+            path, kinds, inside=self.path, exact=True, optional=later, most=schema.MOST_JSON
+        ).reindex(columns=list(kinds))
+        table = table.fillna({name: "" for name in later if kinds[name] is str})
         try:
             return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in table.to_dict("records")]
         except (ValueError, TypeError, OverflowError) as error:
@@ -196,11 +205,9 @@ class RunFolder:
         MerKitError
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
-        wanted = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
-        arrays = schema.read_arrays(self.fold(fold) / "epochs.npz", wanted, inside=self.path)
-        n_segments = arrays["probabilities"].shape[1]
-        if any(len(arrays[name]) != n_segments for name in ("labels", "clip", "start_s")):
-            raise MerKitError(f"epochs.npz in fold {fold} has arrays of different lengths: train the fold again")
+        path = self.fold(fold) / "epochs.npz"
+        arrays = npz.read(path, {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}, inside=self.path)
+        npz.check_passes(arrays, f"epochs.npz in fold {fold}")
         return arrays
 
     def segments(self, fold: int) -> pd.DataFrame:
@@ -212,14 +219,8 @@ class RunFolder:
             If segments.csv cannot be read or has rows that no network wrote.
         """
         classes = TASKS[self.config["task"]]
-        kinds = {
-            "clip_id": str,
-            "start_s": float,
-            "end_s": float,
-            "part": str,
-            "label": str,
-            **dict.fromkeys(classes, float),
-        }
+        texts, numbers = ("clip_id", "part", "label"), ("start_s", "end_s", *classes)
+        kinds = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)}
         table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
         schema.check_segments(table, classes, f"segments.csv in fold {fold}")
         return table

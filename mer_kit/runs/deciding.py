@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit.checks import MerKitError, plain
 from mer_kit.records import TASKS, Fold, FoldResult, RunConfig
 from mer_kit.seeding import derive
 from mer_kit.songs import deciders, scores
@@ -67,8 +68,26 @@ def _arrays(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities [S, K] and the song of each, 0…len(clip_ids)−1 in their order."""
     rows = table[table["part"] == part]
+    return rows[list(classes)].to_numpy(), positions(rows["clip_id"], clip_ids)
+
+
+def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
+    """Return int64 [n], where each of these ids stands in `clip_ids`.
+
+    Raises
+    ------
+    MerKitError
+        If one of them is not there.
+    """
     order = {clip_id: at for at, clip_id in enumerate(clip_ids)}
-    return rows[list(classes)].to_numpy(), rows["clip_id"].map(order).to_numpy(dtype=np.int64)
+    found = ids.map(order)
+    if found.isna().any():
+        strange = plain(str(ids[found.isna()].iloc[0]), 80)
+        raise MerKitError(
+            f"segments.csv names the song {strange!r}, expected only songs of this fold: train the fold again, or ask the "
+            "sender for the file"
+        )
+    return found.to_numpy(dtype=np.int64)
 
 
 def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) -> dict[str, Any]:

@@ -250,16 +250,16 @@ class Experiment:
 
     def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
         """Return a finished fold's scores and its song table (clip_id, fold, label, one column a decider)."""
-        self.folder.check_seal(number)
+        self.folder.check_seal(number, ("segments.csv",))
         table = self.folder.segments(number)
-        status = archive.read_json(self.folder.fold(number) / "status.json")
+        seconds = self.folder.fold_status(number).get("seconds", float("nan"))
         return deciding.decide_fold(
             table,
             self.folds[number],
             self.labels,
             clip_ids=[clip.clip_id for clip in self.corpus.clips],
             config=self.config,
-            seconds=float(status["seconds"]),
+            seconds=float(seconds),
             svm_file=self.folder.fold(number) / "svm.safetensors",
         )
 

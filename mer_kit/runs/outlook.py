@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch
+from mer_kit.runs import batch, schema
 from mer_kit.runs.archive import RunFolder, all_runs, read_json
 from mer_kit.runs.grid import Cell, Task
 from mer_kit.runs.locks import is_held
@@ -69,10 +69,10 @@ def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tupl
     for home, training in homes.items():
         for file in sorted(home.glob("*.status.json")):
             try:
-                stored = read_json(file)
+                stored = schema.read_json(file, schema.STATUS, inside=run.path)
             except MerKitError:
                 continue
-            if stored.get("state") == "done" and stored["seconds"] >= training:
+            if stored.get("state") == "done" and stored.get("seconds", -1.0) >= training:
                 found.append((file.name.removesuffix(".status.json"), float(stored["seconds"]) - training))
     return found
 

@@ -5,6 +5,7 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ def predict_curve(
     config = run.config
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
-        run.check_seal(number)
+        run.check_seal(number, ("model.safetensors", "segments.csv"))
     found = builder.file_log_mel(path, mel.MelSettings())
     if isinstance(found, Problem):
         raise MerKitError(str(found))
@@ -151,7 +152,7 @@ def _who_answers(
     run: RunFolder, path: Path, fold: int | None, data_root: str | Path | None
 ) -> tuple[list[int], str, str | None, bool | None]:
     """Return (folds, a sentence on why, the clip's id or None, whether none of them learned it or None if unknown)."""
-    done = run.folds_done()
+    done = [k for k in run.folds_done() if k < run.config["folds"]]
     if not done:
         raise MerKitError(f"{run.path.name} has no finished fold, expected at least one: train it first")
     if fold is not None:
@@ -197,7 +198,7 @@ def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
         digest = checksum(path) if alike else ""
         return next((clip.clip_id for clip in alike if checksum(clip.path) == digest), None), bool(clips)
-    except (MerKitError, OSError):  # no corpus to compare with; a file that cannot be read gets its sentence later
+    except (MerKitError, OSError, TypeError):  # no such corpus or option, or none to compare with
         return None, False
 
 
@@ -215,8 +216,8 @@ def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentC
 def _svm(run: RunFolder, fold: int) -> SVM:
     """Return a fold's SVM; where no song was decided yet, the same SVM is fitted from segments.csv."""
     file = run.fold(fold) / "svm.safetensors"
-    if file.exists():
-        return SVM.load(file)
+    if os.path.lexists(file):
+        return SVM.load(file, inside=run.path)
     config: dict[str, Any] = run.config
     classes = list(TASKS[config["task"]])
     table = run.segments(fold).query("part == 'train'")

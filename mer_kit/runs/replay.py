@@ -190,15 +190,23 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
     Raises
     ------
     MerKitError
-        If the fold is not finished.
+        If the fold is not finished, or its files do not belong together.
 
     Notebook: 02_noisy_labels
     """
     check_choice("fold", number, range(len(experiment.folds)))
     if not experiment.folder.fold_done(number):
         raise MerKitError(f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it")
-    stored = experiment.folder.epochs(number)
-    return passes_of(experiment, number, stored, experiment.folder.history(number))
+    experiment.folder.check_seal(number, ("epochs.npz", "history.csv"))
+    stored, history = experiment.folder.epochs(number), experiment.folder.history(number)
+    _, _, n_classes = stored["probabilities"].shape
+    fits = len(history) == len(stored["probabilities"]) and n_classes == len(experiment.classes)
+    if not fits or stored["clip"].max() >= len(experiment.corpus.clips):
+        raise MerKitError(
+            f"epochs.npz of fold {number} in {experiment.folder.path.name} does not belong to its history.csv, its task or "
+            "its corpus, expected the files of one training: train the fold again"
+        )
+    return passes_of(experiment, number, stored, history)
 
 
 def passes_of(

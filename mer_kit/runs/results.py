@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer_kit.checks import MerKitError, shortened
-from mer_kit.runs import schema
+from mer_kit.checks import MerKitError, plain
+from mer_kit.runs import states
 from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
 from mer_kit.runs.cells import without_formulae
-from mer_kit.runs.copies import log_of
+from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.deciders import NAMES as DECIDERS
 
@@ -46,8 +46,9 @@ def collect(runs_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
     `song_…` are the SVM's, mean and sd over folds (n − 1; NaN for one fold); `pooled_…` count every song once;
     `folds_done` of `folds` says how far the run is. `status` is "done", "partial" (some folds are still to come),
-    "undecided" (trained, no songs decided), "running", "paused" (stopped by hand), "new", "failed" or "unreadable";
-    `reason` says why it is not "done". No folder is dropped: what cannot be read has a row with its reason and no numbers.
+    "undecided" (trained, no songs decided), "running", "paused" (stopped by hand), "new", "failed", "changed" (a finished
+    fold's file is not the one that its training left) or "unreadable"; `reason` says why it is not "done". No folder is
+    dropped: what cannot be read has a row with its reason and no numbers.
     `recipe` is a mark that runs share which differ in nothing but corpus, task, duration, method, preset or seed.
 
     Parameters
@@ -135,33 +136,42 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _run_folders(folder: Path) -> Iterator[RunFolder]:
-    """Yield everything below `folder` that is a run, also one whose config.json is gone; links out of it are none."""
+    """Yield everything below `folder` that is a run, also one whose config.json is gone or that is a link."""
     if folder.is_dir():
         for entry in sorted(folder.iterdir()):
-            looks_like_one = os.path.lexists(entry / "config.json") or (entry / "folds").is_dir()
-            if not entry.name.startswith(".") and not entry.is_symlink() and entry.is_dir() and looks_like_one:
+            looks_like_one = os.path.lexists(entry / "config.json") or os.path.isdir(entry / "folds")
+            closed = not os.access(entry, os.R_OK | os.X_OK)
+            if not entry.name.startswith(".") and os.path.isdir(entry) and (looks_like_one or closed):
                 yield RunFolder(entry)
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(("corpus", "task", "method", "preset", "song_features", "fingerprint"), "?")
-    row |= {"folder": run.path.name, "path": str(run.path), "folds_done": 0}
+    row |= {"folder": plain(run.path.name), "path": str(run.path), "folds_done": 0}
     try:
-        config = run.config
-        row |= {name: config[name] for name in _SETTINGS if name in config}
-        row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
-        metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
-        if metrics is not None:
-            row |= _scores(metrics)
-        for number in run.folds_done():
-            run.check_seal(number)
-        row["status"], row["reason"] = _state(run, config, metrics)
+        return row | _read(run)
     except MerKitError as error:
-        return row | {"status": "unreadable", "reason": str(error)}
+        reason = str(error)
     except Exception as error:  # no folder, whatever is in it, takes the others' rows away
-        reason = f"its files are not what a run writes ({type(error).__name__}: {shortened(str(error))}): run it again"
-        return row | {"status": "unreadable", "reason": reason}
-    return row
+        reason = f"its files are not what a run writes ({type(error).__name__}: {error}): run it again"
+    return row | {"status": "unreadable", "reason": plain(reason)}
+
+
+def _read(run: RunFolder) -> dict[str, Any]:
+    """Return what a run's files say of it, as the entries of a row."""
+    if run.path.is_symlink():
+        raise MerKitError(
+            "it is a link to another folder, expected a run's own folder: name the folder that the run is in as well, as "
+            "in `mer-kit report A B --into C`"
+        )
+    config = run.config
+    row = {name: config[name] for name in _SETTINGS if name in config}
+    row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
+    metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
+    if metrics is not None:
+        row |= _scores(metrics, config)
+    status, reason = states.of(run, config, metrics)
+    return row | {"status": status, "reason": plain(reason)}
 
 
 def recipe(config: dict[str, Any]) -> str:
@@ -179,29 +189,19 @@ def recipe(config: dict[str, Any]) -> str:
     ).hexdigest()
 
 
-def failures(run: Path) -> list[dict[str, Any]]:
-    """Return a run's notebooks that failed, in reading order: notebook, message and the last lines it printed (log)."""
-    found = []
-    files = [*run.glob("notebooks/*.status.json"), *run.glob("folds/*/*.status.json")]
-    for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
-        try:
-            status = schema.read_json(file, schema.STATUS, inside=run)
-        except MerKitError as error:
-            status = {"state": "failed", "message": str(error)}
-        if status.get("state") == "failed":
-            of_fold = f" fold {file.parent.name}" if file.parent.parent.name == "folds" else ""
-            name = file.name.removesuffix(".status.json") + of_fold
-            found.append({"notebook": name, "message": str(status.get("message", "")), "log": log_of(status)})
-    return found
-
-
-def _scores(metrics: dict[str, Any]) -> dict[str, Any]:
+def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     folds, summary = metrics["folds"], metrics["summary"]
-    song = scores.summarise([fold["songs"].get(HEADLINE, {}) for fold in folds])
-    segments = scores.summarise([fold["segments"] for fold in folds])
-    majority = scores.summarise([fold["majority"] for fold in folds])
+    strange = [fold["fold"] for fold in folds if fold["fold"] >= config["folds"]]
+    if strange:
+        raise MerKitError(
+            f"metrics.json has fold {strange[0]} of a run with {config['folds']} folds, expected 0 to "
+            f"{config['folds'] - 1}: run notebook 04_song_decisions again"
+        )
+    song = _summarised([fold["songs"].get(HEADLINE, {}) for fold in folds])
+    segments = _summarised([fold["segments"] for fold in folds])
+    majority = _summarised([fold["majority"] for fold in folds])
     row: dict[str, Any] = {
-        "folds_done": len(folds), "n_songs": int(summary["n_songs"]), "seconds": float(summary["seconds"]),
+        "folds_done": len(folds), "n_songs": int(summary["n_songs"]), "seconds": _number(summary.get("seconds")),
         "segment_accuracy_mean": _of(segments, "accuracy", "mean"), "segment_accuracy_sd": _of(segments, "accuracy", "sd"),
     }  # fmt: skip
     for score in SCORES:
@@ -212,48 +212,18 @@ def _scores(metrics: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _of(table: Mapping[str, Any], name: str, part: str) -> float:
-    """Return one number of a nested table, NaN where it is not there: an older run knows fewer of them."""
-    value = (table.get(name) or {}).get(part)
+def _summarised(folds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Return mean and sd of the scores that every fold has."""
+    return scores.summarise([{name: _number(fold.get(name)) for name in SCORES if name in folds[0]} for fold in folds])
+
+
+def _number(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
-def _state(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -> tuple[str, str]:
-    """Return a run's status and why it is not "done"."""
-    broken = failures(run.path)
-    if broken:
-        more = f" (and {len(broken) - 1} more notebooks)" if len(broken) > 1 else ""
-        return "failed", f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
-    own_file = run.path / "status.json"
-    own = schema.read_json(own_file, schema.STATUS, inside=run.path) if os.path.lexists(own_file) else {}
-    if own.get("state") == "failed":
-        return "failed", str(own.get("message", "no message was left"))
-    states = {number: run.fold_status(number) for number in run.fold_numbers()}
-    for number, state in sorted(states.items()):
-        if state.get("state") == "failed":
-            return "failed", f"fold {number}: {state.get('message', 'no message was left')}"
-    decided, done = [fold["fold"] for fold in metrics["folds"]] if metrics else [], run.folds_done()
-    if metrics is None and done:
-        return "undecided", f"{_folds(done)} trained, no song is decided yet: run notebook 04_song_decisions"
-    said = {"running": "running, or interrupted", "paused": "paused: the same command or notebook goes on"}
-    open_ = {}
-    for name, words in said.items():
-        numbers = [number for number, one in sorted(states.items()) if one.get("state") == name]
-        if numbers:
-            open_[name] = f"{_folds(numbers)} {words}"
-    busy = "; ".join(open_.values())
-    if metrics is None:
-        return (next(iter(open_)), busy) if open_ else ("new", "no fold is finished yet")
-    late = [number for number in done if number not in decided]
-    if late:
-        return "partial", f"{_folds(late)} trained, but the scores do not count that yet: run 04_song_decisions"
-    if len(decided) < int(config["folds"]):
-        return "partial", f"{len(decided)} of {config['folds']} folds" + (f"; {busy}" if busy else "")
-    return "done", ""
-
-
-def _folds(numbers: Sequence[int]) -> str:
-    return f"fold{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))} {'are' if len(numbers) > 1 else 'is'}"
+def _of(table: Mapping[str, Any], name: str, part: str) -> float:
+    """Return one number of a nested table, NaN where it is not there: an older run knows fewer of them."""
+    return _number((table.get(name) or {}).get(part))
 
 
 def _finite(value: Any) -> bool:

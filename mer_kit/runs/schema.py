@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,14 @@ from mer_kit import files
 from mer_kit.checks import MerKitError, shortened
 from mer_kit.records import TASKS
 
-#: Evaluation passes of a large corpus take some tens of megabytes; a fold's table of segments as well.
-MOST_ARRAYS, MOST_TABLE = 4 << 30, 512 << 20
-#: Folds, segments and epochs beyond which a file is no run of ours.
-MOST_FOLDS, MOST_EPOCHS, MOST_NAME = 1000, 100_000, 200
+#: Bytes beyond which a JSON file or a fold's table is no run's: read, they take up to 25 and 6 times as much memory.
+MOST_JSON, MOST_TABLE = 16 << 20, 128 << 20
+#: Folds of a run and letters of a name beyond which a file is no run's.
+MOST_FOLDS, MOST_NAME = 1000, 200
+
+
+#: Scores that are fractions; others may be any number.
+SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def _whole(low: int = 0, high: int = 10**12) -> Callable[[Any], bool]:
 
 
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MOST_NAME
+    return isinstance(value, str) and len(value) <= MOST_NAME and value.isprintable()
 
 
 def _mapping(value: Any) -> bool:
@@ -55,7 +58,15 @@ def _mapping(value: Any) -> bool:
 
 
 def _scores(value: Any) -> bool:
-    return isinstance(value, dict) and all(one is None or _number()(one) or _mapping(one) for one in value.values())
+    """Tell whether this is a classifier's scores by name: numbers, or null where one is not defined."""
+    fraction, number = _number(0, 1), _number()
+    return isinstance(value, dict) and all(
+        one is None or (fraction if name in SCORES else number)(one) for name, one in value.items()
+    )
+
+
+def _scores_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(_scores(one) for one in value.values())
 
 
 _NAME = Field("a short text", _text)
@@ -87,9 +98,9 @@ _FOLD: dict[str, Field] = {
     "fold": Field("a fold's number", _whole(0, MOST_FOLDS)),
     "n_train": Field("a count", _whole()),
     "n_test": Field("a count", _whole()),
-    "songs": Field("scores of each classifier", lambda v: _mapping(v) and all(_scores(one) for one in v.values())),
-    "segments": Field("scores", _scores),
-    "majority": Field("scores", _scores),
+    "songs": Field("fractions for each classifier", _scores_by_name),
+    "segments": Field("fractions", _scores),
+    "majority": Field("fractions", _scores),
 }
 METRICS: dict[str, Field] = {
     "folds": Field("a list of folds", lambda value: isinstance(value, list) and len(value) <= MOST_FOLDS),
@@ -97,8 +108,8 @@ METRICS: dict[str, Field] = {
 }
 _SUMMARY: dict[str, Field] = {
     "n_songs": Field("a count", _whole()),
-    "seconds": Field("a number of seconds", _number(0)),
-    "pooled": Field("scores of each classifier", lambda v: _mapping(v) and all(_scores(one) for one in v.values())),
+    "seconds": Field("a number of seconds or null", lambda value: value is None or _number(0)(value), needed=False),
+    "pooled": Field("fractions for each classifier", _scores_by_name),
 }
 
 
@@ -112,7 +123,7 @@ def read_json(path: Path, fields: Mapping[str, Field] | None = None, *, inside: 
     """
     where = f"{path.name} in {path.parent.name}"
     try:
-        content = json.loads(files.read_bytes(path, inside=inside).decode("utf-8"))
+        content = json.loads(files.read_bytes(path, most=MOST_JSON, inside=inside).decode("utf-8"))
     except MerKitError:
         raise
     except (OSError, RecursionError, ValueError) as error:
@@ -149,55 +160,28 @@ def check_metrics(metrics: Mapping[str, Any], where: str) -> None:
                 f"{where} has {shortened(fold)} as fold {number}, expected names and values: run it again"
             )
         check(fold, _FOLD, where)
+    numbers = [fold["fold"] for fold in metrics["folds"]]
+    twice = sorted({number for number in numbers if numbers.count(number) > 1})
+    if twice:
+        raise MerKitError(
+            f"{where} has fold {twice[0]} twice, expected each once: run notebook 04_song_decisions again"
+        )
     check(metrics["summary"], _SUMMARY, where)
 
 
-def read_arrays(path: Path, wanted: Mapping[str, int], *, inside: Path | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays of an `.npz` file; `wanted` gives each name's number of dimensions, a segment being the last but one.
-
-    Raises
-    ------
-    MerKitError
-        If the file is no regular file of the folder, is damaged, or its arrays are of another kind, shape or size than
-        the file can hold.
-    """
-    where = f"{path.name} in fold {path.parent.name}"
-    try:
-        if not files.is_plain_file(path, inside=inside) or path.stat().st_size > MOST_ARRAYS:
-            raise MerKitError(f"{where} is missing or no regular file, expected a fold's arrays: train the fold again")
-        with zipfile.ZipFile(path) as archive:
-            return {name: _array(archive, f"{name}.npy", dimensions) for name, dimensions in wanted.items()}
-    except MerKitError:
-        raise
-    except Exception as error:  # zipfile and numpy raise anything from KeyError to MemoryError on spoilt files
-        raise MerKitError(
-            f"{where} cannot be read ({type(error).__name__}), expected a fold's arrays: train the fold again"
-        ) from error
-
-
-def _array(archive: zipfile.ZipFile, name: str, dimensions: int) -> np.ndarray:
-    """Return one array, after comparing the size that its header claims with the bytes that are there."""
-    entry = archive.getinfo(name)
-    if entry.file_size > 1100 * max(entry.compress_size, 1) + 4096:
-        raise ValueError("packed denser than deflate can")
-    with archive.open(entry) as file:
-        head = io.BytesIO(file.read(4096))
-        version = np.lib.format.read_magic(head)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(head)
-    expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if dtype.kind not in "fiu" or len(shape) != dimensions or expected != entry.file_size:
-        raise ValueError(f"{name} is not an array of {dimensions} dimensions that fits its file")
-    with archive.open(entry) as file:
-        return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
 def read_table(
-    path: Path, kinds: Mapping[str, type], *, inside: Path | None = None, exact: bool = False
+    path: Path,
+    kinds: Mapping[str, type],
+    *,
+    inside: Path | None = None,
+    exact: bool = False,
+    optional: Sequence[str] = (),
+    most: int = MOST_TABLE,
 ) -> pd.DataFrame:
-    """Return a run's CSV table with these columns, each of its kind (str, float or int); more columns may be there.
+    """Return a run's CSV table with these columns, each of its kind (str, float or int); others are not read.
 
-    With `exact` floats are read bit for bit, and an empty one is NaN.
+    `optional` columns may be missing: another version did not write them, and they are missing here too. With `exact`
+    floats are read bit for bit, and an empty one is NaN.
 
     Raises
     ------
@@ -206,19 +190,25 @@ def read_table(
     """
     where = f"{path.name} in {path.parent.name}"
     try:
-        raw = files.read_bytes(path, most=MOST_TABLE, inside=inside)
+        raw = files.read_bytes(path, most=most, inside=inside)
         if raw[:100_000].find(b"\n") < 0 and len(raw) > 100_000:
             raise ValueError("a header without end")
         dtypes = {name: kind for name, kind in kinds.items() if not (exact and kind is float)}
         converters = {name: _exact_float for name in kinds if name not in dtypes}
-        table = pd.read_csv(io.BytesIO(raw), dtype=dtypes, converters=converters, keep_default_na=False)
+        table = pd.read_csv(
+            io.BytesIO(raw),
+            dtype=dtypes,
+            converters=converters,
+            keep_default_na=False,
+            usecols=lambda name: name in kinds,
+        )
     except MerKitError:
         raise
     except Exception as error:  # pandas raises its own, Unicode, value and key errors
         raise MerKitError(
             f"{where} cannot be read as a table ({type(error).__name__}), expected what a run writes: run it again"
         ) from error
-    missing = [name for name in kinds if name not in table]
+    missing = [name for name in kinds if name not in table and name not in optional]
     if missing:
         raise MerKitError(f"{where} lacks the column {missing[0]!r}, expected {', '.join(kinds)}: run it again")
     return table
@@ -243,9 +233,16 @@ def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> N
         (not table["part"].isin(["train", "test"]).all(), "a part that is neither train nor test"),
         (not table["label"].isin(list(classes)).all(), f"a label that is none of {', '.join(classes)}"),
         (not (table["end_s"] > table["start_s"]).all(), "a segment that ends before it begins"),
+        (_differs(table, "part"), "a song both among the training and the test songs"),
+        (_differs(table, "label"), "a song with two labels"),
         (not np.isfinite(p).all() or (p < 0).any(), "probabilities that are negative or no numbers"),
         (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) > 1e-2).any(), "probabilities that do not sum to 1"),
     )
     for wrong, words in told:
         if wrong:
             raise MerKitError(f"{where} has {words}: train the fold again, or ask the sender for the file")
+
+
+def _differs(table: pd.DataFrame, column: str) -> bool:
+    """Tell whether a song has two values of a column."""
+    return len(table[["clip_id", column]].drop_duplicates()) > table["clip_id"].nunique()

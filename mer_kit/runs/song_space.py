@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs import deciding
+from mer_kit.runs import deciding, schema
 from mer_kit.runs.cells import restored
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features
@@ -125,7 +125,12 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
     file = experiment.folder.fold(fold) / "svm.safetensors"
     if not file.exists():
         experiment.decide(fold)
-    svm, division = SVM.load(file), experiment.folds[fold]
+    svm, division = SVM.load(file, inside=experiment.folder.path), experiment.folds[fold]
+    if svm.n_classes_ != len(experiment.classes):
+        raise MerKitError(
+            f"svm.safetensors in fold {fold} is of {svm.n_classes_} classes, expected {len(experiment.classes)}: delete it, "
+            "and it is made again from segments.csv"
+        )
     table = experiment.folder.segments(fold)
     table["centre_s"] = (table["start_s"] + table["end_s"]) / 2
     tables = {str(name): part.reset_index(drop=True) for name, part in table.groupby("clip_id", sort=False)}
@@ -146,9 +151,15 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     """
     file = experiment.folder.path / "songs.csv"
     if file.exists():
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        columns = ("clip_id", "fold", "label", *DECIDERS)
+        table = schema.read_table(file, dict.fromkeys(columns, str), inside=experiment.folder.path)
         table["clip_id"] = table["clip_id"].map(restored)
         table = table[table["fold"] == str(fold)].reset_index(drop=True)
+        if not table[["label", *DECIDERS]].isin(experiment.classes).all(axis=None):
+            raise MerKitError(
+                f"songs.csv has an answer in fold {fold} that is none of {', '.join(experiment.classes)}: run notebook "
+                "04_song_decisions again"
+            )
         if len(table):
             return table
     return deciding.with_names(experiment.decide(fold)[1], experiment.classes)

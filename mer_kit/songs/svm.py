@@ -108,15 +108,15 @@ class SVM:
         svm_file.write(Path(path), self.pipeline_, about | {"inner_score": inner if np.isfinite(inner) else None})
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Return the SVM that `save` wrote.
+    def load(cls, path: str | Path, *, inside: Path | None = None) -> Self:
+        """Return the SVM that `save` wrote; with `inside`, a link that leads out of that folder is not followed.
 
         Raises
         ------
         MerKitError
             If the file is missing or damaged, or holds something else than a saved SVM.
         """
-        pipeline, about = svm_file.read(Path(path))
+        pipeline, about = svm_file.read(Path(path), inside=inside)
         svm = cls(theta=float(about["theta"]))
         svm.pipeline_, svm.n_classes_ = pipeline, int(about["n_classes"])
         inner = about.get("inner_score")

@@ -42,8 +42,10 @@ def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
         save_file(tensors, partial, metadata={"svm": json.dumps(about)})
 
 
-def read(path: Path) -> tuple[Pipeline, dict[str, Any]]:
+def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str, Any]]:
     """Return the pipeline that `write` wrote, whose answers are the fitted one's bit for bit, and what was beside it.
+
+    With `inside`, a link that leads out of that folder is not followed.
 
     Raises
     ------
@@ -51,8 +53,8 @@ def read(path: Path) -> tuple[Pipeline, dict[str, Any]]:
         If the file is missing, damaged or too large, or an array has another kind, shape or range than an SVM's.
     """
     where = f"{path.name} of {path.parent.name}"
-    if not files.is_plain_file(path):
-        raise MerKitError(f"{str(path)!r} is missing, expected a saved SVM: run the fold first")
+    if not files.is_plain_file(path, inside=inside):
+        raise MerKitError(f"{str(path)!r} is missing or no regular file, expected a saved SVM: run the fold first")
     if path.stat().st_size > MOST_BYTES:
         raise MerKitError(f"{where} has {path.stat().st_size:,} bytes, more than any SVM of a fold: run the fold again")
     try:

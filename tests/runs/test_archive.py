@@ -94,7 +94,9 @@ def test_json_numbers_come_back_bit_equal(tmp_path_factory, value):
     assert archive.read_json(file)["a"] == value
 
 
-@pytest.mark.parametrize("content", [b"", b'{"state": "do', b"[1, 2]", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"state": "do', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b'{"a": ' + b"9" * 5000 + b"}"]
+)
 def test_torn_json_gets_a_sentence(tmp_path, content):
     (tmp_path / "status.json").write_bytes(content)
     with pytest.raises(
@@ -103,6 +105,9 @@ def test_torn_json_gets_a_sentence(tmp_path, content):
         archive.read_json(tmp_path / "status.json")
     with pytest.raises(MerKitError, match="absent.json in .* cannot be read"):
         archive.read_json(tmp_path / "absent.json")
+    (tmp_path / "status.json").write_text("[1, 2]")
+    with pytest.raises(MerKitError, match=r"status.json in .* holds \[1, 2\], expected names and values: run it again"):
+        archive.read_json(tmp_path / "status.json")
 
 
 # ---- records through CSV ---------------------------------------------------------------------------------------------
@@ -304,26 +309,19 @@ def test_status_of_the_run(tmp_path):
 
 def test_epochs_segments_and_config_come_back(tmp_path):
     folder = RunFolder(tmp_path)
+    archive.write_json(folder.path / "config.json", resolve(task="valence"))
     p = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
-    with writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(file, probabilities=p, labels=np.arange(5, dtype=np.int8))
+    beside = {"labels": np.arange(5, dtype=np.int8) % 4, "clip": np.arange(5), "start_s": np.arange(5.0)}
+    with archive.writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(file, probabilities=p, **beside)
     stored = folder.epochs(2)
-    assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [0, 1, 2, 3, 4]
-    table = pd.DataFrame({"clip_id": ["007", "08"], "start_s": [0.0, 1.0], "Q1": [0.25, 1 / 3]})
+    assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [0, 1, 2, 3, 0]
+    table = pd.DataFrame({"clip_id": ["007", "08"], "start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "part": "test"})
+    table = table.assign(**{"label": "V+", "V-": [0.25, 1 / 3], "V+": [0.75, 2 / 3]})
     archive.write_table(folder.fold(2) / "segments.csv", table, float_format="%.6g")
     again = folder.segments(2)
-    assert again["clip_id"].tolist() == ["007", "08"] and again["Q1"].tolist() == [0.25, 0.333333]
-    archive.write_json(folder.path / "config.json", {"task": "valence"})
-    archive.write_json(folder.path / "metrics.json", {"folds": []})
-    assert folder.config == {"task": "valence"} and folder.metrics() == {"folds": []}
-
-
-def test_epochs_that_hold_objects_are_refused(tmp_path):
-    folder = RunFolder(tmp_path)
-    folder.fold(0).mkdir(parents=True)
-    np.savez(folder.fold(0) / "epochs.npz", probabilities=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        folder.epochs(0)
+    assert again["clip_id"].tolist() == ["007", "08"] and again["V-"].tolist() == [0.25, 0.333333]
+    assert folder.config["training"]["tau"] == resolve().training["tau"]
 
 
 def test_all_runs_are_the_folders_with_a_config(tmp_path):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_kit.runs import beside_paper, results
-from mer_kit.runs.archive import write_json
+from mer_kit.runs.archive import read_json, write_json
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import scores
 
@@ -93,7 +93,7 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
     write_json(tmp_path / "odd/metrics.json", {"folds": []})
     write_run(tmp_path, "late", {0: 0.5})
     later = write_run(tmp_path, "later", {0: 0.5, 1: 0.6}, finish=False)
-    write_json(later / "metrics.json", results.read_json(tmp_path / "late/metrics.json"))
+    write_json(later / "metrics.json", read_json(tmp_path / "late/metrics.json"))
     write_run(tmp_path, ".set-aside", {0: 0.5})
     (tmp_path / "figures").mkdir()
     found = results.collect([tmp_path, tmp_path / "nowhere"]).set_index("folder")
@@ -101,8 +101,8 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
         "bare": ("new", "no fold is finished"), "undecided": ("undecided", "fold 0 is trained"),
         "running": ("running", "fold 0 is running"), "failed": ("failed", "fold 1: KeyError: 'x'"),
         "stopped": ("failed", "notebook 05 burst"), "torn": ("unreadable", "config.json in torn cannot be read"),
-        "foreign": ("unreadable", "KeyError: 'task'"), "headless": ("unreadable", "FileNotFoundError"),
-        "odd": ("unreadable", "KeyError"), "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
+        "foreign": ("unreadable", "config.json in foreign lacks task"), "headless": ("unreadable", "FileNotFoundError"),
+        "odd": ("unreadable", "metrics.json in odd lacks summary"), "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
     }  # fmt: skip
     assert set(found.index) == set(expected)
     for name, (status, reason) in expected.items():

@@ -54,6 +54,7 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
             rows.append((f"s{at:02d}", float(second), second + 3.0, part, classes[label], *p))
     config = resolve(task=task)
     run = archive.RunFolder(folder / "run")
+    archive.write_json(run.path / "config.json", config)
     table = pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "part", "label", *classes])
     archive.write_table(run.fold(0) / "segments.csv", table, float_format="%.6g")
     fold = Fold(0, np.arange(n // 2), np.arange(n // 2, n))

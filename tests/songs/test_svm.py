@@ -212,7 +212,7 @@ def test_other_metadata_is_refused(tmp_path, metadata):
 
 def test_missing_and_damaged_files_get_a_sentence(tmp_path):
     path = tmp_path / "svm.safetensors"
-    with pytest.raises(MerKitError, match="is missing, expected a saved SVM: run the fold first"):
+    with pytest.raises(MerKitError, match="is missing or no regular file, expected a saved SVM: run the fold first"):
         SVM.load(path)
     SVM().fit(*_corpus(13, [4, 4])).save(path)
     path.write_bytes(path.read_bytes()[:1000])
