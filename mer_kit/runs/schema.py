@@ -123,7 +123,7 @@ def read_json(path: Path, fields: Mapping[str, Field] | None = None, *, inside: 
     """
     where = f"{path.name} in {path.parent.name}"
     try:
-        content = json.loads(files.read_bytes(path, most=MOST_JSON, inside=inside).decode("utf-8"))
+        content = json.loads(files.read_bytes(path, most=MOST_JSON, inside=inside).decode("utf-8-sig"))
     except MerKitError:
         raise
     except (OSError, RecursionError, ValueError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mer_kit.checks import MerKitError, shortened
+from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.sssl import checkpoint
@@ -198,7 +198,7 @@ def _first_difference(stored: Any, wanted: str) -> str:
         return "its settings cannot be read"
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
-            return f"{shortened(name)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
+            return f"{plain(str(name), 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
     return ""
 
 

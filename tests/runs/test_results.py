@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mer_kit.checks import MerKitError
 from mer_kit.runs import beside_paper, results
-from mer_kit.runs.archive import read_json, write_json
+from mer_kit.runs.archive import FOLD_FILES, RunFolder, read_json, write_json
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import scores
 
@@ -101,8 +104,10 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
         "bare": ("new", "no fold is finished"), "undecided": ("undecided", "fold 0 is trained"),
         "running": ("running", "fold 0 is running"), "failed": ("failed", "fold 1: KeyError: 'x'"),
         "stopped": ("failed", "notebook 05 burst"), "torn": ("unreadable", "config.json in torn cannot be read"),
-        "foreign": ("unreadable", "config.json in foreign lacks task"), "headless": ("unreadable", "FileNotFoundError"),
-        "odd": ("unreadable", "metrics.json in odd lacks summary"), "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
+        "foreign": ("unreadable", "config.json in foreign lacks task"),
+        "headless": ("unreadable", "FileNotFoundError"),
+        "odd": ("unreadable", "metrics.json in odd lacks summary"),
+        "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
     }  # fmt: skip
     assert set(found.index) == set(expected)
     for name, (status, reason) in expected.items():
@@ -110,6 +115,144 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
         assert reason in found.loc[name, "reason"], name
     assert found.loc["stopped", "song_accuracy_mean"] == pytest.approx(0.5)
     assert math.isnan(found.loc["torn", "song_accuracy_mean"])
+
+
+def seal(run: Path, fold: int = 0) -> None:
+    """Keep the checksums of a fold's files, as its training does."""
+    folder = RunFolder(run)
+    for name in FOLD_FILES:
+        (folder.fold(fold) / name).write_bytes(name.encode() * 100)
+    folder.set_status("done", fold=fold, seconds=60.0, files=folder.seal(fold))
+
+
+@pytest.mark.parametrize("name", FOLD_FILES)
+@pytest.mark.parametrize("kind", ["a bit", "a line less", "gone", "a link"])
+def test_a_file_that_changed_since_the_training_is_named(tmp_path: Path, name: str, kind: str) -> None:
+    write_run(tmp_path, "good", {0: 0.5})
+    spoilt = write_run(tmp_path, "spoilt", {0: 0.5})
+    seal(spoilt)
+    assert row(results.collect(tmp_path), "spoilt")["status"] == "partial"
+    file = spoilt / "folds/0" / name
+    data = file.read_bytes()
+    file.unlink()
+    if kind == "a link":
+        file.symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere").write_bytes(data)
+    elif kind != "gone":
+        file.write_bytes(bytes([data[0] ^ 1]) + data[1:] if kind == "a bit" else data[:-5])
+    found = results.collect(tmp_path)
+    assert row(found, "good")["status"] == "partial"
+    if kind in ("gone", "a link"):  # then nobody can call the fold finished
+        assert not RunFolder(spoilt).fold_done(0)
+    else:
+        assert row(found, "spoilt")["status"] == "changed"
+        assert f"fold 0 of spoilt: {name} has changed since the training" in row(found, "spoilt")["reason"]
+        assert row(found, "spoilt")["song_accuracy_mean"] == pytest.approx(0.5)  # counted before the change
+        with pytest.raises(MerKitError, match=f"{name} has changed .* restore it, or delete the fold's folder"):
+            RunFolder(spoilt).check_seal(0)
+    others = [other for other in FOLD_FILES if other != name]
+    RunFolder(spoilt).check_seal(0, others)
+
+
+def test_large_files_are_compared_by_size_where_many_runs_are_looked_at(tmp_path: Path, monkeypatch: Any) -> None:
+    run = write_run(tmp_path, "a", {0: 0.5})
+    seal(run)
+    monkeypatch.setattr("mer_kit.runs.seal.QUICK_BYTES", 1000)
+    file = run / "folds/0/model.safetensors"
+    data = file.read_bytes()
+    assert len(data) > 1000
+    file.write_bytes(b"x" + data[1:])
+    RunFolder(run).check_seal(0, quick=True)
+    with pytest.raises(MerKitError, match="has changed"):
+        RunFolder(run).check_seal(0)
+    file.write_bytes(data + b"x")
+    with pytest.raises(MerKitError, match="has changed"):
+        RunFolder(run).check_seal(0, quick=True)
+
+
+@pytest.mark.parametrize("sealed", [{"segments.csv": 7}, {"segments.csv": {"bytes": "1"}}, {"segments.csv": {}}])
+def test_checksums_of_another_kind_count_as_changed_and_foreign_names_as_none(tmp_path: Path, sealed: Any) -> None:
+    run = RunFolder(write_run(tmp_path, "a", {0: 0.5}))
+    run.set_status("done", fold=0, seconds=1.0, files=sealed)
+    assert row(results.collect(tmp_path), "a")["status"] == "changed"
+    run.set_status("done", fold=0, seconds=1.0, files={"../../../../etc/passwd": {"bytes": 1, "blake2b": "0"}})
+    assert row(results.collect(tmp_path), "a")["status"] == "partial"
+
+
+def test_copies_and_notes_among_the_folds_are_no_folds(tmp_path: Path) -> None:
+    plain = write_run(tmp_path, "plain", {0: 0.5, 1: 0.6})
+    full = Path(shutil.copytree(plain, tmp_path / "full"))
+    for name in ("0.bak", "0 (copy)", "x", "00", "-1", "٣", "99999999999", "7"):
+        shutil.copytree(plain / "folds/0", full / "folds" / name)
+        write_json(full / "folds" / name / "03_sssl_training.status.json", {"state": "failed", "message": "old"})
+    (full / "folds/7/03_sssl_training.status.json").unlink()
+    (full / "folds/2").write_text("a file")
+    (full / "folds/.DS_Store").write_bytes(b"x")
+    found = results.collect(tmp_path).set_index("folder").drop(columns=["path"])
+    pd.testing.assert_series_equal(found.loc["full"], found.loc["plain"], check_names=False)
+    assert RunFolder(full).folds_done() == [0, 1, 7]
+
+
+def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
+    write_run(tmp_path, "good", {0: 0.5})
+    makers: dict[str, Callable[[Path], Any]] = {
+        "a pipe for config.json": lambda run: ((run / "config.json").unlink(), os.mkfifo(run / "config.json")),
+        "a pipe for metrics.json": lambda run: ((run / "metrics.json").unlink(), os.mkfifo(run / "metrics.json")),
+        "/dev/zero for status.json": lambda run: (
+            (run / "status.json").unlink(),
+            (run / "status.json").symlink_to("/dev/zero"),
+        ),
+        "folds is a file": lambda run: (shutil.rmtree(run / "folds"), (run / "folds").write_text("x")),
+        "deep": lambda run: (run / "metrics.json").write_text('{"folds": ' * 50_000),
+        "fold 99": lambda run: (run / "metrics.json").write_text(
+            (run / "metrics.json").read_text().replace('"fold": 0', '"fold": 99')
+        ),
+        "<b>&\x1b[2J\n'\"": lambda run: (run / "config.json").write_text("{"),
+        "odd status": lambda run: write_json(run / "folds/0/status.json", {"state": {"a": 1}}),
+    }
+    for name, spoil in makers.items():
+        spoil(write_run(tmp_path, name.replace("/", "_"), {0: 0.5}))
+    (tmp_path / "elsewhere").mkdir()
+    write_run(tmp_path / "elsewhere", "linked", {0: 0.5})
+    (tmp_path / "a link").symlink_to(tmp_path / "elsewhere" / "linked")
+    (tmp_path / "a file").write_text("x")
+    found = results.collect(tmp_path)
+    assert len(found) == len(makers) + 2
+    assert row(found, "good")["status"] == "partial" and row(found, "good")["song_accuracy_mean"] == pytest.approx(0.5)
+    others = found[found["folder"] != "good"]
+    # without its folds a run is what its metrics say
+    assert set(others["status"]) == {"unreadable", "partial"} and (others["reason"] != "").all()
+    assert row(found, "a link")["status"] == "unreadable" and "is a link" in row(found, "a link")["reason"]
+    assert others["folder"].map(str.isprintable).all() and others["reason"].map(str.isprintable).all()
+    results.fold_scores(found)
+    results.compare_copies(found)
+    written = pd.read_csv(results.write_results_csv(tmp_path))
+    assert len(written) == len(found)
+
+
+def test_long_and_odd_messages_are_cut_to_what_a_page_can_show(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", {0: 0.5})
+    log = ["x" * 10_000, 7, {}, "\x1b[31mred"] * 1000
+    (run / "notebooks").mkdir()
+    (run / "notebooks/02_noisy_labels.status.json").write_text(
+        json.dumps({"state": "failed", "message": "y" * 1_000_000 + "\ud800", "log": log})
+    )
+    (failure,) = results.failures(run)
+    assert len(failure["message"]) == 1000 and len(failure["log"]) == 12
+    assert all(len(line) <= 240 and line.isprintable() for line in failure["log"])
+    found = row(results.collect(tmp_path), "a")
+    assert found["status"] == "failed" and len(found["reason"]) <= 1000 and found["reason"].isprintable()
+
+
+def test_folds_with_fewer_scores_count_with_those_that_all_have(tmp_path: Path) -> None:
+    run = write_run(tmp_path, "a", {0: 0.5, 1: 0.7})
+    metrics = read_json(run / "metrics.json")
+    del metrics["folds"][1]["songs"]["svm"]["weighted_f1"]
+    metrics["summary"]["seconds"] = None
+    write_json(run / "metrics.json", metrics)
+    found = row(results.collect(tmp_path), "a")
+    assert found["song_accuracy_mean"] == pytest.approx(0.6) and math.isnan(found["song_weighted_f1_mean"])
+    assert math.isnan(found["seconds"]) and found["status"] == "partial"
 
 
 def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -> None:
