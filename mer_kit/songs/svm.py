@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import skops.io
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -104,6 +103,8 @@ class SVM:
         MerKitError
             If it is not fitted.
         """
+        import skops.io  # two seconds: it looks through all of scikit-learn, so only who saves or loads pays
+
         self._check_fitted()
         content = {"pipeline": self.pipeline_, "theta": float(self.theta), "n_classes": int(self.n_classes_)}
         content |= {"searched": bool(self.searched_), "inner_score": float(self.inner_score_)}
@@ -121,6 +122,8 @@ class SVM:
         MerKitError
             If the file is missing, damaged, holds other types, or holds something else than a saved SVM.
         """
+        import skops.io
+
         data = _read(Path(path))
         try:
             foreign = skops.io.get_untrusted_types(data=data)
