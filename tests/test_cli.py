@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mer_kit.cli import main, parse_setting
+from mer_kit.cli import main, one_run, parse_setting
 from mer_kit.corpora.base import cache_root
 from mer_kit.runs import batch
 from mer_kit.runs.archive import all_runs
@@ -47,6 +47,14 @@ def test_wrong_usage_exits_with_2_before_anything_runs(arguments: tuple[str, ...
     result = call(*arguments, *extra)
     assert result.exit_code == 2, result.output
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_demo_runs_two_of_its_folds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: list[tuple[dict[str, object], dict[str, object]]] = []
+    monkeypatch.setattr(one_run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more)))
+    assert call("demo", "--runs", str(tmp_path)).exit_code == 0
+    (parameters, more), *_ = asked
+    assert (parameters["folds"], more["only_folds"]) == (3, "0,1")
 
 
 def test_an_unknown_setting_names_the_nearest(tmp_path: Path) -> None:

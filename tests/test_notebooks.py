@@ -53,6 +53,20 @@ def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
     assert solutions == [f"{name}_solutions" for name in names]
 
 
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+def test_no_notebook_loads_torch_before_mer_kit_has_said_how_its_threads_wait(path: Path) -> None:
+    cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    imports = [line for source in cells for line in source.splitlines() if re.match(r"(import|from) ", line)]
+    ours = next(k for k, line in enumerate(imports) if "mer_kit" in line)
+    assert not any(re.match(r"(import|from) torch", line) for line in imports[:ours]), "torch must come after mer_kit"
+
+
+def test_what_is_slow_to_load_is_loaded_where_it_is_needed_only() -> None:
+    code = "import sys, mer_kit.show.notebook, mer_kit.runs.replay; print([n for n in sys.argv if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code, "nbformat", "skops", "librosa"], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
     own: bool, runs_dir: Path, tmp_path: Path

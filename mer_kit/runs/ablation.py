@@ -29,6 +29,18 @@ def with_method(experiment: Experiment, method: str) -> Experiment:
     return other
 
 
+def counterpart(experiment: Experiment) -> Experiment:
+    """Return the experiment to compare with: SSSL beside a plain method, else the plainest one with the same warm-up.
+
+    Where the warm-up mixes, that is mixup, else ce: then only the epochs after the warm-up are left to train.
+
+    Notebook: 03_sssl_training
+    """
+    if experiment.config.method in ("ce", "mixup"):
+        return with_method(experiment, "sssl")
+    return with_method(experiment, "mixup" if experiment.config.training["warmup_mixup"] else "ce")
+
+
 def on_disk(experiment: Experiment, number: int) -> list[str]:
     """Return the methods for which this fold is finished with the same settings, in the order of `METHODS`."""
     return [method for method in METHODS if with_method(experiment, method).folder.fold_done(number)]

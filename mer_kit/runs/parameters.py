@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from mer_kit.checks import MerKitError, shortened
+
+if TYPE_CHECKING:  # each kernel imports this module, and nbformat costs two seconds
+    from nbformat import NotebookNode
 
 
 def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:

@@ -90,6 +90,18 @@ def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(objectives.sharpen(logits[None], temperature)[0].double().numpy())
 
 
+def symmetric_kl(p: np.ndarray, q: np.ndarray) -> float:
+    """Return ½ [KL(P‖Q) + KL(Q‖P)] of two sets of probabilities [K] by `objectives.symmetric_kl`, nats.
+
+    Examples
+    --------
+    >>> round(symmetric_kl(np.array([0.8, 0.2]), np.array([0.5, 0.5])), 4)
+    0.2079
+    """
+    logits = torch.from_numpy(np.log(np.maximum([p, q], 1e-12)))
+    return float(objectives.symmetric_kl(logits[:1], logits[1:])[0])
+
+
 def sharpening_bars(
     p: np.ndarray, temperatures: Sequence[float], classes: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:

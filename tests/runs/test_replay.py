@@ -231,6 +231,15 @@ def test_another_method_shares_everything_but_its_folder(trained: Experiment) ->
         ablation.with_method(trained, "sssm")
 
 
+def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(trained: Experiment) -> None:
+    mixing = make(trained.runs_dir, warmup_mixup=True)
+    for experiment, wanted in ((trained, "ce"), (mixing, "mixup")):
+        other = ablation.counterpart(experiment)
+        assert other.config.method == wanted
+        assert other._warmup_file("fold 0") == experiment._warmup_file("fold 0")
+        assert ablation.counterpart(other).config.method == "sssl"
+
+
 def test_methods_on_disk_are_compared_on_the_same_songs(trained: Experiment) -> None:
     ablation.with_method(trained, "ce").train(0)
     assert ablation.on_disk(trained, 0) == ["ce", "sssl"] and ablation.on_disk(trained, 1) == []
