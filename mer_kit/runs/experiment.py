@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 import platform
 import shutil
 from collections.abc import Callable, Sequence
@@ -15,7 +17,7 @@ import torch
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
-from mer_kit.runs import archive, deciding
+from mer_kit.runs import archive, deciding, grouping, stored_folds
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.opening import Opened, checksum, open_corpus
@@ -28,6 +30,7 @@ from mer_kit.sssl.passes import place
 
 __all__ = ["Experiment", "Opened", "open_corpus"]
 
+_log = logging.getLogger("mer_kit")
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
 #: Inner folds of `song_features="oof"`.
@@ -52,7 +55,8 @@ class Experiment:
     labels : int64 [clips]
     index : SegmentIndex, every segment, one starting each second
     train_index : SegmentIndex of the training segments, starting every `train_every_seconds`
-    folds : list of Fold
+    folds : list of Fold, as the run's folder has them stored, else made from `grouping`
+    grouping : what the folds keep together
     folder : RunFolder
 
     Raises
@@ -80,19 +84,39 @@ class Experiment:
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
-        self.folds: list[Fold] = self._divide()
         self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
         self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
         mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
+        self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
+        self.grouping = grouping.group(self.corpus, self.store, config)
+        stored = stored_folds.read(self.folder, self.clip_ids, n_folds=config.folds)
+        self.folds: list[Fold] = self._divide() if stored is None else stored
+        self._warn()
 
     def _divide(self) -> list[Fold]:
         """Return the folds, or the corpus' official division as fold 0."""
         if self.config.divide_by == "official":
             return folds.official([clip.split for clip in self.corpus.clips], self.labels)
-        groups = self.corpus.groups() if self.config.group_by == "auto" else None
+        groups = self.grouping.groups
         return folds.make(self.labels, groups=groups, n_folds=self.config.folds, seed=self.config.seed)
+
+    def _warn(self) -> None:
+        """Say where a fold has one recording on both sides, or where an older run with these settings is there."""
+        apart = grouping.divided(self.folds, self.grouping.music)
+        if apart:
+            first, second = (self.clip_ids[at] for at in (apart[0].first, apart[0].second))
+            _log.warning(
+                "%s: %d pairs of clips are the same music on both sides of a fold, first %s and %s: leave one of each out%s",
+                self.corpus.name, len(apart), first, second,
+                "" if self.config.divide_by == "official" else ", or use grouping='normalised', which keeps them together",
+            )  # fmt: skip
+        older = dataclasses.replace(self.config, grouping="exact")
+        mark = archive.fingerprint(older, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        before = RunFolder.of(self.runs_dir, older, mark).path
+        if mark != self.fingerprint and before.is_dir() and not self.folder.path.is_dir():
+            _log.warning("%s has these settings with grouping='exact': ask for it to go on with that run", before.name)
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -112,6 +136,7 @@ class Experiment:
         segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`sssl.Trainer`).
         """
         check_choice("fold", number, range(len(self.folds)))
+        self._store_folds()
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
@@ -119,6 +144,12 @@ class Experiment:
             if not self.folder.fold_done(number):  # by another process, while this one waited
                 self._train_fold(number, watch)
         return self.folder
+
+    def _store_folds(self) -> None:
+        """Keep the folds in the run's folder, once; a finished run may lie where nothing can be written."""
+        if not (self.folder.path / stored_folds.NAME).exists():
+            with contextlib.suppress(OSError):
+                stored_folds.write(self.folder, self.folds, self.clip_ids, self.grouping)
 
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
         self.folder.set_status("running", fold=number)
@@ -218,7 +249,7 @@ class Experiment:
 
     def _out_of_fold(self, fold: Fold, number: int) -> tuple[pd.DataFrame, float]:
         """Return the training songs' segments, each predicted by an inner network that never heard it, and seconds."""
-        groups = self.corpus.groups() if self.config.group_by == "auto" else None
+        groups = self.grouping.groups
         inner = folds.make(
             self.labels[fold.train],
             groups=None if groups is None else groups[fold.train],
@@ -268,6 +299,7 @@ class Experiment:
         done = self.folder.folds_done()
         if not done:
             raise MerKitError(f"{self.folder.path.name} has no finished fold yet: train one first")
+        self._store_folds()
         decided = [self.decide(number) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])

@@ -168,6 +168,8 @@ def recipe(config: dict[str, Any]) -> str:
     kept = {name: value for name, value in config.items() if name not in free | about}
     if kept.get("divide_by") == "folds":  # older runs do not name it
         del kept["divide_by"]
+    if kept.get("grouping") == "exact":  # likewise
+        del kept["grouping"]
     return hashlib.blake2b(json.dumps(kept, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
 
 
