@@ -96,7 +96,7 @@ def _plain(name: str) -> str:
     folded = unicodedata.normalize("NFKD", name.casefold())
     text = unicodedata.normalize("NFC", _ACCENTS.sub("", folded)).casefold().translate(_PLAIN)
     text = re.sub(r"(?<=\w)!(?=\w)", "i", text)  # P!nk
-    text = re.sub(r"\s*[&+]\s*|\s+['’]?n['’]\s+|\s+['’]n\s+", " and ", text)
+    text = re.sub(r"\s*[&+]\s*|\s+['’]?n['’]?\s+", " and ", text)
     return " ".join(text.split())
 
 

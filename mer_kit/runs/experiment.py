@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import logging
 import platform
 import shutil
 from collections.abc import Callable, Sequence
@@ -30,7 +28,6 @@ from mer_kit.sssl.passes import place
 
 __all__ = ["Experiment", "Opened", "open_corpus"]
 
-_log = logging.getLogger("mer_kit")
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
 #: Inner folds of `song_features="oof"`.
@@ -93,30 +90,20 @@ class Experiment:
         self.grouping = grouping.group(self.corpus, self.store, config)
         stored = stored_folds.read(self.folder, self.clip_ids, n_folds=config.folds)
         self.folds: list[Fold] = self._divide() if stored is None else stored
-        self._warn()
+        grouping.warn(self.corpus, self.folds, self.grouping, config)
 
     def _divide(self) -> list[Fold]:
-        """Return the folds, or the corpus' official division as fold 0."""
+        """Return the folds, or the corpus' official division as fold 0; what finished folds tested must agree."""
         if self.config.divide_by == "official":
-            return folds.official([clip.split for clip in self.corpus.clips], self.labels)
-        groups = self.grouping.groups
-        return folds.make(self.labels, groups=groups, n_folds=self.config.folds, seed=self.config.seed)
-
-    def _warn(self) -> None:
-        """Say where a fold has one recording on both sides, or where an older run with these settings is there."""
-        apart = grouping.divided(self.folds, self.grouping.music)
-        if apart:
-            first, second = (self.clip_ids[at] for at in (apart[0].first, apart[0].second))
-            _log.warning(
-                "%s: %d pairs of clips are the same music on both sides of a fold, first %s and %s: leave one of each out%s",
-                self.corpus.name, len(apart), first, second,
-                "" if self.config.divide_by == "official" else ", or use grouping='normalised', which keeps them together",
-            )  # fmt: skip
+            made = folds.official([clip.split for clip in self.corpus.clips], self.labels)
+        else:
+            groups = self.grouping.groups
+            made = folds.make(self.labels, groups=groups, n_folds=self.config.folds, seed=self.config.seed)
+        stored_folds.check_finished(self.folder, made, self.clip_ids)
         older = dataclasses.replace(self.config, grouping="exact")
         mark = archive.fingerprint(older, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
-        before = RunFolder.of(self.runs_dir, older, mark).path
-        if mark != self.fingerprint and before.is_dir() and not self.folder.path.is_dir():
-            _log.warning("%s has these settings with grouping='exact': ask for it to go on with that run", before.name)
+        grouping.point_to(RunFolder.of(self.runs_dir, older, mark), self.folder)
+        return made
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -136,7 +123,7 @@ class Experiment:
         segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`sssl.Trainer`).
         """
         check_choice("fold", number, range(len(self.folds)))
-        self._store_folds()
+        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
@@ -144,12 +131,6 @@ class Experiment:
             if not self.folder.fold_done(number):  # by another process, while this one waited
                 self._train_fold(number, watch)
         return self.folder
-
-    def _store_folds(self) -> None:
-        """Keep the folds in the run's folder, once; a finished run may lie where nothing can be written."""
-        if not (self.folder.path / stored_folds.NAME).exists():
-            with contextlib.suppress(OSError):
-                stored_folds.write(self.folder, self.folds, self.clip_ids, self.grouping)
 
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
         self.folder.set_status("running", fold=number)
@@ -239,7 +220,7 @@ class Experiment:
         return self._segment_table(index, trainer.predict_proba(SegmentView(self.store, index)), part)
 
     def _segment_table(self, index: SegmentIndex, probabilities: np.ndarray, part: str) -> pd.DataFrame:
-        ids = np.array([clip.clip_id for clip in self.corpus.clips])
+        ids = np.array(self.clip_ids)
         names = np.array(self.classes)
         table = pd.DataFrame({"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s})
         table["part"], table["label"] = part, names[self.labels[index.clip]]
@@ -275,7 +256,7 @@ class Experiment:
             table,
             self.folds[number],
             self.labels,
-            clip_ids=[clip.clip_id for clip in self.corpus.clips],
+            clip_ids=self.clip_ids,
             config=self.config,
             seconds=float(status["seconds"]),
             svm_file=self.folder.fold(number) / "svm.skops",
@@ -299,7 +280,7 @@ class Experiment:
         done = self.folder.folds_done()
         if not done:
             raise MerKitError(f"{self.folder.path.name} has no finished fold yet: train one first")
-        self._store_folds()
+        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
         decided = [self.decide(number) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])

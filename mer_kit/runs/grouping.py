@@ -5,6 +5,7 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +14,12 @@ import numpy as np
 
 from mer_kit.corpora import artists
 from mer_kit.records import Clip, Corpus, Fold, RunConfig
+from mer_kit.runs.archive import RunFolder
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
 from mer_kit.signal.store import MelStore
+
+_log = logging.getLogger("mer_kit")
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,30 @@ def divided(folds: Sequence[Fold], music: Sequence[Pair]) -> list[Pair]:
         for pair in music
         if any({pair.first, pair.second} & train and {pair.first, pair.second} & test for train, test in sides)
     ]
+
+
+def warn(corpus: Corpus, folds: Sequence[Fold], grouping: Grouping, config: RunConfig) -> None:
+    """Log a warning where a fold trains on a recording and tests on its copy."""
+    apart = divided(folds, grouping.music)
+    if not apart:
+        return
+    first, second = (corpus.clips[at].clip_id for at in (apart[0].first, apart[0].second))
+    advice = "leave one of each out"
+    if config.divide_by == "folds" and config.grouping == "exact":
+        advice += ", or choose grouping='normalised', which keeps them together"
+    _log.warning(
+        "%s: %d pairs of clips are the same music on both sides of a fold, first %s and %s: %s",
+        corpus.name, len(apart), first, second, advice,
+    )  # fmt: skip
+
+
+def point_to(older: RunFolder, folder: RunFolder) -> None:
+    """Log that a run with exact groups and otherwise these settings is there, where the run itself is not yet."""
+    if older.path != folder.path and older.path.is_dir() and not folder.path.is_dir():
+        _log.warning(
+            "%s has these settings with exact groups, and this is a new run: choose grouping='exact' to go on with that one",
+            older.path.name,
+        )
 
 
 def _name(clip: Clip, joined: dict[str, str], *, by_artist: bool) -> str:

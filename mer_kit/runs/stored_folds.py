@@ -5,12 +5,14 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Fold
@@ -38,6 +40,36 @@ def write(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], gro
         "same_music": music,
     }
     write_json(folder.path / NAME, content, indent=None)
+
+
+def keep(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping) -> None:
+    """Write folds.json unless it is there; a finished run may lie where nothing can be written."""
+    if not (folder.path / NAME).exists():
+        with contextlib.suppress(OSError):
+            write(folder, folds, clip_ids, grouping)
+
+
+def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str]) -> None:
+    """Raise one sentence if a finished fold of a run without stored folds tested other songs than `folds` say.
+
+    Raises
+    ------
+    MerKitError
+        If the folds were made by another version of a library.
+    """
+    for fold in folds:
+        if not folder.fold_done(fold.number):
+            continue
+        try:
+            table = pd.read_csv(folder.fold(fold.number) / "segments.csv", dtype=str, usecols=["clip_id", "part"])
+        except (OSError, ValueError):  # what is wrong with it is said where it is read for its numbers
+            continue
+        tested = set(table.loc[table["part"] == "test", "clip_id"])
+        if tested != {clip_ids[at] for at in fold.test}:
+            raise MerKitError(
+                f"fold {fold.number} of {folder.path.name} tested {len(tested)} songs that are not those of today's fold "
+                f"{fold.number}: install the versions that its config.json names, or delete the run folder and train again"
+            )
 
 
 def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fold] | None:
@@ -93,13 +125,13 @@ def _content(file: Path, n_clips: int) -> dict[str, Any]:
 
 def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
     """Return one fold with positions in today's order of clips."""
-    sides = []
+    sides: list[np.ndarray] = []
     for name in ("train", "test"):
         at = part[name]
         whole = isinstance(at, list) and at and all(type(one) is int and 0 <= one < len(order) for one in at)
         if not whole or len(set(at)) != len(at):
             raise ValueError(f"fold {number} has no list of {name} clips")
         sides.append(np.sort(order[at]))
-    if np.intersect1d(*sides).size:
+    if np.isin(sides[0], sides[1]).any():
         raise ValueError(f"fold {number} tests a clip that it trains on")
-    return Fold(number, *sides)
+    return Fold(number, sides[0], sides[1])

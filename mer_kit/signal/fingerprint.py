@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft  # type: ignore[import-untyped, unused-ignore]
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.signal.mel import MelSettings
 
@@ -78,6 +78,8 @@ def fingerprint(mel: np.ndarray, *, settings: MelSettings = MelSettings()) -> np
     """
     most = int(COMPARED_SECONDS * settings.sample_rate / settings.hop_length)
     frames = len(mel[:most]) // POOLED_FRAMES
+    if not frames:
+        return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
     levels = np.maximum(np.asarray(mel[: frames * POOLED_FRAMES], dtype=np.float32), SILENCE_DB)
     edges = np.linspace(0, levels.shape[1], min(BANDS, levels.shape[1]), endpoint=False).astype(np.int64)
     widths = np.diff(np.append(edges, levels.shape[1]))
@@ -85,14 +87,13 @@ def fingerprint(mel: np.ndarray, *, settings: MelSettings = MelSettings()) -> np
     bands = np.add.reduceat(pooled, edges, axis=1) / widths
     changes = bands - _moving_mean(bands)
     changes -= changes.mean(axis=1, keepdims=True)
-    size = np.sqrt((changes**2).mean(axis=0) + LEAST_CHANGE_DB**2) if frames else 1.0
-    return np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE).astype(np.float32)
+    size = np.sqrt((changes**2).mean(axis=0) + LEAST_CHANGE_DB**2)
+    shown: np.ndarray = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE).astype(np.float32)
+    return shown
 
 
 def _moving_mean(bands: np.ndarray) -> np.ndarray:
     """Return the mean of every band over CONTEXT_FRAMES around each frame, the ends repeated."""
-    if not len(bands):
-        return bands
     half = CONTEXT_FRAMES // 2
     sums = np.cumsum(np.pad(bands, ((half + 1, half), (0, 0)), mode="edge"), axis=0, dtype=np.float64)
     mean: np.ndarray = (sums[CONTEXT_FRAMES:] - sums[:-CONTEXT_FRAMES]) / CONTEXT_FRAMES
