@@ -25,6 +25,9 @@ EMOTIONS: dict[str, str] = {
     "V-": "unpleasant", "V+": "pleasant", "A-": "quiet", "A+": "energetic",
 }  # fmt: skip
 
+#: How groups that stay together in a fold are made; runs that do not name it were made with "exact".
+GROUPINGS = ("exact", "normalised")
+
 
 def labels_from_quadrant(quadrant: int) -> dict[str, int]:
     """Return the class index of every task for quadrant index 0…3 (Q1…Q4).
@@ -276,6 +279,7 @@ class RunConfig:
     folds: int = 10  # P: ten-fold cross-validation
     seed: int = 0
     group_by: str = "auto"  # D: artist where known, "song" to ignore artists
+    grouping: str = "exact"  # of runs that do not name it; new ones are "normalised": runs.grouping
     max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
     on_bad_clip: str = "stop"  # D: or "skip"
     divide_by: str = "folds"  # P: cross-validation; "official": the corpus' own development and evaluation sets

@@ -15,7 +15,11 @@ from mer_kit.records import Corpus
 
 @click.command()
 @click.argument("corpus", required=False, type=click.Choice(corpora.names()))
-@click.option("--check", is_flag=True, help="Decode everything, and compare with the index if there is one.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Decode everything, compare with the index if there is one, and list what is there twice.",
+)
 @click.option("--index", "make_index", is_flag=True, help="Write sizes, checksums and durations to compare with later.")
 @click.option("--index-file", type=click.Path(dir_okay=False), help="Where the index is (default: in the corpus).")
 @corpus_option
@@ -48,7 +52,7 @@ def data(
 
 def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
     """Print a corpus' notes and problems; decode and compare, or write the index, where asked; exit 1 on problems."""
-    from mer_kit.runs import checksums, datasets, plausible
+    from mer_kit.runs import checksums, datasets, heard_twice, plausible
 
     hindrances, oddities = plausible.hindrances(corpus)
     for note in datasets.notes(corpus, oddities):
@@ -67,6 +71,9 @@ def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str
             click.echo(f"  compared {len(found)} files with {index.name}")
         else:
             click.echo("  no index to compare with: `--index` writes one")
+    if check:
+        for line in heard_twice.lines(corpus):
+            click.echo(f"  {line}")
     for problem in problems:
         click.echo(f"  {problem}")
     if problems:

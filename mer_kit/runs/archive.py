@@ -35,10 +35,11 @@ def default_runs_dir() -> Path:
     return (project_root() or Path.cwd()) / "runs"
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
+def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
     """Write JSON atomically; numpy numbers become Python's, NaN becomes null."""
+    text = json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
     with writing(path) as partial:
-        partial.write_text(json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        partial.write_text(text + "\n", "utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -84,6 +85,8 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
         settings.pop(name)
     if settings["divide_by"] == "folds":  # younger than the first runs, whose marks are to stay
         settings.pop("divide_by")
+    if settings["grouping"] == "exact":  # likewise
+        settings.pop("grouping")
     if config.method:
         settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)

@@ -16,7 +16,7 @@ import mer_kit
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
-from mer_kit.runs import archive, deciding
+from mer_kit.runs import archive, deciding, grouping, stored_folds
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.locks import exclusive
@@ -54,7 +54,8 @@ class Experiment:
     labels : int64 [clips]
     index : SegmentIndex, every segment, one starting each second
     train_index : SegmentIndex of the training segments, starting every `train_every_seconds`
-    folds : list of Fold
+    folds : list of Fold, as the run's folder has them stored, else made from `grouping`
+    grouping : what the folds keep together
     folder : RunFolder
 
     Raises
@@ -82,26 +83,35 @@ class Experiment:
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
-        self.folds: list[Fold] = self._divide()
         self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
         self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
         mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
+        self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
+        self.grouping = grouping.group(self.corpus, self.store, config)
+        stored = stored_folds.read(self.folder, self.clip_ids, n_folds=config.folds)
+        self.folds: list[Fold] = self._divide() if stored is None else stored
+        grouping.warn(self.corpus, self.folds, self.grouping, config)
 
     def _divide(self) -> list[Fold]:
-        """Return the folds, or the corpus' official division as fold 0."""
+        """Return the folds, or the corpus' official division as fold 0; what finished folds tested must agree."""
         if self.config.divide_by == "official":
             splits = [clip.split for clip in self.corpus.clips]
-            return folds.official(splits, self.labels, class_names=self.classes)
-        groups = self.corpus.groups() if self.config.group_by == "auto" else None
-        return folds.make(
-            self.labels,
-            groups=groups,
-            n_folds=self.config.folds,
-            seed=self.config.seed,
-            class_names=self.classes,
-        )
+            made = folds.official(splits, self.labels, class_names=self.classes)
+        else:
+            made = folds.make(
+                self.labels,
+                groups=self.grouping.groups,
+                n_folds=self.config.folds,
+                seed=self.config.seed,
+                class_names=self.classes,
+            )
+        stored_folds.check_finished(self.folder, made, self.clip_ids)
+        older = dataclasses.replace(self.config, grouping="exact")
+        mark = archive.fingerprint(older, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        grouping.point_to(RunFolder.of(self.runs_dir, older, mark), self.folder)
+        return made
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -121,6 +131,7 @@ class Experiment:
         segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`sssl.Trainer`).
         """
         check_choice("fold", number, range(len(self.folds)))
+        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
@@ -219,7 +230,7 @@ class Experiment:
         return self._segment_table(index, trainer.predict_proba(SegmentView(self.store, index)), part)
 
     def _segment_table(self, index: SegmentIndex, probabilities: np.ndarray, part: str) -> pd.DataFrame:
-        ids = np.array([clip.clip_id for clip in self.corpus.clips])
+        ids = np.array(self.clip_ids)
         names = np.array(self.classes)
         table = pd.DataFrame({"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s})
         table["part"], table["label"] = part, names[self.labels[index.clip]]
@@ -229,7 +240,7 @@ class Experiment:
 
     def _out_of_fold(self, fold: Fold, number: int) -> tuple[pd.DataFrame, float]:
         """Return the training songs' segments, each predicted by an inner network that never heard it, and seconds."""
-        groups = self.corpus.groups() if self.config.group_by == "auto" else None
+        groups = self.grouping.groups
         inner = folds.make(
             self.labels[fold.train],
             groups=None if groups is None else groups[fold.train],
@@ -257,7 +268,7 @@ class Experiment:
             table,
             self.folds[number],
             self.labels,
-            clip_ids=[clip.clip_id for clip in self.corpus.clips],
+            clip_ids=self.clip_ids,
             config=self.config,
             seconds=float(seconds),
             svm_file=self.folder.fold(number) / "svm.safetensors",
@@ -281,6 +292,7 @@ class Experiment:
         done = self.folder.folds_done()
         if not done:
             raise MerKitError(f"{self.folder.path.name} has no finished fold yet: train one first")
+        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
         decided = [self.decide(number) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])

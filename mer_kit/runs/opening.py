@@ -69,7 +69,9 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
 def checksum(corpus: Corpus, store: MelStore, *, with_split: bool) -> str:
     """Return a digest of everything about the clips that can change a number: audio, labels, groups.
 
-    `with_split` adds the official split, which matters only where a run divides by it.
+    `with_split` adds the official split, which matters only where a run divides by it. Groups count as the corpus has
+    them, before `runs.grouping` joins any: a rule that joins others one day renames no finished run, whose folds are
+    stored.
     """
     text = "\n".join(
         f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}" + (f" {clip.split}" if with_split else "")

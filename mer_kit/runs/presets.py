@@ -8,7 +8,7 @@ from typing import Any
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.records import TASKS, RunConfig
+from mer_kit.records import GROUPINGS, TASKS, RunConfig
 from mer_kit.sssl import METHODS
 from mer_kit.sssl.network import check_shape
 from mer_kit.sssl.settings import TrainingSettings
@@ -101,7 +101,7 @@ def resolve(
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
     base = PRESETS[preset]
-    plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"]}
+    plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"}
     model, training = dict(base["model"]), dict(base["training"])
     for name, value in overrides.items():
         home = _home_of(name, plain, model, training)
@@ -169,6 +169,7 @@ def _typed(name: str, value: Any) -> Any:
 def _check(config: RunConfig) -> None:
     check_shape(len(TASKS[config.task]), **config.model)
     check_choice("group_by", config.group_by, ("auto", "song"))
+    check_choice("grouping", config.grouping, GROUPINGS)
     check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))
     check_choice("song_features", config.song_features, ("in_sample", "oof"))
     check_choice("divide_by", config.divide_by, ("folds", "official"))

@@ -184,9 +184,10 @@ def recipe(config: dict[str, Any]) -> str:
     kept = {name: value for name, value in config.items() if name not in free | about}
     if kept.get("divide_by") == "folds":  # older runs do not name it
         del kept["divide_by"]
-    return hashlib.blake2b(
-        json.dumps(kept, sort_keys=True, default=str).encode("utf-8", "backslashreplace"), digest_size=4
-    ).hexdigest()
+    if kept.get("grouping") == "exact":  # likewise
+        del kept["grouping"]
+    text = json.dumps(kept, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

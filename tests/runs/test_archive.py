@@ -180,6 +180,7 @@ CHANGES: dict[str, Any] = {
     "folds": 5,
     "seed": 1,
     "group_by": "song",
+    "grouping": "exact",
     "divide_by": "official",
     "max_seconds": None,
     "song_features": "oof",

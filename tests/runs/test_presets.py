@@ -117,7 +117,7 @@ def test_what_is_not_known_gets_a_sentence(typed, sentence):
 
 def test_every_field_of_the_configuration_can_be_set():
     values = {"group_by": "song", "max_seconds": 20.0, "on_bad_clip": "skip", "song_features": "oof", "theta": 0.3}
-    values |= {"train_every_seconds": 2.0, "corpus_options": {"clips": 8}, "divide_by": "official"}
+    values |= {"train_every_seconds": 2.0, "corpus_options": {"clips": 8}, "divide_by": "official", "grouping": "exact"}
     config = resolve(**values)
     assert {name: getattr(config, name) for name in values} == values
     assert config.folds == 1  # the official division is one fold

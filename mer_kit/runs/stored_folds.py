@@ -1,0 +1,137 @@
+"""The folds of a run, kept in its folder: no library or rule that changes later moves a song to the other side.
+
+Notebook: 04_song_decisions
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.checks import MerKitError
+from mer_kit.records import Fold
+from mer_kit.runs.archive import RunFolder, write_json
+from mer_kit.runs.grouping import Grouping
+
+#: The file's name in a run folder.
+NAME = "folds.json"
+#: No file is read that is larger than this, and this for each clip, in bytes.
+LARGEST, LARGEST_PER_CLIP = 2**20, 4096
+
+
+def write(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping) -> None:
+    """Write folds.json: the clips, their groups, each fold's clips by position, and what the grouping found."""
+    music = [
+        {"clips": [clip_ids[pair.first], clip_ids[pair.second]], "similarity": round(pair.similarity, 4),
+         "lag_s": round(pair.lag_s, 2)}
+        for pair in grouping.music
+    ]  # fmt: skip
+    content = {
+        "clips": list(clip_ids),
+        "groups": None if grouping.groups is None else grouping.groups.tolist(),
+        "folds": [{"train": fold.train, "test": fold.test} for fold in folds],
+        "joined_artists": grouping.artists,
+        "same_music": music,
+    }
+    write_json(folder.path / NAME, content, indent=None)
+
+
+def keep(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping) -> None:
+    """Write folds.json unless it is there; a finished run may lie where nothing can be written."""
+    if not (folder.path / NAME).exists():
+        with contextlib.suppress(OSError):
+            write(folder, folds, clip_ids, grouping)
+
+
+def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str]) -> None:
+    """Raise one sentence if a finished fold of a run without stored folds tested other songs than `folds` say.
+
+    Raises
+    ------
+    MerKitError
+        If the folds were made by another version of a library.
+    """
+    for fold in folds:
+        if not folder.fold_done(fold.number):
+            continue
+        try:
+            table = pd.read_csv(folder.fold(fold.number) / "segments.csv", dtype=str, usecols=["clip_id", "part"])
+        except (OSError, ValueError):  # what is wrong with it is said where it is read for its numbers
+            continue
+        tested = set(table.loc[table["part"] == "test", "clip_id"])
+        if tested != {clip_ids[at] for at in fold.test}:
+            raise MerKitError(
+                f"fold {fold.number} of {folder.path.name} tested {len(tested)} songs that are not those of today's fold "
+                f"{fold.number}: install the versions that its config.json names, or delete the run folder and train again"
+            )
+
+
+def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fold] | None:
+    """Return a run's stored folds, for clips in the order of `clip_ids`; None where none are stored yet.
+
+    Raises
+    ------
+    MerKitError
+        If the file is not what a run writes, or its clips are not these.
+    """
+    file = folder.path / NAME
+    if not file.exists():
+        return None
+    try:
+        content = _content(file, len(clip_ids))
+        stored = content["clips"]
+        if not isinstance(stored, list) or not all(isinstance(one, str) for one in stored):
+            raise ValueError("the clips are no list of names")
+        if sorted(stored) != sorted(clip_ids):
+            changed = sorted(set(stored) ^ set(clip_ids))
+            example = f", first {changed[0]!r}" if changed else ""
+            raise MerKitError(
+                f"{NAME} in {folder.path.name} divides {len(stored)} clips, and the corpus has {len(clip_ids)}, of which "
+                f"{len(changed)} differ{example}: restore the corpus, or delete the run folder and train again"
+            )
+        position = {clip_id: at for at, clip_id in enumerate(clip_ids)}
+        order = np.array([position[clip_id] for clip_id in stored], dtype=np.int64)
+        parts = content["folds"]
+        if not isinstance(parts, list) or len(parts) != n_folds:
+            raise ValueError(f"expected {n_folds} folds")
+        return [_fold(number, part, order) for number, part in enumerate(parts)]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        if isinstance(error, MerKitError):
+            raise
+        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        raise MerKitError(
+            f"{NAME} in {folder.path.name} is not what a run writes ({reason}), expected its folds: restore it, or "
+            "delete the run folder and train again"
+        ) from error
+
+
+def _content(file: Path, n_clips: int) -> dict[str, Any]:
+    """Return the JSON of a regular file of bounded size."""
+    if not file.is_file():
+        raise ValueError("it is no regular file")
+    if file.stat().st_size > LARGEST + LARGEST_PER_CLIP * n_clips:
+        raise ValueError(f"it has {file.stat().st_size} bytes")
+    content = json.loads(file.read_text("utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError("it holds no mapping")
+    return content
+
+
+def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
+    """Return one fold with positions in today's order of clips."""
+    sides: list[np.ndarray] = []
+    for name in ("train", "test"):
+        at = part[name]
+        whole = isinstance(at, list) and at and all(type(one) is int and 0 <= one < len(order) for one in at)
+        if not whole or len(set(at)) != len(at):
+            raise ValueError(f"fold {number} has no list of {name} clips")
+        sides.append(np.sort(order[at]))
+    if np.isin(sides[0], sides[1]).any():
+        raise ValueError(f"fold {number} tests a clip that it trains on")
+    return Fold(number, sides[0], sides[1])
