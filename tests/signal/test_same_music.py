@@ -52,6 +52,7 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mp3 in stereo": lambda y: mp3(y, 0.7, 2),
     "16 kHz": lambda y: signal.resample_poly(signal.resample_poly(y, 320, 441), 441, 320).astype(np.float32),
     "narrow": low_passed,
+    "in noise": lambda y: y + np.random.default_rng(0).normal(0, 1.4 * y.std(), len(y)).astype(np.float32),
     "half a frame later": lambda y: later(y, 0.046),
     "1 s later": lambda y: later(y, 1.013),
     "9 s later": lambda y: later(y, 9.03),
