@@ -132,3 +132,12 @@ def test_doctor_and_data_run_here() -> None:
 )
 def test_settings_are_json_else_text(text: str, wanted: tuple[str, object]) -> None:
     assert parse_setting(text) == wanted
+
+
+def test_no_name_or_file_can_steer_the_terminal(tmp_path: Path) -> None:
+    run = tmp_path / "a\x1b[2Jb\x07"
+    run.mkdir()
+    (run / "config.json").write_text('{"corpus": "x\\u001b[31m"')
+    result = CliRunner().invoke(main, ["predict", str(tmp_path / "s.wav"), "--run", str(run)])
+    assert result.exit_code == 1 and "config.json in a\\x1b[2Jb\\x07 cannot be read" in result.output
+    assert all(one.isprintable() or one == "\n" for one in result.output)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch, copies, kernels
+from mer_kit.records import Corpus
+from mer_kit.runs import batch, copies, kernels, truth
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -93,6 +96,21 @@ def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> No
     assert not batch.is_done(batch.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
     notebook(tiny.source, "1 + 2")
     assert not batch.is_done(tiny, "m")
+
+
+def test_another_segment_truth_is_executed_again(tmp_path: Path) -> None:
+    tiny = job(tmp_path, "value")
+    for mark in ("", "a", "b"):
+        told = dataclasses.replace(tiny, truth=mark)
+        assert not batch.is_done(told, "m")
+        batch.execute([told], mark="m", say=lambda line: None)
+        assert batch.is_done(told, "m")
+    corpus = Corpus("made-up", tmp_path, ())
+    table = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [9.0], "label": ["Q1"]})
+    digests = {
+        truth.digest(dataclasses.replace(corpus, truth=one)) for one in (table, table.assign(label="Q2"), table[:0])
+    }
+    assert truth.digest(corpus) == "" and len(digests) == 3
 
 
 def test_a_torn_status_file_is_not_done_and_a_full_disk_stops_nobody_else(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mer_kit.checks import MerKitError
 from mer_kit.records import Fold
 from mer_kit.runs import deciding
 from mer_kit.runs.presets import resolve
@@ -68,3 +69,21 @@ def test_the_svm_is_fitted_on_the_training_songs_with_the_runs_theta(decided):
     expected = features.pool(p, song, n_songs=8, theta=0.65)
     assert svm.theta == 0.65
     np.testing.assert_allclose(svm.pipeline_[0].mean_, expected.mean(axis=0))
+
+
+def test_songs_that_the_corpus_does_not_have_get_a_sentence(tmp_path: Path):
+    table = _table().replace({"clip_id": {"song 3": "song \x1b[2J"}})
+    with pytest.raises(
+        MerKitError, match=r"segments.csv names the song 'song \\\\x1b\[2J', expected only songs of this fold"
+    ):
+        deciding.decide_fold(
+            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, svm_file=tmp_path / "svm"
+        )
+
+
+def test_a_song_without_a_segment_gets_a_sentence(tmp_path: Path):
+    table = _table().query("clip_id != 'song 3'")
+    with pytest.raises(MerKitError, match="song"):
+        deciding.decide_fold(
+            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, svm_file=tmp_path / "svm"
+        )

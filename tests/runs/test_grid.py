@@ -13,6 +13,7 @@ from mer_kit.cli import main
 from mer_kit.runs import batch, grid, outlook
 from mer_kit.runs.archive import write_json
 from mer_kit.runs.locks import exclusive, is_held
+from mer_kit.runs.presets import resolve
 from tests.corpora.tiny import write
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}}
@@ -226,3 +227,13 @@ def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: P
     costs = outlook.unit_costs(tmp_path)
     assert costs["what"].tolist() == ["training", "05_emotion_curve"] and costs["seconds"].tolist() == [60.0, 7.0]
     assert outlook.estimate(cell, costs, "01_segmentation") is None
+
+
+@pytest.mark.parametrize("seconds", ["long", None, [1], {"a": 1}])
+def test_a_status_of_another_kind_measures_nothing(tmp_path: Path, seconds: object) -> None:
+    run = tmp_path / "run"
+    write_json(run / "config.json", resolve(preset="smoke"))
+    write_json(run / "notebooks/04_x.status.json", {"state": "done", "seconds": seconds})
+    write_json(run / "notebooks/05_x.status.json", {"state": "done", "seconds": 3.0})
+    write_json(run / "notebooks/06_x.status.json", {"state": "done"})
+    assert outlook.unit_costs(tmp_path)[["what", "seconds"]].to_numpy().tolist() == [["05_x", 3.0]]

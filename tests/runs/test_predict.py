@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,8 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import predict
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs import predict, results
+from mer_kit.runs.archive import FOLD_FILES, RunFolder
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import features
@@ -136,6 +138,114 @@ def test_without_a_saved_svm_the_same_one_is_fitted(run: Experiment, tmp_path: P
         assert saved.best_ == fitted.best_
         x = features.pool(p, song, n_songs=30)
         np.testing.assert_allclose(saved.pipeline_.decision_function(x), fitted.pipeline_.decision_function(x))
+
+
+def older(run: Experiment, folder: Path) -> Path:
+    """Copy a run as versions before this one left it: an SVM by skops, no checksums, files for one's own eyes only."""
+    copy = Path(shutil.copytree(run.folder.path, folder))
+    for fold in (copy / "folds").iterdir():
+        (fold / "svm.safetensors").unlink()
+        (fold / "svm.skops").write_bytes(b"PK\x03\x04 never to be opened" + bytes(range(256)))
+        status = json.loads((fold / "status.json").read_text())
+        del status["files"]
+        (fold / "status.json").write_text(json.dumps(status))
+    return copy
+
+
+def test_an_older_run_stays_finished_and_its_skops_file_is_never_opened(
+    run: Experiment, tmp_path: Path, stranger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = older(run, tmp_path / "older")
+    assert RunFolder(copy).folds_done() == [0, 1]
+    opened: list[str] = []
+    original = open
+    monkeypatch.setattr("builtins.open", lambda file, *a, **k: opened.append(str(file)) or original(file, *a, **k))
+    was = curve_of(stranger, run)
+    now = predict.predict_curve(stranger, copy, precision="float32", device="cpu")
+    np.testing.assert_array_equal(now[CLASSES], was[CLASSES])
+    assert now.attrs["svm_by_fold"] == was.attrs["svm_by_fold"] and not [name for name in opened if "skops" in name]
+    (row,) = results.collect(tmp_path).to_dict("records")
+    assert (row["status"], row["reason"]) == ("done", "")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "segments.csv"])
+def test_a_file_that_changed_since_the_training_is_not_used(
+    run: Experiment, tmp_path: Path, stranger: Path, name: str
+) -> None:
+    copy = Path(shutil.copytree(run.folder.path, tmp_path / "copy"))
+    file = copy / "folds/1" / name
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(MerKitError, match=f"fold 1 of copy: {name} has changed since the training"):
+        predict.predict_curve(stranger, copy, device="cpu")
+    assert predict.predict_curve(stranger, copy, fold=0, device="cpu").attrs["folds"] == [0]
+
+
+def test_deciding_again_keeps_a_fold_as_it_was_sealed(run: Experiment) -> None:
+    run.summarise()
+    for number in (0, 1):
+        run.folder.check_seal(number)
+        assert set(run.folder.fold_status(number)["files"]) == set(FOLD_FILES)
+
+
+def spoil_svm(fold: Path) -> None:
+    (fold / "svm.safetensors").write_bytes(b"x" * 100)
+
+
+def link_svm(fold: Path) -> None:
+    outside = fold.parents[2] / "outside.safetensors"
+    shutil.move(fold / "svm.safetensors", outside)
+    (fold / "svm.safetensors").symlink_to(outside)
+
+
+def clashing_options(fold: Path) -> None:
+    config = json.loads((fold.parents[1] / "config.json").read_text())
+    config["corpus_options"] = {"data_root": 1, "name": "x"}
+    (fold.parents[1] / "config.json").write_text(json.dumps(config))
+
+
+def other_task(fold: Path) -> None:
+    config = json.loads((fold.parents[1] / "config.json").read_text())
+    (fold.parents[1] / "config.json").write_text(json.dumps({**config, "task": "valence"}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (spoil_svm, "svm.safetensors of 0 cannot be read as a saved SVM"),
+        (link_svm, "svm.safetensors' is missing or no regular file"),
+        (other_task, "segments.csv in 0 lacks the column 'V-'"),
+        (clashing_options, ""),
+    ],
+)
+def test_a_strangers_folder_gets_a_sentence_or_an_answer(
+    run: Experiment, tmp_path: Path, stranger: Path, spoil: Any, sentence: str
+) -> None:
+    copy = Path(shutil.copytree(run.folder.path, tmp_path / "copy"))
+    spoil(copy / "folds/0")
+    if sentence:
+        with pytest.raises(MerKitError, match=sentence):
+            predict.predict_curve(stranger, copy, device="cpu")
+    else:
+        assert predict.predict_curve(stranger, copy, device="cpu").attrs["folds"] == [0, 1]
+
+
+def test_a_backup_among_the_folds_does_not_answer(run: Experiment, tmp_path: Path, stranger: Path) -> None:
+    copy = Path(shutil.copytree(run.folder.path, tmp_path / "copy"))
+    for name in ("0.bak", "0 (copy)", "01", "7"):
+        shutil.copytree(copy / "folds/0", copy / "folds" / name)
+    assert predict.predict_curve(stranger, copy, device="cpu").attrs["folds"] == [0, 1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_runs_files_have_the_mode_of_their_neighbours(run: Experiment) -> None:
+    modes = {path.name: path.stat().st_mode & 0o777 for path in run.folder.fold(0).iterdir() if path.is_file()}
+    neighbour = run.folder.path / "neighbour"
+    neighbour.write_text("x")
+    expected = neighbour.stat().st_mode & 0o777
+    neighbour.unlink()
+    assert {name: mode for name, mode in modes.items() if mode != expected and name != ".lock"} == {}
+    assert {"model.safetensors", "svm.safetensors", "epochs.npz"} <= set(modes)
 
 
 def test_votes_of_the_folds_decide_and_a_tie_goes_to_the_higher_mean() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 
 from mer_kit.checks import MerKitError
 from mer_kit.runs import ablation, fig2, replay, suspects
+from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.look_inside import Lens, choose_pair
 from mer_kit.runs.noise_study import draw_songs, noise_study
@@ -351,3 +354,37 @@ def test_the_seed_of_a_fold_is_the_trainers(trained: Experiment, monkeypatch: py
     with pytest.raises(Stop):
         trained.train(1)
     assert seen == [replay.fold_seed(trained.config.seed, 1)]
+
+
+@pytest.mark.parametrize("spoil", ["an epoch less", "a clip too many", "changed", "other classes"])
+def test_passes_that_do_not_belong_to_their_fold_get_a_sentence(
+    trained: Experiment, tmp_path: Path, spoil: str
+) -> None:
+    spoilt = replace_folder(trained, tmp_path)
+    fold = spoilt.folder.fold(0)
+    if spoil != "changed":
+        spoilt.folder.set_status("done", fold=0, seconds=1.0)  # without checksums, as a forger would
+    if spoil == "an epoch less":
+        text = (fold / "history.csv").read_text()
+        (fold / "history.csv").write_text(text[: text.rstrip().rfind("\n") + 1])
+    else:
+        arrays = spoilt.folder.epochs(0)
+        if spoil == "a clip too many":
+            arrays["clip"] = arrays["clip"] + len(spoilt.corpus.clips)
+        if spoil == "other classes":
+            arrays["probabilities"] = np.concatenate([arrays["probabilities"] / 2] * 2, axis=2)
+        np.savez(fold / "epochs.npz", **arrays)
+    words = (
+        "epochs.npz has changed since the training"
+        if spoil == "changed"
+        else "epochs.npz of fold 0 .* does not belong to"
+    )
+    with pytest.raises(MerKitError, match=words):
+        read_passes(spoilt, 0)
+
+
+def replace_folder(experiment: Experiment, folder: Path) -> Experiment:
+    """Return the experiment with a copy of its run folder."""
+    other = copy.copy(experiment)
+    other.folder = RunFolder(shutil.copytree(experiment.folder.path, folder / "copy"))
+    return other

@@ -112,3 +112,18 @@ def test_what_is_not_there_is_named(space: song_space.SongSpace, stand: Any) -> 
         space.duels(-1)
     with pytest.raises(MerKitError, match="fold is 1, expected one of 0"):
         song_space.song_space(stand, 1)
+
+
+def test_answers_of_no_class_and_an_svm_of_another_task_get_a_sentence(tmp_path: Path) -> None:
+    stand = stands.songs(tmp_path)
+    decided = deciding.with_names(stand.decide(0)[1], stand.classes)
+    archive.write_table(stand.folder.path / "songs.csv", decided.replace({"svm": {"Q1": "happy"}}))
+    with pytest.raises(MerKitError, match=r"songs.csv has an answer in fold 0 that is none of Q1, Q2, Q3, Q4"):
+        song_space.song_space(stand, 0)
+    archive.write_table(stand.folder.path / "songs.csv", decided)
+    (tmp_path / "two").mkdir()
+    other = stands.songs(tmp_path / "two", task="valence")
+    other.decide(0)
+    (other.folder.fold(0) / "svm.safetensors").rename(stand.folder.fold(0) / "svm.safetensors")
+    with pytest.raises(MerKitError, match=r"svm.safetensors in fold 0 is of 2 classes, expected 4: delete it"):
+        song_space.song_space(stand, 0)
