@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.records import Fold
 from mer_kit.runs.archive import RunFolder, write_json
@@ -81,7 +83,7 @@ def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fo
         If the file is not what a run writes, or its clips are not these.
     """
     file = folder.path / NAME
-    if not file.exists():
+    if not os.path.lexists(file):
         return None
     try:
         content = _content(file, len(clip_ids))
@@ -113,11 +115,8 @@ def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fo
 
 def _content(file: Path, n_clips: int) -> dict[str, Any]:
     """Return the JSON of a regular file of bounded size."""
-    if not file.is_file():
-        raise ValueError("it is no regular file")
-    if file.stat().st_size > LARGEST + LARGEST_PER_CLIP * n_clips:
-        raise ValueError(f"it has {file.stat().st_size} bytes")
-    content = json.loads(file.read_text("utf-8"))
+    most = LARGEST + LARGEST_PER_CLIP * n_clips
+    content = json.loads(files.read_bytes(file, most=most, inside=file.parent).decode("utf-8"))
     if not isinstance(content, dict):
         raise ValueError("it holds no mapping")
     return content

@@ -202,7 +202,7 @@ CHECKPOINTS: dict[str, Callable[[Nest], Any]] = {
 def test_a_spoilt_checkpoint_gets_a_sentence(tmp_path, begun, toy, trainer, case):
     nest = checkpoint.load(begun)
     CHECKPOINTS[case](nest)
-    checkpoint.save(tmp_path / "c", nest)
+    checkpoint.save(tmp_path / "checkpoint.safetensors", nest)
     with pytest.raises(
         MerKitError, match=r"checkpoint checkpoint.safetensors (does not fit|cannot be gone on from).*: delete it"
     ):
