@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import platform
 import shutil
@@ -151,7 +152,8 @@ class Experiment:
             self.folder.set_status("paused", fold=number, message="stopped by hand")
             raise
         except BaseException as error:
-            self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
+            with contextlib.suppress(OSError):  # a disk that is full takes no status either
+                self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
             raise
         where = place(self.device, self.precision)
         self.folder.set_status(

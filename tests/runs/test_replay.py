@@ -388,3 +388,21 @@ def replace_folder(experiment: Experiment, folder: Path) -> Experiment:
     other = copy.copy(experiment)
     other.folder = RunFolder(shutil.copytree(experiment.folder.path, folder / "copy"))
     return other
+
+
+def test_a_full_disk_is_told_as_one_also_where_no_status_can_be_written(
+    trained: Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = copy.copy(trained)
+    other.folder = RunFolder(tmp_path / "run")
+
+    def full(*arguments: object, **more: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fit(*arguments: object, **more: object) -> None:
+        monkeypatch.setattr("mer_kit.runs.archive.write_json", full)
+        raise MerKitError("checkpoint.safetensors cannot be written (No space left on device)")
+
+    monkeypatch.setattr(other, "_fit", fit)
+    with pytest.raises(MerKitError, match="checkpoint.safetensors cannot be written"):
+        other.train(0)
