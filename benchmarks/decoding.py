@@ -2,21 +2,26 @@
 
     python benchmarks/decoding.py FOLDER        # every sound below FOLDER, both ways, and a long WAV made for this
 
-Both ways read each file one after the other on one thread, in turns, and the processor's time is compared.
+Both ways read each file one after the other on one thread, in turns, and the processor's time is compared. With
+`--old AUDIO.PY` the other way is `decode` of an earlier `mer_kit/signal/audio.py`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib.util
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import AUDIO_ENDINGS
 from mer_kit.records import Problem
 from mer_kit.signal import audio
@@ -46,15 +51,27 @@ def in_one_go(path: Path) -> np.ndarray:
     return np.asarray(librosa.resample(mono, orig_sr=rate, target_sr=audio.SAMPLE_RATE, res_type="soxr_hq"))
 
 
-def compare(files: list[Path]) -> None:
+def earlier(path: Path) -> Callable[[Path], np.ndarray | Problem]:
+    """Return the function `decode` of an earlier audio.py."""
+    about = importlib.util.spec_from_file_location("earlier_audio", path)
+    assert about is not None and about.loader is not None
+    module = importlib.util.module_from_spec(about)
+    about.loader.exec_module(module)
+    return module.decode  # type: ignore[no-any-return]
+
+
+def compare(files: list[Path], other: Callable[[Path], np.ndarray | Problem] = in_one_go) -> None:
     """Read every file both ways in turns; print seconds, their ratio, and how many files are bit for bit the same."""
     seconds, same, different = {"in one go": 0.0, "decode": 0.0}, 0, []
-    ways = [("in one go", in_one_go), ("decode", audio.decode)]
+    ways = [("in one go", other), ("decode", audio.decode)]
     for number, path in enumerate(files):
         found = {}
         for name, way in ways if number % 2 else reversed(ways):
             began = time.process_time()
             found[name] = way(path)
+            if name == "decode":  # what opening a store asks as well
+                with contextlib.suppress(MerKitError):
+                    audio.duration(path)
             seconds[name] += time.process_time() - began
         kept = found["decode"]
         if isinstance(kept, Problem):
@@ -62,7 +79,7 @@ def compare(files: list[Path]) -> None:
         elif np.array_equal(found["in one go"], kept):
             same += 1
         else:
-            different.append(f"{path.name}: {len(found['in one go'])} samples in one go, {len(kept)} decoded")
+            different.append(f"{path.name}: {found['in one go']} in one go, {len(kept)} decoded")
     print(
         f"{len(files)} files: in one go {seconds['in one go']:.1f} s, decode {seconds['decode']:.1f} s of processor time"
     )
@@ -92,10 +109,12 @@ def main() -> None:
     """Compare both ways on a folder, then measure the memory of a long file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--old", type=Path, help="an earlier audio.py to compare with")
     parser.add_argument("--hours", type=float, default=3.0)
     chosen = parser.parse_args()
     if chosen.folder:
-        compare(sorted(p for p in chosen.folder.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS))
+        files = sorted(p for p in chosen.folder.rglob("*") if p.suffix.lower() in AUDIO_ENDINGS)
+        compare(files, earlier(chosen.old) if chosen.old else in_one_go)
     if chosen.hours:
         long_file(chosen.hours)
 

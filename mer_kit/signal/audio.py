@@ -23,6 +23,8 @@ SAMPLE_RATE = 22050
 SILENCE = 1e-6
 #: Largest sample that a loud file may have (18 dB over full scale); beyond it the samples are on another scale.
 LOUDEST = 8.0
+#: Samples that memory is reserved for because a header states them; more are given room as they come.
+MOST_RESERVED = 1 << 28
 
 
 def load(path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None) -> np.ndarray:
@@ -70,10 +72,10 @@ def decode(
     """Return what `load` returns, or as a Problem what `load` would raise."""
     try:
         with blocks(path, sample_rate=sample_rate, max_seconds=max_seconds) as (n_expected, stream):
-            if n_expected is None:
-                return np.concatenate(list(stream))
-            samples, filled = np.empty(n_expected, dtype=np.float32), 0
+            samples, filled = np.empty(min(n_expected or 0, MOST_RESERVED), dtype=np.float32), 0
             for block in stream:
+                if filled + len(block) > len(samples):
+                    samples.resize(max(2 * filled, filled + len(block)), refcheck=False)
                 samples[filled : filled + len(block)] = block
                 filled += len(block)
             return samples[:filled]
@@ -98,8 +100,8 @@ def blocks(
     path, limit = Path(path), None if max_seconds is None else math.ceil(max_seconds * sample_rate)
     _check_file(path)
     if midi.is_midi(path):
-        channels, _ = _render(path, sample_rate)
-        pieces = [sound.Piece(sample_rate, len(channels), samples=channels)]
+        channels = _render(path, sample_rate)
+        pieces = [sound.Piece(sample_rate, len(channels), stream=lambda: iter([channels] if len(channels) else []))]
         yield len(channels), _mixed(pieces, sample_rate, limit)
         return
     with sound.opened(path) as pieces:
@@ -199,9 +201,17 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "empty_file": ("has zero bytes, expected audio", "copy or download it again"),
     "no_samples": ("holds no samples, expected music", "export it again or drop the clip"),
     "truncated_file": ("is truncated ({detail})", "copy or download it again"),
-    "joined_file": (
-        "holds several streams one after another ({detail}), of which only one can be decoded",
+    "more_sound": (
+        "states {detail}",
+        "export it again, so that its header states how long it is",
+    ),
+    "many_formats": (
+        "changes its sample rate, channels or bit rate {detail}, expected one format",
         "convert it to WAV or FLAC",
+    ),
+    "no_decoder": (
+        "is {detail}, which needs ffmpeg, and ffmpeg was not found here",
+        "install ffmpeg, or convert it to WAV or FLAC",
     ),
     "not_audio": ("is not audio that can be decoded ({detail})", "check what the file is, or convert it to WAV or MP3"),
     "silence": ("is silent {detail}, expected music", "replace the file or drop the clip"),
@@ -237,10 +247,10 @@ def printable(path: str | Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
 
 
-def _render(path: Path, sample_rate: int) -> tuple[np.ndarray, int]:
+def _render(path: Path, sample_rate: int) -> np.ndarray:
     """Return float32 [n, 2] of a MIDI file at the rate that is wanted."""
     try:
-        return midi.render(path, sample_rate=sample_rate), sample_rate
+        return midi.render(path, sample_rate=sample_rate)
     except midi.NoSynthesiser as error:
         raise sound.Unusable("no_synthesiser") from error
     except midi.NotMidi as error:

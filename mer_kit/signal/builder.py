@@ -185,6 +185,9 @@ def _compute(
     """Decode one clip, write its log-mel, and return its Entry."""
     wanted = _seconds_wanted(clip.path, max_seconds)
     found = file_log_mel(clip.path, settings, max_seconds=wanted)
+    if isinstance(found, Problem) and found.kind == "silence" and wanted is not None:
+        wanted = None  # only a clip that is silent to its end is left out
+        found = file_log_mel(clip.path, settings)
     if isinstance(found, Problem):
         return found
     mel, seconds = found

@@ -1,101 +1,107 @@
-"""How many bytes of sound a file states and how many are there, read from its container without decoding it.
+"""How many bytes of sound a file states and how many are there, read from its chunks without decoding it.
 
-libsndfile shortens a cut WAV, AIFF, AU, CAF or W64 file to what is there without a word, and believes the sizes that
-programs writing to a pipe leave in a header. The containers are simple enough to ask them directly.
+libsndfile shortens a cut WAV, AIFF, AU, CAF or W64 file to what is there without a word, believes the sizes that
+programs writing to a pipe leave in a header, and reads the first only of files joined by `cat`.
 
-Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, Sun's AU, Sony's W64, RFC 3533 (Ogg).
+Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, EA's IFF (8SVX), Sun's AU, Sony's W64.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Literal
+from typing import Any, Literal
 
-#: Sizes from here on (2 GiB − 64 KiB in a field of 32 bits) are what writers to a pipe put where they know none.
-NO_LENGTH = 0x7FFF0000
-#: Chunks looked at before the sound begins, pages of Ogg looked for from the end: more is no music file.
+#: Sizes from here on in a field of 32 bits are what writers to a pipe put where they know none (SoX's AIFF: 0x7f000000).
+NO_LENGTH = {b"RIFF": 0x7FFF0000, b"FORM": 0x7F000000}
+#: The same for fields of 64 bits.
+NO_LONG_LENGTH = 1 << 62
+#: Chunks looked at in one file: more is no music file.
 MOST_CHUNKS = 10_000
+#: WAVE_FORMAT_MPEG and WAVE_FORMAT_MPEGLAYER3: the data chunk holds MPEG frames.
+MPEG_TAGS = (0x50, 0x55)
 Order = Literal["big", "little"]
+_W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 
 
 @dataclass(frozen=True)
-class SoundBytes:
-    """Where a file's sound lies: its offset, the bytes stated (None where the header states none), the bytes there.
+class Extent:
+    """How much sound a file, or one of several joined files, states and how much of it is there.
 
-    `patches` are (offset, bytes) to put over the header so that it states the true sizes.
+    Attributes
+    ----------
+    end : where the next of several joined files begins, or what would be taken for sound; else the length of all
+    stated : bytes of sound, or samples where `rate` is given; None where no length is stated
+    there : the same, as found
+    rate : samples a second, where samples are counted
+    offset : where the sound begins
+    patches : (offset, bytes) to put over the header so that it states the true length
+    behind : bytes behind the sound that are no chunks, so that they may be more of it
+    mpeg : the sound is MPEG frames
+    broken : the sound breaks off, whatever is stated
     """
 
-    offset: int
+    end: int
     stated: int | None
     there: int
+    rate: int = 0
+    offset: int = 0
     patches: tuple[tuple[int, bytes], ...] = ()
+    behind: int = 0
+    mpeg: bool = False
+    broken: bool = False
 
     @property
     def missing(self) -> int:
-        """Bytes that are stated but not there."""
+        """Bytes or samples that are stated but not there."""
         return max((self.stated or 0) - self.there, 0)
 
 
-def sound_bytes(path: Path) -> SoundBytes | None:
-    """Return where the sound of a WAV, RF64, W64, AIFF, CAF or AU file lies; None for any other file.
+def begins(data: Any, position: int) -> bytes:
+    """Return the kind of sound file that begins here ("RIFF", "FORM", "riff", "caff", ".snd", "fLaC", "OggS"), or b"".
 
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
+    Examples
+    --------
+    >>> begins(b"RIFF____WAVEfmt ", 0), begins(b"RIFF____AVI LIST", 0)
+    (b'RIFF', b'')
     """
-    with open(path, "rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        head = file.read(40)
-        for begins, read in _READERS:
-            if begins(head):
-                return read(file, head, size)
-    return None
+    head = bytes(data[position : position + 16])
+    kind, inner = head[:4], head[8:12]
+    if kind in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
+        return b"RIFF" if inner == b"WAVE" else b""
+    if kind == b"FORM":
+        return kind if inner in (b"AIFF", b"AIFC", b"8SVX", b"16SV") else b""
+    if kind in (b".snd", b"dns."):
+        return b".snd"
+    starts = (_W64_RIFF, b"caff\0\1", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0\2")
+    return kind if head.startswith(starts) else b""
 
 
-def ogg_state(path: Path) -> str | None:
-    """Return "whole", "cut" or "joined" for an Ogg file, and None for any other.
+def id3_length(data: Any, position: int) -> int:
+    """Return how many bytes an ID3v2 tag takes at `position`, 0 where there is none.
 
-    It is cut if its last page is not whole or not marked as the end of its stream, and joined if that page belongs to
-    another stream than the first one.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
+    Examples
+    --------
+    >>> id3_length(b"ID3" + bytes([4, 0, 0, 0, 0, 1, 2]), 0)  # 10 bytes of header, then 130
+    140
     """
-    with open(path, "rb") as file:
-        head = file.read(27)
-        if head[:4] != b"OggS" or len(head) < 27:
-            return None
-        size = file.seek(0, 2)
-        start = max(size - 2 * 65307, 0)  # the longest page has 65,307 bytes
-        file.seek(start)
-        tail = file.read()
-    at = tail.rfind(b"OggS")
-    if at < 0 or len(tail) < at + 27:
-        return "cut"
-    n_segments = tail[at + 26]
-    lengths = tail[at + 27 : at + 27 + n_segments]
-    whole = len(lengths) == n_segments and len(tail) >= at + 27 + n_segments + sum(lengths)
-    if not whole or not tail[at + 5] & 4:
-        return "cut"
-    return "whole" if tail[at + 14 : at + 18] == head[14:18] else "joined"
+    head = bytes(data[position : position + 10])
+    if head[:3] != b"ID3" or len(head) < 10 or head[3] == 0xFF or max(head[6:10]) >= 0x80:
+        return 0
+    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _chunks(
-    file: IO[bytes], start: int, end: int, *, name: int, width: int, order: Order, align: int, inclusive: bool
+    data: Any, start: int, *, name: int = 4, width: int = 4, order: Order, align: int, inclusive: bool = False
 ) -> Iterator[tuple[bytes, int, int, int]]:
     """Yield each chunk's name, the offset of its size field, the offset of its content, and the size it states."""
     position = start
     for _ in range(MOST_CHUNKS):
-        file.seek(position)
-        head = file.read(name + width)
-        if len(head) < name + width or position >= end:
+        head = bytes(data[position : position + name + width])
+        if len(head) < name + width:
             return
         size = int.from_bytes(head[name:], order)
         content = position + name + width
@@ -106,69 +112,119 @@ def _chunks(
         position += step + -step % align
 
 
-def _riff(file: IO[bytes], head: bytes, size: int) -> SoundBytes | None:
-    """RIFF (little-endian), RIFX (big-endian) and RF64 or BW64, whose ds64 chunk has sizes of 64 bits."""
-    long_size: int | None = None
-    riff_size = int.from_bytes(head[4:8], "little")
-    order: Order = "big" if head[:4] == b"RIFX" else "little"
-    for name, field, content, stated in _chunks(file, 12, size, name=4, width=4, order=order, align=2, inclusive=False):
+def riff(data: Any, start: int) -> Extent | None:
+    """RIFF (little-endian), RIFX (big-endian), and RF64 or BW64, whose ds64 chunk has sizes of 64 bits."""
+    order: Order = "big" if data[start : start + 4] == b"RIFX" else "little"
+    mpeg, long_sizes = False, 0
+    for name, field, content, stated in _chunks(data, start + 12, order=order, align=2):
+        if name == b"fmt ":
+            mpeg = int.from_bytes(data[content : content + 2], order) in MPEG_TAGS
         if name == b"ds64":
-            file.seek(content + 8)
-            long_size = int.from_bytes(file.read(8), "little")
+            long_sizes = content
+        if name == b"data" and long_sizes and stated == 0xFFFFFFFF:
+            stated = int.from_bytes(data[long_sizes + 8 : long_sizes + 16], order)
+            known, sizes = 0 < stated < NO_LONG_LENGTH, (8, long_sizes, long_sizes + 8)
+            return _sound(data, start, content, stated if known else None, order, sizes, mpeg=mpeg)
         if name == b"data":
-            there = size - content
-            if long_size is not None and stated == 0xFFFFFFFF:
-                return SoundBytes(content, long_size or None, there)
-            if 0 < stated < NO_LENGTH:
-                return SoundBytes(content, stated, there)
-            if stated == 0 and size - 1 <= riff_size + 8 < NO_LENGTH:  # other chunks may follow an empty one
-                return SoundBytes(content, 0, 0)
-            return SoundBytes(content, None, there, _patches(order, (4, size - 8), (field, there)))
+            empty = stated == 0 and _only_chunks(data, content, order)
+            known = 0 < stated < NO_LENGTH[b"RIFF"] or empty
+            return _sound(data, start, content, stated if known else None, order, (4, start + 4, field), mpeg=mpeg)
     return None
 
 
-def _w64(file: IO[bytes], head: bytes, size: int) -> SoundBytes | None:
-    for name, _, content, stated in _chunks(file, 40, size, name=16, width=8, order="little", align=8, inclusive=True):
+def iff(data: Any, start: int) -> Extent | None:
+    """AIFF, AIFF-C and 8SVX: big-endian chunks, the sound in SSND or BODY."""
+    for name, field, content, stated in _chunks(data, start + 12, order="big", align=2):
+        if name in (b"SSND", b"BODY"):
+            known = (8 if name == b"SSND" else 0) < stated < NO_LENGTH[b"FORM"]
+            extent = _sound(data, start, content, stated if known else None, "big", (4, start + 4, field))
+            to_the_end = name == b"SSND" or not known  # libsndfile takes what follows a BODY for more of it
+            return extent if to_the_end else dataclasses.replace(extent, end=content + extent.there)
+    return None
+
+
+def caf(data: Any, start: int) -> Extent | None:
+    """Apple's CAF: chunks with sizes of 64 bits."""
+    for name, field, content, stated in _chunks(data, start + 8, width=8, order="big", align=1):
+        if name == b"data":
+            known = 4 < stated < NO_LONG_LENGTH
+            return _sound(data, start, content, stated if known else None, "big", (8, 0, field), align=1)
+    return None
+
+
+def w64(data: Any, start: int) -> Extent | None:
+    """Sony's W64: chunks named by 16 bytes, whose sizes of 64 bits include their headers."""
+    for name, _, content, stated in _chunks(
+        data, start + 40, name=16, width=8, order="little", align=8, inclusive=True
+    ):
         if name == _W64_DATA:
-            return SoundBytes(content, stated if 0 < stated < 1 << 62 else None, size - content)
+            known = 0 < stated < NO_LONG_LENGTH
+            end = min(content + stated + -stated % 8, len(data)) if known else len(data)
+            return Extent(end, stated if known else None, end - content, offset=content)
     return None
 
 
-def _aiff(file: IO[bytes], head: bytes, size: int) -> SoundBytes | None:
-    for name, _, content, stated in _chunks(file, 12, size, name=4, width=4, order="big", align=2, inclusive=False):
-        if name == b"SSND":
-            return SoundBytes(content, stated if 8 < stated < NO_LENGTH else None, size - content)
-    return None
+def au(data: Any, start: int) -> Extent:
+    """Sun's AU: a header, then the sound."""
+    order: Order = "big" if data[start : start + 4] == b".snd" else "little"
+    offset, stated = (int.from_bytes(data[start + at : start + at + 4], order) for at in (4, 8))
+    content = min(start + offset, len(data))
+    if not 0 < stated < NO_LENGTH[b"RIFF"]:
+        return _sound(data, start, content, None, order, (4, 0, start + 8))
+    end = content + stated
+    if begins(data, end):
+        return Extent(end, stated, stated, offset=content)
+    there = len(data) - content
+    return Extent(len(data), stated, min(there, stated), offset=content, behind=_unexplained(data, end))
 
 
-def _caf(file: IO[bytes], head: bytes, size: int) -> SoundBytes | None:
-    for name, _, content, stated in _chunks(file, 8, size, name=4, width=8, order="big", align=1, inclusive=False):
-        if name == b"data":
-            return SoundBytes(content, stated if 4 < stated < 1 << 62 else None, size - content)
-    return None
+def _sound(
+    data: Any, start: int, content: int, stated: int | None, order: Order, sizes: tuple[int, int, int],
+    *, mpeg: bool = False, align: int = 2,
+) -> Extent:  # fmt: skip
+    """Return the extent of a sound chunk; `sizes` are the width and the offsets of the size fields of file and chunk."""
+    there = len(data) - content
+    if stated is None:
+        width, whole, chunk = sizes
+        values = ((whole, len(data) - start - 8), (chunk, there))
+        fits = max(value for _, value in values) < 1 << 8 * width
+        patches = tuple((at, value.to_bytes(width, order)) for at, value in values if at) if fits else ()
+        return Extent(len(data), None, there, offset=content, patches=patches, mpeg=mpeg)
+    width = 8 if align == 1 else 4
+    end, behind = _behind(data, content + stated, order=order, width=width, align=align)
+    return Extent(end, stated, min(there, stated), offset=content, behind=behind, mpeg=mpeg)
 
 
-def _au(file: IO[bytes], head: bytes, size: int) -> SoundBytes:
-    order: Order = "big" if head[:4] == b".snd" else "little"
-    offset, stated = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))
-    there = max(size - offset, 0)
-    if 0 < stated < NO_LENGTH:
-        return SoundBytes(offset, stated, there)
-    return SoundBytes(offset, None, there, _patches(order, (8, there)))
+def _behind(data: Any, position: int, *, order: Order, width: int, align: int) -> tuple[int, int]:
+    """Return where another file begins behind the sound (else the end of all), and how many bytes are no chunks."""
+    for _ in range(MOST_CHUNKS):
+        padded = position + -position % align
+        for at in {position, padded}:
+            if begins(data, at):
+                return at, 0
+        position = padded if _is_name(data, padded) or not _is_name(data, position) else position
+        position += id3_length(data, position)
+        if not _is_name(data, position):
+            return len(data), _unexplained(data, position)
+        position += 4 + width + int.from_bytes(data[position + 4 : position + 4 + width], order)
+    return len(data), 0
 
 
-def _patches(order: Order, *sizes: tuple[int, int]) -> tuple[tuple[int, bytes], ...]:
-    """Return the bytes of size fields of 32 bits at their offsets; none where a file is too long for them."""
-    if any(value > 0xFFFFFFFF for _, value in sizes):
-        return ()
-    return tuple((offset, value.to_bytes(4, order)) for offset, value in sizes)
+def _only_chunks(data: Any, position: int, order: Order) -> bool:
+    """Tell whether nothing but whole chunks follows to the end."""
+    for name, _, content, size in _chunks(data, position, order=order, align=2):
+        if not _is_name(name, 0):
+            return False
+        position = content + size + size % 2
+    return len(data) <= position <= len(data) + 1
 
 
-_Reader = Callable[[IO[bytes], bytes, int], SoundBytes | None]
-_READERS: tuple[tuple[Callable[[bytes], bool], _Reader], ...] = (
-    (lambda head: head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE", _riff),
-    (lambda head: head[:4] == b"riff", _w64),
-    (lambda head: head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"), _aiff),
-    (lambda head: head[:4] == b"caff", _caf),
-    (lambda head: head[:4] in (b".snd", b"dns."), _au),
-)
+def _is_name(data: Any, position: int) -> bool:
+    """Tell whether a chunk's name stands here: four printable characters."""
+    name = bytes(data[position : position + 4])
+    return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
+
+
+def _unexplained(data: Any, position: int) -> int:
+    """Return how many bytes there are from here on, unless they begin with nothing but zeros."""
+    return len(data) - position if bytes(data[position : position + 65536]).strip(b"\0") else 0

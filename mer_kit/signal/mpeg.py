@@ -8,11 +8,19 @@ Source: ISO/IEC 11172-3 and 13818-3 (frame header); the Xing, LAME and VBRI head
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mer_kit.signal.containers import id3_length
+
+#: Where a frame or a tag may begin.
+_SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")
+#: A length in the table below this is the padding of a frame of free bit rate, whose length only its neighbour tells.
+_SHORTEST = 24
+#: The longest frame of free bit rate that is looked for.
+_LONGEST_FREE = 6000
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _KBIT = {
     (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -26,12 +34,16 @@ _KBIT = {
 
 @dataclass(frozen=True)
 class Format:
-    """What must not change between two frames that one decoder reads; `layer` is the header's two bits (1 = III)."""
+    """What must not change between two frames that one decoder reads; `layer` is the header's two bits (1 = III).
+
+    `kbit` is 0 in Layer III, where an info frame tells the decoder the length whatever the bit rates are.
+    """
 
     version: int
     layer: int
     rate: int
     mono: bool
+    kbit: int = 0
 
     @property
     def samples(self) -> int:
@@ -62,23 +74,21 @@ class Part:
         """Seconds of sound that are there."""
         return self.frames * self.format.samples / self.format.rate
 
-    @property
-    def stated_seconds(self) -> float:
-        """Seconds that the info frame states; what is there where it states fewer or there is none."""
-        return max(self.frames, self.stated or 0) * self.format.samples / self.format.rate
-
 
 def _headers() -> dict[int, tuple[Format, Format, int]]:
     """Return second and third byte of a header → its stereo and mono Format and the frame's length in bytes."""
     table = {}
     for version, rates in _RATES.items():
         for layer in (1, 2, 3):
-            kbits = _KBIT[version == 3, layer]
-            for number, padding in ((n, p) for n in range(1, 15) for p in (0, 1)):
+            kbits = (0, *_KBIT[version == 3, layer])
+            for number, padding in ((n, p) for n in range(15) for p in (0, 1)):
+                kbit = kbits[number]
                 for at, rate in enumerate(rates):
-                    stereo, mono = (Format(version, layer, rate, one) for one in (False, True))
+                    stereo, mono = (
+                        Format(version, layer, rate, one, 0 if layer == 1 else kbit) for one in (False, True)
+                    )
                     slot = 4 if layer == 3 else 1
-                    length = (stereo.samples // 8 * kbits[number - 1] * 1000 // rate // slot + padding) * slot
+                    length = (stereo.samples // 8 * kbit * 1000 // rate // slot + padding) * slot
                     for protection, private in ((a, b) for a in (0, 1) for b in (0, 1)):
                         second = 0xE0 | version << 3 | layer << 1 | protection
                         third = number << 4 | at << 2 | padding << 1 | private
@@ -93,24 +103,25 @@ def walk(data: Any) -> list[Part]:
     """Return the parts of an MP3 file's bytes, in order; [] where no frame is found.
 
     Tags (ID3v1, ID3v2, APEv2, Lyrics3), zeros and damaged stretches between frames are passed over. Info frames carry
-    no sound: they are left out of `ranges` and `frames`, and each begins a new part. So does a change of format.
+    no sound: they are left out of `ranges` and `frames`, and each begins a new part. So does a change of format, if
+    the next frame confirms it.
 
     Parameters
     ----------
     data : bytes or a memory map
     """
     parts: list[Part] = []
-    position, size = 0, len(data)
+    position, size, free = 0, len(data), dict[Format, int]()
     while position + 4 <= size:
-        found = _HEADERS.get(data[position + 1] << 8 | data[position + 2]) if data[position] == 0xFF else None
-        if found is None:
-            position = _next_frame(data, position)
+        found = _frame(data, position, free)
+        part = parts[-1] if parts else None
+        if found is None or ((part is None or part.format != found[0]) and not _confirmed(data, position, found, free)):
+            position = _next_frame(data, position, free)
             continue
-        stereo, mono, length = found
-        form, end = (mono if data[position + 3] >> 6 == 3 else stereo), position + length
+        form, length = found
+        end = position + length
         if end > size:
             break
-        part = parts[-1] if parts else None
         info = _info(data, position, form)
         if part is None or info is not None or part.format != form:
             part = Part(form)
@@ -125,6 +136,19 @@ def walk(data: Any) -> list[Part]:
                 part.ranges.append([position, end])
         position = end
     return [part for part in parts if part.frames or part.stated]
+
+
+def missing_seconds(parts: list[Part]) -> float:
+    """Return how many seconds the info frames state beyond what is there.
+
+    An info frame that states what its own and all later parts hold together speaks for them all.
+    """
+    missing = 0.0
+    for number, part in enumerate(parts):
+        following = sum(later.frames + later.info_frames for later in parts[number:])
+        if part.stated is not None and abs(part.stated - following) > len(parts):
+            missing += max(part.stated - part.frames, 0) * part.format.samples / part.format.rate
+    return missing
 
 
 def rebuilt(data: Any, part: Part) -> bytes:
@@ -152,49 +176,67 @@ def _info(data: Any, position: int, form: Format) -> tuple[int | None, int] | No
     return None
 
 
-def _next_frame(data: Any, position: int) -> int:
-    """Return where the next frame begins at or behind `position`: behind a tag, or at two headers that fit together."""
+def _frame(data: Any, position: int, free: dict[Format, int]) -> tuple[Format, int] | None:
+    """Return format and length of the frame whose header stands at `position`, or None; `free` keeps free lengths."""
+    if position + 4 > len(data) or data[position] != 0xFF:
+        return None
+    found = _HEADERS.get(data[position + 1] << 8 | data[position + 2])
+    if found is None:
+        return None
+    stereo, mono, length = found
+    form = mono if data[position + 3] >> 6 == 3 else stereo
+    if length >= _SHORTEST:
+        return form, length
+    if form not in free:
+        found_length = _free_length(data, position)
+        if not found_length:
+            return None
+        free[form] = found_length - length
+    return form, free[form] + length
+
+
+def _free_length(data: Any, position: int) -> int:
+    """Return the distance to the next header like this one, 0 where there is none: the length at a free bit rate."""
+    second, third, fourth = data[position + 1], data[position + 2] & 0xFC, data[position + 3] >> 6 == 3
+    start = position + _SHORTEST
+    while (at := data.find(bytes((0xFF, second)), start, position + _LONGEST_FREE)) >= 0 and at + 4 <= len(data):
+        if data[at + 2] & 0xFC == third and (data[at + 3] >> 6 == 3) == fourth:
+            return int(at - position)
+        start = at + 1
+    return 0
+
+
+def _confirmed(data: Any, position: int, found: tuple[Format, int], free: dict[Format, int]) -> bool:
+    """Tell whether a frame is followed by one of its format, a tag or the end: a header alone may be chance."""
+    end = position + found[1]
+    after = _frame(data, end, free)
+    if after is not None:
+        return after[0] == found[0]
+    return end == len(data) or bytes(data[end : end + 8]).startswith((b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE"))
+
+
+def _next_frame(data: Any, position: int, free: dict[Format, int]) -> int:
+    """Return where the next frame begins behind `position`: behind a tag, or at two headers that fit together."""
     tag = _tag_length(data, position)
     if tag:
-        return min(position + tag, len(data))
-    for start in _syncs(data, position + 1):
-        if _tag_length(data, start):
-            return start
-        found = _HEADERS.get(data[start + 1] << 8 | data[start + 2]) if data[start] == 0xFF else None
-        if found is None:
+        return position + tag
+    for match in _SYNC.finditer(data, position + 1):
+        start = match.start()
+        if data[start] != 0xFF:
+            if _tag_length(data, start):
+                return start
             continue
-        end = start + found[2]
-        if end == len(data):
-            return start
-        after = _HEADERS.get(data[end + 1] << 8 | data[end + 2]) if end + 4 <= len(data) else None
-        if after is not None and data[end] == 0xFF and after[0] == found[0]:
+        found = _frame(data, start, free)
+        if found is not None and _confirmed(data, start, found, free):
             return start
     return len(data)
 
 
-def _syncs(data: Any, position: int) -> Iterator[int]:
-    """Yield where 0xFF stands, or a tag that may hold it begins, from `position` on."""
-    size = len(data)
-    id3 = data.find(b"ID3", position)
-    while position + 4 <= size:
-        start = data.find(b"\xff", position)
-        if id3 >= 0 and (start < 0 or id3 < start):
-            yield id3
-            position, id3 = id3 + 1, data.find(b"ID3", id3 + 1)
-        elif start < 0 or start + 4 > size:
-            return
-        else:
-            yield start
-            position = start + 1
-
-
 def _tag_length(data: Any, position: int) -> int:
-    """Return how many bytes an ID3v2 or APEv2 tag takes at `position`, 0 where there is none."""
+    """Return how many bytes an ID3v2 or APEv2 tag takes at `position`, 0 where there is none that fits."""
+    length = id3_length(data, position)
     head = bytes(data[position : position + 32])
-    if head[:3] == b"ID3" and len(head) >= 10 and head[3] < 0xFF and max(head[6:10]) < 0x80:
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        return 10 + size + (10 if head[5] & 0x10 else 0)
     if head[:8] == b"APETAGEX" and len(head) == 32:
         size, flags = int.from_bytes(head[12:16], "little"), int.from_bytes(head[20:24], "little")
-        return 32 + (size if flags & 0x20000000 else 0)
-    return 0
+        length = 32 + (size if flags & 0x20000000 else 0)
+    return length if position + length <= len(data) else 0

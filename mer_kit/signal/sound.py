@@ -10,86 +10,24 @@ import dataclasses
 import io
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mer_kit.signal import containers, mpeg
+from mer_kit.signal import containers, lengths, mpeg
+from mer_kit.signal.external import by_audioread
+from mer_kit.signal.pieces import MISSING_SECONDS, UNKNOWN_FRAMES, Piece, Unusable, Window, check_complete, check_rate
 
-#: A file that ends this many seconds before its own header says so was cut off.
-MISSING_SECONDS = 0.5
-#: Samples per channel and block: some 24 s of 44,100 Hz.
-BLOCK = 1 << 20
-#: More samples than this are a header's way to say that it does not know.
-UNKNOWN_FRAMES = 1 << 40
+__all__ = ["MISSING_SECONDS", "UNKNOWN_FRAMES", "Piece", "Unusable", "check_complete", "opened"]
 
-
-class Unusable(Exception):
-    """A file cannot be used; `kind` names the sentence of `audio`, `detail` goes into it."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(kind, detail)
-        self.kind, self.detail = kind, detail
-
-
-@dataclass
-class Piece:
-    """A stretch of sound of one sample rate, decoded by libsndfile, or already decoded."""
-
-    rate: int
-    frames: int
-    file: Any = None
-    samples: np.ndarray | None = None
-    exact: bool = True
-
-    def count(self) -> int:
-        """Return the number of samples per channel; a file that does not state it is decoded."""
-        return self.frames if self.frames < UNKNOWN_FRAMES else sum(len(block) for block in self.blocks())
-
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield float32 [n, channels], n ≤ BLOCK.
-
-        Raises
-        ------
-        Unusable
-            If the data break off before `frames`, where that number is exact, or are damaged.
-        """
-        if self.samples is not None:
-            yield from (self.samples[at : at + BLOCK] for at in range(0, len(self.samples), BLOCK))
-            return
-        import soundfile
-
-        done = 0
-        while True:
-            try:
-                block: np.ndarray = self.file.read(BLOCK, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                there = f"after {done / self.rate:.1f} s its data break off or are damaged"
-                raise Unusable("truncated_file", there) from error
-            if len(block) == 0:
-                break
-            done += len(block)
-            yield block
-        if self.exact and self.frames < UNKNOWN_FRAMES:
-            check_complete(done / self.rate, self.frames / self.rate)
-
-
-def check_complete(there_s: float, stated_s: float) -> None:
-    """Raise Unusable if a file states more sound than there is.
-
-    Examples
-    --------
-    >>> check_complete(7.9, 8.0)
-    """
-    if stated_s - there_s > MISSING_SECONDS:
-        raise Unusable("truncated_file", f"{there_s:.1f} of {stated_s:.1f} s are there")
+#: An MP3 that changes its format more often than this is not taken apart.
+MOST_PARTS = 64
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[list[Piece]]:
-    """Yield the pieces of a sound file: one, or several where an MP3 changes its format inside.
+    """Yield the pieces of a sound file: one, or several where files were joined or an MP3 changes its format inside.
 
     Raises
     ------
@@ -98,17 +36,37 @@ def opened(path: Path) -> Iterator[list[Piece]]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            parts, data = _mpeg_parts(path, stack)
-            if parts:
-                yield _mpeg_pieces(path, data, parts, stack)
-            else:
-                yield [_container_piece(path, stack)]
+            pieces = _pieces(path, stack)
         except Unusable:
             raise
         except OSError as error:
             raise Unusable("unreadable_file", error.strerror or type(error).__name__) from error
         except Exception as error:  # decoders raise anything from ValueError to MemoryError on hostile bytes
             raise Unusable("not_audio", type(error).__name__) from error
+        yield pieces
+
+
+def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
+    """Return the pieces of a file, by what its first bytes are; its ending decides only where they say nothing."""
+    file = stack.enter_context(path.open("rb"))
+    data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    files = lengths.located(data)
+    if len(files) == 1 and files[0].extent.mpeg:
+        extent = files[0].extent
+        parts = mpeg.walk(inside := data[extent.offset : extent.offset + extent.there])
+        if parts:
+            return _mpeg_pieces(path, inside, parts, stack, share=_share(extent))
+    if files:
+        alone = len(files) == 1 and files[0].extent.end >= len(data)
+        return [_container_piece(path, data, one, stack, alone=alone) for one in files]
+    head = bytes(data[:2])
+    looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
+    parts = mpeg.walk(data) if looks or path.suffix.lower() in (".mp3", ".mp2") else []
+    if sum(part.frames for part in parts) > 1:
+        return _mpeg_pieces(path, data, parts, stack)
+    if head == b"ID" and containers.id3_length(data, 0) > len(data):
+        raise Unusable("truncated_file", "it ends within the tag before its sound")
+    return [_other_piece(path, bytes(data[:16]), stack)]
 
 
 def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
@@ -116,121 +74,108 @@ def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
     import soundfile
 
     file = stack.enter_context(soundfile.SoundFile(source))
-    return Piece(int(file.samplerate), int(file.frames), file, exact=exact)
+    return Piece(check_rate(int(file.samplerate)), int(file.frames), file, exact=exact)
+
+
+def _share(extent: containers.Extent) -> float:
+    """Return which part of the stated sound is there."""
+    return 1.0 if not extent.missing else extent.there / (extent.there + extent.missing)
 
 
 # ---- MP3 -------------------------------------------------------------------------------------------------------------
 
 
-def _mpeg_parts(path: Path, stack: contextlib.ExitStack) -> tuple[list[mpeg.Part], Any]:
-    """Return the parts of an MP3 file and its bytes; [] where it begins as no MP3 does."""
-    file = stack.enter_context(path.open("rb"))
-    head = file.read(4)
-    begins = head[:3] == b"ID3" or head[:2] == b"\0\0" or (head[:1] == b"\xff" and len(head) > 1 and head[1] >= 0xE0)
-    if not begins and path.suffix.lower() not in (".mp3", ".mp2"):
-        return [], b""
-    if head in (b"RIFF", b"OggS", b"fLaC", b"FORM"):
-        return [], b""
-    data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    parts = mpeg.walk(data)
-    return (parts if sum(part.frames for part in parts) > 1 else []), data
+def _mpeg_pieces(
+    path: Path, data: Any, parts: list[mpeg.Part], stack: contextlib.ExitStack, *, share: float = 1.0
+) -> list[Piece]:
+    """Return one piece for an MP3 that libsndfile reads whole, else each part behind an info frame of its own.
 
-
-def _mpeg_pieces(path: Path, data: Any, parts: list[mpeg.Part], stack: contextlib.ExitStack) -> list[Piece]:
-    """Return one piece for a plain MP3 as libsndfile reads it, else each part behind an info frame of its own."""
-    check_complete(sum(part.seconds for part in parts), sum(part.stated_seconds for part in parts))
-    if len(parts) == 1:
-        with contextlib.suppress(Exception):  # what libsndfile does not open as it is, it may open rebuilt
-            piece = _open(str(path), stack, exact=False)
-            if _reads_whole(piece, parts[0]):
-                return [dataclasses.replace(piece, frames=min(piece.frames, _n_samples(parts[0])))]
+    `share` is which part of the frames is there, as far as a container around them tells.
+    """
+    there_s = sum(part.seconds for part in parts)
+    check_complete(there_s, there_s + mpeg.missing_seconds(parts))
+    check_complete(there_s, there_s / share if share else np.inf)
+    with contextlib.suppress(Exception):  # what libsndfile does not open as it is, it may open rebuilt
+        piece = _open(str(path), stack, exact=False)
+        if _reads_whole(piece, parts):
+            return [dataclasses.replace(piece, frames=min(piece.frames, _n_samples(parts)))]
     sounding = [part for part in parts if part.frames]
+    if len(sounding) > MOST_PARTS:
+        raise Unusable("many_formats", f"{len(sounding) - 1} times")
     return [_open(io.BytesIO(mpeg.rebuilt(data, part)), stack, exact=True) for part in sounding]
 
 
-def _reads_whole(piece: Piece, part: mpeg.Part) -> bool:
+def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
     """Tell whether libsndfile, which guesses a length from the first frames, reads on to the last frame that is there.
 
     A guess that is too long does no harm, unless damaged bytes between the frames end the decoding: then it is tried.
     """
-    if part.stated is not None and part.frames > part.stated + 1:
+    first = parts[0]
+    if any(dataclasses.replace(part.format, kbit=first.format.kbit) != first.format for part in parts):
         return False
-    least = _n_samples(part) - part.trimmed - part.format.samples
-    if len(part.ranges) == 1:
-        return piece.frames >= least
+    least = sum(part.frames for part in parts) * first.format.samples - first.trimmed - first.format.samples
+    if piece.frames < least or (len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1):
+        return False
+    if len(parts) == 1 and len(first.ranges) == 1:
+        return True
     decoded = sum(len(block) for block in piece.blocks())
     piece.file.seek(0)
     return decoded >= least
 
 
-def _n_samples(part: mpeg.Part) -> int:
-    return part.frames * part.format.samples
+def _n_samples(parts: list[mpeg.Part]) -> int:
+    """Return the samples of frames that are read as one file, where later info frames are frames like others."""
+    return sum((part.frames + part.info_frames) * part.format.samples for part in parts) - (
+        parts[0].info_frames * parts[0].format.samples
+    )
 
 
 # ---- everything else -------------------------------------------------------------------------------------------------
 
 
-class _Patched(io.FileIO):
-    """A file whose header fields read as the values they should have."""
-
-    def __init__(self, path: Path, patches: tuple[tuple[int, bytes], ...]) -> None:
-        super().__init__(path, "rb")
-        self.patches = patches
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer from the file, then put the right values over the fields that it covers."""
-        view, start = memoryview(buffer).cast("B"), self.tell()
-        n = super().readinto(view) or 0
-        for offset, right in self.patches:
-            for at, byte in enumerate(right, start=offset):
-                if start <= at < start + n:
-                    view[at - start] = byte
-        return n
-
-
-def _container_piece(path: Path, stack: contextlib.ExitStack) -> Piece:
-    """Return the one piece of a file that is no MP3, after comparing what its container states with what is there."""
-    import soundfile
-
-    found, ogg = containers.sound_bytes(path), containers.ogg_state(path)
+def _container_piece(
+    path: Path, data: Any, located: lengths.Located, stack: contextlib.ExitStack, *, alone: bool
+) -> Piece:
+    """Return the piece of one container, after comparing what it states with what is there."""
+    extent = located.extent
+    if extent.stated and not extent.there:
+        raise Unusable("truncated_file", "none of its sound is there")
+    if extent.rate and extent.stated:
+        check_complete(extent.there / extent.rate, extent.stated / extent.rate)
     source: Any = str(path)
-    if found is not None and found.patches:
-        source = stack.enter_context(_Patched(path, found.patches))
+    if not alone or extent.patches or (located.kind == b"OggS" and located.start):
+        source = stack.enter_context(Window(path, located.start, extent.end, extent.patches))
     try:
         piece = _open(source, stack, exact=True)
-    except soundfile.LibsndfileError:
-        if found is not None and found.missing:
-            share = f"{found.there / (found.there + found.missing):.0%} of its sound is there"
-            raise Unusable("truncated_file", share) from None
-        return _by_audioread(path)
+    except Unusable:
+        raise
+    except Exception:
+        if extent.missing:
+            raise Unusable("truncated_file", f"{_share(extent):.0%} of its sound is there") from None
+        if extent.broken:
+            raise Unusable("truncated_file", "parts of it that are needed to read its sound are missing") from None
+        if not alone:
+            raise
+        return by_audioread(path, bytes(data[:16]))
     seconds = piece.frames / piece.rate
-    if found is not None and found.missing and found.there:
-        check_complete(seconds, seconds * (found.there + found.missing) / found.there)
-    if ogg == "cut":
+    if not extent.rate:
+        check_complete(seconds, seconds / _share(extent))
+    if extent.broken:
         raise Unusable("truncated_file", f"{seconds:.1f} s are there, then its stream breaks off")
-    if ogg == "joined":
-        raise Unusable("joined_file", f"the first lasts {seconds:.1f} s")
+    more = seconds * extent.behind / max(extent.there, 1)
+    if more > MISSING_SECONDS:
+        raise Unusable("more_sound", f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow")
     return piece
 
 
-def _by_audioread(path: Path) -> Piece:
-    """Return what audioread decodes (it uses ffmpeg if it is there).
-
-    Raises
-    ------
-    Unusable
-        If it decodes nothing.
-    """
+def _other_piece(path: Path, head: bytes, stack: contextlib.ExitStack) -> Piece:
+    """Return what libsndfile or audioread makes of a file that is neither MPEG nor one of our containers."""
     try:
-        import audioread  # type: ignore[import-untyped, unused-ignore]
-
-        with audioread.audio_open(str(path)) as file:
-            rate, n_channels = int(file.samplerate), int(file.channels)
-            data = b"".join(file)
-    except Exception as error:  # its backends raise anything from EOFError to wave.Error: the file is no audio to us
-        raise Unusable("not_audio", type(error).__name__) from error
-    samples = np.frombuffer(data[: len(data) // (2 * n_channels) * 2 * n_channels], dtype="<i2")
-    if len(samples) == 0:
-        raise Unusable("not_audio", "no samples")
-    channels = (samples.reshape(-1, n_channels) / np.float32(1 << 15)).astype(np.float32)
-    return Piece(rate, len(channels), samples=channels)
+        piece = _open(str(path), stack, exact=True)
+    except Unusable:
+        raise
+    except Exception:
+        return by_audioread(path, head)
+    if piece.file.format == "MP3":  # it takes two bytes of anything for a frame
+        raise Unusable("not_audio", "no frames of MPEG audio")
+    return piece
