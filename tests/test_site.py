@@ -36,7 +36,8 @@ def _run(folder: Path, name: str, *, corpus: str = "demo", state: str = "done", 
         for file in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
             (run / "folds" / str(k) / file).touch()
         (run / "folds" / str(k) / "status.json").write_text('{"state": "done"}', "utf-8")
-    config = {"corpus": corpus, "preset": "smoke", "folds": 2, "seed": 0}
+    config: dict[str, object] = {"corpus": corpus, "task": "quadrant", "segment_seconds": 3.0, "method": "sssl"}
+    config |= {"preset": "smoke", "folds": 2, "seed": 0}
     (run / "config.json").write_text(json.dumps(config), "utf-8")
     (run / "status.json").write_text('{"state": "done"}', "utf-8")
     return run
