@@ -162,6 +162,13 @@ def _renamed(name: str | bytes) -> Spoil:
     return lambda run: os.rename(run, os.path.join(os.fsencode(run.parent), os.fsencode(name)))
 
 
+def _linked_run(run: Path) -> None:
+    """Move a run with a notebook out of the runs and leave a link to it: a page written there would be outside."""
+    _notebook(lambda nb: None)(run)
+    shutil.move(run, private(run) / run.name)
+    run.symlink_to(private(run) / run.name)
+
+
 def _rows(path: Path, n_bytes: int) -> None:
     """Write a table of very short rows, which takes many times its size when it is read."""
     header, row = b"clip_id,start_s,end_s,part,label,Q1,Q2,Q3,Q4\n", b"a,0,1,train,Q1,1,0,0,0\n"
@@ -381,7 +388,7 @@ WAYS: dict[str, Spoil] = {
     "config: a mark before it": lambda r: _bytes(CONFIG, b"\xef\xbb\xbf" + (r / CONFIG).read_bytes())(r),
     "config: NaN": _text(CONFIG, lambda t: t.replace('"segment_seconds": 3.0', '"segment_seconds": NaN')),
     "config: half a character": _set(CONFIG, "corpus", "\ud800"),
-    "config: 16 MB of lists": _bytes(CONFIG, b'{"skipped": [' + b"[]," * 5_500_000 + b"[]]}"),
+    "config: 8 MB of lists": _bytes(CONFIG, b'{"skipped": [' + b"[]," * 2_790_000 + b"[]]}"),
     "config: training 900 deep": _text(
         CONFIG, lambda t: t.replace('"training": {', '"training": {"a": ' + "[" * 900 + "]" * 900 + ",")
     ),
@@ -440,7 +447,7 @@ WAYS: dict[str, Spoil] = {
     "notebooks lead out": _linked("notebooks", private),
     "figures lead out": _linked("figures", private),
     "a page leads out": _linked("notebooks/02_noisy_labels.html", lambda r: private(r) / "diary.txt"),
-    "the run is a link": lambda r: (r.rename(private(r) / r.name), r.symlink_to(private(r) / r.name)),
+    "the run is a link": _linked_run,
     "the run is a file": lambda r: (shutil.rmtree(r), r.write_text("x")),
     "the run is named with HTML": _renamed("demo-<img src=x onerror=alert(1)>&\"'-1"),
     "the run is named with a line": _renamed("demo-a\nb\x1b[2J"),

@@ -23,7 +23,7 @@ from mer_kit.checks import MerKitError, shortened
 from mer_kit.records import TASKS
 
 #: Bytes beyond which a JSON file or a fold's table is no run's: read, they take up to 25 and 6 times as much memory.
-MOST_JSON, MOST_TABLE = 16 << 20, 128 << 20
+MOST_JSON, MOST_TABLE = 8 << 20, 128 << 20
 #: Folds of a run and letters of a name beyond which a file is no run's.
 MOST_FOLDS, MOST_NAME = 1000, 200
 

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import pandas as pd
 
 from mer_kit import files
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, plain
 from mer_kit.corpora.base import cache_root
 from mer_kit.files import writing
 from mer_kit.runs import results, run_tables
+from mer_kit.runs.archive import RunFolder
 from mer_kit.show import export, fragments, report_paper, sanitizer
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
 
@@ -110,14 +111,18 @@ def export_notebooks(run: Path) -> None:
             with contextlib.suppress(OSError), writing(note) as partial:  # a cache that takes no files costs time only
                 partial.write_text(files.checksum(target), "utf-8")
         except Exception as error:  # nbconvert and its libraries raise anything on a notebook that is none
-            _log.warning("%s of %s cannot be exported (%s): run it again", source.name, run.name, type(error).__name__)
+            about = (plain(source.name), plain(run.name), type(error).__name__)
+            _log.warning("%s of %s cannot be exported (%s): run it again", *about)
             if os.path.lexists(target):
                 target.unlink()  # it is not of this notebook
 
 
 def notebook_files(run: Path) -> list[Path]:
-    """Return a run's executed notebooks in reading order."""
-    found = [*(run / "notebooks").glob("*.ipynb"), *(run / "folds").glob("*/*.ipynb")]
+    """Return a run's executed notebooks in reading order; a link to a run elsewhere has none that are ours to export."""
+    if run.is_symlink():
+        return []
+    folds = [RunFolder(run).fold(number) for number in RunFolder(run).fold_numbers()]
+    found = [path for home in (run / "notebooks", *folds) for path in home.glob("*.ipynb")]
     found = [path for path in found if files.is_plain_file(path, inside=run)]
     return sorted(found, key=lambda path: (path.name, path.parent.name))
 
@@ -161,11 +166,12 @@ def _policy() -> str:
 def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
     name = str(row["folder"])
     run = Path(str(row["path"]))
+    run = run / "none" if run.is_symlink() else run  # what a link leads to is neither shown nor written into
     reason = row.get("reason")
     broken = results.failures(run)
     message = "".join(map(_failure, broken))
     if not broken and known(reason) and reason:
-        look = "failed" if row.get("status") in ("failed", "unreadable") else "quiet"
+        look = "failed" if row.get("status") in ("failed", "unreadable", "changed") else "quiet"
         message = f'<p class="{look}">{html.escape(str(reason))}</p>'
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
     found = [
@@ -193,15 +199,15 @@ def _failure(broken: Mapping[str, Any]) -> str:
 
 
 def _link(path: Path, folder: Path) -> str:
-    return html.escape(quote(Path(os.path.relpath(path, folder)).as_posix()))
+    return html.escape(quote(os.fsencode(Path(os.path.relpath(path, folder)).as_posix())))
 
 
 def _link_text(path: Path) -> str:
-    return f"{path.stem} (fold {path.parent.name})" if path.parent.parent.name == "folds" else path.stem
+    return plain(f"{path.stem} (fold {path.parent.name})" if path.parent.parent.name == "folds" else path.stem)
 
 
 def _figure(folder: Path, path: Path) -> str:
-    alt = alt_text(path) or path.stem.replace("_", " ")
+    alt = plain(alt_text(path) or path.stem.replace("_", " "))
     return (
         f'<figure><img loading="lazy" src="{_link(path, folder)}" alt="{html.escape(alt)}"><figcaption>{html.escape(alt)}'
         f"</figcaption>{_played(folder, path.with_suffix('.html'))}</figure>"

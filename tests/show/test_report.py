@@ -6,7 +6,7 @@ import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -265,3 +265,41 @@ def test_the_table_sorts_by_numbers_and_says_each_fold() -> None:
     }  # fmt: skip
     table = report_overview.overview([row], pd.DataFrame())
     assert 'data-value="0.5"' in table and "a&lt;b" in table and 'class="failed"' in table and 'id="filter"' in table
+
+
+def test_names_in_another_encoding_are_linked_by_their_bytes(runs: Path) -> None:
+    (run,) = [path for path in runs.iterdir() if path.is_dir()]
+    odd = os.fsencode(run) + b"-caf\xe9"
+    os.rename(run, odd)
+    os.rename(odd + b"/figures/loss.png", odd + b"/figures/l\xe9sion \x1b[2J.png")
+    book = odd + b"/notebooks/01_\xe9.ipynb"
+    os.rename(odd + b"/notebooks/01_segmentation.ipynb", book)
+    page = report.write(runs).read_text("utf-8")
+    links = Links()
+    links.feed(page)
+    found = [os.fsencode(runs) + b"/" + unquote_to_bytes(link) for link in links.found if link[0] != "#"]
+    assert {odd + b"/figures/l\xe9sion \x1b[2J.png", book.replace(b".ipynb", b".html")} <= set(found)
+    assert all(os.path.exists(link) for link in found) and all(str(alt).isprintable() for alt in links.alts)
+
+
+def test_a_link_to_a_run_elsewhere_is_named_and_nothing_is_written_there(runs: Path, tmp_path: Path) -> None:
+    (run,) = [path for path in runs.iterdir() if path.is_dir()]
+    elsewhere, linked = tmp_path / "private" / "run", tmp_path / "runs"
+    linked.mkdir()
+    elsewhere.parent.mkdir()
+    run.rename(elsewhere)
+    (linked / "demo-linked").symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    page = report.write(linked).read_text("utf-8")
+    assert "demo-linked" in page and "it is a link to another folder" in page and "A line that rises" not in page
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
+
+
+def test_backups_among_the_folds_are_neither_exported_nor_linked(runs: Path) -> None:
+    (run,) = [path for path in runs.iterdir() if path.is_dir()]
+    for name in ("0", "0.bak", "0 (copy)"):
+        (run / "folds" / name).mkdir(parents=True)
+        nbformat.write(new_notebook(), run / "folds" / name / "03_sssl_training.ipynb")
+    page = report.write(runs).read_text("utf-8")
+    assert "03_sssl_training (fold 0)" in page and "0.bak" not in page and "(copy)" not in page
+    assert [path.parent.name for path in run.glob("folds/*/*.html")] == ["0"]
