@@ -222,6 +222,7 @@ def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
     others = found[found["folder"] != "good"]
     # without its folds a run is what its metrics say
     assert set(others["status"]) == {"unreadable", "partial"} and (others["reason"] != "").all()
+    assert "has fold 99 of a run with 3 folds" in row(found, "fold 99")["reason"]
     assert row(found, "a link")["status"] == "unreadable" and "is a link" in row(found, "a link")["reason"]
     assert others["folder"].map(str.isprintable).all() and others["reason"].map(str.isprintable).all()
     results.fold_scores(found)
