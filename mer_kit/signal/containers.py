@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mer_kit.signal.tags import id3_length
+
 #: Sizes from here on in a field of 32 bits are what writers to a pipe put where they know none (SoX's AIFF: 0x7f000000).
 NO_LENGTH = {b"RIFF": 0x7FFF0000, b"FORM": 0x7F000000}
 #: The same for fields of 64 bits.
@@ -77,21 +79,6 @@ def begins(data: Any, position: int) -> bytes:
         return b".snd"
     starts = (_W64_RIFF, b"caff\0\1", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0\2")
     return kind if head.startswith(starts) else b""
-
-
-def id3_length(data: Any, position: int) -> int:
-    """Return how many bytes an ID3v2 tag takes at `position`, 0 where there is none.
-
-    Examples
-    --------
-    >>> id3_length(b"ID3" + bytes([4, 0, 0, 0, 0, 1, 2]), 0)  # 10 bytes of header, then 130
-    140
-    """
-    head = bytes(data[position : position + 10])
-    if head[:3] != b"ID3" or len(head) < 10 or head[3] == 0xFF or max(head[6:10]) >= 0x80:
-        return 0
-    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return 10 + size + (10 if head[5] & 0x10 else 0)
 
 
 def _chunks(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from mer_kit.signal import containers, streams
+from mer_kit.signal import containers, streams, tags
 from mer_kit.signal.containers import Extent
 
 #: More files joined into one than this are not looked for.
@@ -41,7 +41,7 @@ def located(data: Any) -> list[Located]:
     position = 0
     while len(found) < MOST_JOINED:
         start = position
-        while tag := containers.id3_length(data, start):
+        while tag := tags.id3_length(data, start):
             start += tag
         if data[start + 4 : start + 8] == b"ftyp":
             return [*found, Located(b"ftyp", start, streams.mp4(data, start))]

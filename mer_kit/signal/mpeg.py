@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-from mer_kit.signal.containers import id3_length
+from mer_kit.signal.tags import tag_length
 
 #: Where a frame or a tag may begin.
 _SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")
@@ -21,6 +21,8 @@ _SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")
 _SHORTEST = 24
 #: The longest frame of free bit rate that is looked for.
 _LONGEST_FREE = 6000
+#: So many headers in a row are no chance, not even in the samples of a quiet WAV.
+_FREE_ALIKE = 8
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 _KBIT = {
     (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -191,19 +193,30 @@ def _frame(data: Any, position: int, free: dict[Format, int]) -> tuple[Format, i
         found_length = _free_length(data, position)
         if not found_length:
             return None
-        free[form] = found_length - length
+        free[form] = found_length
     return form, free[form] + length
 
 
 def _free_length(data: Any, position: int) -> int:
-    """Return the distance to the next header like this one, 0 where there is none: the length at a free bit rate."""
-    second, third, fourth = data[position + 1], data[position + 2] & 0xFC, data[position + 3] >> 6 == 3
-    start = position + _SHORTEST
-    while (at := data.find(bytes((0xFF, second)), start, position + _LONGEST_FREE)) >= 0 and at + 4 <= len(data):
-        if data[at + 2] & 0xFC == third and (data[at + 3] >> 6 == 3) == fourth:
-            return int(at - position)
+    """Return the length without padding of frames of free bit rate: at it, headers like this one follow; or 0."""
+    slot, start = (4 if data[position + 1] >> 1 & 3 == 3 else 1), position + _SHORTEST
+    while (at := data.find(bytes((0xFF, data[position + 1])), start, position + _LONGEST_FREE)) >= 0:
+        length, other, n_alike = at - position - (data[position + 2] >> 1 & 1) * slot, at, 0
+        while n_alike < _FREE_ALIKE and _alike(data, position, other):
+            n_alike += 1
+            other += length + (data[other + 2] >> 1 & 1) * slot
+        if n_alike == _FREE_ALIKE or (n_alike > 1 and other + 4 > len(data)):
+            return int(length)
         start = at + 1
     return 0
+
+
+def _alike(data: Any, position: int, other: int) -> bool:
+    """Tell whether two headers differ in nothing but padding, private bit, and how stereo is coded."""
+    one, two = bytes(data[position : position + 4]), bytes(data[other : other + 4])
+    if len(two) < 4 or one[:2] != two[:2] or (one[2] ^ two[2]) & 0xFC:
+        return False
+    return (one[3] >> 6 == 3) == (two[3] >> 6 == 3)
 
 
 def _confirmed(data: Any, position: int, found: tuple[Format, int], free: dict[Format, int]) -> bool:
@@ -217,26 +230,16 @@ def _confirmed(data: Any, position: int, found: tuple[Format, int], free: dict[F
 
 def _next_frame(data: Any, position: int, free: dict[Format, int]) -> int:
     """Return where the next frame begins behind `position`: behind a tag, or at two headers that fit together."""
-    tag = _tag_length(data, position)
+    tag = tag_length(data, position)
     if tag:
         return position + tag
     for match in _SYNC.finditer(data, position + 1):
         start = match.start()
         if data[start] != 0xFF:
-            if _tag_length(data, start):
+            if tag_length(data, start):
                 return start
             continue
         found = _frame(data, start, free)
         if found is not None and _confirmed(data, start, found, free):
             return start
     return len(data)
-
-
-def _tag_length(data: Any, position: int) -> int:
-    """Return how many bytes an ID3v2 or APEv2 tag takes at `position`, 0 where there is none that fits."""
-    length = id3_length(data, position)
-    head = bytes(data[position : position + 32])
-    if head[:8] == b"APETAGEX" and len(head) == 32:
-        size, flags = int.from_bytes(head[12:16], "little"), int.from_bytes(head[20:24], "little")
-        length = 32 + (size if flags & 0x20000000 else 0)
-    return length if position + length <= len(data) else 0

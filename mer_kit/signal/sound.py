@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from mer_kit.signal import containers, lengths, mpeg
+from mer_kit.signal import containers, lengths, mpeg, rare, tags
 from mer_kit.signal.external import by_audioread
 from mer_kit.signal.pieces import MISSING_SECONDS, UNKNOWN_FRAMES, Piece, Unusable, Window, check_complete, check_rate
 
 __all__ = ["MISSING_SECONDS", "UNKNOWN_FRAMES", "Piece", "Unusable", "check_complete", "opened"]
 
+#: Fewer frames in a row may be chance.
+FEWEST_FRAMES = 3
 #: An MP3 that changes its format more often than this is not taken apart.
 MOST_PARTS = 64
 
@@ -62,11 +64,11 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
     parts = mpeg.walk(data) if looks or path.suffix.lower() in (".mp3", ".mp2") else []
-    if sum(part.frames for part in parts) > 1:
+    if max((part.frames + part.info_frames for part in parts), default=0) >= FEWEST_FRAMES:
         return _mpeg_pieces(path, data, parts, stack)
-    if head == b"ID" and containers.id3_length(data, 0) > len(data):
+    if head == b"ID" and tags.id3_length(data, 0) > len(data):
         raise Unusable("truncated_file", "it ends within the tag before its sound")
-    return [_other_piece(path, bytes(data[:16]), stack)]
+    return [_other_piece(path, data, stack)]
 
 
 def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
@@ -168,14 +170,16 @@ def _container_piece(
     return piece
 
 
-def _other_piece(path: Path, head: bytes, stack: contextlib.ExitStack) -> Piece:
+def _other_piece(path: Path, data: Any, stack: contextlib.ExitStack) -> Piece:
     """Return what libsndfile or audioread makes of a file that is neither MPEG nor one of our containers."""
     try:
         piece = _open(str(path), stack, exact=True)
     except Unusable:
         raise
     except Exception:
-        return by_audioread(path, head)
+        return by_audioread(path, bytes(data[:16]))
     if piece.file.format == "MP3":  # it takes two bytes of anything for a frame
         raise Unusable("not_audio", "no frames of MPEG audio")
+    stated = rare.stated_frames(data, piece.file.format, piece.frames)
+    check_complete(piece.frames / piece.rate, stated / piece.rate)
     return piece

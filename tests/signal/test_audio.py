@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.signal import audio
+from mer_kit.signal import audio, wording
 
 
 def _tone(seconds: float, rate: int, hertz: float, amplitude: float = 0.25) -> np.ndarray:
@@ -133,7 +133,7 @@ def test_every_bad_file_has_its_sentence(tmp_path: Path, case: str):
 
 
 def test_the_kinds_of_trouble_have_distinct_sentences():
-    texts = [what for what, _ in audio._SENTENCES.values()]
+    texts = [what for what, _ in wording.SENTENCES.values()]
     assert len(set(texts)) == len(texts)
 
 

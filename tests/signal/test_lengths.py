@@ -208,6 +208,24 @@ def test_a_cut_m4a_is_truncated(tmp_path: Path, data: bytes, said: str):
         assert isinstance(found, Problem) and found.kind == "truncated_file" and said in str(found)
 
 
+# ---- rarer formats ---------------------------------------------------------------------------------------------------
+
+RARE = [("AVR", "PCM_16"), ("NIST", "PCM_16"), ("VOC", "PCM_16"), ("WVE", "ALAW"), ("MPC2K", "PCM_16"), ("MAT4", "PCM_16"),
+        ("MAT4", "DOUBLE"), ("MAT5", "PCM_16"), ("MAT5", "FLOAT"), ("SVX", "PCM_S8")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("form", "subtype"), RARE)
+def test_rarer_formats_are_counted_too(tmp_path: Path, form: str, subtype: str):
+    path, rate = tmp_path / "a.bin", 8000
+    y = np.random.default_rng(0).normal(scale=0.1, size=(rate * 6, 1 if form in ("WVE", "MPC2K", "SVX") else 2))
+    soundfile.write(path, y, rate, format=form, subtype=subtype)
+    data = path.read_bytes()
+    assert _seconds(path, data) == pytest.approx(6, abs=0.01)
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(MerKitError, match=r"is truncated .3\.0 of 6\.0 s are there"):
+        audio.load(path, max_seconds=0.5)
+
+
 # ---- bounds ----------------------------------------------------------------------------------------------------------
 
 

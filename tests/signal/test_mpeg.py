@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.signal import audio, mpeg
+from mer_kit.signal import audio, mpeg, sound
 
 Maker = Callable[[], bytes]
 
@@ -174,6 +176,115 @@ def test_a_cut_is_noticed_where_decoding_stops_early(tmp_path: Path):
     (tmp_path / "a.mp3").write_bytes(data[: len(data) // 2])
     with pytest.raises(MerKitError, match="is truncated"):
         audio.load(tmp_path / "a.mp3", max_seconds=1.0)
+
+
+def _starts(data: bytes) -> list[int]:
+    """Where the frames of an MPEG-1 Layer III file of 44.1 kHz begin, by the standard's formula."""
+    kbit = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+    at, found = data.index(b"\xff\xfb"), []
+    while at + 4 <= len(data):
+        found.append(at)
+        at += 144000 * kbit[data[at + 2] >> 4] // 44100 + (data[at + 2] >> 1 & 1)
+    return found
+
+
+def _changed(data: bytes, at: int, change: int) -> bytes:
+    return data[:at] + bytes((data[at] ^ change,)) + data[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("byte", "change"),
+    [(2, 0x04), (3, 0xC0), (1, 0x08), (1, 0x02), (2, 0x10), (2, 0xF0), (0, 0xFF)],
+    ids=["rate", "mono", "version", "layer", "bit rate", "bad bit rate", "sync"],
+)
+def test_one_damaged_header_is_no_change_of_format(tmp_path: Path, byte: int, change: int):
+    data = _mp3(6)
+    (tmp_path / "a.mp3").write_bytes(_changed(data, _starts(data)[60] + byte, change))
+    assert len(audio.load(tmp_path / "a.mp3")) / 22050 == pytest.approx(6, abs=0.06)
+    assert len(mpeg.walk(_changed(data, _starts(data)[60] + byte, change))) == 1
+
+
+def test_an_info_frame_may_speak_for_all_joined_files(tmp_path: Path):
+    """A tool that joins may write the sum into the first info frame and leave the others; nothing is missing then."""
+    first, second = _mp3(3), _mp3(4)
+    n_frames = len(_starts(first)) + len(_starts(second)) - 1
+    at = first.index(b"Info") if b"Info" in first else first.index(b"Xing")
+    path = tmp_path / "a.mp3"
+    path.write_bytes(first[: at + 8] + n_frames.to_bytes(4, "big") + first[at + 12 :] + second)
+    assert len(audio.load(path)) / 22050 == pytest.approx(7, abs=0.12)
+    path.write_bytes(first[: at + 8] + (2 * n_frames).to_bytes(4, "big") + first[at + 12 :] + second)
+    with pytest.raises(MerKitError, match="is truncated"):
+        audio.load(path)
+
+
+def _free(data: bytes) -> bytes:
+    """The same frames without their bit rates: their length is the same, and nothing but the next frame tells it."""
+    for at in _starts(data):
+        data = data[: at + 2] + bytes((data[at + 2] & 0x0F,)) + data[at + 3 :]
+    return data
+
+
+def test_a_free_bit_rate(tmp_path: Path):
+    data = _bare(_mp3(6))
+    data = data[: _starts(data)[-1]]
+    (part,) = mpeg.walk(_free(data))
+    assert part.frames == len(_starts(data)) - 1 or part.frames == len(_starts(data))
+    (tmp_path / "a.mp3").write_bytes(_free(data))
+    assert len(audio.load(tmp_path / "a.mp3")) / 22050 == pytest.approx(6, abs=0.12)
+
+
+def _wave(data: bytes, *, stated: int | None = None) -> bytes:
+    """A WAV of format 0x55 around MPEG frames, as Windows and ACM write it."""
+    about = struct.pack("<HHIIHHHHIHHH", 0x55, 1, 44100, 16000, 1, 0, 12, 1, 2, 417, 1, 1393)
+    inside = b"WAVEfmt " + struct.pack("<I", len(about)) + about + b"fact" + struct.pack("<II", 4, 0)
+    inside += b"data" + struct.pack("<I", len(data) if stated is None else stated) + data
+    return b"RIFF" + struct.pack("<I", len(inside)) + inside
+
+
+@pytest.mark.parametrize(
+    ("make", "seconds"),
+    [(lambda: _mp3(4), 4), (lambda: _bare(_mp3(4)), 4), (lambda: _bare(_mp3(8, vary=True)), 8),
+     (lambda: _mp3(3) + _mp3(4), 7)],
+    ids=["plain", "no info frame", "variable, no info frame", "joined"],
+)  # fmt: skip
+def test_mp3_in_a_wav_is_counted_by_its_frames(tmp_path: Path, make: Maker, seconds: float):
+    path = tmp_path / "a.wav"
+    path.write_bytes(_wave(make()))
+    assert len(audio.load(path)) / 22050 == pytest.approx(seconds, abs=0.12)
+    assert audio.duration(path) == pytest.approx(seconds, abs=0.12)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MerKitError, match="is truncated"):
+        audio.load(path, max_seconds=0.5)
+
+
+def test_layer_two_at_several_bit_rates_is_read_to_its_end(tmp_path: Path):
+    """Loud first: libsndfile's guess from the first frames ends long before the quiet ones do."""
+    loud, quiet = bytes.fromhex("fffde404").ljust(1152, b"\0"), bytes.fromhex("fffd1404").ljust(96, b"\0")
+    path = tmp_path / "a.mp2"
+    path.write_bytes(loud * 300 + quiet * 600)
+    with sound.opened(path) as pieces:
+        assert sum(len(block) for piece in pieces for block in piece.blocks()) / 48000 == pytest.approx(21.6, abs=0.1)
+    assert audio.duration(path) == pytest.approx(21.6, abs=0.1)
+    path.write_bytes((loud * 2 + quiet * 2) * 200 + loud * 3000)
+    with pytest.raises(MerKitError, match=r"changes its .* \d+ times"):
+        audio.duration(path)
+
+
+def test_a_tag_longer_than_the_file_hides_no_frames(tmp_path: Path):
+    path, tag = tmp_path / "a.mp3", b"ID3\x04\0\0\x7f\x7f\x7f\x7f"
+    path.write_bytes(tag + _bare(_mp3(8, vary=True)))
+    assert len(audio.load(path)) / 22050 == pytest.approx(8, abs=0.1)
+    path.write_bytes(tag + bytes(5000))
+    with pytest.raises(MerKitError, match="is truncated .it ends within the tag"):
+        audio.load(path)
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"\xff\xfb"])
+def test_many_bytes_like_headers_are_passed_over_quickly(data: bytes):
+    began = time.process_time()
+    assert mpeg.walk(data * (5_000_000 // len(data))) == []
+    assert time.process_time() - began < 3
 
 
 @pytest.mark.parametrize("data", [_id3(5000), b"TAG".ljust(128, b"\0"), b"\xff" * 4000, b"\xff\xfb\x90\x64" * 3])
