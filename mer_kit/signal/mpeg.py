@@ -71,6 +71,14 @@ class Part:
     stated: int | None = None
     trimmed: int = 0
 
+    def add(self, n_frames: int, start: int, end: int) -> None:
+        """Add consecutive frames between two offsets."""
+        self.frames += n_frames
+        if self.ranges and self.ranges[-1][1] == start:
+            self.ranges[-1][1] = end
+        else:
+            self.ranges.append([start, end])
+
     @property
     def seconds(self) -> float:
         """Seconds of sound that are there."""
@@ -79,7 +87,7 @@ class Part:
 
 def _headers() -> dict[int, tuple[Format, Format, int]]:
     """Return second and third byte of a header → its stereo and mono Format and the frame's length in bytes."""
-    table = {}
+    table, formats = {}, dict[Format, Format]()
     for version, rates in _RATES.items():
         for layer in (1, 2, 3):
             kbits = (0, *_KBIT[version == 3, layer])
@@ -89,6 +97,9 @@ def _headers() -> dict[int, tuple[Format, Format, int]]:
                     stereo, mono = (
                         Format(version, layer, rate, one, 0 if layer == 1 else kbit) for one in (False, True)
                     )
+                    stereo, mono = (
+                        formats.setdefault(one, one) for one in (stereo, mono)
+                    )  # one object each, for speed
                     slot = 4 if layer == 3 else 1
                     length = (stereo.samples // 8 * kbit * 1000 // rate // slot + padding) * slot
                     for protection, private in ((a, b) for a in (0, 1) for b in (0, 1)):
@@ -114,30 +125,62 @@ def walk(data: Any) -> list[Part]:
     """
     parts: list[Part] = []
     position, size, free = 0, len(data), dict[Format, int]()
+    infos = _places(data)
     while position + 4 <= size:
-        found = _frame(data, position, free)
         part = parts[-1] if parts else None
-        if found is None or ((part is None or part.format != found[0]) and not _confirmed(data, position, found, free)):
+        if part is not None:
+            position = _advance(data, position, part, infos)
+        found = _frame(data, position, free)
+        if found is None or (
+            (part is None or part.format is not found[0]) and not _confirmed(data, position, found, free)
+        ):
             position = _next_frame(data, position, free)
             continue
         form, length = found
-        end = position + length
-        if end > size:
+        if position + length > size:
             break
         info = _info(data, position, form)
-        if part is None or info is not None or part.format != form:
+        if part is None or info is not None or part.format is not form:
             part = Part(form)
             parts.append(part)
         if info is not None:
             part.info_frames, part.stated, part.trimmed = 1, *info
         else:
-            part.frames += 1
-            if part.ranges and part.ranges[-1][1] == position:
-                part.ranges[-1][1] = end
-            else:
-                part.ranges.append([position, end])
-        position = end
+            part.add(1, position, position + length)
+        position += length
     return [part for part in parts if part.frames or part.stated]
+
+
+def _places(data: Any) -> frozenset[int]:
+    """Return where the words stand that an info frame holds; bytes of sound may read the same by chance."""
+    places = set()
+    for word in (b"Xing", b"Info", b"VBRI"):
+        at = data.find(word)
+        while at >= 0:
+            places.add(at)
+            at = data.find(word, at + 1)
+    return frozenset(places)
+
+
+def _advance(data: Any, start: int, part: Part, infos: frozenset[int]) -> int:
+    """Add the frames of the part's format that follow one another from `start` on; return where they end.
+
+    The loop that is run once for each frame: `walk` sees to all that is not plain.
+    """
+    size, position, n_frames, form, mono = len(data), start, 0, part.format, part.format.mono
+    headers, xing = _HEADERS, form.info_offset
+    while position + 4 <= size and data[position] == 0xFF:
+        found = headers.get(data[position + 1] << 8 | data[position + 2])
+        if found is None or found[mono] is not form or (data[position + 3] >> 6 == 3) is not mono:
+            break
+        length = found[2]
+        if length < _SHORTEST or position + length > size or position + xing in infos or position + 36 in infos:
+            break
+        n_frames += 1
+        position += length
+    if n_frames:
+        part.add(n_frames, start, position)
+    return position
 
 
 def missing_seconds(parts: list[Part]) -> float:
@@ -224,7 +267,7 @@ def _confirmed(data: Any, position: int, found: tuple[Format, int], free: dict[F
     end = position + found[1]
     after = _frame(data, end, free)
     if after is not None:
-        return after[0] == found[0]
+        return after[0] is found[0]
     return end == len(data) or bytes(data[end : end + 8]).startswith((b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE"))
 
 

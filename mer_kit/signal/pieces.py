@@ -46,7 +46,7 @@ class Piece:
         return self.frames if self.frames < UNKNOWN_FRAMES else sum(len(block) for block in self.blocks())
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yield float32 [n, channels], n ≤ BLOCK.
+        """Yield float32 [n, channels], n ≤ BLOCK; the next block overwrites it.
 
         Raises
         ------
@@ -69,8 +69,9 @@ class Piece:
             check_complete(done / self.rate, self.frames / self.rate)
 
     def _read(self) -> Iterator[np.ndarray]:
-        n = max(2 * BLOCK // max(self.file.channels, 2), 1)
-        while len(block := self.file.read(n, dtype="float32", always_2d=True)):
+        n = min(max(2 * BLOCK // max(self.file.channels, 2), 1), max(self.frames, 1))
+        room = np.empty((n, self.file.channels), dtype=np.float32)
+        while len(block := self.file.read(dtype="float32", always_2d=True, out=room)):
             yield block
 
 
