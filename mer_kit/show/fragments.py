@@ -109,7 +109,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy(body)}<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
         f"<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
