@@ -219,7 +219,9 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
     for cell in cells:
         exec(cell, values)
     monkeypatch.setattr(notebook, "_inputs", lambda: cells)
-    notebook.start("00_start_here", {**values, "runs_dir": str(tmp_path)}, open_corpus=False)
+    if not injected.startswith("runs_dir"):
+        values["runs_dir"] = str(tmp_path)
+    notebook.start("00_start_here", values, open_corpus=False)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +236,20 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
         ("segment_seconds = float('nan')", "segment_seconds is nan, expected a number"),
         ("folds = True", "folds is True, expected a whole number"),
         ("sed = 3", "did you mean 'seed'?"),
+        ("song = 2058\nfold = '1'", "no use for song, fold"),
+        ("seed = '05'\nsegment_seconds = '2.5'\nfolds = 3.0", ""),
+        ("seed = 1.5", "seed is 1.5, expected a whole number"),
+        ("seed = None", "seed is None, expected a whole number"),
+        ("song = ['a']", "song is ['a'], expected text"),
+        ("runs_dir = True", "runs_dir is True, expected text"),
+        ("task = 3", "task is 3, expected one of"),
+        ('overrides = \'{"tau": 0.3, "tau": 0.4}\'', "overrides has 'tau' twice"),
+        ("overrides = '{\"tau\": NaN}'", "tau is nan, expected a number"),
+        ('overrides = \'{"tau": "0.3"}\'', "tau is '0.3', expected a number"),
+        ("overrides = '{\"seed\": 3}'", "seed is given twice"),
+        ("overrides = 7", "overrides is 7, expected names and values like"),
+        ("overrides = {'corpus_options': '{\"drift\": 0.4}'}", ""),
+        ("overrides = {'corpus_options': '{drift}'}", "corpus_options is '{drift}', expected names and values like"),
     ],
 )
 def test_papermill_parameters_as_people_type_them(
@@ -245,3 +261,31 @@ def test_papermill_parameters_as_people_type_them(
     else:
         _start(tmp_path, given, monkeypatch)
         assert expected in capsys.readouterr().out
+
+
+def test_later_cells_see_the_parameters_as_they_are_declared(tmp_path: Path) -> None:
+    values = {"song": 2058, "fold": "1", "folds": 3.0, "only_folds": [0, 2], "overrides": '{"tau": 0.3}', "other": 1}
+    notebook.start("x", given := {**values, "runs_dir": tmp_path}, open_corpus=False)
+    assert given == {
+        "song": "2058", "fold": 1, "folds": 3, "only_folds": "0,2", "overrides": {"tau": 0.3}, "other": 1,
+        "runs_dir": str(tmp_path),
+    }  # fmt: skip
+
+
+@pytest.mark.notebooks
+def test_overrides_reach_a_notebook_as_papermill_passes_them(runs_dir: Path, tmp_path: Path) -> None:
+    """`papermill 00_start_here.ipynb out.ipynb -p overrides '{"tau": 0.3}'`, up to the cell after the start call."""
+    whole = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    last = next(at for at, cell in enumerate(whole.cells) if "start(" in cell.source and cell.cell_type == "code")
+    whole.cells = [*whole.cells[: last + 1], nbformat.v4.new_code_cell("print(kit.config.training['tau'], overrides)")]
+    nbformat.write(whole, tmp_path / "short.ipynb")
+    given = ["-p", "overrides", '{"tau": 0.3}', "-p", "seed", "05"]
+    done = papermill("short.ipynb", "out.ipynb", *given, cwd=tmp_path, runs_dir=runs_dir)
+    assert done.returncode == 0, done.stderr
+    said = [
+        o["text"]
+        for c in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+        for o in c.get("outputs", [])
+        if "text" in o
+    ]
+    assert said[-1] == "0.3 {'tau': 0.3}\n" and "seed 5" in said[0]

@@ -59,7 +59,7 @@ def choose(experiment: Experiment, song: str = "", *, fold: int = 0) -> Choice:
         if not path.is_file():
             raise MerKitError(
                 f"song is {song!r}, expected a clip id of corpus {experiment.corpus.name} (such as {ids[0]!r}) or the "
-                "path of an audio file: correct song"
+                "path of an audio file: correct song (papermill takes 007 as it is typed after -r song)"
             )
         return Choice(path, None, fold, f"{path.name} is a file of yours; every finished fold has a say.")
     if song:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mer_kit.checks import MerKitError, shortened
+from mer_kit.checks import MerKitError, check_range, shortened
+
+#: Parameters that are texts, and those that count; papermill's -p makes a number of all that looks like one.
+TEXTS = ("data_root", "only_folds", "runs_dir", "song")
+COUNTS = ("fold", "folds", "seed")
 
 if TYPE_CHECKING:  # each kernel imports this module, and nbformat costs two seconds
     from nbformat import NotebookNode
@@ -59,7 +64,9 @@ def as_mapping(name: str, value: Any) -> dict[str, Any]:
     found = value
     if isinstance(value, str):
         try:
-            found = json.loads(value) if value.strip() else {}
+            found = json.loads(value, object_pairs_hook=_each_once) if value.strip() else {}
+        except MerKitError as error:
+            raise MerKitError(f"{name} {error}") from None
         except (ValueError, RecursionError):
             found = value
     if found is None:
@@ -70,3 +77,64 @@ def as_mapping(name: str, value: Any) -> dict[str, Any]:
         f'{name} is {shortened(value)}, expected names and values like {{"tau": 0.3}}: write them as JSON, '
         f"for example -p {name} '{{\"tau\": 0.3}}'"
     )
+
+
+def as_declared(name: str, value: Any) -> Any:
+    """Return a parameter's value as the kind that its notebook declares, whether typed for papermill, in YAML or in a cell.
+
+    Raises
+    ------
+    MerKitError
+        If it cannot be one of that kind; the sentence names the parameter.
+
+    Examples
+    --------
+    >>> as_declared("song", 2058), as_declared("only_folds", [0, 2]), as_declared("seed", "05"), as_declared("folds", 3.0)
+    ('2058', '0,2', 5, 3)
+    """
+    if name == "overrides":
+        return _with_options(as_mapping(name, value))
+    if name in TEXTS:
+        return _as_text(name, value)
+    if name not in COUNTS and name != "segment_seconds":
+        return value
+    number = check_range(name, _as_number(value), whole=name in COUNTS)
+    return int(number) if name in COUNTS else float(number)
+
+
+def _with_options(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return overrides whose corpus_options, where given as JSON text, are a dict too."""
+    if isinstance(overrides.get("corpus_options"), str):
+        overrides["corpus_options"] = as_mapping("corpus_options", overrides["corpus_options"])
+    return overrides
+
+
+def _as_text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "only_folds" and isinstance(value, (list, tuple)):
+        return ",".join(str(as_declared("fold", number)) for number in value)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, os.PathLike)):
+        raise MerKitError(f"{name} is {shortened(value)}, expected text: papermill takes it as it is after -r {name}")
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+
+
+def _as_number(value: Any) -> Any:
+    """Return text that is a number as one; `check_range` judges what is left."""
+    if not isinstance(value, str):
+        return value
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MerKitError(f"has {shortened(twice)} twice, expected each name once: delete one of them")
+    return found

@@ -5,7 +5,6 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from mer_kit.records import EMOTIONS
 from mer_kit.runs import cutting, fig2
 from mer_kit.runs.experiment import Experiment
 from mer_kit.show import fragments, player_parts, style, web
+from mer_kit.show.names import escaped
 from mer_kit.show.plots_segments import FREQUENCIES, MEL_RANGE_DB, bands_of, mel_picture, staircase
 from mer_kit.show.sound import song_bytes
 from mer_kit.show.widget_parts import Picture
@@ -233,8 +233,8 @@ class SegmentExplorer:
         picture = Picture(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
         mel_picture(self.store.mel(clip), picture.axes[0], title=one.clip_id)
         staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
-        alt = html.escape(f"Log-mel of clip {one.clip_id} and the staircase of its segments", quote=True)
+        alt = escaped(f"Log-mel of clip {one.clip_id} and the staircase of its segments")
         toll = cut["of_clip"]
         wrong = "" if toll["known"] is None else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
-        words = html.escape(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
+        words = escaped(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
         return f'<img alt="{alt}" src="data:image/png;base64,{fragments.text(picture.png())}"><p>{words}</p>'

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from typing import Any
 from mer_kit.checks import check_choice
 from mer_kit.files import writing
 from mer_kit.show import web
+from mer_kit.show.names import escaped
 
 #: Views whose script may stand in a page: those that the package brings.
 VIEWS = tuple(sorted(path.name[:-4] for path in resources.files(web).iterdir() if path.name.endswith(".mjs")))
@@ -109,8 +109,8 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
-        f"<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+        f"<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"<h1>{escaped(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 

@@ -5,7 +5,6 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mer_kit.runs import fig2, song_space
 from mer_kit.runs.experiment import Experiment
 from mer_kit.show import fragments, plots_curve, plots_songs, style, web
 from mer_kit.show import player_parts as parts
+from mer_kit.show.names import escaped
 from mer_kit.show.player import CurvePlayer
 from mer_kit.show.plots_results import ROW_TITLES
 from mer_kit.show.sound import SongSound, song_bytes
@@ -272,10 +272,8 @@ class SongInspector(traitlets.HasTraits):
         p = table[list(self.classes)].to_numpy()
         plots_songs.seven_numbers(p, self.classes, right, theta=self.space.svm.theta)
         alt = f"Curve of {self.clip('test', self.song).clip_id} and its seven numbers per class"
-        image = (
-            f'<img alt="{html.escape(alt, quote=True)}" src="data:image/png;base64,{fragments.text(picture.png())}">'
-        )
-        return f"{image}<p>{html.escape(self.sentence())}</p>"
+        image = f'<img alt="{escaped(alt)}" src="data:image/png;base64,{fragments.text(picture.png())}">'
+        return f"{image}<p>{escaped(self.sentence())}</p>"
 
 
 class _Sides(traitlets.HasTraits):

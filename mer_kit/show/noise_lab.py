@@ -8,7 +8,6 @@ Notebook: 02_noisy_labels
 
 from __future__ import annotations
 
-import html
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.show import fragments, plots_split, sound, web
+from mer_kit.show.names import escaped
 from mer_kit.show.noise_lab_data import AT_ONCE_BYTES, LabData
 from mer_kit.show.widget_parts import Picture
 
@@ -161,6 +161,4 @@ class NoiseLab(LabData):
         split = self.passes.splits[self.after_epoch - 1]
         alt = f"Losses after epoch {self.after_epoch} with both Gaussians, and the posterior cut at τ = {self.passes.tau:g}"
         words = f"{alt}: X {int(split.clean.sum())}, U {int((~split.clean).sum())} segments. {split.note}"
-        return (
-            f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{alt}"><p>{html.escape(words)}</p>'
-        )
+        return f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{alt}"><p>{escaped(words)}</p>'

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,11 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, RunConfig
 from mer_kit.runs.archive import default_runs_dir, write_table
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.parameters import as_mapping, assigned
+from mer_kit.runs.parameters import as_declared, assigned
 from mer_kit.runs.presets import merged, resolve
 from mer_kit.show import style
+from mer_kit.show.names import escaped, tables_are_plain
+from mer_kit.show.names import table_view as table_view  # for the notebooks
 
 #: The parameters that a notebook may have, in the order in which they are written.
 PARAMETERS = (
@@ -89,20 +90,21 @@ def show_image(path: Path, alt: str) -> None:
     from IPython.display import HTML, display
 
     encoded = base64.b64encode(path.read_bytes()).decode("ascii")
-    tag = f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt)}" style="max-width:100%;height:auto">'
+    tag = f'<img src="data:image/png;base64,{encoded}" alt="{escaped(alt)}" style="max-width:100%;height:auto">'
     display(HTML(tag))
 
 
 def start(
     name: str,
-    parameters: Mapping[str, Any],
+    parameters: MutableMapping[str, Any],
     *,
     open_corpus: bool = True,
     allowed: tuple[str, ...] = PARAMETERS,
 ) -> Session:
     """Check a notebook's parameters, set the figure style, open the corpus and its run; print one line.
 
-    Call it with `globals()` in the notebook's third cell: only the known parameter names are read from it.
+    Call it with `globals()` in the notebook's third cell: only the known parameter names are read from it, and put back
+    as the kind that is declared, since papermill's -p makes 2058 of a clip id "2058" and leaves overrides as text.
 
     Parameters
     ----------
@@ -117,17 +119,19 @@ def start(
 
     Notebook: 00_start_here
     """
-    given = {key: parameters[key] for key in allowed if key in parameters}
-    injected, declared = injected_names(), declared_names() or tuple(given)
+    injected, declared = injected_names(), declared_names()
     reject_unknown(injected, tuple(dict.fromkeys([*declared, *allowed])))
+    given = {key: as_declared(key, parameters[key]) for key in allowed if key in parameters}
+    parameters.update(given)
     style.use()
+    tables_are_plain()
     watched = is_watched()
     data_root = given.pop("data_root", "") or None
     runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
     given.pop("fold", None)
     given.pop("song", None)
     given.pop("only_folds", None)
-    overrides = as_mapping("overrides", given.pop("overrides", None))
+    overrides = given.pop("overrides", {})
     config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
     if open_corpus:
@@ -137,7 +141,7 @@ def start(
         own = folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path  # 03 runs once a fold
         session.figures = own / "figures"
     print(_line(session))
-    unused = [name for name in injected if name not in declared]
+    unused = [name for name in injected if declared and name not in declared]
     if unused:
         print(f"This notebook has no use for {', '.join(unused)}.")
     return session

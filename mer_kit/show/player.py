@@ -5,7 +5,6 @@ Notebook: 05_emotion_curve
 
 from __future__ import annotations
 
-import html
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from mer_kit.records import EMOTIONS
 from mer_kit.runs.fig2 import classes_of, leaders
 from mer_kit.show import fragments, style, web
 from mer_kit.show import player_parts as parts
+from mer_kit.show.names import escaped
 from mer_kit.show.plots_curve import alt_text, curve_figure
 from mer_kit.show.sound import MAX_SONG_BYTES, SongSound, song_bytes
 
@@ -167,7 +167,7 @@ class CurvePlayer(traitlets.HasTraits):
 
     def to_html(self, *, note: str = "") -> str:
         """Return one page that needs nothing else; `note` is text that stands below the player, a paragraph a line."""
-        told = "".join(f"<p>{html.escape(line)}</p>" for line in note.splitlines() if line.strip())
+        told = "".join(f"<p>{escaped(line)}</p>" for line in note.splitlines() if line.strip())
         return fragments.page(f"{self.title}: emotion curve", f"{self.fragment()}\n{told}")
 
     def save(self, path: str | Path, *, note: str = "") -> Path:
@@ -181,14 +181,13 @@ class CurvePlayer(traitlets.HasTraits):
             style.use()
             figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=self.title)
             buffer = io.BytesIO()
-            with plt.rc_context({"svg.hashsalt": "mer-kit"}):
-                figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})
+            style.render(figure, buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})
             plt.close(figure)
-        name, alt = html.escape(self.title, quote=True), html.escape(alt_text(self.curve, truth=self.truth), quote=True)
+        name, alt = escaped(self.title), escaped(alt_text(self.curve, truth=self.truth))
         picture = f"data:image/svg+xml;base64,{fragments.text(buffer.getvalue())}"
         still = f'<img alt="{alt}" src="{picture}">'
         if self.sound is None:
-            return f"{still}<p>{html.escape(self.silence)}</p>"
+            return f"{still}<p>{escaped(self.silence)}</p>"
         return f'{still}<audio controls preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
 
 

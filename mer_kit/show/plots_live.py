@@ -5,7 +5,6 @@ Notebook: 03_sssl_training
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
@@ -62,7 +61,6 @@ def panels(passes: Passes) -> list[bytes]:
 
 
 def _png(draw: Callable[[Passes, Axes], None], passes: Passes) -> bytes:
-    made, buffer = Picture(1, 1, size=(4.2, 3.3)), io.BytesIO()
+    made = Picture(1, 1, size=(4.2, 3.3))
     draw(passes, made.axes[0])
-    made.figure.savefig(buffer, format="png", dpi=150)
-    return buffer.getvalue()
+    return made.png(dpi=150, level=6)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from mer_kit.records import EMOTIONS
 from mer_kit.show import style
@@ -183,4 +183,5 @@ def transform_difference(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.margins(y=0.15)
     ax.set(yscale="log", xlabel="seconds", ylabel="mean difference (dB)")
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())  # matplotlib writes powers of ten as formulae
     return ax

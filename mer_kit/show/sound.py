@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Clip, Problem
+from mer_kit.show.names import escaped
 from mer_kit.signal import audio
 
 #: D: ten seconds at 22,050 Hz are 0.6 MB of text in the notebook; more belongs in the player.
@@ -84,7 +84,7 @@ def audio_element(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label:
     if not label.strip():
         raise MerKitError("label is empty, expected what the sound is: pass for example label='clip MT01, 3 to 6 s'")
     data = base64.b64encode(wav_bytes(y, sample_rate)).decode("ascii")
-    name = html.escape(label, quote=True)
+    name = escaped(label)
     return (
         f'<figure style="margin:0.4em 0"><figcaption>{name}</figcaption>'
         f'<audio controls preload="metadata" aria-label="{name}" src="data:audio/wav;base64,{data}">'

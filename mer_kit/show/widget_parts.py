@@ -21,9 +21,8 @@ class Picture:
         FigureCanvasAgg(self.figure)
         self.axes: list[Axes] = list(self.figure.subplots(rows, columns, squeeze=False, **options).flat)
 
-    def png(self) -> bytes:
-        """Return the picture as PNG bytes."""
+    def png(self, *, dpi: int = 80, level: int = 1) -> bytes:
+        """Return the picture as PNG bytes; `level` of compression is 1 to 9."""
         buffer = io.BytesIO()
-        with style.missing_glyphs_once():
-            self.figure.savefig(buffer, format="png", dpi=80, pil_kwargs={"compress_level": 1})
+        style.render(self.figure, buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": level})
         return buffer.getvalue()

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import html
+import dataclasses
+import io
+import json
 import logging
+import re
 import warnings
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from mer_kit.show import fragments, style
+from mer_kit.show import explorer, fragments, plots_segments, style, web
+from mer_kit.show.names import escaped, printable, table_view
 from mer_kit.show.player import CurvePlayer
 from mer_kit.show.plots_curve import curve_figure
 from mer_kit.show.plots_segments import mel_picture
+from tests.show import stands
 
 HOSTILE = [
     "Ba$$in", "$a$ and $b$", r"$\frac{$", "$", "<b>bold</b> & <script>alert(1)</script>", "a\nb\tc\0d", "{0} %s %(x)s", "_x^y_",
     "-leading", "x" * 250, "\u202egnp.exe", "émoji 🎵🔥", "한국어", "</script><!--", "\u2028line\u2029", "\\", "", "   ", "'\"`",
+    "\udce9t\udce9", "\x1b[31m", "\ufffe", "--><svg onload=alert(1)>", "&lt;", "\u2066x\u2069",
 ]  # fmt: skip
 
 
@@ -94,7 +103,7 @@ def test_no_figure_of_the_package_needs_formulae():
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_a_page_shows_the_name_and_runs_nothing(name: str):
     page = CurvePlayer(_curve(name), None, title=name).to_html(note=name)
-    assert html.escape(name) in page or not name.strip()
+    assert escaped(name) in page or not name.strip()
     assert "<script>alert" not in page and "<b>bold" not in page
     shell = fragments.page("t", fragments.fragment("player", {"title": ""}, ""))
     assert page.count("<script") == shell.count("<script") and page.count("</script") == shell.count("</script")
@@ -112,3 +121,128 @@ def test_missing_glyphs_are_reported_once(tmp_path: Path, caplog: pytest.LogCapt
             plt.close(ax.figure)
     assert len(caplog.records) <= 1
     assert all("install a font" in record.message for record in caplog.records)
+
+
+# ---- the one place where figures become files ------------------------------------------------------------------------
+
+
+def test_figures_become_files_in_one_place():
+    """What makes the rest of this module true of every figure: no other line of the package or a notebook saves one."""
+    root = Path(style.__file__).parents[2]
+    sources = [*(root / "mer_kit").rglob("*.py"), *(root / "notebooks").rglob("*.ipynb")]
+    assert len(sources) > 100
+    places = [f"{path.name}: {line.strip()}" for path in sources for line in path.read_text("utf-8").splitlines()
+              if re.search(r"\.(savefig|print_(png|svg|pdf)|print_figure)\(", line)]  # fmt: skip
+    assert places == ["style.py: figure.savefig(target, **options)"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("styled", [True, False])
+def test_whatever_a_caller_writes_into_a_figure_is_plain_text(name: str, styled: bool):
+    """Titles, labels, ticks, legends and annotations, without a word to the style by who drew them."""
+    with plt.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if styled:
+            style.use()
+        figure, ax = plt.subplots(figsize=(16, 6))
+        ax.plot([0, 1], label=f"line {name}")
+        ax.set_title(name)
+        ax.set_xlabel(name)
+        ax.annotate(name, (0, 0))
+        ax.set_yticks([0, 1], [name[:20], name[:20]])
+        ax.legend()
+        for kind, metadata in (("svg", {"Title": printable(name)}), ("png", {}), ("pdf", {})):
+            buffer = io.BytesIO()
+            style.render(figure, buffer, format=kind, metadata=metadata)
+            if kind == "svg":
+                ElementTree.fromstring(buffer.getvalue())
+        texts = [text for text in figure.findobj(plt.Text) if text.get_text()]
+        assert not [text for text in texts if text.get_parse_math()]
+        assert all(printable(text.get_text()) == text.get_text() for text in texts)
+        plt.close(figure)
+
+
+def test_a_long_title_ends_before_its_neighbour_and_a_short_one_stays():
+    with plt.rc_context():
+        style.use()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 2.3))
+        left.set_title("Q1 happy: " + "long " * 40 + "end")
+        right.set_title("Q2 angry: short")
+        style.render(figure, io.BytesIO(), format="png")
+        figure.draw_without_rendering()
+        box = left._left_title.get_window_extent()
+        assert 0 < box.x1 <= right.bbox.x0 and box.x1 > 0.8 * left.bbox.x1
+        assert left.get_title(loc="left").startswith("Q1 happy: long") and left.get_title(loc="left").endswith("end")
+        assert right.get_title(loc="left") == "Q2 angry: short"
+        plt.close(figure)
+
+
+def test_numbers_at_ticks_are_no_formulae():
+    """matplotlib writes powers of ten as formulae, which would be shown as they are written."""
+    table = pd.DataFrame({"second": np.arange(40) / 10})
+    table["exact_start_db"], table["same_start_db"] = np.linspace(1, 3, 40), np.linspace(0.4, 0.9, 40)
+    with plt.rc_context():
+        style.use()
+        ax = plots_segments.transform_difference(table)
+        style.render(ax.figure, io.BytesIO(), format="png")
+        texts = [text.get_text() for text in ax.figure.findobj(plt.Text)]
+        assert "1" in texts and not [text for text in texts if "$" in text]
+        plt.close(ax.figure)
+
+
+# ---- pages and tables ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_data_of_a_view_come_back_and_end_no_script(name: str):
+    text = web.embedded({"title": name})
+    assert json.loads(text) == {"title": name}
+    text.encode("utf-8")
+    assert not set("<>&\u2028\u2029") & set(text)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_table_in_a_notebook_holds_names_as_text(name: str):
+    rows = pd.DataFrame({name or "column": [name, "b"], "share": [0.5, None]}, index=[name or "row", "other"])
+    page = table_view(rows, precision=2, na_rep="–", index=True).to_html()
+    page.encode("utf-8")
+    assert escaped(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
+    assert not re.search(r"<(script|b|svg)\b", page) and "tex2jax_ignore" in page
+
+
+def test_notebooks_show_tables_through_the_one_door():
+    root = Path(style.__file__).parents[2] / "notebooks"
+    cells = [cell.source for path in root.rglob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells
+             if cell.cell_type == "code"]  # fmt: skip
+    assert sum("table_view(" in cell for cell in cells) > 10
+    assert not [cell for cell in cells if re.search(r"\.style\b|to_html\(|\bHTML\(", cell)]
+
+
+def test_html_is_escaped_in_one_place():
+    """Pages of runs (`show/report*`) look after themselves; every view and player goes through `names.escaped`."""
+    views = [
+        path for path in Path(style.__file__).parent.glob("*.py") if not path.name.startswith(("report", "export"))
+    ]
+    assert [path.name for path in views if re.search(r"html\.escape\(", path.read_text("utf-8"))] == ["names.py"]
+
+
+def _renamed(stand: Any, name: str) -> Any:
+    clips = [dataclasses.replace(clip, clip_id=f"{at}{name}", title=name, artist=name) for at, clip in
+             enumerate(stand.corpus.clips)]  # fmt: skip
+    stand.corpus = dataclasses.replace(stand.corpus, clips=tuple(clips), truth=None, name=name, title=name)
+    return stand
+
+
+@pytest.mark.parametrize(
+    "name", [r"$\frac{$ $$", "</script><script>alert(1)</script>", "a\nb\0c\udce9", "x" * 250, "{0} %s"]
+)
+def test_views_hold_any_names(tmp_path: Path, name: str):
+    seen = explorer.SegmentExplorer(_renamed(stands.segments(tmp_path, truth=False), name), clip=1)
+    page = seen.to_html(tmp_path / "page.html", clips=[1])
+    assert "<script>alert" not in page and page.count("</script>") == explorer_scripts(tmp_path)
+    assert (tmp_path / "page.html").read_text("utf-8") == page
+
+
+def explorer_scripts(folder: Path) -> int:
+    """Return how many scripts end in the explorer's page of clips with ordinary names."""
+    return explorer.SegmentExplorer(stands.segments(folder, truth=False), clip=1).to_html(clips=[1]).count("</script>")
