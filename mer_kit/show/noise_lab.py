@@ -161,4 +161,4 @@ class NoiseLab(LabData):
         split = self.passes.splits[self.after_epoch - 1]
         alt = f"Losses after epoch {self.after_epoch} with both Gaussians, and the posterior cut at τ = {self.passes.tau:g}"
         words = f"{alt}: X {int(split.clean.sum())}, U {int((~split.clean).sum())} segments. {split.note}"
-        return f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{alt}"><p>{escaped(words)}</p>'
+        return f'<img src="data:image/png;base64,{fragments.text(picture.png())}" alt="{escaped(alt)}"><p>{escaped(words)}</p>'

@@ -17,6 +17,7 @@ import torch
 from mer_kit.checks import MerKitError, check_choice, check_labels, check_probabilities, check_range
 from mer_kit.records import EMOTIONS
 from mer_kit.show import fragments, plots_training, sound, web
+from mer_kit.show.names import escaped
 from mer_kit.show.plots_segments import MEL_RANGE_DB
 from mer_kit.show.style import LOOK
 from mer_kit.show.widget_parts import Picture
@@ -50,7 +51,9 @@ class _Part:
         """Return HTML for a page without a kernel: a picture, which a script turns into the view."""
         data = {name: _as_text(value) for name, value in self.data().items()}
         picture = fragments.text(self.picture().png())
-        return fragments.fragment("playground", data, f'<img src="data:image/png;base64,{picture}" alt="{self.title}">')
+        return fragments.fragment(
+            "playground", data, f'<img src="data:image/png;base64,{picture}" alt="{escaped(self.title)}">'
+        )
 
     def to_html(self) -> str:
         """Return one page that needs nothing from anywhere."""

@@ -9,6 +9,7 @@ import logging
 import re
 import warnings
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ import pytest
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from mer_kit.show import explorer, fragments, plots_segments, style, web
+from mer_kit.records import TASKS
+from mer_kit.show import explorer, fragments, inspector, playground, plots_segments, style, web
 from mer_kit.show.names import escaped, printable, table_view
 from mer_kit.show.player import CurvePlayer
 from mer_kit.show.plots_curve import curve_figure
 from mer_kit.show.plots_segments import mel_picture
-from tests.show import stands
+from tests.show import noise_labs, stands
 
 HOSTILE = [
     "Ba$$in", "$a$ and $b$", r"$\frac{$", "$", "<b>bold</b> & <script>alert(1)</script>", "a\nb\tc\0d", "{0} %s %(x)s", "_x^y_",
@@ -233,16 +235,43 @@ def _renamed(stand: Any, name: str) -> Any:
     return stand
 
 
-@pytest.mark.parametrize(
-    "name", [r"$\frac{$ $$", "</script><script>alert(1)</script>", "a\nb\0c\udce9", "x" * 250, "{0} %s"]
+def _explorer(folder: Path, name: str) -> str:
+    return explorer.SegmentExplorer(_renamed(stands.segments(folder, truth=False), name), clip=1).to_html(clips=[1])
+
+
+def _inspector(folder: Path, name: str) -> str:
+    stand = stands.songs(folder)
+    clips = tuple(dataclasses.replace(clip, title=name, artist=name) for clip in stand.corpus.clips)
+    stand.corpus = dataclasses.replace(stand.corpus, clips=clips, name=name, title=name)
+    return inspector.SongInspector(stand, 0).to_html(sounds=[])
+
+
+def _noise_lab(folder: Path, name: str) -> str:
+    return noise_labs.make_lab(folder, title=name).to_html(sounds=0)
+
+
+def _mixup_deck(_: Path, name: str) -> str:
+    mels = tuple(np.full((40, 128), level, dtype=np.float32) for level in (-20.0, 0.0))
+    return playground.MixupDeck(mels, None, np.eye(4)[:2], (name, name), TASKS["quadrant"]).to_html()
+
+
+def _dropout_pairs(_: Path, name: str) -> str:
+    return playground.DropoutPairs(np.array([[[0.8, 0.2], [0.5, 0.5]]]), [name], ("V-", "V+")).to_html()
+
+
+ALL_IN_ONE = (
+    '</script><script>alert(1)</script><img src=x onerror=alert(1)> "q" $a$$ \\frac{ \n\0\udce9\u2028 {0} %s'
+    + " long" * 50
 )
-def test_views_hold_any_names(tmp_path: Path, name: str):
-    seen = explorer.SegmentExplorer(_renamed(stands.segments(tmp_path, truth=False), name), clip=1)
-    page = seen.to_html(tmp_path / "page.html", clips=[1])
-    assert "<script>alert" not in page and page.count("</script>") == explorer_scripts(tmp_path)
-    assert (tmp_path / "page.html").read_text("utf-8") == page
 
 
-def explorer_scripts(folder: Path) -> int:
-    """Return how many scripts end in the explorer's page of clips with ordinary names."""
-    return explorer.SegmentExplorer(stands.segments(folder, truth=False), clip=1).to_html(clips=[1]).count("</script>")
+@pytest.mark.parametrize("page_of", [_explorer, _inspector, _noise_lab, _mixup_deck, _dropout_pairs])
+def test_every_view_holds_any_name(tmp_path: Path, page_of: Callable[[Path, str], str]):
+    for folder in ("odd", "plain"):
+        (tmp_path / folder).mkdir()
+    page, ordinary = page_of(tmp_path / "odd", ALL_IN_ONE), page_of(tmp_path / "plain", "a name")
+    page.encode("utf-8")
+    for tag in ("<script", "</script", "<img", "<svg", "<h1"):
+        assert page.count(tag) == ordinary.count(tag)
+    held = re.findall(r"<script type=.application/json. data-mer-data>(.*?)</script>", page, re.DOTALL)
+    assert "alert(1)" in "".join(str(json.loads(text)) for text in held) + page
