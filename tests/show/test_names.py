@@ -223,7 +223,9 @@ def test_notebooks_show_tables_through_the_one_door():
 def test_html_is_escaped_in_one_place():
     """Pages of runs (report, export, sanitizer) look after themselves; every view and player goes through `names.escaped`."""
     views = [
-        path for path in Path(style.__file__).parent.glob("*.py") if not path.name.startswith(("report", "export", "sanitizer"))
+        path
+        for path in Path(style.__file__).parent.glob("*.py")
+        if not path.name.startswith(("report", "export", "sanitizer"))
     ]
     assert [path.name for path in views if re.search(r"html\.escape\(", path.read_text("utf-8"))] == ["names.py"]
 
