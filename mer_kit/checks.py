@@ -12,6 +12,8 @@ import numpy as np
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 80, 80
+#: The largest whole number that an array can hold; a larger one is no setting.
+LARGEST = 2**63 - 1
 
 
 class MerKitError(ValueError):
@@ -101,6 +103,9 @@ def check_range(
     mer_kit.checks.MerKitError: epochs is 0, expected a whole number of at least 1: change epochs
     """
     kind = "a whole number" if whole else "a number"
+    vast = isinstance(value, int) and abs(value) > LARGEST  # numpy and float() fail on these
+    if vast:
+        low, high = -LARGEST if low is None else low, LARGEST if high is None else high
     bounds = {
         (False, False): "",
         (True, False): f" {'above' if low_open else 'of at least'} {low}",
@@ -110,7 +115,7 @@ def check_range(
     message = f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}"
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise MerKitError(message)
-    if not np.isfinite(value) or (whole and int(value) != value):
+    if (not vast and not np.isfinite(value)) or (whole and int(value) != value):
         raise MerKitError(message)
     too_low = low is not None and (value <= low if low_open else value < low)
     if too_low or (high is not None and value > high):

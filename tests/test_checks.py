@@ -48,6 +48,18 @@ def test_a_number_out_of_range_is_told_its_bounds(value, options, expected):
     assert str(told.value) == f"x is {value!r}, expected {expected}"
 
 
+@pytest.mark.parametrize("value", [10**23, -(10**23), 10**400, -(10**400)])
+@pytest.mark.parametrize("options", [{"low": 0, "whole": True}, {"whole": True}, {"low": 0, "high": 1}, {}])
+def test_numbers_that_no_array_can_hold_are_refused_in_a_short_sentence(value, options):
+    with pytest.raises(MerKitError, match="^x is .*expected a (whole )?number ") as told:
+        check_range("x", value, **options)
+    assert len(str(told.value)) < 200
+
+
+def test_the_largest_whole_number_is_one():
+    assert check_range("x", 2**63 - 1, 0, whole=True) == 2**63 - 1
+
+
 def test_bounds_are_inside_and_numpy_numbers_count():
     assert check_range("x", 1, 0, 1) == 1 and check_range("x", np.float32(0.5), 0, 1) == 0.5
     assert check_range("x", np.int64(3), whole=True) == 3

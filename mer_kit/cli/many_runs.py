@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, shortened
 from mer_kit.cli.options import (
     data_option,
     parse_setting,
@@ -100,7 +100,7 @@ def varied(typed: dict[str, Any]) -> dict[str, Any]:
             given["seconds"] = [float(part) for part in typed["seconds"].split(",")]
         except ValueError as error:
             raise click.UsageError(
-                f"--seconds {typed['seconds']!r} cannot be read: write numbers like 1,2,3"
+                f"--seconds {shortened(typed['seconds'])} cannot be read: write numbers like 1,2,3"
             ) from error
     if typed["settings"]:
         given["overrides"] = dict(parse_setting(text) for text in typed["settings"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mer_kit.checks import MerKitError, plain
+from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.runs.archive import default_runs_dir
 from mer_kit.runs.presets import PRESETS
 
@@ -113,7 +113,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise click.UsageError(f"--set {text!r} cannot be read: write NAME=VALUE, for example tau=0.3")
+        raise click.UsageError(f"--set {shortened(text)} cannot be read: write NAME=VALUE, for example tau=0.3")
     try:
         return name.strip(), json.loads(value)
     except ValueError:

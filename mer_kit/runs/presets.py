@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mer_kit import corpora
-from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.records import GROUPINGS, TASKS, RunConfig
 from mer_kit.sssl import METHODS
 from mer_kit.sssl.network import check_shape
@@ -15,6 +15,8 @@ from mer_kit.sssl.settings import TrainingSettings
 
 #: More folds than this are a slip of the keyboard.
 MOST_FOLDS = 1000
+#: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
+SHORTEST_STEP = 0.02
 #: The network's settings and their kinds.
 _MODEL = {"width": "int", "batch_norm": "bool", "head_pool": "int", "dropout": "float"}
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
@@ -139,8 +141,8 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     for name in overrides:
         if name in parameters:
             raise MerKitError(
-                f"{name} is given twice, as a parameter ({parameters[name]!r}) and among the overrides "
-                f"({overrides[name]!r}): take it out of the overrides"
+                f"{name} is given twice, as a parameter ({shortened(parameters[name])}) and among the overrides "
+                f"({shortened(overrides[name])}): take it out of the overrides"
             )
     return {**parameters, **overrides}
 
@@ -160,8 +162,8 @@ def _typed(name: str, value: Any) -> Any:
     kind = ({field.name: str(field.type) for field in fields} | _MODEL)[name]
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "bool" and not isinstance(value, bool):
-        raise MerKitError(f"{name} is {value!r}, expected True or False: change {name}")
-    if number and kind.startswith("float"):
+        raise MerKitError(f"{name} is {shortened(value)}, expected True or False: change {name}")
+    if number and kind.startswith("float") and abs(value) <= LARGEST:  # what is larger is refused by the checks
         return float(value)
     return int(value) if number and kind == "int" and value == value // 1 else value
 
@@ -174,8 +176,8 @@ def _check(config: RunConfig) -> None:
     check_choice("song_features", config.song_features, ("in_sample", "oof"))
     check_choice("divide_by", config.divide_by, ("folds", "official"))
     check_range("theta", config.theta, 0, 1)
-    check_range("train_every_seconds", config.train_every_seconds, 0, low_open=True)
+    check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:
         check_range("max_seconds", config.max_seconds, config.segment_seconds)
-    if not isinstance(config.corpus_options, dict):
+    if not isinstance(config.corpus_options, dict) or not all(isinstance(name, str) for name in config.corpus_options):
         raise MerKitError("corpus_options is no mapping, expected for example {'drift': 0.4}: pass a dict")

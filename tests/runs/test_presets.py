@@ -108,6 +108,12 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"dropout": 1}, "dropout is 1.0"),
         ({"batch_norm": "no"}, "batch_norm is 'no', expected True or False"),
         ({"per_class": 1}, "per_class is 1, expected True or False"),
+        ({"per_class": "x" * 5000}, "^.{0,160}, expected True or False"),
+        ({"seed": 10**23}, "seed is 1000.*, expected a whole number from 0"),
+        ({"tau": 10**400}, "tau is a number of .* bits, expected a number from 0 to 1"),
+        ({"max_seconds": 10**400}, "max_seconds is a number of .* bits, expected a number from 3"),
+        ({"train_every_seconds": 1e-9}, "train_every_seconds is 1e-09, expected a number of at least 0.02"),
+        ({"corpus_options": {1: 2}}, "corpus_options is no mapping, expected for example"),
     ],
 )
 def test_what_is_not_known_gets_a_sentence(typed, sentence):
