@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer_kit.checks import MerKitError, check_choice, check_folder, check_labels, check_probabilities, check_range
+from mer_kit.checks import (
+    MerKitError,
+    check_choice,
+    check_folder,
+    check_labels,
+    check_probabilities,
+    check_range,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_a_number_out_of_range_is_told_its_bounds(value, options, expected):
     assert str(told.value) == f"x is {value!r}, expected {expected}"
 
 
-@pytest.mark.parametrize("value", [10**23, -(10**23), 10**400, -(10**400)])
+@pytest.mark.parametrize("value", [10**23, -(10**23), 10**400, -(10**400)], ids=shortened)
 @pytest.mark.parametrize("options", [{"low": 0, "whole": True}, {"whole": True}, {"low": 0, "high": 1}, {}])
 def test_numbers_that_no_array_can_hold_are_refused_in_a_short_sentence(value, options):
     with pytest.raises(MerKitError, match="^x is .*expected a (whole )?number ") as told:

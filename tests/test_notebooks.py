@@ -133,7 +133,7 @@ def test_solutions_run_and_every_check_says_right(
     executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path, name: str
 ) -> None:
     source = NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
-    known = batch.declared_parameters(nbformat.read(source, as_version=4))
+    known = declared_parameters(nbformat.read(source, as_version=4))
     wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
     if name == YOURS:
         wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}

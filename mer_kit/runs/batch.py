@@ -11,12 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import nbformat
-import papermill
-from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
+from typing import TYPE_CHECKING, Any
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, shortened
@@ -25,10 +20,12 @@ from mer_kit.files import writing
 from mer_kit.records import RunConfig
 from mer_kit.runs.archive import RunFolder, read_json, write_json
 from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
-from mer_kit.runs.kernels import STDERR, kernel_manager
 from mer_kit.runs.locks import exclusive
-from mer_kit.runs.parameters import declared_parameters
+from mer_kit.runs.parameters import parameters_of
 from mer_kit.runs.watch import Watch
+
+if TYPE_CHECKING:  # what executes notebooks takes seconds to load, and who only plans does without
+    from nbformat import NotebookNode
 
 #: The notebooks in their order; 03 is executed once a fold.
 NOTEBOOKS = (
@@ -104,7 +101,7 @@ def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[
         for number in each:
             home = folder.fold(number) if name.startswith("03") else folder.path / "notebooks"
             notebook = source / f"{name}.ipynb"
-            known = declared_parameters(nbformat.read(notebook, as_version=4))
+            known = parameters_of(notebook)
             chosen = {key: value for key, value in {**shared, "fold": number}.items() if key in known}
             title = f"{name} fold {number}" if name.startswith("03") else name
             jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen, truth))
@@ -174,6 +171,9 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch
     ----------
     watch : holds limits on seconds and memory, and learns what the kernel took
     """
+    import nbformat
+    from nbformat.v4 import new_notebook
+
     watch = watch or Watch()
     started = time.perf_counter()
     write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
@@ -199,6 +199,8 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch
 
 def _papermill_says(job: Job, copy: Path, scratch: str, progress_bar: bool, watch: Watch) -> str:
     """Execute a notebook into `copy`; return why it failed, or "" where papermill noticed nothing."""
+    import papermill
+
     try:
         try:
             _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
@@ -216,6 +218,8 @@ def _papermill_says(job: Job, copy: Path, scratch: str, progress_bar: bool, watc
 
 def _stderr(scratch: str) -> str:
     """Return what the last kernel's process wrote to stderr."""
+    from mer_kit.runs.kernels import STDERR
+
     files = sorted(Path(scratch).glob(f"*/{STDERR}"), key=lambda path: path.stat().st_mtime)
     return files[-1].read_text("utf-8", errors="replace") if files else ""
 
@@ -227,6 +231,11 @@ def note_failure(job: Job, mark: str, message: str) -> None:
 
 
 def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
+    import nbformat
+    import papermill
+
+    from mer_kit.runs.kernels import kernel_manager
+
     notebook = nbformat.read(job.source, as_version=4)
     before = os.environ.get("MER_BATCH")
     os.environ["MER_BATCH"] = "1"
@@ -249,6 +258,8 @@ def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> No
 
 
 def _write_notebook(target: Path, notebook: NotebookNode) -> None:
+    import nbformat
+
     with writing(target) as partial:
         nbformat.write(notebook, partial)
 

@@ -8,11 +8,12 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from mer_kit.corpora.base import project_root
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 #: Parameters that say where things lie: they change no number, and no copy should tell them.
 PLACES = ("runs_dir", "data_root")

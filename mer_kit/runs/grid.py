@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import yaml
 
 from mer_kit import files
@@ -19,17 +18,17 @@ from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.records import RunConfig
 from mer_kit.runs import batch, truth
 from mer_kit.runs.experiment import Experiment, Opened, open_corpus
-from mer_kit.runs.parameters import as_mapping, declared_parameters
+from mer_kit.runs.parameters import as_mapping, parameters_of
 from mer_kit.runs.presets import merged, resolve
 
 #: What a notebook waits for, beside the fold it trains: 02 reads the first fold, 04 all of them.
 AFTER = {"02": ("01", "03 first"), "04": ("03 all",), "05": ("04",)}
-#: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
 #: Entries of one list of a grid, and runs of the whole, that are still a plan and no slip of the keyboard.
 MOST_ENTRIES, MOST_RUNS = 1000, 10_000
 #: A YAML file that is larger is no plan of runs.
 MOST_BYTES = 1 << 20
 _VARIED = ("corpus", "task", "seconds", "method", "seeds")
+#: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
 OF_A_RUN = tuple(name for name in batch.NOTEBOOKS if not name.startswith(("00", "06")))
 
 
@@ -253,7 +252,7 @@ def results_task(cell: Cell, runs_dir: Path, data_root: str | Path | None, after
     """
     source = batch.notebooks_folder() / "06_results.ipynb"
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
-    known = declared_parameters(nbformat.read(source, as_version=4))
+    known = parameters_of(source)
     chosen = {name: value for name, value in shared.items() if name in known}
     job = batch.Job("06_results", source, runs_dir / "06_results.ipynb", chosen)
     return Task("06_results", job, f"{time.time_ns()}", tuple(after), anyway=True)

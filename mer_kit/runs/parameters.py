@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mer_kit.checks import MerKitError, check_range, shortened
@@ -25,6 +27,24 @@ def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
         if "parameters" in cell.metadata.get("tags", []):
             names += assigned(cell.source)
     return tuple(names)
+
+
+def parameters_of(source: Path) -> tuple[str, ...]:
+    """Return the names that a notebook file's cell tagged `parameters` assigns; all runs of a grid read it once.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    return _parameters_of(source, source.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters_of(source: Path, _changed: int) -> tuple[str, ...]:
+    import nbformat
+
+    return declared_parameters(nbformat.read(source, as_version=4))
 
 
 def assigned(cell: str) -> list[str]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.runs import batch, grid, outlook
 from mer_kit.runs.archive import write_json
 from mer_kit.runs.locks import exclusive, is_held
+from mer_kit.runs.parameters import parameters_of
 from mer_kit.runs.presets import resolve
 from tests.corpora.tiny import write
 
@@ -237,3 +243,26 @@ def test_a_status_of_another_kind_measures_nothing(tmp_path: Path, seconds: obje
     write_json(run / "notebooks/05_x.status.json", {"state": "done", "seconds": 3.0})
     write_json(run / "notebooks/06_x.status.json", {"state": "done"})
     assert outlook.unit_costs(tmp_path)[["what", "seconds"]].to_numpy().tolist() == [["05_x", 3.0]]
+
+
+def test_a_plan_is_checked_without_what_executes_notebooks() -> None:
+    code = (
+        "import sys; from mer_kit.runs import grid; grid.cells(grid.Grid.of({'seeds': 3}))\n"
+        "assert not {'nbformat', 'papermill', 'jupyter_client', 'distributed'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_notebook_is_read_once_for_all_runs_and_again_where_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = new_notebook(cells=[new_code_cell("seed = 0", metadata={"tags": ["parameters"]})])
+    source, read = tmp_path / "one.ipynb", []
+    nbformat.write(book, source)
+    whole = nbformat.read
+    monkeypatch.setattr(nbformat, "read", lambda *given, **options: (read.append(1), whole(*given, **options))[1])
+    assert [parameters_of(source) for _ in range(3)] == [("seed",)] * 3 and len(read) == 1
+    book.cells[0].source = "fold = 0"
+    nbformat.write(book, source)
+    os.utime(source, ns=(1, 1))
+    assert parameters_of(source) == ("fold",) and len(read) == 2
