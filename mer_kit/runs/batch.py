@@ -187,6 +187,8 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Watch
         message = watch.reason or message or unfinished(notebook)
         if message:
             log = last_lines(notebook, _stderr(scratch) if "Error" in message.split()[0] else "")
+        if log and message.endswith("CellExecutionError: "):  # the error's own report failed: what was printed says why
+            message = message.removesuffix("CellExecutionError: ") + log[-1]
         if copy.exists():
             _write_notebook(job.target, strip_places(notebook, known))
     seconds = time.perf_counter() - started

@@ -153,6 +153,15 @@ def test_failures_are_failed_with_the_true_reason_and_the_rest_goes_on(tmp_path:
     assert json.loads(bad.target.with_suffix(".status.json").read_text())["state"] == "failed"
 
 
+def test_an_error_whose_report_fails_is_named_by_what_was_printed(tmp_path: Path) -> None:
+    cell = (
+        "def broken(*given, **options): raise OSError(24, 'Too many open files')\n"
+        "get_ipython().InteractiveTB.structured_traceback = broken\nraise ValueError('first')"
+    )
+    [outcome] = batch.execute([job(tmp_path, cell)], mark="m", say=lambda line: None)
+    assert outcome.state == "failed" and "Too many open files" in outcome.message
+
+
 @pytest.mark.parametrize("said", ["Kernel didn't respond in 90 seconds", "Kernel died before replying to kernel_info"])
 def test_a_kernel_that_did_not_start_gets_a_second_chance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
