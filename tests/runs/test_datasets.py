@@ -139,7 +139,7 @@ def test_files_are_counted_and_hours_come_from_their_headers(empty_homes):
     root = empty_homes / "data" / "4q"
     _four_q(root, "12344", absent=(1,))
     for quadrant, number in (("Q1", 0), ("Q4", 3)):
-        soundfile.write(root / quadrant / f"MT{number}.wav", np.zeros(1800 * 22), 22)
+        soundfile.write(root / quadrant / f"MT{number}.wav", np.zeros(1800 * 1000), 1000)
     (root / "Q3" / "MT2.wav").write_bytes(b"")
     (root / "Q4" / "MT4.wav").write_bytes(b"no sound")
     soundfile.write(root / "Q4" / "MT9.wav", np.zeros(10), 22050)

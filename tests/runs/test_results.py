@@ -233,7 +233,7 @@ def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
 
 def test_long_and_odd_messages_are_cut_to_what_a_page_can_show(tmp_path: Path) -> None:
     run = write_run(tmp_path, "a", {0: 0.5})
-    log = ["x" * 10_000, 7, {}, "\x1b[31mred"] * 1000
+    log = ["x" * 10_000, 7, {}, "\x1b[31mred"] * 500
     (run / "notebooks").mkdir()
     (run / "notebooks/02_noisy_labels.status.json").write_text(
         json.dumps({"state": "failed", "message": "y" * 1_000_000 + "\ud800", "log": log})
