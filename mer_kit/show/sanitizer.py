@@ -1,7 +1,7 @@
 """Notebooks that somebody else may have written, made harmless before they become pages: tags and attributes by a list.
 
 What runs (scripts, handlers), leads away (redirects, forms, frames) or covers the page (fixed positions, foreign style
-sheets) is left out; texts, tables, pictures, sounds and formulae stay. bleach does the parsing.
+sheets) is left out; texts, tables, pictures, sounds and formulae stay. nh3 does the parsing.
 
 Notebook: 06_results
 """
@@ -12,11 +12,11 @@ import base64
 import binascii
 import copy
 import html
+import io
 import re
-from typing import Any
+from collections import Counter
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
+import nh3
 from nbformat import NotebookNode
 
 from mer_kit.show import fragments
@@ -30,121 +30,75 @@ _MATH = (
     "mstyle mpadded mphantom menclose mfenced mmultiscripts mprescripts none semantics"
 )
 TAGS = frozenset([*_TEXT.split(), *_MATH.split(), "img", "audio"])
-_MATH_ATTRIBUTES = frozenset(
-    [
-        "display",
-        "xmlns",
-        "mathvariant",
-        "stretchy",
-        "fence",
-        "separator",
-        "lspace",
-        "rspace",
-        "linethickness",
-        "columnalign",
-        "rowalign",
-        "accent",
-        "accentunder",
-        "displaystyle",
-        "scriptlevel",
-        "movablelimits",
-        "form",
-        "largeop",
-        "symmetric",
-        "maxsize",
-        "minsize",
-        "width",
-        "height",
-        "depth",
-    ]
+_MATH_ATTRIBUTES = (
+    "display xmlns mathvariant stretchy fence separator lspace rspace linethickness columnalign rowalign accent "
+    "accentunder displaystyle scriptlevel movablelimits form largeop symmetric maxsize minsize width height depth"
 )
-_EVERYWHERE = frozenset(
-    [
-        "title",
-        "alt",
-        "lang",
-        "dir",
-        "role",
-        "scope",
-        "colspan",
-        "rowspan",
-        "align",
-        "class",
-        "style",
-        "border",
-        "controls",
-        "preload",
-        "open",
-    ]
-)
-_STYLES = frozenset(
-    [
-        "color",
-        "background-color",
-        "font-weight",
-        "font-style",
-        "font-size",
-        "text-align",
-        "text-decoration",
-        "white-space",
-        "border",
-        "border-left",
-        "border-right",
-        "border-top",
-        "border-bottom",
-        "border-collapse",
-        "border-radius",
-        "padding",
-        "padding-left",
-        "padding-right",
-        "margin",
-        "max-width",
-        "max-height",
-        "width",
-        "height",
-        "line-height",
-        "vertical-align",
-        "display",
-        "list-style",
-        "overflow",
-        "overflow-x",
-        "overflow-y",
-        "opacity",
-    ]
+_EVERYWHERE = "title alt lang dir role scope colspan rowspan align class style border controls preload open"
+_STYLES = (
+    "color background-color font-weight font-style font-size text-align text-decoration white-space border "
+    "border-left border-right border-top border-bottom border-collapse border-radius padding padding-left "
+    "padding-right margin max-width max-height width height line-height vertical-align display list-style overflow "
+    "overflow-x overflow-y opacity"
 )
 #: Pictures and sounds as data: addresses; a browser runs nothing of them in img and audio elements.
 _DATA = re.compile(r"data:(?:image/(?:png|jpeg|gif|webp|svg\+xml)|audio/[\w.+-]+);base64,[A-Za-z0-9+/=\s]*")
 _LINK = re.compile(r"(?:https?://|mailto:|#|[\w.%()-]+\.(?:html|ipynb|md)\b)", re.ASCII)
-_RUNS = re.compile(r"<(script|style|template|noscript|iframe|object|svg)\b.*?</\1\s*[^>]*>", re.DOTALL | re.IGNORECASE)
+#: Elements that go with all that they hold.
+_WITH_CONTENT = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "textarea", "title"))
+#: Values of a style: words, colours and lengths that are not negative, which could move things over others.
+_STYLE_VALUE = re.compile(r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
+#: Elements that HTML closes by itself, or that hold nothing.
+_NOT_NESTED = "area br col dd dt hr img input li option p source tbody td tfoot th thead tr wbr"
+#: What one output or text may hold. Parsers take time with the square of the depth and of the number of references.
+MOST_HTML, MOST_DEPTH, MOST_REFERENCES = 64 << 20, 500, 50_000
+#: Pixels of one picture: a poster of 600 dpi has fewer, and a browser keeps four bytes of each.
+MOST_PIXELS = 50_000_000
 #: Names that the page's own style sheet and scripts use; what a notebook brings may not dress up as them.
 _OF_THE_PAGE = re.compile(r"(?:^|\s)(?:jp|lm|mer|p)-", re.IGNORECASE)
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 
 
-def _allowed(tag: str, name: str, value: str) -> bool:
+def _attribute(tag: str, name: str, value: str) -> str | None:
+    """Return an attribute's value as it may stay, None if it may not."""
+    if name == "style":
+        return _style(value) or None
+    allowed = True
     if name == "src":
-        return tag in ("img", "audio") and _DATA.fullmatch(value) is not None
-    if name == "href":
-        return tag == "a" and _LINK.match(value) is not None
-    if name == "class":
-        return not _OF_THE_PAGE.search(value)
-    if name == "id":
-        return tag in _HEADINGS and _OF_THE_PAGE.search(value) is None
-    return name in _EVERYWHERE or name.startswith("aria-") or name in _MATH_ATTRIBUTES
+        allowed = tag in ("img", "audio") and _DATA.fullmatch(value) is not None and _is_shown(value)
+    elif name == "href":
+        allowed = tag == "a" and _LINK.match(value) is not None
+    elif name in ("class", "id"):
+        allowed = _OF_THE_PAGE.search(value) is None and (name == "class" or tag in _HEADINGS)
+    return value if allowed else None
 
 
-_CLEANER_OPTIONS: dict[str, Any] = {
-    "tags": TAGS,
-    "attributes": _allowed,
-    "protocols": frozenset(["http", "https", "mailto", "data"]),
-    "strip": True,
-    "css_sanitizer": CSSSanitizer(allowed_css_properties=_STYLES),
-}
+def _style(value: str) -> str:
+    """Return a style's declarations that neither move an element nor load anything."""
+    pairs = (part.partition(":") for part in value.split(";"))
+    said = ((name.strip().lower(), what.strip()) for name, _, what in pairs)
+    return "".join(
+        f"{name}: {what}; " for name, what in said if name in _STYLES.split() and _STYLE_VALUE.fullmatch(what)
+    ).strip()
+
+
+_CLEANER = nh3.Cleaner(
+    tags=set(TAGS),
+    clean_content_tags=set(_WITH_CONTENT),
+    attributes={"*": {*_EVERYWHERE.split(), *_MATH_ATTRIBUTES.split(), "id", "src", "href"}},
+    generic_attribute_prefixes={"aria-"},
+    attribute_filter=_attribute,
+    url_schemes={"http", "https", "mailto", "data"},
+    link_rel=None,
+)
 
 
 def clean(text: str) -> str:
     """Return HTML with only what TAGS allow, every element closed where it was opened.
+
+    What is too large, too deep or too full of character references to be parsed in a moment becomes one sentence.
 
     Examples
     --------
@@ -152,11 +106,31 @@ def clean(text: str) -> str:
     '<b>bold</b>'
     >>> clean('<a href="javascript:x()" style="position: fixed; color: red">link</a></div></div>')
     '<a style="color: red;">link</a>'
+    >>> clean("<div>" * 1000)
+    '<p>Left out: HTML that nests more than 500 elements.</p>'
     """
-    before = ""
-    while before != text:
-        before, text = text, _RUNS.sub("", text)
-    return str(bleach.Cleaner(**_CLEANER_OPTIONS).clean(text))
+    reason = _too_much(text)
+    return f"<p>Left out: {reason}.</p>" if reason else _CLEANER.clean(text)
+
+
+def _too_much(text: str) -> str:
+    """Return why HTML would take a parser too long, "" if it would not."""
+    if len(text) > MOST_HTML:
+        return f"HTML of more than {MOST_HTML:,} characters"
+    if text.count("&") > MOST_REFERENCES:
+        return f"HTML with more than {MOST_REFERENCES:,} character references"
+    open_: Counter[str] = Counter()
+    depth, by_itself = 0, frozenset(_NOT_NESTED.split())
+    for tag in _TAG.finditer(text):
+        name = tag[2].lower()
+        step = -1 if tag[1] else 1
+        if name in by_itself or open_[name] + step < 0:
+            continue
+        open_[name] += step
+        depth += step
+        if depth > MOST_DEPTH:
+            return f"HTML that nests more than {MOST_DEPTH} elements"
+    return ""
 
 
 def tamed(notebook: NotebookNode) -> NotebookNode:
@@ -201,15 +175,28 @@ def _representation(kind: str, text: str) -> dict[str, str]:
         encoded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
         return {"text/html": f'<img alt="figure" src="data:image/svg+xml;base64,{encoded}">'}
     if kind in _PICTURES:
-        return {kind: text} if _is_base64(text) else {}
+        return {kind: text} if _is_shown(f"data:{kind};base64,{text}") else {}
     if kind in ("text/latex", "text/plain"):
         return {"text/plain": text} if kind == "text/plain" else {"text/html": html.escape(text)}
     return {kind: text} if kind == "text/markdown" else {}  # markdown is cleaned when it has become HTML
 
 
-def _is_base64(text: str) -> bool:
+def is_picture(data: bytes) -> bool:
+    """Tell whether bytes are a picture that Pillow knows, of at most MOST_PIXELS; only its head is read."""
+    from PIL import Image
+
     try:
-        base64.b64decode("".join(text.split()), validate=True)
+        with Image.open(io.BytesIO(data)) as image:
+            return 0 < image.width * image.height <= MOST_PIXELS
+    except Exception:  # pictures that claim a gigapixel, and whatever else Pillow finds
+        return False
+
+
+def _is_shown(address: str) -> bool:
+    """Tell whether a data: address is base64 and, if it is one of pixels, a picture of a sensible size."""
+    kind, _, text = address.partition(";base64,")
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return False
-    return True
+    return not kind.startswith("data:image/") or kind.endswith("svg+xml") or is_picture(data)

@@ -81,6 +81,17 @@ def test_without_the_clamp_the_worst_fitted_samples_look_clean():
     assert clamped[1] <= clamped[0] == raw[0]
 
 
+def test_a_split_uses_the_posterior_that_was_asked_for():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(1.0, 0.05, 300), rng.normal(3.0, 2.0, 300).clip(0)])
+    omega = {clamp: split(values, np.zeros(600, int), n_classes=1, clamp=clamp).omega for clamp in (False, True)}
+    mixture = fit_mixture(values)
+    for clamp, found in omega.items():
+        np.testing.assert_allclose(found, mixture.posterior(values, clamp=clamp), atol=1e-6)
+    far = values < 0.3
+    assert (omega[False][far] < 0.5).all() and (omega[True][far] > 0.5).all() and far.sum() > 9
+
+
 @given(st.floats(0.01, 0.99), st.floats(0, 0.9), st.floats(0.01, 1), st.floats(0.005, 0.5), st.floats(0.005, 0.5))
 @settings(deadline=None, max_examples=300)
 def test_clamped_posterior_never_rises_with_the_loss(weight, mean, distance, clean_sd, noisy_sd):

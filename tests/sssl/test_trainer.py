@@ -50,6 +50,25 @@ def test_sssl_finds_and_mends_wrong_labels(toy_maker, trainer):
     assert last.pseudo_agreement < 0.5 < last.pseudo_confidence
 
 
+def test_archived_pseudo_labels_are_those_of_the_pass_before(toy, trainer, monkeypatch):
+    """What a batch is given as pseudo-labels is, row by row, what the last finished epoch said of these segments."""
+    from mer_kit.sssl import trainer as module
+
+    given, original = [], module.batch_loss
+    monkeypatch.setattr(
+        module, "batch_loss", lambda net, batch, *a, **k: given.append(batch.pseudo) or original(net, batch, *a, **k)
+    )
+    made = trainer(pseudo_labels="epoch").fit(toy.segments, toy.labels, toy.songs)
+    n_split = sum(record.phase == "ssl" for record in made.history_)
+    batches = [one.numpy() for one in given if one is not None]
+    per_epoch = len(batches) // n_split
+    assert n_split >= 2
+    for number in range(n_split):
+        told = np.concatenate(batches[number * per_epoch : (number + 1) * per_epoch])
+        said = made.epochs_[len(made.epochs_) - n_split + number - 1].astype(np.float32)
+        np.testing.assert_array_equal(np.sort(told, axis=0), np.sort(said, axis=0))
+
+
 # ---- what it records -------------------------------------------------------------------------------------------------
 
 
