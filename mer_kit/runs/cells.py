@@ -5,10 +5,13 @@ Source: OWASP, "CSV Injection".
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
-#: What begins a formula in Excel, LibreOffice and Google Sheets.
-_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+#: What begins a formula in Excel, LibreOffice and Google Sheets, wide forms too, blanks and line ends before it; and texts
+#: that would look like an escaped one.
+_FORMULA = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r])")
 
 
 def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
@@ -29,7 +32,7 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_BEGINS) else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def restored(text: str) -> str:
@@ -37,7 +40,7 @@ def restored(text: str) -> str:
 
     Examples
     --------
-    >>> restored("'=1+1"), restored("plain"), restored("'tis")
-    ('=1+1', 'plain', "'tis")
+    >>> restored("'=1+1"), restored("plain"), restored("'tis"), restored("''=1")
+    ('=1+1', 'plain', "'tis", "'=1")
     """
-    return text[1:] if text[:1] == "'" and text[1:].startswith(_BEGINS) else text
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text

@@ -40,8 +40,8 @@ STYLE = """<style>
 """
 
 
-#: An executed notebook with its sounds takes some tens of megabytes.
-MOST_NOTEBOOK = 256 << 20
+#: An executed notebook with its sounds takes some tens of megabytes of text in few pieces: read, each piece takes 500 bytes.
+MOST_NOTEBOOK, MOST_PIECES = 128 << 20, 500_000
 
 
 class _Exporter(HTMLExporter):
@@ -71,11 +71,16 @@ def to_html(source: str | Path, target: str | Path) -> Path:
     Raises
     ------
     MerKitError
-        If nbconvert's template leaves no place for the policy.
+        If the notebook is too large, or nbconvert's template leaves no place for the policy.
 
     Notebook: 06_results
     """
     raw = files.read_bytes(Path(source), most=MOST_NOTEBOOK)
+    pieces = raw.count(b"[") + raw.count(b"{") + raw.count(b",") // 10
+    if pieces > MOST_PIECES:
+        raise MerKitError(
+            f"{Path(source).name} has some {pieces:,} lists and objects, expected at most {MOST_PIECES:,}: clear its outputs"
+        )
     notebook = with_mathml(sanitizer.tamed(nbformat.reads(raw.decode("utf-8"), as_version=4)))
     name = re.sub(r"[^\w .-]", "_", Path(source).stem)
     page, _ = _Exporter(template_name="lab").from_notebook_node(notebook, resources={"metadata": {"name": name}})

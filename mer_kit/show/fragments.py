@@ -44,6 +44,7 @@ _OUR_PAGE = re.compile(
     r"\n</main>\n</body>\n</html>\n?",
     re.DOTALL,
 )
+_COLOURS, _HEX, _GREY = ("colour", "ink"), re.compile(r"#[0-9a-fA-F]{3,8}"), "#8a8a93"
 #: A song's sound and curves take some megabytes of text.
 MOST_DATA = 64 << 20
 _MARKED = re.compile(rf'(?<=data-mer-script="){_MARK.pattern}(?=")')
@@ -87,7 +88,17 @@ def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
         data = json.loads(found["data"])
     except (ValueError, RecursionError):
         return None
-    return fragment(found["view"], data, clean(found["still"])) if isinstance(data, dict) else None
+    return fragment(found["view"], _plain_colours(data), clean(found["still"])) if isinstance(data, dict) else None
+
+
+def _plain_colours(data: Any) -> Any:
+    """Return a view's data with grey for every colour that is none: views write them into style attributes."""
+    if isinstance(data, dict):
+        return {
+            name: _GREY if name in _COLOURS and not _HEX.fullmatch(str(value)) else _plain_colours(value)
+            for name, value in data.items()
+        }
+    return [_plain_colours(value) for value in data] if isinstance(data, list) else data
 
 
 def rebuilt_page(text: str, clean: Callable[[str], str]) -> str | None:
@@ -110,7 +121,7 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"{policy(body)}<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
         f"<h1>{escaped(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 

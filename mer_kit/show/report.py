@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import html
 import logging
@@ -16,12 +15,11 @@ import pandas as pd
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, plain
-from mer_kit.corpora.base import cache_root
 from mer_kit.files import writing
 from mer_kit.runs import results, run_tables
-from mer_kit.runs.archive import RunFolder
-from mer_kit.show import export, fragments, report_paper, sanitizer
+from mer_kit.show import fragments, report_paper, sanitizer
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
+from mer_kit.show.run_notebooks import export_notebooks, is_view_page
 
 _log = logging.getLogger("mer_kit")
 
@@ -76,58 +74,27 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     table = results.collect([Path(name).expanduser().absolute() for name in runs_dirs])
     copies = results.compare_copies(table)
     table = results.without_copies(table)
-    for path in table["path"]:
-        export_notebooks(Path(str(path)))
+    exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     results.write_table_csv(table, folder)
     run_tables.write_run_table(table, folder)
-    page = _page(folder, table, copies)
+    page = _page(folder, table, copies, exported)
     with writing(folder / "index.html") as partial:
         partial.write_text(page, "utf-8")
     return folder / "index.html"
 
 
 def _check_no_run(folder: Path) -> None:
-    """Raise one sentence where a run's own folder is given in place of the folder that holds it."""
-    if (folder / "config.json").is_file() and (folder / "folds").is_dir():
-        raise MerKitError(
-            f"{folder.name} is a run folder, expected a folder of run folders: name the folder above it, {folder.parent}"
-        )
+    """Raise one sentence where a run's own folder, or one inside it, is given in place of the folder that holds it."""
+    inside = folder.absolute()
+    for place in (inside, *list(inside.parents)[:3]):
+        if (place / "config.json").is_file() and (place / "folds").is_dir():
+            what = "a run folder" if place == inside else f"a folder of the run {place.name}"
+            raise MerKitError(
+                f"{folder.name} is {what}, expected a folder of run folders: name the folder above it, {place.parent}"
+            )
 
 
-def export_notebooks(run: Path) -> None:
-    """Write each executed notebook of a run as an HTML page beside it, unless this version wrote that very page from it.
-
-    What is known of pages written before lies in the cache of this machine, not in the run: a page that came with a
-    folder is never taken for ours, whatever its time says. A notebook that cannot be read is left out with a warning.
-    """
-    for source in notebook_files(run):
-        target = source.with_suffix(".html")
-        try:
-            note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
-            known = note.read_text("utf-8") if note.is_file() else ""
-            if known and files.is_plain_file(target, inside=run) and files.checksum(target) == known:
-                continue
-            export.to_html(source, target)
-            with contextlib.suppress(OSError), writing(note) as partial:  # a cache that takes no files costs time only
-                partial.write_text(files.checksum(target), "utf-8")
-        except Exception as error:  # nbconvert and its libraries raise anything on a notebook that is none
-            about = (plain(source.name), plain(run.name), type(error).__name__)
-            _log.warning("%s of %s cannot be exported (%s): run it again", *about)
-            if os.path.lexists(target):
-                target.unlink()  # it is not of this notebook
-
-
-def notebook_files(run: Path) -> list[Path]:
-    """Return a run's executed notebooks in reading order; a link to a run elsewhere has none that are ours to export."""
-    if run.is_symlink():
-        return []
-    folds = [RunFolder(run).fold(number) for number in RunFolder(run).fold_numbers()]
-    found = [path for home in (run / "notebooks", *folds) for path in home.glob("*.ipynb")]
-    found = [path for path in found if files.is_plain_file(path, inside=run)]
-    return sorted(found, key=lambda path: (path.name, path.parent.name))
-
-
-def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
+def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame, exported: dict[str, dict[Path, str]]) -> str:
     rows = table.to_dict("records")
     body = [
         "<h1>mer-kit results</h1>",
@@ -141,7 +108,7 @@ def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame) -> str:
             overview(rows, results.fold_scores(table)),
             report_paper.section(folder, table),
             "<h2>Runs</h2>",
-            *(_run(folder, row, opened=len(rows) <= FEW) for row in rows),
+            *(_run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW) for row in rows),
         ]
     else:
         body.append("<p>No run here yet. <code>mer-kit demo</code> makes the first one.</p>")
@@ -163,25 +130,28 @@ def _policy() -> str:
     )
 
 
-def _run(folder: Path, row: dict[Any, Any], *, opened: bool) -> str:
+def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened: bool) -> str:
     name = str(row["folder"])
     run = Path(str(row["path"]))
     run = run / "none" if run.is_symlink() else run  # what a link leads to is neither shown nor written into
-    reason = row.get("reason")
+    said = row.get("reason")
     broken = results.failures(run)
     message = "".join(map(_failure, broken))
-    if not broken and known(reason) and reason:
+    if not broken and known(said) and said:
         look = "failed" if row.get("status") in ("failed", "unreadable", "changed") else "quiet"
-        message = f'<p class="{look}">{html.escape(str(reason))}</p>'
+        message = f'<p class="{look}">{html.escape(str(said))}</p>'
     of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
-    found = [
-        p for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png")) if files.is_plain_file(p, inside=run)
-    ]
+    found = [p for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png")) if _is_shown(p, inside=run)]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
-        for path in notebook_files(run)
-        if files.is_plain_file(path.with_suffix(".html"), inside=run)
+        for path, reason in exported.items()
+        if not reason
+    )
+    message += "".join(
+        f'<p class="failed">{html.escape(plain(path.name))}: {html.escape(reason)}</p>'
+        for path, reason in exported.items()
+        if reason
     )
     open_ = " open" if (opened and row["status"] == "done") or broken else ""
     return (
@@ -219,7 +189,7 @@ def _played(folder: Path, page: Path) -> str:
 
     The page is written anew from what it shows, and the frame lets it run its script and nothing else.
     """
-    if not _renewed(page):
+    if not is_view_page(page):
         return ""
     link = _link(page, folder)
     return (
@@ -229,19 +199,8 @@ def _played(folder: Path, page: Path) -> str:
     )
 
 
-def _renewed(page: Path) -> bool:
-    """Write a page with one of our views anew where it differs; tell whether it is one."""
-    if not files.is_plain_file(page, inside=page.parent.parent):
-        return False
-    try:
-        found = files.read_bytes(page, most=export.MOST_NOTEBOOK).decode("utf-8")
-        made = fragments.rebuilt_page(found, sanitizer.clean)
-        if made is not None and made != found:
-            with writing(page) as partial:
-                partial.write_text(made, "utf-8")
-    except (OSError, ValueError, RecursionError):
-        return False
-    return made is not None
+def _is_shown(path: Path, *, inside: Path) -> bool:
+    return files.is_plain_file(path, inside=inside) and sanitizer.is_picture(path)
 
 
 def alt_text(path: Path) -> str:

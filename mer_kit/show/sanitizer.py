@@ -15,6 +15,7 @@ import html
 import io
 import re
 from collections import Counter
+from pathlib import Path
 
 import nh3
 from nbformat import NotebookNode
@@ -181,12 +182,12 @@ def _representation(kind: str, text: str) -> dict[str, str]:
     return {kind: text} if kind == "text/markdown" else {}  # markdown is cleaned when it has become HTML
 
 
-def is_picture(data: bytes) -> bool:
-    """Tell whether bytes are a picture that Pillow knows, of at most MOST_PIXELS; only its head is read."""
+def is_picture(data: bytes | Path) -> bool:
+    """Tell whether bytes or a file are a picture that Pillow knows, of at most MOST_PIXELS; only its head is read."""
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
             return 0 < image.width * image.height <= MOST_PIXELS
     except Exception:  # pictures that claim a gigapixel, and whatever else Pillow finds
         return False

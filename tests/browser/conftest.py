@@ -78,7 +78,8 @@ def chromium() -> Iterator[Browser]:
 def page_of(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     """Open HTML text (str) or a file (Path) offline, from file://; errors and requests fail the test when it ends.
 
-    Keywords go to Playwright's new_context: color_scheme="dark", viewport={"width": 360, "height": 800}, …
+    Keywords go to Playwright's new_context: color_scheme="dark", viewport={"width": 360, "height": 800}, … The pages'
+    content security policy would also stop what the tests evaluate in them; bypass_csp=False keeps it.
     """
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
@@ -88,7 +89,9 @@ def page_of(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
         if isinstance(html, str):
             path = tmp_path / f"page{len(contexts)}.html"
             path.write_text(html, encoding="utf-8")
-        contexts.append(chromium.new_context(**{"offline": True, "reduced_motion": "reduce"} | options))
+        contexts.append(
+            chromium.new_context(**{"offline": True, "reduced_motion": "reduce", "bypass_csp": True} | options)
+        )
         watches.append(Watch(contexts[-1]))
         page = contexts[-1].new_page()
         page.goto(Path(path).absolute().as_uri())

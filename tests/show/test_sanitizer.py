@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import struct
 import time
@@ -17,6 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from mer_kit.checks import MerKitError
 from mer_kit.show import export, fragments, report, sanitizer
 from mer_kit.show.export import mathml
 
@@ -204,7 +206,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def test_a_shipped_page_is_never_linked_as_ours(tmp_path: Path):
-    import os
 
     run = _run(tmp_path)
     source = _notebook(run / "notebooks" / "02_noisy_labels.ipynb", new_markdown_cell("# ours"))
@@ -220,7 +221,6 @@ def test_a_shipped_page_is_never_linked_as_ours(tmp_path: Path):
 
 
 def test_content_not_time_decides_what_is_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import os
 
     run = _run(tmp_path)
     source = _notebook(run / "notebooks" / "02_noisy_labels.ipynb", new_markdown_cell("# first"))
@@ -256,7 +256,6 @@ def test_links_out_of_a_run_are_not_followed(tmp_path: Path):
 
 
 def test_a_run_folder_is_no_folder_of_runs(tmp_path: Path):
-    from mer_kit.checks import MerKitError
 
     run = _run(tmp_path)
     before = sorted(path.name for path in run.iterdir())
@@ -265,3 +264,62 @@ def test_a_run_folder_is_no_folder_of_runs(tmp_path: Path):
     ):
         report.write(run)
     assert sorted(path.name for path in run.iterdir()) == before
+
+
+# ---- what is left out is said ---------------------------------------------------------------------------------------
+
+
+def test_a_notebook_without_a_page_has_its_reason(tmp_path: Path):
+    run = _run(tmp_path)
+    books = run / "notebooks"
+    (books / "torn.ipynb").write_text('{"cells": [')
+    _notebook(books / "pieces.ipynb", new_markdown_cell("x"))
+    (books / "pieces.ipynb").write_text(f'{{"cells": [{",".join("[]" for _ in range(600_000))}]}}')
+    (books / "outside.ipynb").symlink_to(_notebook(tmp_path / "diary.ipynb", new_markdown_cell("# secret")))
+    os.mkfifo(books / "pipe.ipynb")
+    _notebook(books / "good.ipynb", new_markdown_cell("# good"))
+    page = report.write(tmp_path).read_text("utf-8")
+    for name in ("torn", "pieces", "outside", "pipe"):
+        assert f'<p class="failed">{name}.ipynb: ' in page, name
+        assert f"{name}.html" not in page
+    assert 'good.html">' in page and "expected at most 500,000: clear its outputs" in page
+
+
+def test_a_page_of_somebody_elses_stays_where_its_notebook_cannot_be_exported(tmp_path: Path):
+    run = _run(tmp_path)
+    (run / "notebooks" / "mine.ipynb").write_text("no notebook")
+    (run / "notebooks" / "mine.html").write_text("written by hand")
+    page = report.write(tmp_path).read_text("utf-8")
+    assert (run / "notebooks" / "mine.html").read_text() == "written by hand" and "mine.html" not in page
+
+
+@pytest.mark.parametrize("inside", ["notebooks", "folds", "folds/0", "folds/0/figures"])
+def test_no_page_is_written_into_a_run(tmp_path: Path, inside: str):
+    run = _run(tmp_path)
+    (run / inside).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(MerKitError, match=f"is a folder of the run {run.name}, expected a folder of run folders"):
+        report.write(run / inside)
+    assert not list(run.rglob("index.html"))
+
+
+def test_figures_of_a_gigapixel_are_not_shown(tmp_path: Path):
+    run = _run(tmp_path)
+    (run / "figures").mkdir()
+    for name, size in {"huge": (100_000, 100_000), "small": (3, 2)}.items():
+        (run / "figures" / f"{name}.png").write_bytes(base64.b64decode(_png(*size)))
+    page = report.write(tmp_path).read_text("utf-8")
+    assert "small.png" in page and "huge.png" not in page
+
+
+def test_colours_of_foreign_data_are_colours():
+    own = fragments.fragment("player", {"classes": [{"colour": "red;position:fixed", "ink": "#123456"}]}, "<p>x</p>")
+    made = fragments.rebuilt(own, sanitizer.clean)
+    assert made is not None and "fixed" not in made.partition("data-mer-data")[2].partition("</script>")[0]
+    assert '"ink": "#123456"' in made
+
+
+def test_every_page_has_a_policy(tmp_path: Path):
+    view = fragments.page("A song", f"{_player()}\n<p>note</p>")
+    assert "default-src 'none'" in view and "script-src 'sha256-" in view
+    _run(tmp_path)
+    assert "default-src 'none'" in report.write(tmp_path).read_text("utf-8")

@@ -103,3 +103,14 @@ def test_only_mono_samples(y: np.ndarray):
 def test_settings_out_of_range(name: str):
     with pytest.raises(MerKitError, match=f"{name} is 0, expected a whole number of at least 1"):
         mel.MelSettings(**{name: 0})
+
+
+@pytest.mark.parametrize("size", [1, 333, 5000, 40_000, 200_000])
+def test_blocks_of_any_size_give_the_frames_of_the_whole(size: int):
+    settings = mel.MelSettings()
+    y = np.random.default_rng(size).normal(size=150_000 + 3 * mel.BLOCK_FRAMES * settings.hop_length).astype(np.float32)
+    if size == 1:
+        y = y[: 2 * settings.n_fft]
+    frames, n_samples = mel.log_mel_of_blocks([y[at : at + size] for at in range(0, len(y), size)], settings)
+    assert n_samples == len(y)
+    np.testing.assert_array_equal(frames, mel.log_mel(y).astype(np.float16))
