@@ -54,7 +54,7 @@ def test_the_demo_runs_two_of_its_folds(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(one_run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more)))
     assert call("demo", "--runs", str(tmp_path)).exit_code == 0
     (parameters, more), *_ = asked
-    assert (parameters["folds"], more["only_folds"]) == (3, "0,1")
+    assert (parameters["folds"], more["only_folds"]) == (3, "0")
 
 
 def test_an_unknown_setting_names_the_nearest(tmp_path: Path) -> None:

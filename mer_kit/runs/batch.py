@@ -115,6 +115,7 @@ def execute(
     force: bool = False,
     say: Callable[[str], None] = print,
     progress_bar: bool = False,
+    finished: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
     """Execute jobs one after the other in kernels of their own; go on after a failure, and tell what failed.
 
@@ -124,12 +125,14 @@ def execute(
     force : execute also what is done
     say : receives one line a job
     progress_bar : papermill's bar over the cells, for a person who watches
+    finished : receives each outcome as it comes; the next job waits for it
     """
     outcomes: list[Outcome] = []
     for number, job in enumerate(jobs, start=1):
         label = f"[{number}/{len(jobs)}] {job.name}"
         if not force and is_done(job, mark):
             outcomes.append(Outcome(job, "kept", 0.0))
+            finished(outcomes[-1])
             say(f"{label}: done before, kept")
             continue
         say(f"{label} …")
@@ -140,6 +143,7 @@ def execute(
         except Exception as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
             outcome = Outcome(job, "failed", 0.0, f"{type(error).__name__}: {error}")
         outcomes.append(outcome)
+        finished(outcome)
         say(f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}")
     return outcomes
 

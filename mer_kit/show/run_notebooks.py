@@ -30,10 +30,10 @@ def export_notebooks(run: Path) -> dict[Path, str]:
     -------
     each notebook in reading order, with the reason why it has no page, "" where it has one
     """
-    return {source: _exported(source, run) for source in notebook_files(run)}
+    return {source: export_notebook(source, run) for source in notebook_files(run)}
 
 
-def _exported(source: Path, run: Path) -> str:
+def export_notebook(source: Path, run: Path) -> str:
     """Write a notebook's page where it is not current; return the reason where there is none, else ""."""
     target = source.with_suffix(".html")
     if not files.is_plain_file(source, inside=run):
