@@ -175,8 +175,9 @@ def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
             raise sound.Unusable("not_finite")
         if peak > LOUDEST:
             raise sound.Unusable("too_loud", f"{peak:.5g}")
-        mono: np.ndarray = channels[:, 0] + 0
-        for channel in channels.T[1:]:  # in place: 15 times faster than channels.mean(axis=1)
+        first, *others = channels.T  # added one by one: 15 times faster than channels.mean(axis=1)
+        mono: np.ndarray = first + (others.pop(0) if others else 0)
+        for channel in others:
             mono += channel
         mono /= channels.shape[1]
         yield mono

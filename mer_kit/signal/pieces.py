@@ -6,6 +6,7 @@ Notebook: 01_segmentation
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ MISSING_SECONDS = 0.5
 BLOCK = 1 << 20
 #: More samples than this are a header's way to say that it does not know.
 UNKNOWN_FRAMES = 1 << 40
+_ROOM = threading.local()
 #: Sample rates in Hz outside of which a file holds no music.
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000
 
@@ -70,9 +72,18 @@ class Piece:
 
     def _read(self) -> Iterator[np.ndarray]:
         n = min(max(2 * BLOCK // max(self.file.channels, 2), 1), max(self.frames, 1))
-        room = np.empty((n, self.file.channels), dtype=np.float32)
+        room = _room(n * self.file.channels).reshape(n, self.file.channels)
         while len(block := self.file.read(dtype="float32", always_2d=True, out=room)):
             yield block
+
+
+def _room(n: int) -> np.ndarray:
+    """Return float32 [n] of this thread, used for file after file: fresh memory costs a twentieth of the decoding."""
+    kept = getattr(_ROOM, "samples", None)
+    if kept is None or len(kept) < n:
+        kept = _ROOM.samples = np.empty(n, dtype=np.float32)
+    room: np.ndarray = kept[:n]
+    return room
 
 
 def check_rate(rate: int) -> int:

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import mmap
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
         return [_container_piece(path, data, one, stack, alone=alone) for one in files]
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
-    parts = mpeg.walk(data) if looks or path.suffix.lower() in (".mp3", ".mp2") else []
+    parts = _walked(file.fileno(), data) if looks or path.suffix.lower() in (".mp3", ".mp2") else []
     if max((part.frames + part.info_frames for part in parts), default=0) >= FEWEST_FRAMES:
         return _mpeg_pieces(path, data, parts, stack)
     if head == b"ID" and tags.id3_length(data, 0) > len(data):
@@ -85,6 +86,21 @@ def _share(extent: containers.Extent) -> float:
 
 
 # ---- MP3 -------------------------------------------------------------------------------------------------------------
+
+#: The file that was walked last and its parts: a file whose length was asked is decoded next.
+_LAST_WALK: dict[tuple[int, ...], list[mpeg.Part]] = {}
+
+
+def _walked(number: int, data: Any) -> list[mpeg.Part]:
+    """Return the parts of an open MP3 file, given its file descriptor and its bytes."""
+    about = os.fstat(number)
+    key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    parts = _LAST_WALK.get(key)
+    if parts is None:
+        parts = mpeg.walk(data)
+        _LAST_WALK.clear()
+        _LAST_WALK[key] = parts
+    return parts
 
 
 def _mpeg_pieces(
