@@ -5,6 +5,7 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -36,19 +37,41 @@ class Grouping:
 
 
 def group(corpus: Corpus, store: MelStore, config: RunConfig) -> Grouping:
-    """Return what a run's folds keep together.
+    """Return what a run's folds keep together: `joined`, as far as the folds can be made.
+
+    Where a class has names enough for the folds but not recordings, these are not joined, and `warn` says so.
+    """
+    made = joined(corpus, store, config)
+    if made.groups is None or config.grouping == "exact" or not made.music:
+        return made
+    apart = joined(corpus, store, config, music=())
+    names = np.arange(len(corpus.clips)) if apart.groups is None else apart.groups
+    if _suffice(made.groups, corpus, config) or not _suffice(names, corpus, config):
+        return made
+    return dataclasses.replace(made, groups=apart.groups)
+
+
+def joined(corpus: Corpus, store: MelStore, config: RunConfig, *, music: tuple[Pair, ...] | None = None) -> Grouping:
+    """Return the groups of a run's clips, by its settings alone.
 
     "exact": the corpus' groups, letter by letter, as the first versions did. "normalised": artists under all their
     spellings, and clips that are one recording by their sound, transitively; `group_by="song"` ignores the artists
-    alone.
+    alone. `music` takes the place of the pairs that are found in the store.
     """
-    music = tuple(same_music(store))
+    music = tuple(same_music(store)) if music is None else music
     if config.grouping == "exact":
         return Grouping(corpus.groups() if config.group_by == "auto" else None, music=music)
-    joined = joined_artists(corpus) if config.group_by == "auto" else {}
-    names = [_name(clip, joined, by_artist=config.group_by == "auto") for clip in corpus.clips]
-    grouped = bool(music) or (config.group_by == "auto" and corpus.groups() is not None)
-    return Grouping(_together(names, music) if grouped else None, spellings(joined), music)
+    by_artist = config.group_by == "auto"
+    artists_of = joined_artists(corpus) if by_artist else {}
+    names = [_name(clip, artists_of, by_artist=by_artist) for clip in corpus.clips]
+    grouped = bool(music) or (by_artist and corpus.groups() is not None)
+    return Grouping(_together(names, music) if grouped else None, spellings(artists_of), music)
+
+
+def _suffice(groups: np.ndarray, corpus: Corpus, config: RunConfig) -> bool:
+    """Tell whether every class has a group for each fold."""
+    labels = corpus.labels(config.task)
+    return all(len(set(groups[labels == label])) >= config.folds for label in set(labels.tolist()))
 
 
 def joined_artists(corpus: Corpus) -> dict[str, str]:
@@ -101,6 +124,8 @@ def warn(corpus: Corpus, folds: Sequence[Fold], grouping: Grouping, config: RunC
     advice = "leave one of each out"
     if config.divide_by == "folds" and config.grouping == "exact":
         advice += ", or choose grouping='normalised', which keeps them together"
+    elif config.divide_by == "folds":
+        advice = "a class has too few recordings to keep them together, and scores measure memory too: lower the number of folds"
     _log.warning(
         "%s: %d pairs of clips are the same music on both sides of a fold, first %s and %s: %s",
         corpus.name, len(apart), first, second, advice,

@@ -150,7 +150,7 @@ def test_groups_are_the_connected_parts_of_the_pairs_and_artists(data: st.DataOb
     pairs = [Pair(i, j, 1.0, 0.0, 1.0) for i, j in edges]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grouping, "same_music", lambda _: pairs)
-        made = grouping.group(Corpus("x", Path(), clips), None, resolve(preset="smoke"))  # type: ignore[arg-type]
+        made = grouping.joined(Corpus("x", Path(), clips), None, resolve(preset="smoke"))  # type: ignore[arg-type]
     if made.groups is None:
         assert not edges and not any(artists)
     else:
@@ -342,3 +342,18 @@ def test_the_check_lists_pairs_with_labels_and_artists_with_names(table: Callabl
 
 def test_files_of_a_finished_fold_are_the_same_as_before() -> None:
     assert "folds.json" not in FOLD_FILES, "a run without stored folds is as finished as one with them"
+
+
+def test_copies_are_divided_where_a_class_has_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two files of one recording are all that each class has: two folds part them, and it is said."""
+    rows = [HEADER]
+    for k, name in enumerate(("A-", "A+")):
+        soundfile.write(tmp_path / f"a{k}.wav", song(k, 14.0), RATE)
+        shutil.copy(tmp_path / f"a{k}.wav", tmp_path / f"b{k}.wav")
+        rows += [f"a{k}.wav,{name},", f"b{k}.wav,{name},"]
+    (tmp_path / "clips.csv").write_text("\n".join([*rows, ""]))
+    config = resolve(**SMALL, task="arousal")
+    experiment = Experiment(config, data_root=tmp_path, runs_dir=tmp_path / "runs")
+    assert len(experiment.grouping.music) == 2
+    assert len(grouping.divided(experiment.folds, experiment.grouping.music)) == 2
+    assert "a class has too few recordings to keep them together" in caplog.text
