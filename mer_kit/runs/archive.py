@@ -19,7 +19,7 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
-from mer_kit.records import TASKS, EpochRecord, RunConfig
+from mer_kit.records import TASKS, EpochRecord, RunConfig, hashed
 from mer_kit.runs import npz, schema, seal
 from mer_kit.sssl.settings import TrainingSettings
 
@@ -78,15 +78,12 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
 
     Left out: the preset's name and the choice to stop at bad clips, whose effects (the settings, the clips that are
     there) are in; settings that the method has no use for; the runs folder and the data's place; device, precision and
-    the number of threads, which round differently but are no other experiment (each fold's status.json names them).
+    the number of threads, which round differently but are no other experiment (each fold's status.json names them);
+    settings that earlier runs did not have, at the value that reproduces those (`records.later`).
     """
-    settings = dataclasses.asdict(config)
+    settings = hashed(config)
     for name in ("preset", "on_bad_clip"):
         settings.pop(name)
-    if settings["divide_by"] == "folds":  # younger than the first runs, whose marks are to stay
-        settings.pop("divide_by")
-    if settings["grouping"] == "exact":  # likewise
-        settings.pop("grouping")
     if config.method:
         settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)

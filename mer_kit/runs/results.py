@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, plain
+from mer_kit.records import RunConfig, absent_values
 from mer_kit.runs import states
 from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
@@ -23,6 +24,7 @@ from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.deciders import NAMES as DECIDERS
+from mer_kit.sssl.settings import TrainingSettings
 
 __all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
 
@@ -181,13 +183,17 @@ def recipe(config: dict[str, Any]) -> str:
     """
     free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip"}
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
-    kept = {name: value for name, value in config.items() if name not in free | about}
-    if kept.get("divide_by") == "folds":  # older runs do not name it
-        del kept["divide_by"]
-    if kept.get("grouping") == "exact":  # likewise
-        del kept["grouping"]
+    kept = _without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
+    if isinstance(kept.get("training"), dict):
+        kept["training"] = _without_absent(kept["training"], TrainingSettings)
     text = json.dumps(kept, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+
+
+def _without_absent(stored: dict[str, Any], settings: type) -> dict[str, Any]:
+    """Return stored settings without those that an older run does not name, where they say what its absence means."""
+    absent = absent_values(settings)
+    return {name: value for name, value in stored.items() if name not in absent or value != absent[name]}
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.records import hashed
 
 #: Method → what it does after the warm-up.
 METHODS: dict[str, str] = {
@@ -102,10 +102,10 @@ class TrainingSettings:
         idle = set(_RDROP if self.weight_kl == 0 else ())
         if not self.splits:
             idle |= {*_SPLIT, *_RDROP, "warmup_mixup"} | ({"alpha"} if self.method == "ce" else set())
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in idle}
+        return {name: value for name, value in hashed(self).items() if name not in idle}
 
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
         later = {"method", "alpha", "warmup_mixup", *_SPLIT, *_RDROP}
-        key = {name: value for name, value in dataclasses.asdict(self).items() if name not in later}
+        key = {name: value for name, value in hashed(self).items() if name not in later}
         return key | ({"method": "mixup", "alpha": self.alpha} if self.mixes("warmup") else {})

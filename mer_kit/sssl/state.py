@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 
 from mer_kit.checks import MerKitError, plain, shortened
-from mer_kit.records import EpochRecord
+from mer_kit.records import EpochRecord, hashed
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.sssl import checkpoint
 from mer_kit.sssl.network import VGG16, load_imagenet
@@ -77,7 +76,7 @@ class TrainingState:
 
     def key(self, *, warmup: bool = False) -> str:
         """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
-        settings = self.settings.warmup_key() if warmup else dataclasses.asdict(self.settings)
+        settings = self.settings.warmup_key() if warmup else hashed(self.settings)
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
         here |= {"device": self.where.device.type, "precision": self.where.precision}
         if self._pretrained:
