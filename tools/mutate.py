@@ -151,9 +151,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("return np.stack(columns, axis=1).ravel()", "return np.stack(columns, axis=0).ravel()"),
     ),
     *_of(
-        "songs/deciders.py",
-        "tests/songs/test_deciders.py mer_kit/songs/deciders.py",
-        ("_mean(p), -np.inf).argmax())", "1.0, -np.inf).argmax())"),
+        "songs/base.py",
+        "tests/songs/test_classifiers.py mer_kit/songs/base.py",
+        ("mean_probabilities(p), -np.inf).argmax())", "1.0, -np.inf).argmax())"),
+    ),
+    *_of(
+        "songs/classifiers/run_length.py",
+        "tests/songs/test_classifiers.py mer_kit/songs/classifiers/run_length.py",
         (
             "np.flatnonzero(np.r_[True, chosen[1:] != chosen[:-1]])",
             "np.flatnonzero(np.r_[True, chosen[1:] == chosen[:-1]])",
@@ -174,7 +178,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if found < n_folds:", "if found < n_folds - 1:"),
     ),
     *_of(
-        "songs/svm.py",
+        "songs/classifiers/svm.py",
         "tests/songs/test_svm.py",
         ('class_weight="balanced"))', "class_weight=None))"),
         (
@@ -226,7 +230,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "majority=scores.majority(labels[fold.train], truth, n_classes)",
             "majority=scores.majority(truth, truth, n_classes)",
         ),
-        ("decider.fit(train_p, train_song, labels[fold.train])", "decider.fit(test_p, test_song, truth)"),
+        ("classifier.fit(train_p, train_song, labels[fold.train])", "classifier.fit(test_p, test_song, truth)"),
     ),
     *_of(
         "runs/experiment.py",

@@ -1,4 +1,4 @@
-"""From the segments of a fold to one answer for each song: every decider fitted, applied, scored and summarised.
+"""From the segments of a fold to one answer for each song: every song-level classifier fitted, applied, scored and summarised.
 
 Notebook: 04_song_decisions
 """
@@ -15,8 +15,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError, plain
 from mer_kit.records import TASKS, Fold, FoldResult, RunConfig
 from mer_kit.seeding import derive
-from mer_kit.songs import deciders, scores
-from mer_kit.songs.svm import SVM
+from mer_kit.songs import classifiers, scores
 
 
 def decide_fold(
@@ -27,16 +26,16 @@ def decide_fold(
     clip_ids: Sequence[str],
     config: RunConfig,
     seconds: float,
-    svm_file: Path,
+    folder: Path,
 ) -> tuple[FoldResult, pd.DataFrame]:
-    """Return a fold's scores and its song table (clip_id, fold, label, one column a decider: class indices).
+    """Return a fold's scores and its song table (clip_id, fold, label, one column per song-level classifier: class indices).
 
     Parameters
     ----------
     table : the fold's segments.csv: clip_id, part ("train" or "test"), one column a class
     labels, clip_ids : of all clips, in the order that `fold` refers to
     seconds : what the fold's training took, for the result
-    svm_file : where the fitted SVM is written
+    folder : the fold's; fitted classifiers that can be saved are written there, as <name>.safetensors
     """
     classes = TASKS[config.task]
     train_p, train_song = _arrays(table, "train", [clip_ids[i] for i in fold.train], classes)
@@ -45,13 +44,13 @@ def decide_fold(
     songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
     songs["label"] = truth
     results: dict[str, dict[str, float]] = {}
-    for name in deciders.NAMES:
-        decider = deciders.make(name, theta=config.theta, seed=derive(config.seed, "svm") % 2**31)
-        decider.fit(train_p, train_song, labels[fold.train])
-        songs[name] = decider.predict(test_p, test_song, len(fold.test))
+    for name in classifiers.NAMES:
+        classifier: Any = classifiers.make(name, theta=config.theta, seed=derive(config.seed, "svm") % 2**31)
+        classifier.fit(train_p, train_song, labels[fold.train])
+        songs[name] = classifier.predict(test_p, test_song, len(fold.test))
         results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
-        if isinstance(decider, SVM):
-            decider.save(svm_file)
+        if classifiers.is_saved(name):
+            classifier.save(folder / f"{name}.safetensors")
     return FoldResult(
         fold=fold.number,
         n_train=len(fold.train),
@@ -91,12 +90,12 @@ def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
 
 
 def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) -> dict[str, Any]:
-    """Return the summary of metrics.json: mean and spread over folds, and every decider's scores over all songs."""
+    """Return the summary of metrics.json: mean and spread over folds, and every classifier's scores over all songs."""
     truth = songs["label"].to_numpy()
     return {
         "segments": scores.summarise([result.segments for result in results]),
-        "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in deciders.NAMES},
-        "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in deciders.NAMES},
+        "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in classifiers.NAMES},
+        "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in classifiers.NAMES},
         "majority": scores.summarise([result.majority for result in results]),
         "seconds": sum(result.seconds for result in results),
         "n_folds": len(results),
@@ -107,6 +106,6 @@ def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) 
 def with_names(songs: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return a song table with the classes' names in place of their indices."""
     named = songs.copy()
-    for column in ("label", *deciders.NAMES):
+    for column in ("label", *classifiers.NAMES):
         named[column] = np.array(classes)[songs[column].to_numpy()]
     return named

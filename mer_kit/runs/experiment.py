@@ -273,7 +273,7 @@ class Experiment:
             clip_ids=self.clip_ids,
             config=self.config,
             seconds=float(seconds),
-            svm_file=self.folder.fold(number) / "svm.safetensors",
+            folder=self.folder.fold(number),
         )
 
     def run(self, numbers: Sequence[int] | None = None) -> RunResult:

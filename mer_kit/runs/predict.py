@@ -6,7 +6,7 @@ Notebook: 05_emotion_curve
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from mer_kit.records import EMOTIONS, TASKS, Problem, SegmentIndex
 from mer_kit.runs.archive import RunFolder, all_runs
 from mer_kit.seeding import derive
 from mer_kit.signal import builder, mel, segments
-from mer_kit.songs import deciders
-from mer_kit.songs.svm import SVM
+from mer_kit.songs import classifiers
+from mer_kit.songs.base import SongClassifier
 from mer_kit.sssl import SegmentClassifier
 
 
@@ -93,31 +93,50 @@ def predict_curve(
     classes = TASKS[config["task"]]
     times = {"start_s": index.start_s, "end_s": index.end_s, "centre_s": (index.start_s + index.end_s) / 2}
     curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
-    by_svm = {k: classes[_svm(run, k).predict(p, np.zeros(len(p), dtype=np.int64), 1)[0]] for k, p in by_fold.items()}
+    answers = {
+        name: {k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]] for k, p in by_fold.items()}
+        for name in classifiers.LEARNING
+    }
     curve.attrs = {
         "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"], "task": config["task"],
         "segment_seconds": config["segment_seconds"], "folds": folds, "held_out": held_out, "note": note,
-        "decisions": decide(mean, by_svm, classes), "svm_by_fold": by_svm,
+        "decisions": decide(mean, answers, classes), "svm_by_fold": answers["svm"],
     }  # fmt: skip
     return curve
 
 
-def decide(probabilities: np.ndarray, by_svm: dict[int, str], classes: Sequence[str]) -> dict[str, str]:
-    """Return decider → class name for one song's segments [S, K]; the folds' SVMs vote, a tie goes to the higher mean.
+def decide(
+    probabilities: np.ndarray, answers: Mapping[str, Mapping[int, str]], classes: Sequence[str]
+) -> dict[str, str]:
+    """Return song-level classifier → class name for one song's segments [S, K].
+
+    Parameters
+    ----------
+    answers : of each classifier that learns, fold → class name; its folds vote, a tie goes to the higher mean
 
     Examples
     --------
     >>> p = np.array([[0.8, 0.2], [0.4, 0.6], [0.4, 0.6]])
-    >>> decide(p, {0: "V+", 1: "V+", 2: "V-"}, ["V-", "V+"])
-    {'svm': 'V+', 'mean': 'V-', 'vote': 'V+', 'run_length': 'V+'}
+    >>> decide(p, {"svm": {0: "V+", 1: "V+", 2: "V-"}}, ["V-", "V+"])["svm"]
+    'V+'
+    >>> decide(p, {}, ["V-", "V+"])
+    {'mean': 'V-', 'vote': 'V+', 'run_length': 'V+'}
     """
-    answers = list(by_svm.values())
     means = dict(zip(classes, probabilities.mean(axis=0), strict=True))
-    decisions = {"svm": max(classes, key=lambda name: (answers.count(name), means[name]))}
-    song = np.zeros(len(probabilities), dtype=np.int64)
-    for name in deciders.RULES:
-        decisions[name] = classes[int(deciders.make(name).predict(probabilities, song, 1)[0])]
+    decisions: dict[str, str] = {}
+    for name in classifiers.NAMES:
+        if name in answers:
+            votes = list(answers[name].values())
+            decisions[name] = max(classes, key=lambda one, votes=votes: (votes.count(one), means[one]))  # type: ignore[misc]
+        elif name not in classifiers.LEARNING:
+            made = classifiers.make(name)
+            decisions[name] = classes[int(made.predict(probabilities, _one_song(probabilities), 1)[0])]
     return decisions
+
+
+def _one_song(probabilities: np.ndarray) -> np.ndarray:
+    """Return int64 [S], the song of every segment where all are of song 0."""
+    return np.zeros(len(probabilities), dtype=np.int64)
 
 
 def describe(curve: pd.DataFrame) -> str:
@@ -213,16 +232,16 @@ def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentC
     return network
 
 
-def _svm(run: RunFolder, fold: int) -> SVM:
-    """Return a fold's SVM; where no song was decided yet, the same SVM is fitted from segments.csv."""
-    file = run.fold(fold) / "svm.safetensors"
-    if os.path.lexists(file):
-        return SVM.load(file, inside=run.path)
+def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
+    """Return a fold's song-level classifier; where it was not saved, the same one is fitted from segments.csv."""
+    file = run.fold(fold) / f"{name}.safetensors"
+    if classifiers.is_saved(name) and os.path.lexists(file):
+        return classifiers.load(name, file, inside=run.path)
     config: dict[str, Any] = run.config
     classes = list(TASKS[config["task"]])
     table = run.segments(fold).query("part == 'train'")
     song, ids = pd.factorize(table["clip_id"])
     label_of = dict(zip(table["clip_id"], table["label"], strict=True))
     labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
-    svm = SVM(theta=config.get("theta", 0.5), seed=derive(config["seed"], "svm") % 2**31)
-    return svm.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)
+    made = classifiers.make(name, theta=config.get("theta", 0.5), seed=derive(config["seed"], "svm") % 2**31)
+    return made.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)

@@ -14,13 +14,13 @@ from scipy.stats import t  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError
 from mer_kit.runs.results import HEADLINE
-from mer_kit.songs.deciders import NAMES as DECIDERS
+from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.sssl import METHODS
 
 #: Runs are compared fold by fold only where all of this agrees: then both saw the same training and test songs.
 SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", "folds", "recipe")
 #: First comes what is compared against.
-_ORDER = [*METHODS, *DECIDERS]
+_ORDER = [*METHODS, *CLASSIFIERS]
 
 
 def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") -> pd.DataFrame:
@@ -43,7 +43,7 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     if by not in ("method", "decider"):
         raise MerKitError(f"by is {by!r}, expected 'method' or 'decider': choose one of these")
     same = [*SAME, "decider" if by == "method" else "method"]
-    kept = distinct(folds[folds["decider"].isin([HEADLINE] if by == "method" else DECIDERS)])
+    kept = distinct(folds[folds["decider"].isin([HEADLINE] if by == "method" else CLASSIFIERS)])
     rows: list[dict[str, Any]] = []
     for key, part in kept.groupby(same, sort=False):
         table = part.pivot_table(index="fold", columns=by, values=score)

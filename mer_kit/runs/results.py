@@ -23,7 +23,7 @@ from mer_kit.runs.beside_paper import markdown, table2, table3
 from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.states import failures
 from mer_kit.songs import scores
-from mer_kit.songs.deciders import NAMES as DECIDERS
+from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.sssl.settings import TrainingSettings
 
 __all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
@@ -37,7 +37,7 @@ _MEANS = [f"{score}_{part}" for score in SCORES for part in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
     *_SETTINGS, "folds_done", "n_songs", "segment_accuracy_mean", "segment_accuracy_sd",
-    *(f"song_{name}" for name in _MEANS), *(f"pooled_{score}_{name}" for name in DECIDERS for score in SCORES[:2]),
+    *(f"song_{name}" for name in _MEANS), *(f"pooled_{score}_{name}" for name in CLASSIFIERS for score in SCORES[:2]),
     "majority_accuracy_mean", "majority_macro_f1_mean", "seconds", "fingerprint", "recipe", "status", "reason",
     "folder", "path",
 )  # fmt: skip
@@ -215,7 +215,7 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
         row |= {f"song_{score}_{part}": _of(song, score, part) for part in ("mean", "sd")}
     for score in SCORES[:2]:
         row[f"majority_{score}_mean"] = _of(majority, score, "mean")
-        row |= {f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in DECIDERS}
+        row |= {f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in CLASSIFIERS}
     return row
 
 

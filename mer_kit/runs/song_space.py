@@ -17,8 +17,8 @@ from mer_kit.runs import deciding, schema
 from mer_kit.runs.cells import restored
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features
-from mer_kit.songs.deciders import NAMES as DECIDERS
-from mer_kit.songs.svm import SVM
+from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
+from mer_kit.songs.classifiers.svm import SVM
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,15 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     """
     file = experiment.folder.path / "songs.csv"
     if file.exists():
-        columns = ("clip_id", "fold", "label", *DECIDERS)
-        table = schema.read_table(file, dict.fromkeys(columns, str), inside=experiment.folder.path)
+        columns = ("clip_id", "fold", "label", *CLASSIFIERS)
+        table = schema.read_table(
+            file, dict.fromkeys(columns, str), inside=experiment.folder.path, optional=CLASSIFIERS
+        )
+        if not set(CLASSIFIERS) <= set(table):  # one was added since: all are computed anew
+            return deciding.with_names(experiment.decide(fold)[1], experiment.classes)
         table["clip_id"] = table["clip_id"].map(restored)
         table = table[table["fold"] == str(fold)].reset_index(drop=True)
-        if not table[["label", *DECIDERS]].isin(experiment.classes).all(axis=None):
+        if not table[["label", *CLASSIFIERS]].isin(experiment.classes).all(axis=None):
             raise MerKitError(
                 f"songs.csv has an answer in fold {fold} that is none of {', '.join(experiment.classes)}: run notebook "
                 "04_song_decisions again"
@@ -167,7 +171,7 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
 
 def answered(space: SongSpace, decider: str) -> np.ndarray:
     """Return int64 [test], a decider's answers as class indices."""
-    check_choice("decider", decider, DECIDERS)
+    check_choice("decider", decider, CLASSIFIERS)
     codes = {name: number for number, name in enumerate(space.classes)}
     return space.answers[decider].map(codes).to_numpy(dtype=np.int64)
 

@@ -25,7 +25,7 @@ from mer_kit.show.plots_results import ROW_TITLES
 from mer_kit.show.sound import SongSound, song_bytes
 from mer_kit.show.widget_parts import Picture
 from mer_kit.songs import features, scores
-from mer_kit.songs.deciders import NAMES as DECIDERS
+from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 
 #: D: so many neighbours are listed.
 NEIGHBOURS = 5
@@ -61,7 +61,7 @@ class SongInspector(traitlets.HasTraits):
         super().__init__()
         self.experiment, self.fold, self.classes = experiment, fold, experiment.classes
         self.space = song_space.song_space(experiment, fold)
-        self._answers = {name: song_space.answered(self.space, name) for name in DECIDERS}
+        self._answers = {name: song_space.answered(self.space, name) for name in CLASSIFIERS}
         wrong = np.flatnonzero(self._answers["svm"] != self.space.test.label)
         ids = [self.clip("test", at).clip_id for at in range(len(self.space.test))]
         self.song = ids.index(check_choice("song", song, ids)) if song else int(wrong[0]) if len(wrong) else 0
@@ -87,7 +87,7 @@ class SongInspector(traitlets.HasTraits):
 
     def confusion(self, decider: str = "svm") -> np.ndarray:
         """Return int64 [K, K]: of this fold's test songs with label (row), how many a decider gave which answer."""
-        check_choice("decider", decider, DECIDERS)
+        check_choice("decider", decider, CLASSIFIERS)
         return scores.confusion(self.space.test.label, self._answers[decider], len(self.classes))
 
     def features(self) -> pd.DataFrame:
@@ -99,7 +99,7 @@ class SongInspector(traitlets.HasTraits):
         """Return the chosen song's label and answers in words."""
         label = int(self.space.test.label[self.song])
         told = []
-        for name in DECIDERS:
+        for name in CLASSIFIERS:
             k = int(self._answers[name][self.song])
             told.append(f"{ROW_TITLES[name]} says {self._named(k)}, {'right' if k == label else 'wrong'}")
         return f"{self.clip('test', self.song).clip_id}, label {self._named(label)}: {'; '.join(told)}."
@@ -121,11 +121,11 @@ class SongInspector(traitlets.HasTraits):
             ],
             "statistics": list(features.STATISTICS),
             "theta": float(space.svm.theta),
-            "deciders": {name: ROW_TITLES[name] for name in DECIDERS},
+            "deciders": {name: ROW_TITLES[name] for name in CLASSIFIERS},
             "test": [self._test_song(at) for at in range(len(space.test))],
             "train": [self._plain("train", at) for at in range(len(space.train))],
             "usual": space.usual_distance(),
-            "confusion": {name: self.confusion(name).tolist() for name in DECIDERS},
+            "confusion": {name: self.confusion(name).tolist() for name in CLASSIFIERS},
             "song": self.song,
             "arrays": {f"{part}_{name}": values for part in ("test", "train") for name, values in self._arrays(part)},
             "sounds": None,
@@ -144,7 +144,7 @@ class SongInspector(traitlets.HasTraits):
 
     def _test_song(self, at: int) -> dict[str, Any]:
         return self._plain("test", at) | {
-            "answers": {name: int(self._answers[name][at]) for name in DECIDERS},
+            "answers": {name: int(self._answers[name][at]) for name in CLASSIFIERS},
             "decision": [float(v) if np.isfinite(v) else None for v in self.space.decisions[at]],
             "duels": self.space.duels(at),
             "nearest": self.space.nearest(at, min(NEIGHBOURS, len(self.space.train))),

@@ -188,7 +188,7 @@ class CurvePlayer(traitlets.HasTraits):
         still = f'<img alt="{alt}" src="{picture}">'
         if self.sound is None:
             return f"{still}<p>{escaped(self.silence)}</p>"
-        return f'{still}<audio controls preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
+        return f'{still}<audio controls="" preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
 
 
 class _Sides(traitlets.HasTraits):

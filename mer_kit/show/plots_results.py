@@ -17,14 +17,12 @@ from mer_kit.runs.tables import paper_table
 from mer_kit.show import style
 from mer_kit.show.plot_parts import axes_or_new, end_labels, percent
 from mer_kit.show.style import METHOD_LOOK, NEUTRAL
-from mer_kit.songs.deciders import NAMES as DECIDERS
+from mer_kit.songs import classifiers
 from mer_kit.sssl import METHODS
 
 #: What a row of dots is called.
-ROW_TITLES: dict[str, str] = {
-    "svm": "SVM (paper)", "mean": "mean", "vote": "vote", "run_length": "run length", "segments": "single segments",
-}  # fmt: skip
-ROW_ORDER = [*METHODS, *DECIDERS, "segments"]
+ROW_TITLES: dict[str, str] = {**classifiers.TITLES, "segments": "single segments"}
+ROW_ORDER = [*METHODS, *classifiers.NAMES, "segments"]
 
 
 def fold_dots(folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: str = "accuracy") -> Axes:

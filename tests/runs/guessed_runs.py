@@ -12,7 +12,7 @@ from mer_kit.records import TASKS, FoldResult, RunConfig
 from mer_kit.runs import archive
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.presets import resolve
-from mer_kit.songs import deciders, scores
+from mer_kit.songs import classifiers, scores
 
 #: Songs that each fold tests and trains on.
 SONGS = {"n_test": 20, "n_train": 180}
@@ -39,14 +39,14 @@ def finished(runs: Path, config: RunConfig) -> RunFolder:
         return scores.score(truth, answers, classes)
 
     folds = [
-        FoldResult(k, **SONGS, segments=guessed(), songs={name: guessed() for name in deciders.NAMES},
+        FoldResult(k, **SONGS, segments=guessed(), songs={name: guessed() for name in classifiers.NAMES},
                    majority=guessed(), seconds=float(rng.uniform(60, 900)))
         for k in range(config.folds)
     ]  # fmt: skip
     summary = {
         "n_songs": SONGS["n_test"] * config.folds,
         "seconds": sum(fold.seconds for fold in folds),
-        "pooled": {name: guessed() for name in deciders.NAMES},
+        "pooled": {name: guessed() for name in classifiers.NAMES},
     }
     about = {"fingerprint": mark, "corpus_checksum": "guessed", "skipped": []}
     archive.write_json(run.path / "config.json", {**dataclasses.asdict(config), **about})

@@ -13,7 +13,7 @@ from mer_kit.records import Fold
 from mer_kit.runs import deciding
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import features
-from mer_kit.songs.svm import SVM
+from mer_kit.songs.classifiers.svm import SVM
 
 #: Eight training songs, six of them V+; four test songs, three of them V−. Three segments a song.
 LABELS = np.array([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1])
@@ -39,7 +39,7 @@ def decided(tmp_path: Path):
     config = resolve(task="valence", preset="smoke", theta=0.65)
     file = tmp_path / "svm.safetensors"
     result, songs = deciding.decide_fold(
-        _table(), FOLD, LABELS, clip_ids=IDS, config=config, seconds=7.0, svm_file=file
+        _table(), FOLD, LABELS, clip_ids=IDS, config=config, seconds=7.0, folder=file.parent
     )
     return result, songs, SVM.load(file)
 
@@ -77,7 +77,7 @@ def test_songs_that_the_corpus_does_not_have_get_a_sentence(tmp_path: Path):
         MerKitError, match=r"segments.csv names the song 'song \\\\x1b\[2J', expected only songs of this fold"
     ):
         deciding.decide_fold(
-            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, svm_file=tmp_path / "svm"
+            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, folder=tmp_path
         )
 
 
@@ -85,5 +85,5 @@ def test_a_song_without_a_segment_gets_a_sentence(tmp_path: Path):
     table = _table().query("clip_id != 'song 3'")
     with pytest.raises(MerKitError, match="song"):
         deciding.decide_fold(
-            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, svm_file=tmp_path / "svm"
+            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, folder=tmp_path
         )

@@ -133,7 +133,7 @@ def test_an_older_run_predicts(old: Path, tmp_path: Path) -> None:
 
 
 def test_a_classifier_that_is_added_leaves_finished_runs_readable(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "DECIDERS", (*results.DECIDERS, "median"))
+    monkeypatch.setattr(results, "CLASSIFIERS", (*results.CLASSIFIERS, "median"))
     monkeypatch.setattr(results, "COLUMNS", (*results.COLUMNS, "pooled_accuracy_median"))
     row = results.collect(old.parent).iloc[0]
     assert row["status"] == "partial" and np.isnan(row["pooled_accuracy_median"]) and row["song_accuracy_mean"] > 0

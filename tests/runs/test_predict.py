@@ -250,8 +250,8 @@ def test_a_runs_files_have_the_mode_of_their_neighbours(run: Experiment) -> None
 
 def test_votes_of_the_folds_decide_and_a_tie_goes_to_the_higher_mean() -> None:
     p = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])  # means 0.3, 0.45, 0.25
-    assert predict.decide(p, {0: "a", 1: "c", 2: "c"}, ["a", "b", "c"])["svm"] == "c"
-    assert predict.decide(p, {0: "a", 1: "b"}, ["a", "b", "c"])["svm"] == "b"
+    assert predict.decide(p, {"svm": {0: "a", 1: "c", 2: "c"}}, ["a", "b", "c"])["svm"] == "c"
+    assert predict.decide(p, {"svm": {0: "a", 1: "b"}}, ["a", "b", "c"])["svm"] == "b"
 
 
 def test_the_description_names_length_answer_and_share(run: Experiment) -> None:

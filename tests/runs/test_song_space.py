@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from mer_kit.checks import MerKitError
 from mer_kit.runs import archive, deciding, song_space
 from mer_kit.songs import features
-from mer_kit.songs.svm import SVM
+from mer_kit.songs.classifiers.svm import SVM
 from tests.show import stands
 
 

@@ -62,7 +62,7 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
     def decide(number: int) -> Any:
         return deciding.decide_fold(
             run.segments(number), fold, labels, clip_ids=[clip.clip_id for clip in clips], config=config, seconds=1.0,
-            svm_file=run.fold(number) / "svm.safetensors",
+            folder=run.fold(number),
         )  # fmt: skip
 
     corpus = Corpus("made-up", folder, tuple(clips), title="Made-up songs")

@@ -17,7 +17,7 @@ from sklearn.metrics import confusion_matrix
 from mer_kit.checks import MerKitError
 from mer_kit.show.inspector import SongInspector
 from mer_kit.songs import features
-from mer_kit.songs.deciders import NAMES
+from mer_kit.songs.classifiers import NAMES
 from tests.show import stands
 
 

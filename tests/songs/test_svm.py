@@ -13,8 +13,8 @@ from sklearn.svm import SVC
 
 from mer_kit.checks import MerKitError
 from mer_kit.songs import features
-from mer_kit.songs import svm as svm_module
-from mer_kit.songs.svm import SVM
+from mer_kit.songs.classifiers import svm as svm_module
+from mer_kit.songs.classifiers.svm import SVM
 
 
 def _corpus(seed: int, sizes: list[int], *, strength: float = 1.0, segments: int = 8) -> tuple:

@@ -1,4 +1,4 @@
-"""The four deciders: planted songs, ties, one silhouette."""
+"""The song-level classifiers: planted songs, ties, one interface."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
-from mer_kit.songs import deciders
+from mer_kit.songs import classifiers
+from mer_kit.songs.classifiers.svm import SVM
 
 A, B, C = [0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]
 
 
 def _answer(name: str, segments: list) -> int:
-    return int(deciders.make(name).predict(np.array(segments), np.zeros(len(segments), dtype=int), 1)[0])
+    return int(classifiers.make(name).predict(np.array(segments), np.zeros(len(segments), dtype=int), 1)[0])
 
 
 def test_rules_differ_where_they_should():
@@ -48,7 +49,7 @@ def test_run_needs_row_order_and_does_not_cross_songs():
     p = np.array([B, A, B, A, A, A, A, B, A, B])
     song = np.array([0, 1, 0, 1, 0, 0, 1, 0, 0, 1])  # song 0: B B A A B A; song 1: A A A B
     p[[4]] = [0.1, 0.8, 0.1]  # song 0 becomes B B B A B A
-    np.testing.assert_array_equal(deciders.make("run_length").predict(p, song, 2), [1, 0])
+    np.testing.assert_array_equal(classifiers.make("run_length").predict(p, song, 2), [1, 0])
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25))
@@ -62,21 +63,21 @@ def test_run_length_and_vote_against_plain_python(chosen):
     assert _answer("vote", song) == min(range(3), key=lambda k: (-chosen.count(k), k))
 
 
-@pytest.mark.parametrize("name", deciders.NAMES)
+@pytest.mark.parametrize("name", classifiers.NAMES)
 def test_one_silhouette(name):
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], 10)
     song = np.repeat(np.arange(20), 6)
     p1 = np.clip(0.3 + 0.4 * labels[song] + generator.normal(0, 0.1, len(song)), 0, 1)
     p = np.stack([1 - p1, p1], axis=1)
-    decider = deciders.make(name, theta=0.4, seed=3)
+    decider = classifiers.make(name, theta=0.4, seed=3)
     assert decider.fit(p, song, labels) is decider
     answer = decider.predict(p, song, 20)
     assert answer.dtype == np.int64 and answer.shape == (20,)
     np.testing.assert_array_equal(answer, labels)
 
 
-@pytest.mark.parametrize("name", deciders.NAMES)
+@pytest.mark.parametrize("name", classifiers.NAMES)
 @pytest.mark.parametrize(
     ("p", "song", "labels", "sentence"),
     [
@@ -88,14 +89,14 @@ def test_one_silhouette(name):
 )
 def test_bad_training_input_gets_the_same_sentence_everywhere(name, p, song, labels, sentence):
     with pytest.raises(MerKitError, match=sentence):
-        deciders.make(name).fit(np.array(p), np.array(song), np.array(labels))
+        classifiers.make(name).fit(np.array(p), np.array(song), np.array(labels))
 
 
 def test_knobs_reach_the_svm():
-    svm = deciders.make("svm", theta=0.4, seed=3)
-    assert isinstance(svm, deciders.SVM) and (svm.theta, svm.seed) == (0.4, 3)
+    svm = classifiers.make("svm", theta=0.4, seed=3)
+    assert isinstance(svm, SVM) and (svm.theta, svm.seed) == (0.4, 3)
 
 
 def test_unknown_name():
-    with pytest.raises(MerKitError, match="decider is 'run-length'.*did you mean 'run_length'"):
-        deciders.make("run-length")
+    with pytest.raises(MerKitError, match="song-level classifier is 'run-length'.*did you mean 'run_length'"):
+        classifiers.make("run-length")

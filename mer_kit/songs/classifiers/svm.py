@@ -1,4 +1,4 @@
-"""The paper's song decider: a support vector machine on the 7·K features, saved without pickle.
+"""The paper's song-level classifier: a support vector machine on the 7·K features, saved without pickle.
 
 Notebook: 04_song_decisions
 """
@@ -15,13 +15,20 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_labels, check_probabilities
+from mer_kit.checks import MerKitError, check_probabilities
 from mer_kit.seeding import derive
 from mer_kit.songs import features, svm_file
+from mer_kit.songs.base import checked_training
+
+TITLE = "SVM (paper)"
+SAYS = "a support vector machine on the seven statistics of each class's probability over the song"
+SOURCE = "the SSSL paper, “Song-level classification”"
+LEARNS = True
+ORDER = 0
 
 
 class SVM:
-    """The paper's decider: a support vector machine on the 7·K features of `features.pool`.
+    """The paper's song-level classifier: a support vector machine on the 7·K features of `features.pool`.
 
     P: an SVM. D: RBF kernel, features scaled to mean 0 and deviation 1 on the training songs, classes weighted to
     balance, C and γ chosen by balanced accuracy (so that a rare class counts in the choice as it does in the weights)
@@ -137,15 +144,4 @@ class SVM:
             raise MerKitError("this SVM is not fitted: call fit first, or SVM.load")
 
 
-def checked_training(p: np.ndarray, song: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities (float64 [S, K]) and labels (int64 [songs]) that fit together.
-
-    Raises
-    ------
-    MerKitError
-        If either is none, or some song 0…len(labels)−1 has no segment.
-    """
-    probabilities = check_probabilities("probabilities", p)
-    y = check_labels("labels", labels, probabilities.shape[1])
-    features.rows_by_song(song, len(y), n_segments=len(probabilities))
-    return probabilities, y
+Classifier = SVM

@@ -1,0 +1,70 @@
+"""Find the modules of a folder by listing it: what is added is one file, in the package or in a folder of one's own.
+
+The environment variable MER_EXTENSIONS names a folder whose subfolders are called like the package's own (classifiers/);
+each file there is one more member. It is code of the person who sets the variable and runs with their rights.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from mer_kit.checks import MerKitError
+
+#: The environment variable that names a folder of one's own.
+VARIABLE = "MER_EXTENSIONS"
+
+
+def modules(package: str) -> dict[str, ModuleType]:
+    """Return the modules of a package by name, in the order of their ORDER (100 where they have none), then by name.
+
+    Names that begin with an underscore are no members.
+
+    Raises
+    ------
+    MerKitError
+        If a file of the person's own folder cannot be imported, or has the name of one that is there already.
+
+    Examples
+    --------
+    >>> list(modules("mer_kit.songs.classifiers"))[0]
+    'svm'
+    """
+    home = importlib.import_module(package)
+    names = [found.name for found in pkgutil.iter_modules(home.__path__)]
+    members = {name: importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_")}
+    for file in _own_files(package.rpartition(".")[2]):
+        if file.stem in members:
+            raise MerKitError(f"{file.name} in {VARIABLE} has the name of a module of {package}: rename the file")
+        members[file.stem] = _imported(f"{package}.{file.stem}", file)
+    return dict(sorted(members.items(), key=lambda member: (getattr(member[1], "ORDER", 100), member[0])))
+
+
+def _own_files(kind: str) -> list[Path]:
+    """Return the files of the person's own folder for a kind of member, sorted by name."""
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        return []
+    return sorted(file for file in (Path(folder).expanduser() / kind).glob("[!_]*.py") if file.stem.isidentifier())
+
+
+def _imported(name: str, file: Path) -> ModuleType:
+    """Import a file as a module of this name, once."""
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # a file that ends in .py has both
+    made = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(made)
+    except Exception as error:  # a person's own code raises anything
+        del sys.modules[name]
+        raise MerKitError(
+            f"{file.name} in {VARIABLE} cannot be imported ({type(error).__name__}: {error}): correct it or move it away"
+        ) from error
+    return made

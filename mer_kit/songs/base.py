@@ -1,0 +1,88 @@
+"""What song-level classifiers have in common: their interface, the checks of their input, and rules that learn nothing.
+
+Notebook: 04_song_decisions
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Protocol, Self
+
+import numpy as np
+
+from mer_kit.checks import check_labels, check_probabilities
+from mer_kit.songs import features
+
+
+class SongClassifier(Protocol):
+    """The interface of every classifier; probabilities are [segments, K], `song` int [segments], labels int [songs]."""
+
+    def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
+        """Learn from training songs 0…len(labels)−1."""
+        ...
+
+    def predict(self, probabilities: np.ndarray, song: np.ndarray, n_songs: int) -> np.ndarray:
+        """Return int64 [songs]."""
+        ...
+
+
+class Rule(ABC):
+    """A classifier that learns nothing: it applies `answer` to each song's segments."""
+
+    @abstractmethod
+    def answer(self, p: np.ndarray) -> int:
+        """Return the class index of one song from its segments' probabilities [n, K], in time order."""
+
+    def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
+        """Check the input as the SVM would, so that classifiers can be swapped; learn nothing."""
+        checked_training(probabilities, song, labels)
+        return self
+
+    def predict(self, probabilities: np.ndarray, song: np.ndarray, n_songs: int) -> np.ndarray:
+        """Return int64 [songs], the rule's answer for each song.
+
+        Raises
+        ------
+        MerKitError
+            If `probabilities` is not a valid probability array, or a song has no segment.
+        """
+        p = check_probabilities("probabilities", probabilities)
+        rows = features.rows_by_song(song, n_songs, n_segments=len(p))
+        return np.array([self.answer(p[of_song]) for of_song in rows], dtype=np.int64)
+
+
+def checked_training(p: np.ndarray, song: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities (float64 [S, K]) and labels (int64 [songs]) that fit together.
+
+    Raises
+    ------
+    MerKitError
+        If either is not valid, or some song 0…len(labels)−1 has no segment.
+    """
+    probabilities = check_probabilities("probabilities", p)
+    y = check_labels("labels", labels, probabilities.shape[1])
+    features.rows_by_song(song, len(y), n_segments=len(probabilities))
+    return probabilities, y
+
+
+def most_frequent(counts: np.ndarray, p: np.ndarray) -> int:
+    """Return the class with the largest count [K]; among equals the one with the highest mean probability.
+
+    Examples
+    --------
+    >>> most_frequent(np.array([2, 2]), np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]))
+    0
+    """
+    return int(np.where(counts == counts.max(), mean_probabilities(p), -np.inf).argmax())
+
+
+def mean_probabilities(p: np.ndarray) -> np.ndarray:
+    """Return the means [K] of probabilities [n, K], rounded so that equal ones stay equal in any order of summation.
+
+    Examples
+    --------
+    >>> mean_probabilities(np.array([[0.9, 0.1], [0.4, 0.6]])).tolist()
+    [0.65, 0.35]
+    """
+    means: np.ndarray = np.round(p.mean(axis=0), 9)
+    return means

@@ -1,0 +1,70 @@
+"""Song-level classifiers: from a song's segment probabilities to its class. One file each, found by listing the folder.
+
+A file `<name>.py` says TITLE (its name in tables and pictures), SAYS (one sentence), SOURCE, LEARNS (whether `fit` learns
+anything) and defines `Classifier`, which is made without arguments or with any of the keywords `theta` and `seed`. Every
+classifier is computed for every method. One that learns and has `save` and `load` leaves `<name>.safetensors` in the fold;
+without them it is fitted again where its answer is needed.
+
+Notebook: 04_song_decisions
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from mer_kit import extensions
+from mer_kit.checks import check_choice
+from mer_kit.songs.base import SongClassifier
+
+#: Every classifier's module by name, the paper's first.
+MODULES: dict[str, ModuleType] = extensions.modules(__name__)
+NAMES: tuple[str, ...] = tuple(MODULES)
+TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+#: Those that learn from training songs.
+LEARNING: tuple[str, ...] = tuple(name for name, module in MODULES.items() if module.LEARNS)
+
+
+def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
+    """Return a fresh classifier; `theta` (of feature f7) and `seed` (of inner folds) reach those that ask for them.
+
+    Raises
+    ------
+    MerKitError
+        If there is no classifier of that name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> p, song = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]), np.array([0, 0, 0])
+    >>> {name: int(make(name).predict(p, song, 1)[0]) for name in ("mean", "vote", "run_length")}
+    {'mean': 0, 'vote': 1, 'run_length': 1}
+
+    Notebook: 04_song_decisions
+    """
+    kind = _kind(name)
+    asked = inspect.signature(kind).parameters
+    given = {"theta": theta, "seed": seed}
+    return cast(SongClassifier, kind(**{key: value for key, value in given.items() if key in asked}))
+
+
+def load(name: str, path: str | Path, *, inside: Path | None = None) -> SongClassifier:
+    """Return the fitted classifier that `save` wrote; with `inside`, links out of that folder are not followed.
+
+    Raises
+    ------
+    MerKitError
+        If the file is missing or damaged, or holds something else.
+    """
+    return cast(SongClassifier, _kind(name).load(path, inside=inside))
+
+
+def is_saved(name: str) -> bool:
+    """Tell whether a fitted classifier can be saved and loaded."""
+    return hasattr(_kind(name), "save") and hasattr(_kind(name), "load")
+
+
+def _kind(name: str) -> Any:
+    return MODULES[check_choice("song-level classifier", name, NAMES)].Classifier

@@ -1,0 +1,30 @@
+"""The class with the highest mean probability over a song's segments.
+
+Notebook: 04_song_decisions
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mer_kit.songs.base import Rule, mean_probabilities
+
+TITLE = "mean"
+SAYS = "the class with the highest mean probability over the segments"
+SOURCE = "averaging of segment probabilities; the plainest rule"
+LEARNS = False
+ORDER = 1
+
+
+class Classifier(Rule):
+    """The mean rule; the smallest class index in a tie.
+
+    Examples
+    --------
+    >>> Classifier().answer(np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]))
+    0
+    """
+
+    def answer(self, p: np.ndarray) -> int:
+        """Return the class with the highest mean probability over the segments [n, K]."""
+        return int(mean_probabilities(p).argmax())
