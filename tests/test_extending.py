@@ -1,0 +1,100 @@
+"""What docs/extending.md shows works as it stands there: one new file, seen by notebook, table, page and prediction."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mer_kit import extensions
+from mer_kit.checks import MerKitError
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "extending.md").read_text("utf-8")
+#: The examples of the page: where each goes, and its code.
+EXAMPLES = dict(re.findall(r"`([a-z]+/[a-z]+\.py)`:\n\n```python\n(.*?)```", TEXT, re.DOTALL))
+SCRIPT = """
+import sys
+from pathlib import Path
+from mer_kit.runs import batch, predict, results
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.presets import resolve
+from mer_kit.show import report
+runs, music = Path(sys.argv[1]), sys.argv[2]
+options = {"clips": 16, "seconds": 8.0}
+config = resolve(corpus="demo", preset="smoke", folds=2, corpus_options=options, max_seconds=8.0)
+experiment = Experiment(config, runs_dir=runs)
+experiment.run([0])
+parameters = {"preset": "smoke", "folds": 2, "runs_dir": str(runs), "only_folds": "0"}
+parameters["overrides"] = {"corpus_options": options, "max_seconds": 8.0}
+job = next(job for job in batch.plan(experiment.folder, parameters, [0]) if job.source.stem.startswith("04"))
+outcome = batch.execute_one(job, mark=experiment.fingerprint)
+assert outcome.state == "done", outcome.message
+report.write(runs)
+clip = next(clip for clip in experiment.corpus.clips)
+print(predict.predict_curve(clip.path, experiment.folder.path).attrs["decisions"])
+"""
+
+
+def test_there_are_examples_and_they_are_short() -> None:
+    assert set(EXAMPLES) >= {"classifiers/logistic.py"}
+    assert all(len(code.splitlines()) < 80 for code in EXAMPLES.values())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, code in EXAMPLES.items():
+        path = tmp_path / "mine" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code, "utf-8")
+    return tmp_path / "mine"
+
+
+@pytest.mark.notebooks
+def test_a_new_classifier_is_seen_everywhere(folder: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", SCRIPT, str(runs), str(tmp_path)]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "'logistic': 'Q" in done.stdout
+    assert pd.read_csv(runs / "results.csv")["pooled_accuracy_logistic"].notna().all()
+    run = next(runs.glob("demo-*"))
+    assert "logistic" in pd.read_csv(run / "songs.csv").columns
+    assert "logistic regression" in (run / "notebooks" / "04_song_decisions.html").read_text("utf-8")
+    # where the file is gone again, the run is read as before
+    command = [sys.executable, "-m", "mer_kit", "report", str(runs)]
+    del environment[extensions.VARIABLE]
+    assert subprocess.run(command, env=environment, cwd=tmp_path).returncode == 0
+    table = pd.read_csv(runs / "results.csv")
+    assert table["song_accuracy_mean"].notna().all() and "pooled_accuracy_logistic" not in table
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("broken", "1 / 0", "cannot be imported \\(ZeroDivisionError: division by zero\\)"),
+        ("svm", "", "has the name of a module of mer_kit.songs.classifiers: rename the file"),
+    ],
+)
+def test_a_file_that_cannot_be_added_gets_a_sentence(
+    name: str, code: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "classifiers").mkdir()
+    (tmp_path / "classifiers" / f"{name}.py").write_text(code)
+    monkeypatch.setenv(extensions.VARIABLE, str(tmp_path))
+    with pytest.raises(MerKitError, match=words):
+        extensions.modules("mer_kit.songs.classifiers")
+
+
+def test_other_files_are_no_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "classifiers").mkdir()
+    for name in ("_draft.py", "notes.txt", "not-a-name.py"):
+        (tmp_path / "classifiers" / name).write_text("1 / 0")
+    monkeypatch.setenv(extensions.VARIABLE, str(tmp_path))
+    assert list(extensions.modules("mer_kit.songs.classifiers")) == ["svm", "mean", "vote", "run_length"]
