@@ -249,7 +249,8 @@ class EpochRecord:
     `lambda_kl` and `learning_rate` are their schedules' values when the epoch ends. `train_accuracy` is the evaluation
     pass's agreement with the inherited labels. The split's fields are NaN or 0 outside "ssl"; where `separated` is
     False the epoch treated every sample as labelled and `note` says why.
-    `pseudo_agreement` is the share of U whose pseudo-label equals the erased inherited label.
+    `pseudo_agreement` is the share of U whose pseudo-label equals the erased inherited label. `own` are the method's own
+    numbers; each is a column of history.csv.
     """
 
     epoch: int
@@ -270,17 +271,21 @@ class EpochRecord:
     labelled_class_share: tuple[float, ...]
     seconds: float
     note: str = ""
+    own: Mapping[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """Return the record as one flat table row (the class shares as ';'-joined text)."""
         row = dataclasses.asdict(self)
+        row |= row.pop("own")
         row["labelled_class_share"] = ";".join(repr(float(share)) for share in self.labelled_class_share)
         return row
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> EpochRecord:
         """Rebuild a record from what `row` wrote, also after a trip through CSV."""
-        values = {name: row[name] for name in (f.name for f in dataclasses.fields(cls))}
+        names = [f.name for f in dataclasses.fields(cls) if f.name != "own"]
+        values = {name: row[name] for name in names}
+        values["own"] = {name: float(value) for name, value in row.items() if name not in names}
         shares = str(values["labelled_class_share"])
         values["labelled_class_share"] = tuple(float(s) for s in shares.split(";")) if shares not in ("", "nan") else ()
         values["note"] = "" if pd.isna(values["note"]) else str(values["note"])

@@ -17,7 +17,7 @@ from mer_kit.checks import MerKitError
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text("utf-8")
 #: The examples of the page: where each goes, and its code.
-EXAMPLES = dict(re.findall(r"`([a-z]+/[a-z]+\.py)`:\n\n```python\n(.*?)```", TEXT, re.DOTALL))
+EXAMPLES = dict(re.findall(r"`([a-z]+/[a-z]+\.py)`[^`]*```python\n(.*?)```", TEXT, re.DOTALL))
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -25,13 +25,14 @@ from mer_kit.runs import batch, predict, results
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.show import report
-runs, music = Path(sys.argv[1]), sys.argv[2]
+runs, method = Path(sys.argv[1]), sys.argv[2]
 options = {"clips": 16, "seconds": 8.0}
-config = resolve(corpus="demo", preset="smoke", folds=2, corpus_options=options, max_seconds=8.0)
+own = {"elr": {"decay": 0.9}, "coteaching": {"forget": 0.5}}.get(method, {})
+config = resolve(corpus="demo", preset="smoke", method=method, folds=2, corpus_options=options, max_seconds=8.0, **own)
 experiment = Experiment(config, runs_dir=runs)
 experiment.run([0])
-parameters = {"preset": "smoke", "folds": 2, "runs_dir": str(runs), "only_folds": "0"}
-parameters["overrides"] = {"corpus_options": options, "max_seconds": 8.0}
+parameters = {"preset": "smoke", "method": method, "folds": 2, "runs_dir": str(runs), "only_folds": "0"}
+parameters["overrides"] = {"corpus_options": options, "max_seconds": 8.0, **own}
 job = next(job for job in batch.plan(experiment.folder, parameters, [0]) if job.source.stem.startswith("04"))
 outcome = batch.execute_one(job, mark=experiment.fingerprint)
 assert outcome.state == "done", outcome.message
@@ -42,7 +43,7 @@ print(predict.predict_curve(clip.path, experiment.folder.path).attrs["decisions"
 
 
 def test_there_are_examples_and_they_are_short() -> None:
-    assert set(EXAMPLES) >= {"classifiers/logistic.py"}
+    assert set(EXAMPLES) >= {"methods/elr.py", "methods/coteaching.py", "classifiers/logistic.py"}
     assert all(len(code.splitlines()) < 80 for code in EXAMPLES.values())
 
 
@@ -55,16 +56,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
+def run_with(environment: dict[str, str], runs: Path, method: str) -> str:
+    """Train fold 0 of a small run, execute notebook 04 on it, write the page, predict; return what was decided."""
+    command = [sys.executable, "-c", SCRIPT, str(runs), method]
+    done = subprocess.run(command, env=environment, cwd=runs.parent, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
 @pytest.mark.notebooks
-def test_a_new_classifier_is_seen_everywhere(folder: Path, tmp_path: Path) -> None:
+def test_a_new_method_and_a_new_classifier_are_seen_everywhere(folder: Path, tmp_path: Path) -> None:
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
     runs = tmp_path / "runs"
-    command = [sys.executable, "-c", SCRIPT, str(runs), str(tmp_path)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "'logistic': 'Q" in done.stdout
+    said = run_with(environment, runs, "elr")
+    assert "'logistic': 'Q" in said
     assert pd.read_csv(runs / "results.csv")["pooled_accuracy_logistic"].notna().all()
-    run = next(runs.glob("demo-*"))
+    run = next(runs.glob("demo-*-elr-*"))
+    history = pd.read_csv(run / "folds" / "0" / "history.csv")
+    assert history["elr_penalty"].notna().all() and "ELR" in (runs / "index.html").read_text("utf-8") + run.name.upper()
     assert "logistic" in pd.read_csv(run / "songs.csv").columns
     assert "logistic regression" in (run / "notebooks" / "04_song_decisions.html").read_text("utf-8")
     # where the file is gone again, the run is read as before
@@ -73,6 +82,48 @@ def test_a_new_classifier_is_seen_everywhere(folder: Path, tmp_path: Path) -> No
     assert subprocess.run(command, env=environment, cwd=tmp_path).returncode == 0
     table = pd.read_csv(runs / "results.csv")
     assert table["song_accuracy_mean"].notna().all() and "pooled_accuracy_logistic" not in table
+
+
+@pytest.mark.parametrize("name", ["elr", "coteaching"])
+def test_a_new_method_goes_on_from_its_checkpoint(name: str, folder: Path, tmp_path: Path) -> None:
+    """A training stopped after an epoch and gone on with ends bit for bit where one in one go does; it is known by name."""
+    script = """
+import sys
+import numpy as np
+from mer_kit.cli import main
+from mer_kit.runs import archive
+from mer_kit.runs.presets import resolve
+from mer_kit.sssl import METHODS, SegmentClassifier, Trainer
+from mer_kit.sssl.passes import ArraySegments
+name, file = sys.argv[1:]
+assert name in METHODS and name in next(p for p in main.commands["run"].params if p.name == "method").type.choices
+x = np.random.default_rng(0).normal(size=(24, 1, 128, 43)).astype(np.float32)
+y = np.arange(24) % 2
+small = {"n_classes": 2, "method": name, "epochs": 4, "warmup_epochs": 2, "batch_size": 8, "device": "cpu"}
+small |= {"precision": "float32", "model": {"width": 1, "head_pool": 1, "batch_norm": True}}
+whole = Trainer(**small).fit(ArraySegments(x), y)
+def stop(trainer):
+    if len(trainer.history_) == 3:
+        raise KeyboardInterrupt
+try:
+    Trainer(**small, checkpoint_file=file, watch=stop).fit(ArraySegments(x), y)
+except KeyboardInterrupt:
+    pass
+again = Trainer(**small, checkpoint_file=file).fit(ArraySegments(x), y)
+assert np.array_equal(again.epochs_, whole.epochs_)
+again.save_model(file + ".model")
+told = SegmentClassifier(file + ".model", device="cpu", precision="float32").predict_proba(ArraySegments(x))
+assert np.array_equal(told, whole.predict_proba(ArraySegments(x)))
+marks = {archive.fingerprint(resolve(method=name, preset="smoke", **own), corpus_checksum="0", code_version="1")
+         for own in ({}, {"elr": {"decay": 0.8}, "coteaching": {"forget": 0.5}}[name])}
+assert len(marks) == 2
+older = resolve(corpus="4q", method="ce", preset="smoke", grouping="exact")
+assert archive.fingerprint(older, corpus_checksum="0", code_version="1") == "ca5bdbbab2"
+"""
+    environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", script, name, str(tmp_path / "c.safetensors")]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 @pytest.mark.parametrize(

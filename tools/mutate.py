@@ -115,19 +115,18 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "sssl/trainer.py",
         "tests/sssl/test_trainer.py tests/sssl/test_steps.py",
-        (
-            "torch.from_numpy(state.epochs[-1][part].astype(np.float32))",
-            "torch.from_numpy(state.epochs[-2][part].astype(np.float32))",
-        ),
-        (
-            "            losses(state.epochs[-1], labels),\n            labels,",
-            "            losses(state.epochs[0], labels),\n            labels,",
-        ),
         ("if epoch <= s.warmup_epochs or", "if epoch < s.warmup_epochs or"),
-        ("since = epoch - (self._state.split_epoch or epoch)", "since = epoch"),
-        ("            tau=s.tau,\n", "            tau=0.5,\n"),
-        ("        state.scheduler.step()\n", ""),
-        ("torch.nn.utils.clip_grad_norm_(state.network.parameters(), self.settings.gradient_clip)", "pass"),
+        ("return state.method.phase, epoch - state.split_epoch", "return state.method.phase, epoch"),
+        ("Epoch(epoch, phase, since, state.epochs[-1] if", "Epoch(epoch, phase, since, state.epochs[0] if"),
+        ("                    scheduler.step()\n", ""),
+        ("torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)", "pass"),
+    ),
+    *_of(
+        "sssl/methods/sssl.py",
+        "tests/sssl/test_trainer.py tests/sssl/test_steps.py",
+        ("self.epoch.probabilities[rows].astype(np.float32)", "self.epoch.probabilities[rows[::-1]].astype(np.float32)"),
+        ("                tau=self.s.tau,\n", "                tau=0.5,\n"),
+        ("np.flatnonzero(~self.division.clean[rows])", "np.flatnonzero(self.division.clean[rows])"),
     ),
     *_of(
         "sssl/diagnostics.py",

@@ -23,7 +23,9 @@ def with_method(experiment: Experiment, method: str) -> Experiment:
     """
     check_choice("method", method, METHODS)
     other = copy.copy(experiment)
-    other.config = dataclasses.replace(experiment.config, method=method)
+    same = method == experiment.config.method
+    training = experiment.config.training if same else {**experiment.config.training, "own": {}}
+    other.config = dataclasses.replace(experiment.config, method=method, training=training)
     other.fingerprint = archive.fingerprint(other.config, corpus_checksum=other.checksum, code_version=METHOD_VERSION)
     other.folder = RunFolder.of(other.runs_dir, other.config, other.fingerprint)
     return other

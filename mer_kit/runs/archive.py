@@ -183,15 +183,18 @@ class RunFolder:
         MerKitError
             If history.csv cannot be read.
         """
-        kinds = {field.name: float if field.type == "float" else str for field in dataclasses.fields(EpochRecord)}
+        fields = [field for field in dataclasses.fields(EpochRecord) if field.name != "own"]
+        kinds = {field.name: float if field.type == "float" else str for field in fields}
         later = [name for name, kind in kinds.items() if kind is float or name in ("labelled_class_share", "note")]
         path = self.fold(fold) / "history.csv"
         table = schema.read_table(
             path, kinds, inside=self.path, exact=True, optional=later, most=schema.MOST_JSON
         ).reindex(columns=list(kinds))
         table = table.fillna({name: "" for name in later if kinds[name] is str})
+        own = schema.numbers_beside(path, kinds, inside=self.path)
         try:
-            return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in table.to_dict("records")]
+            rows = table.join(own).to_dict("records")
+            return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in rows]
         except (ValueError, TypeError, OverflowError) as error:
             raise MerKitError(
                 f"history.csv in fold {fold} has a row that no epoch left: train the fold again"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mer_kit import corpora
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.records import GROUPINGS, TASKS, RunConfig
-from mer_kit.sssl import METHODS
+from mer_kit.sssl import METHODS, methods
 from mer_kit.sssl.network import check_shape
 from mer_kit.sssl.settings import TrainingSettings
 
@@ -105,9 +105,14 @@ def resolve(
     base = PRESETS[preset]
     plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"}
     model, training = dict(base["model"]), dict(base["training"])
+    own_fields = {f.name: str(f.type) for f in dataclasses.fields(methods.of(method).settings)}
+    training["own"] = own = {}
     for name, value in overrides.items():
-        home = _home_of(name, plain, model, training)
-        home[name] = _typed(name, value)
+        if name in own_fields:
+            own[name] = _as_kind(name, value, own_fields[name])
+        else:
+            home = _home_of(name, plain, model, training, own_fields)
+            home[name] = _typed(name, value)
     settings = TrainingSettings(**training, method=method, model=model)
     config = RunConfig(
         corpus=corpus,
@@ -147,19 +152,25 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     return {**parameters, **overrides}
 
 
-def _home_of(name: str, plain: dict[str, Any], model: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+def _home_of(
+    name: str, plain: dict[str, Any], model: dict[str, Any], training: dict[str, Any], own: Iterable[str]
+) -> dict[str, Any]:
     """Return the part of the configuration that `name` belongs to."""
     run_fields = {f.name for f in dataclasses.fields(RunConfig)} - {"model", "training"}
     model_fields = set(_MODEL)
-    training_fields = {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model"}
-    check_choice("setting", name, sorted(run_fields | model_fields | training_fields))
+    training_fields = {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model", "own"}
+    check_choice("setting", name, sorted({*run_fields, *model_fields, *training_fields, *own}))
     return plain if name in run_fields else model if name in model_fields else training
 
 
 def _typed(name: str, value: Any) -> Any:
     """Return 4 as 4.0 where a setting is a float and 4.0 as 4 where it counts: both spell one run, one fingerprint."""
     fields = (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainingSettings))
-    kind = ({field.name: str(field.type) for field in fields} | _MODEL)[name]
+    return _as_kind(name, value, ({field.name: str(field.type) for field in fields} | _MODEL)[name])
+
+
+def _as_kind(name: str, value: Any, kind: str) -> Any:
+    """Return a value as its declared kind ("bool", "int", "float", …) spells it."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "bool" and not isinstance(value, bool):
         raise MerKitError(f"{name} is {shortened(value)}, expected True or False: change {name}")

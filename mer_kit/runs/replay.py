@@ -18,7 +18,7 @@ from mer_kit.runs.truth import segment_truth
 from mer_kit.seeding import derive
 from mer_kit.sssl import diagnostics, loss_split
 from mer_kit.sssl.loss_split import Mixture, Split
-from mer_kit.sssl.trainer import mixture_seed
+from mer_kit.sssl.methods.sssl import mixture_seed
 
 
 @dataclass(frozen=True)

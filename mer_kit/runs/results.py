@@ -24,6 +24,8 @@ from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
+from mer_kit.sssl import METHODS, methods
+from mer_kit.sssl.method import own_settings
 from mer_kit.sssl.settings import TrainingSettings
 
 __all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
@@ -186,8 +188,17 @@ def recipe(config: dict[str, Any]) -> str:
     kept = _without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
     if isinstance(kept.get("training"), dict):
         kept["training"] = _without_absent(kept["training"], TrainingSettings)
+        if kept["training"].get("own") == _own_defaults(
+            config.get("method")
+        ):  # the method's name is free, and so are these
+            del kept["training"]["own"]
     text = json.dumps(kept, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+
+
+def _own_defaults(method: Any) -> dict[str, Any] | None:
+    """Return a method's own settings at their defaults, None where it is not known here."""
+    return own_settings(methods.of(method), {}) if method in METHODS else None
 
 
 def _without_absent(stored: dict[str, Any], settings: type) -> dict[str, Any]:

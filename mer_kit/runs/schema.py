@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ MOST_JSON, MOST_TABLE = 8 << 20, 128 << 20
 MOST_FOLDS, MOST_NAME = 1000, 200
 
 
+#: Columns of a method's own that are read from a history.
+MOST_OWN = 50
 #: Scores that are fractions; others may be any number.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 
@@ -212,6 +214,18 @@ def read_table(
     if missing:
         raise MerKitError(f"{where} lacks the column {missing[0]!r}, expected {', '.join(kinds)}: run it again")
     return table
+
+
+def numbers_beside(path: Path, known: Iterable[str], *, inside: Path | None = None) -> pd.DataFrame:
+    """Return the numeric columns of a run's CSV table that are not `known`: another version's, or a method's own.
+
+    What is no number there is NaN; columns that have none, or a name that no setting could have, are left out.
+    """
+    raw = files.read_bytes(path, most=MOST_JSON, inside=inside)
+    names = set(known)
+    table = pd.read_csv(io.BytesIO(raw), usecols=lambda name: name not in names and name.isidentifier())
+    numbers: pd.DataFrame = table.iloc[:, :MOST_OWN].apply(pd.to_numeric, errors="coerce").astype(float)
+    return numbers.dropna(axis=1, how="all")
 
 
 def _exact_float(text: str) -> float:

@@ -23,6 +23,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.runs.archive import write_table
 from mer_kit.show.names import printable
+from mer_kit.sssl import methods
 
 _log = logging.getLogger("mer_kit")
 _MISSING_GLYPH = re.compile(r"Glyph \d+ .*missing from")
@@ -51,10 +52,7 @@ LOOK: dict[str, tuple[str, str]] = {
 CLEAN, NOISY, NEUTRAL = "#5790fc", "#e42536", "#6d6d75"
 #: Method → (colour, line style).
 METHOD_LOOK: dict[str, tuple[str, str]] = {
-    "ce": ("#6d6d75", "-"),
-    "mixup": ("#f89c20", "--"),
-    "sssl_no_kl": ("#964a8b", "-."),
-    "sssl": ("#5790fc", "-"),
+    name: (str(module.COLOUR), str(module.LINE)) for name, module in methods.MODULES.items()
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,12 +11,12 @@ import torch
 from mer_kit.checks import MerKitError
 from mer_kit.sssl import checkpoint
 from mer_kit.sssl.network import VGG16
-from mer_kit.sssl.passes import SegmentSource, Standardise, place, probabilities
+from mer_kit.sssl.passes import SegmentSource, Standardise, mean_probabilities, place
 from mer_kit.sssl.stored import check_model, check_values
 
 
 class SegmentClassifier:
-    """Predict with a network that `Trainer.save_model` wrote.
+    """Predict with the network, or the mean of the networks, that `Trainer.save_model` wrote.
 
     Parameters
     ----------
@@ -36,9 +37,9 @@ class SegmentClassifier:
         check_values(stored, name)
         self.n_classes = int(stored["n_classes"])
         self._where = place(device, precision)
-        self.network = VGG16(self.n_classes, generator=torch.Generator(), **stored["model"])
-        self.network.load_state_dict(stored["network"])
-        self.network.to(device=self._where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.networks = [
+            self._network(stored["model"], weights) for weights in (stored["network"], *stored.get("more", []))
+        ]
         self._standardise = Standardise(*(band.numpy() for band in stored["bands"]))
 
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
@@ -55,4 +56,10 @@ class SegmentClassifier:
                 f"segments have {found} mel bands, expected {known} as in this network's training: use a network of this "
                 "version, or train the fold again"
             )
-        return probabilities(self.network, segments, self._standardise, self._where)
+        return mean_probabilities(self.networks, segments, self._standardise, self._where)
+
+    def _network(self, model: dict[str, Any], weights: dict[str, torch.Tensor]) -> VGG16:
+        network = VGG16(self.n_classes, generator=torch.Generator(), **model)
+        network.load_state_dict(weights)
+        network.to(device=self._where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network

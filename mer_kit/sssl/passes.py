@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -123,6 +123,14 @@ def probabilities(
                 logits = network(where.put(standardise(x)))
             out[rows] = torch.softmax(logits.float(), dim=1).cpu().numpy()
     return out
+
+
+def mean_probabilities(
+    networks: Sequence[VGG16], source: SegmentSource, standardise: Standardise, where: Placement
+) -> np.ndarray:
+    """Return the mean of several networks' probabilities, float32 [S, K]; of one network, its own."""
+    first, *others = (probabilities(network, source, standardise, where) for network in networks)
+    return first if not others else np.mean([first, *others], axis=0)
 
 
 def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import hashed
+from mer_kit.sssl import methods
+from mer_kit.sssl.method import RDROP, own_settings
+from mer_kit.sssl.methods import METHODS
 
-#: Method → what it does after the warm-up.
-METHODS: dict[str, str] = {
-    "ce": "plain cross-entropy on the inherited labels, to the end",
-    "mixup": "mixup on the inherited labels from the first epoch, no split",
-    "sssl_no_kl": "SSSL with λ = 0, the paper's “Proposed*”",
-    "sssl": "the whole of SSSL: split, sharpened pseudo-labels, mixup, R-Drop",
-}
-
-_RDROP = ("lambda_kl", "ramp_epochs")
-#: What concerns the split and the pseudo-labels alone.
-_SPLIT = ("tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "temperature", "pseudo_labels")
+__all__ = ["METHODS", "TrainingSettings"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,14 @@ class TrainingSettings:
     ramp_epochs: float = 16.0  # D
     compile: bool = False  # D: torch.compile the trunk
     model: Mapping[str, Any] = field(default_factory=dict)  # VGG16 keywords
+    own: Mapping[str, Any] = field(default_factory=dict, metadata={"absent_means": {}})  # the method's own settings
 
     def __post_init__(self) -> None:
-        check_choice("method", self.method, METHODS)
+        method = methods.of(self.method)
+        known = sorted(f.name for f in dataclasses.fields(method.settings))
+        for name in self.own:
+            check_choice(f"setting of {self.method}", name, known)
+        object.__setattr__(self, "own", own_settings(method, self.own))
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
@@ -80,16 +79,16 @@ class TrainingSettings:
     @property
     def splits(self) -> bool:
         """Whether the method divides the segments into X and U."""
-        return self.method in ("sssl", "sssl_no_kl")
+        return methods.of(self.method).splits
 
     @property
     def weight_kl(self) -> float:
         """λ at the end of its ramp: 0 for "Proposed*"."""
-        return self.lambda_kl if self.method == "sssl" else 0.0
+        return methods.of(self.method).weight_kl(self)
 
     def mixes(self, phase: str) -> bool:
         """Tell whether batches are mixed in a phase ("warmup", "plain" or "ssl")."""
-        return self.method == "mixup" or phase == "ssl" or (phase == "warmup" and self.splits and self.warmup_mixup)
+        return methods.of(self.method).mixes(self, phase)
 
     def effective(self) -> dict[str, Any]:
         """Return the settings that can change a number of this method: ce has no use for τ, nor mixup for λ.
@@ -99,13 +98,10 @@ class TrainingSettings:
         >>> TrainingSettings(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
         True
         """
-        idle = set(_RDROP if self.weight_kl == 0 else ())
-        if not self.splits:
-            idle |= {*_SPLIT, *_RDROP, "warmup_mixup"} | ({"alpha"} if self.method == "ce" else set())
+        method = methods.of(self.method)
+        idle = {*method.idle, *(RDROP if method.weight_kl(self) == 0 else ())}
         return {name: value for name, value in hashed(self).items() if name not in idle}
 
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
-        later = {"method", "alpha", "warmup_mixup", *_SPLIT, *_RDROP}
-        key = {name: value for name, value in hashed(self).items() if name not in later}
-        return key | ({"method": "mixup", "alpha": self.alpha} if self.mixes("warmup") else {})
+        return methods.of(self.method).warmup_key(self)

@@ -15,10 +15,12 @@ import torch
 from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.records import EpochRecord, hashed
 from mer_kit.seeding import numpy_generator, torch_generator
-from mer_kit.sssl import checkpoint
+from mer_kit.sssl import checkpoint, methods
+from mer_kit.sssl.method import Training
 from mer_kit.sssl.network import VGG16, load_imagenet
 from mer_kit.sssl.passes import Placement, SegmentSource, Standardise, band_statistics
 from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.sssl.steps import n_drawn
 from mer_kit.sssl.stored import check_training
 
 
@@ -27,7 +29,7 @@ class _OtherTraining(Exception):
 
 
 class TrainingState:
-    """Network, optimizer, schedule, generators, history and evaluation passes of one training."""
+    """Networks, optimizers, schedules, generators, history and evaluation passes of one training."""
 
     def __init__(
         self,
@@ -40,13 +42,12 @@ class TrainingState:
         songs: np.ndarray,
     ) -> None:
         self.settings, self.where, self.n_classes, self.seed = settings, where, n_classes, seed
-        self.network = VGG16(n_classes, generator=torch_generator(seed, "weights"), **settings.model)
-        self.network.to(device=where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if settings.compile:
-            self.network.features.compile()
-        self.optimizer = make_optimizer(self.network, settings, fused=where.device.type == "cuda")
+        self.method = methods.of(settings.method)(settings)
+        self.networks = [self._network(number) for number in range(self.method.networks)]
+        fused = where.device.type == "cuda"
+        self.optimizers = [make_optimizer(network, settings, fused=fused) for network in self.networks]
         steps = -(-n_drawn(songs, settings.share) // settings.batch_size)
-        self.scheduler = make_scheduler(self.optimizer, settings, steps_per_epoch=steps)
+        self.schedulers = [make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers]
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
         self.dropout = torch_generator(seed, "dropout", str(where.device))
         self.history: list[EpochRecord] = []
@@ -58,10 +59,37 @@ class TrainingState:
             labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes(), digest_size=8
         ).hexdigest()
 
+        self.method.start(
+            Training(
+                labels=labels,
+                songs=songs,
+                n_classes=n_classes,
+                seed=seed,
+                where=where,
+                generators=self.generators,
+                dropout=self.dropout,
+            )
+        )
+
+    def _network(self, number: int) -> VGG16:
+        """Return a fresh network on its device; each of several draws its own first weights."""
+        name = "weights" if number == 0 else f"weights {number + 1}"
+        network = VGG16(self.n_classes, generator=torch_generator(self.seed, name), **self.settings.model)
+        network.to(device=self.where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.settings.compile:
+            network.features.compile()
+        return network
+
+    @property
+    def network(self) -> VGG16:
+        """The first network."""
+        return self.networks[0]
+
     def pretrain(self, path: str | Path | None) -> None:
         """Start from local ImageNet weights where a path is given."""
         if path:
-            load_imagenet(self.network, path)
+            for network in self.networks:
+                load_imagenet(network, path)
             self._pretrained = hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
 
     def measure(self, segments: SegmentSource) -> None:
@@ -91,16 +119,24 @@ class TrainingState:
                 "key": self.key(),
                 "warmup_key": self.key(warmup=True),
                 "network": self.network.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "scheduler": {"last_epoch": self.scheduler.last_epoch},
+                "optimizer": self.optimizers[0].state_dict(),
+                "scheduler": {"last_epoch": self.schedulers[0].last_epoch},
                 "generators": {name: g.bit_generator.state for name, g in self.generators.items()},
                 "dropout": self.dropout.get_state(),
                 "history": [record.row() for record in self.history],
                 "epochs": torch.from_numpy(self.epochs),
                 "split_epoch": self.split_epoch,
                 "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
+                **self._more(),
             },
         )
+
+    def _more(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of further networks and of the method's own memory, if there are any."""
+        pairs = zip(self.networks[1:], self.optimizers[1:], strict=True)
+        more = [{"network": network.state_dict(), "optimizer": one.state_dict()} for network, one in pairs]
+        memory = self.method.state()
+        return {**({"more": more} if more else {}), **({"method": memory} if memory else {})}
 
     def load(self, path: Path) -> None:
         """Restore the whole state.
@@ -134,7 +170,13 @@ class TrainingState:
                     f"{path.name} holds no training, expected a checkpoint of one: pass another checkpoint_file"
                 )
             check(stored)
-            check_training(stored, path.name, network=self.network, passes=(self.epochs.shape[1], self.n_classes))
+            check_training(
+                stored,
+                path.name,
+                networks=self.networks,
+                memory=self.method.state(),
+                passes=(self.epochs.shape[1], self.n_classes),
+            )
 
         return dict(checkpoint.load(path, check=check_outline))
 
@@ -156,16 +198,21 @@ class TrainingState:
             for which in self.generators:
                 np.random.PCG64().state = stored["generators"][which]
             torch.Generator(self.dropout.device).set_state(stored["dropout"])
-            self.optimizer.load_state_dict(stored["optimizer"])
-            rates: list[float | torch.Tensor] = [float(group["lr"]) for group in self.optimizer.param_groups]
+            of_each = [stored, *stored.get("more", [])]
+            for optimizer, part in zip(self.optimizers, of_each, strict=True):
+                optimizer.load_state_dict(part["optimizer"])
+            rates = [[float(group["lr"]) for group in one.param_groups] for one in self.optimizers]
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise MerKitError(
                 f"checkpoint {name} cannot be gone on from ({type(error).__name__}), expected what this training saved: "
                 "delete it to train from the start"
             ) from error
-        self.network.load_state_dict(stored["network"])
-        self.scheduler.last_epoch = stored["scheduler"]["last_epoch"]
-        self.scheduler._last_lr = rates
+        for network, part in zip(self.networks, of_each, strict=True):
+            network.load_state_dict(part["network"])
+        for scheduler, rate in zip(self.schedulers, rates, strict=True):
+            scheduler.last_epoch = stored["scheduler"]["last_epoch"]
+            scheduler._last_lr = list(rate)
+        self.method.restore(stored.get("method", {}))
         for which, generator in self.generators.items():
             generator.bit_generator.state = stored["generators"][which]
         self.dropout.set_state(stored["dropout"])
@@ -183,6 +230,7 @@ class TrainingState:
                 "model": dict(self.settings.model),
                 "network": self.network.state_dict(),
                 "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
+                **({"more": [network.state_dict() for network in self.networks[1:]]} if len(self.networks) > 1 else {}),
             },
         )
 
@@ -199,37 +247,6 @@ def _first_difference(stored: Any, wanted: str) -> str:
         if old.get(name) != new.get(name):
             return f"{plain(str(name), 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
     return ""
-
-
-def n_drawn(songs: np.ndarray, share: float) -> int:
-    """Return how many segments an epoch draws: `share` of each song's, rounded, at least one.
-
-    Examples
-    --------
-    >>> n_drawn(np.array([0, 0, 0, 0, 1]), 0.5)
-    3
-    """
-    counts = np.unique(songs, return_counts=True)[1]
-    return int(np.maximum(1, np.round(counts * share)).sum())
-
-
-def draw_rows(songs: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
-    """Return an epoch's rows in random order: int64 [n_drawn], `share` of each song's segments.
-
-    Examples
-    --------
-    >>> rows = draw_rows(np.array([0, 0, 0, 0, 1]), 0.5, np.random.default_rng(0))
-    >>> len(rows), 4 in rows
-    (3, True)
-    """
-    order = generator.permutation(len(songs))
-    if share >= 1:
-        return order
-    by_song = np.argsort(songs[order], kind="stable")
-    _, first, counts = np.unique(songs[order][by_song], return_index=True, return_counts=True)
-    rank = np.arange(len(order)) - np.repeat(first, counts)
-    wanted = np.repeat(np.maximum(1, np.round(counts * share)), counts)
-    return np.asarray(order[np.sort(by_song[rank < wanted])])
 
 
 def make_optimizer(network: torch.nn.Module, settings: TrainingSettings, *, fused: bool) -> torch.optim.Optimizer:

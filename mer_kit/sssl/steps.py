@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -138,3 +139,34 @@ def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.train()
+
+
+def n_drawn(songs: np.ndarray, share: float) -> int:
+    """Return how many segments an epoch draws: `share` of each song's, rounded, at least one.
+
+    Examples
+    --------
+    >>> n_drawn(np.array([0, 0, 0, 0, 1]), 0.5)
+    3
+    """
+    counts = np.unique(songs, return_counts=True)[1]
+    return int(np.maximum(1, np.round(counts * share)).sum())
+
+
+def draw_rows(songs: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """Return an epoch's rows in random order: int64 [n_drawn], `share` of each song's segments.
+
+    Examples
+    --------
+    >>> rows = draw_rows(np.array([0, 0, 0, 0, 1]), 0.5, np.random.default_rng(0))
+    >>> len(rows), 4 in rows
+    (3, True)
+    """
+    order = generator.permutation(len(songs))
+    if share >= 1:
+        return order
+    by_song = np.argsort(songs[order], kind="stable")
+    _, first, counts = np.unique(songs[order][by_song], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(first, counts)
+    wanted = np.repeat(np.maximum(1, np.round(counts * share)), counts)
+    return np.asarray(order[np.sort(by_song[rank < wanted])])

@@ -6,7 +6,7 @@ no file can ask for more than it brings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.sssl.network import VGG16, check_shape
+
+#: More networks in one model file are no method's.
+MOST_NETWORKS = 7
 
 
 def outline(n_classes: int, **model: Any) -> dict[str, Tensor]:
@@ -84,6 +87,13 @@ def check_model(stored: Any, name: str) -> None:
             f"{name} has weights that are not those of its network ({shortened(wrong[0])}, {len(wrong)} in all), expected "
             f"{len(wanted)} tensors: train the fold again, or ask the sender for the file"
         )
+    more = stored.get("more", [])
+    if (
+        not isinstance(more, list)
+        or len(more) > MOST_NETWORKS
+        or any(not isinstance(one, dict) or misfits(one, wanted) for one in more)
+    ):
+        raise MerKitError(f"{name} has further networks that are not like its first one: train the fold again")
     if not are_bands(bands):
         raise MerKitError(f"{name} lacks the mean and spread of each band, expected two vectors: train the fold again")
 
@@ -97,7 +107,10 @@ def check_values(stored: dict[str, Any], name: str) -> None:
         If they are not.
     """
     mean, spread = stored["bands"]
-    tensors = {**stored["network"], "bands' mean": mean, "bands' spread": spread}
+    further = {
+        f"{key} of network {n}": one for n, net in enumerate(stored.get("more", []), 2) for key, one in net.items()
+    }
+    tensors = {**stored["network"], **further, "bands' mean": mean, "bands' spread": spread}
     wrong = [key for key, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
     wrong += [] if bool((spread > 0).all()) else ["bands' spread"]
     if wrong:
@@ -107,14 +120,22 @@ def check_values(stored: dict[str, Any], name: str) -> None:
         )
 
 
-def check_training(stored: Any, name: str, *, network: torch.nn.Module, passes: tuple[int, int]) -> None:
+def check_training(
+    stored: Any,
+    name: str,
+    *,
+    networks: Sequence[torch.nn.Module],
+    passes: tuple[int, int],
+    memory: Mapping[str, Tensor] | None = None,
+) -> None:
     """Check what a checkpoint holds against the training that is to go on from it.
 
     Parameters
     ----------
     stored : the file's nest, as for `check_model`
-    network : the training's own
+    networks : the training's own, one or several
     passes : S, K of its evaluation passes
+    memory : what its method keeps, as it is before the first epoch
 
     Raises
     ------
@@ -127,13 +148,26 @@ def check_training(stored: Any, name: str, *, network: torch.nn.Module, passes: 
     }  # fmt: skip
     wrong = [part for part, kind in parts.items() if not isinstance(stored.get(part), kind)]
     if not wrong:
-        wrong += misfits(stored["network"], network.state_dict())
+        more = stored.get("more", [])
+        if (
+            not isinstance(more, list)
+            or len(more) != len(networks) - 1
+            or not all(isinstance(one, dict) for one in more)
+        ):
+            wrong += ["networks"]
+            more = []
+        for part, network in zip([stored, *more], networks, strict=False):
+            kept = part.get("network")
+            wrong += misfits(kept, network.state_dict()) if isinstance(kept, dict) else ["network"]
+            optimizer = part.get("optimizer")
+            wrong += _strange_moments(optimizer, network) if isinstance(optimizer, dict) else ["optimizer"]
+        kept = stored.get("method", {})
+        wrong += misfits(kept, memory or {}) if isinstance(kept, dict) else ["method"]
         epochs, history, split = stored["epochs"], stored["history"], stored.get("split_epoch")
         wrong += [] if (epochs.shape, epochs.dtype) == ((len(history), *passes), torch.float16) else ["epochs"]
         wrong += [] if split is None or (type(split) is int and 0 < split <= len(history) + 1) else ["split_epoch"]
         wrong += [] if are_bands(stored["bands"]) else ["bands"]
         wrong += [] if type(stored["scheduler"].get("last_epoch")) is int else ["scheduler"]
-        wrong += _strange_moments(stored["optimizer"], network)
     if wrong:
         raise MerKitError(
             f"checkpoint {name} does not fit this training at {shortened(wrong[0])}, expected what this training saved: "

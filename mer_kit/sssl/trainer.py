@@ -11,18 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
-from mer_kit.seeding import derive
-from mer_kit.sssl import objectives
 from mer_kit.sssl.allocation import keep_freed_memory
-from mer_kit.sssl.loss_split import Split, split
-from mer_kit.sssl.passes import SegmentSource, batches, losses, place, probabilities
+from mer_kit.sssl.loss_split import Split
+from mer_kit.sssl.method import Epoch
+from mer_kit.sssl.passes import SegmentSource, batches, losses, mean_probabilities, place
 from mer_kit.sssl.settings import TrainingSettings
-from mer_kit.sssl.state import TrainingState, draw_rows
-from mer_kit.sssl.steps import Batch, EpochSums, batch_loss
+from mer_kit.sssl.state import TrainingState
 
 _log = logging.getLogger("mer_kit")
 
@@ -105,23 +102,39 @@ class Trainer:
                 "segment and the song of each as a whole number: pass songs, int [S]"
             )
         self._state = state = self._start(segments, labels, songs)
-        if self.watch:
-            self.watch(self)
-        while len(state.history) < self.settings.epochs:
+        method = state.method
+        self._tell_watch()
+        for epoch in range(len(state.history) + 1, self.settings.epochs + 1):
             started = time.perf_counter()
-            epoch = len(state.history) + 1
-            phase, division = self._decide(epoch, labels)
-            sums = self._train_epoch(epoch, segments, labels, songs, phase, division)
-            state.append_pass(probabilities(state.network, segments, state.standardise, state.where))
-            record = self._record(epoch, phase, division, sums, labels, time.perf_counter() - started)
+            phase, since = self._phase(epoch)
+            method.begin_epoch(Epoch(epoch, phase, since, state.epochs[-1] if len(state.epochs) else None))
+            self._warn_once(epoch)
+            for network in state.networks:
+                network.train()
+            for rows, x in batches(segments, method.draw(), self.settings.batch_size):
+                found = method.loss(state.networks, state.where.put(state.standardise(x)), rows)
+                for loss, network, optimizer, scheduler in zip(
+                    found, state.networks, state.optimizers, state.schedulers, strict=True
+                ):
+                    optimizer.zero_grad(set_to_none=True)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+                    optimizer.step()
+                    scheduler.step()
+            method.before_evaluation(state.networks)
+            state.append_pass(mean_probabilities(state.networks, segments, state.standardise, state.where))
+            record = self._record(epoch, phase, labels, time.perf_counter() - started)
             state.history.append(record)
             if self.checkpoint_file:
                 state.save(self.checkpoint_file)
             if self.on_epoch:
                 self.on_epoch(record)
-            if self.watch:
-                self.watch(self)
+            self._tell_watch()
         return self
+
+    def _tell_watch(self) -> None:
+        if self.watch:
+            self.watch(self)
 
     def _start(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray) -> TrainingState:
         """Return the state to go on from: this training's checkpoint, a shared warm-up, or a fresh start."""
@@ -138,85 +151,28 @@ class Trainer:
             state.measure(segments)
         return state
 
-    def _decide(self, epoch: int, labels: np.ndarray) -> tuple[str, Split | None]:
-        """Return the epoch's phase ("warmup", "plain" or "ssl") and, for "ssl", the split into X and U."""
+    def _phase(self, epoch: int) -> tuple[str, int]:
+        """Return the epoch's phase ("warmup", or the method's) and how many epochs of it came before."""
         s, state = self.settings, self._state
         if state.split_epoch is None:
             accuracy = state.history[-1].train_accuracy if state.history else 0.0
             if epoch <= s.warmup_epochs or accuracy < (s.warmup_accuracy or 0.0):
-                return "warmup", None
+                return "warmup", 0
             if self.warmup_file and not self.warmup_file.exists():
                 state.save(self.warmup_file)
             state.split_epoch = epoch
-        if not s.splits:
-            return "plain", None
-        division = split(
-            losses(state.epochs[-1], labels),
-            labels,
-            n_classes=self.n_classes,
-            tau=s.tau,
-            per_class=s.per_class,
-            reg_covar=s.reg_covar,
-            min_gap=s.min_gap,
-            max_unlabelled=s.max_unlabelled,
-            seed=mixture_seed(self.seed),
-        )
-        if not division.separated and all(record.separated for record in state.history if record.phase == "ssl"):
+        return state.method.phase, epoch - state.split_epoch
+
+    def _warn_once(self, epoch: int) -> None:
+        """Log why an epoch keeps every label, the first time that one does."""
+        division = self._state.method.division
+        before = [record.separated for record in self._state.history if record.phase == "ssl"]
+        if division is not None and not division.separated and all(before):
             _log.warning("epoch %d keeps every label: %s (said once)", epoch, division.note)
-        return "ssl", division
 
-    def _train_epoch(
-        self,
-        epoch: int,
-        segments: SegmentSource,
-        labels: np.ndarray,
-        songs: np.ndarray,
-        phase: str,
-        division: Split | None,
-    ) -> EpochSums:
-        """One pass over the drawn segments, X and U shuffled together."""
-        s, state, sums = self.settings, self._state, EpochSums()
-        one_hot = np.eye(self.n_classes, dtype=np.float32)[labels]
-        noisy = ~division.clean if division is not None else np.zeros(len(labels), dtype=bool)
-        mixing = s.mixes(phase)
-        rows = draw_rows(songs, s.share, state.generators["order"])
-        device = state.where.device
-        state.network.train()
-        for number, (part, x) in enumerate(batches(segments, rows, s.batch_size)):
-            partner = torch.from_numpy(state.generators["mixup"].permutation(len(part))) if mixing else None
-            batch = Batch(
-                x=state.where.put(state.standardise(x)),
-                targets=torch.from_numpy(one_hot[part]).to(device),
-                noisy=torch.from_numpy(np.flatnonzero(noisy[part])).to(device),
-                delta=objectives.draw_delta(state.generators["mixup"], alpha=s.alpha) if mixing else None,
-                partner=partner.to(device) if partner is not None else None,
-                lambda_kl=self._lambda(epoch + number * s.batch_size / len(rows)) if phase == "ssl" else 0.0,
-                pseudo=torch.from_numpy(state.epochs[-1][part].astype(np.float32)).to(device)
-                if phase == "ssl" and s.pseudo_labels == "epoch"
-                else None,
-            )
-            self._update(
-                batch_loss(state.network, batch, state.where, sums, temperature=s.temperature, dropout=state.dropout)
-            )
-        return sums
-
-    def _lambda(self, epoch: float) -> float:
-        """Return λ at a (fractional) epoch of the semi-supervised phase."""
-        since = epoch - (self._state.split_epoch or epoch)
-        return objectives.ramp(since, weight=self.settings.weight_kl, ramp_epochs=self.settings.ramp_epochs)
-
-    def _update(self, loss: Tensor) -> None:
+    def _record(self, epoch: int, phase: str, labels: np.ndarray, seconds: float) -> EpochRecord:
         state = self._state
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(state.network.parameters(), self.settings.gradient_clip)
-        state.optimizer.step()
-        state.scheduler.step()
-
-    def _record(
-        self, epoch: int, phase: str, division: Split | None, sums: EpochSums, labels: np.ndarray, seconds: float
-    ) -> EpochRecord:
-        state = self._state
+        division, sums, summary = state.method.division, state.method.sums, state.method.summary()
         loss = sums.mean("loss")
         evaluation_loss = float(losses(state.epochs[-1], labels).mean())
         if not np.isfinite(loss + evaluation_loss):
@@ -233,8 +189,8 @@ class Trainer:
             loss=loss,
             loss_mix=sums.mean("mix"),
             loss_kl=sums.mean("kl"),
-            lambda_kl=self._lambda(epoch + 1) if phase == "ssl" else 0.0,
-            learning_rate=float(state.optimizer.param_groups[0]["lr"]),
+            lambda_kl=summary.pop("lambda_kl", 0.0),
+            learning_rate=float(state.optimizers[0].param_groups[0]["lr"]),
             evaluation_loss=evaluation_loss,
             train_accuracy=float((last.argmax(axis=1) == labels).mean()),
             n_labelled=int(clean.sum()),
@@ -246,6 +202,7 @@ class Trainer:
             labelled_class_share=tuple(float(value) for value in share),
             seconds=seconds,
             note=self._note(epoch, phase, division),
+            own={name: float(value) for name, value in summary.items()},
         )
 
     def _note(self, epoch: int, phase: str, division: Split | None) -> str:
@@ -276,7 +233,7 @@ class Trainer:
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
         """Return class probabilities float32 [S, K] of segments, with dropout off."""
         state = self._trained()
-        return probabilities(state.network, segments, state.standardise, state.where)
+        return mean_probabilities(state.networks, segments, state.standardise, state.where)
 
     def save_model(self, path: str | Path) -> None:
         """Write the network, its shape and the band statistics as one safetensors file for `SegmentClassifier`."""
@@ -286,8 +243,3 @@ class Trainer:
         if not hasattr(self, "_state"):
             raise MerKitError("this Trainer has not been trained yet: call fit first")
         return self._state
-
-
-def mixture_seed(seed: int) -> int:
-    """Return the mixture's random state for a run's seed."""
-    return derive(seed, "mixture") % 2**31

@@ -133,7 +133,7 @@ def test_without_a_saved_svm_the_same_one_is_fitted(run: Experiment, tmp_path: P
     shutil.copytree(run.folder.path, bare)
     for k in (0, 1):
         (bare / "folds" / str(k) / "svm.safetensors").unlink()
-        saved, fitted = predict._svm(run.folder, k), predict._svm(RunFolder(bare), k)
+        saved, fitted = (predict._fitted(one, k, "svm") for one in (run.folder, RunFolder(bare)))
         p, song = np.random.default_rng(k).dirichlet(np.ones(4), size=300), np.repeat(np.arange(30), 10)
         assert saved.best_ == fitted.best_
         x = features.pool(p, song, n_songs=30)

@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, asked: list[dict[str, obje
         return loss_split.split(losses, labels, **options)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mer_kit.sssl.trainer.split", spy)
+        patch.setattr("mer_kit.sssl.methods.sssl.split", spy)
         experiment.train(0)
     return experiment
 

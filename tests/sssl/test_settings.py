@@ -8,7 +8,18 @@ import inspect
 import pytest
 
 from mer_kit.checks import MerKitError
-from mer_kit.sssl import METHODS, TrainingSettings, loss_split, objectives, settings, state, steps, trainer
+from mer_kit.sssl import (
+    METHODS,
+    TrainingSettings,
+    loss_split,
+    method,
+    methods,
+    objectives,
+    settings,
+    state,
+    steps,
+    trainer,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,8 +75,8 @@ def test_defaults_are_those_of_the_written_method():
 
 
 def test_no_setting_is_there_for_nothing():
-    text = "".join(inspect.getsource(module) for module in (trainer, state, steps, objectives))
-    text += "".join(inspect.getsource(m) for m in (TrainingSettings.weight_kl.fget, TrainingSettings.mixes))
+    modules = (trainer, state, steps, objectives, method, *methods.MODULES.values())
+    text = "".join(inspect.getsource(module) for module in modules)
     for field in dataclasses.fields(TrainingSettings):
         assert any(f"{owner}.{field.name}" in text for owner in ("s", "settings", "self")), field.name
 
@@ -79,7 +90,7 @@ def test_methods():
         "sssl": (True, 1.0),
     }
     mixing = {m: [s.mixes(phase) for phase in ("warmup", "plain", "ssl")] for m, s in made.items()}
-    assert mixing["mixup"] == [True] * 3 and mixing["ce"] == mixing["sssl"] == [False, False, True]
+    assert mixing["mixup"] == [True] * 3 and mixing["ce"] == [False] * 3 and mixing["sssl"] == [False, False, True]
     assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(warmup_mixup=True).mixes(
         "plain"
     )
@@ -102,6 +113,6 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     sooner |= {"compile": True, "model": {"width": 8}}
     for name, value in sooner.items():
         assert TrainingSettings(**{name: value}).warmup_key() != base, name
-    assert {"method", "warmup_mixup", *later, *sooner} == {
+    assert {"method", "warmup_mixup", "own", *later, *sooner} == {
         f.name for f in dataclasses.fields(settings.TrainingSettings)
     }

@@ -13,10 +13,20 @@ from sklearn.metrics import roc_auc_score
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import EpochRecord
-from mer_kit.sssl import SegmentClassifier, Trainer, TrainingSettings, diagnostics, loss_split, passes, state
+from mer_kit.sssl import (
+    SegmentClassifier,
+    Trainer,
+    TrainingSettings,
+    diagnostics,
+    loss_split,
+    methods,
+    passes,
+    state,
+    steps,
+)
+from mer_kit.sssl.methods.sssl import mixture_seed
 from mer_kit.sssl.objectives import ramp
 from mer_kit.sssl.passes import ArraySegments
-from mer_kit.sssl.trainer import mixture_seed
 
 #: Learns the four-class toy of 160 segments nearly perfectly; labels under 30 % noise do not throw it off.
 LEARNER = {
@@ -52,7 +62,7 @@ def test_sssl_finds_and_mends_wrong_labels(toy_maker, trainer):
 
 def test_archived_pseudo_labels_are_those_of_the_pass_before(toy, trainer, monkeypatch):
     """What a batch is given as pseudo-labels is, row by row, what the last finished epoch said of these segments."""
-    from mer_kit.sssl import trainer as module
+    from mer_kit.sssl import method as module
 
     given, original = [], module.batch_loss
     monkeypatch.setattr(
@@ -115,7 +125,7 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
     """Every one of them, and the first split is what a replay of the warm-up's last pass with them says."""
     chosen = {"tau": 0.7, "per_class": True, "min_gap": 0.01, "max_unlabelled": 0.04, "reg_covar": 1e-3}
     seen = {}
-    module = inspect.getmodule(Trainer)
+    module = inspect.getmodule(methods.of("sssl"))
     monkeypatch.setattr(
         module, "split", lambda *data, **options: seen.update(options) or loss_split.split(*data, **options)
     )
@@ -169,10 +179,11 @@ def test_criterion_holds_the_split_back(toy, trainer):
 
 def test_lambda_ramps_from_the_split_on_in_fractions_of_an_epoch(toy, trainer, monkeypatch):
     seen = []
-    original = Trainer._lambda
-    monkeypatch.setattr(Trainer, "_lambda", lambda self, epoch: seen.append(epoch) or original(self, epoch))
+    method = methods.of("sssl")
+    original = method._lambda
+    monkeypatch.setattr(method, "_lambda", lambda self, fraction: seen.append(fraction) or original(self, fraction))
     made = trainer(epochs=3, warmup_epochs=1, ramp_epochs=4.0, lambda_kl=0.6).fit(toy.segments, toy.labels)
-    np.testing.assert_allclose(seen[:9], 2 + np.arange(9) / 8)  # eight batches, then the record of the epoch's end
+    np.testing.assert_allclose(seen[:9], np.arange(9) / 8)  # eight batches, then the record of the epoch's end
     assert [r.lambda_kl for r in made.history_] == [0.0, ramp(1, weight=0.6, ramp_epochs=4), 0.3]
 
 
@@ -259,8 +270,8 @@ def test_share_draws_the_right_count_from_every_song(share, drawn):
     generator = np.random.default_rng(0)
     seen = set()
     for _ in range(60):
-        rows = state.draw_rows(songs, share, generator)
-        assert len(set(rows.tolist())) == len(rows) == state.n_drawn(songs, share) == drawn
+        rows = steps.draw_rows(songs, share, generator)
+        assert len(set(rows.tolist())) == len(rows) == steps.n_drawn(songs, share) == drawn
         counts = {int(s): int((songs[rows] == s).sum()) for s in np.unique(songs)}
         wanted = {int(s): max(1, round(share * (songs == s).sum())) for s in np.unique(songs)}
         assert counts == wanted

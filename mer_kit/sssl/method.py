@@ -1,0 +1,172 @@
+"""What a method can decide in a training, with the plain answer to each: cross-entropy on the inherited labels.
+
+Notebook: 03_sssl_training
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mer_kit.records import hashed
+from mer_kit.sssl import objectives
+from mer_kit.sssl.loss_split import Split
+from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.passes import Placement
+from mer_kit.sssl.steps import Batch, EpochSums, batch_loss, draw_rows
+
+if TYPE_CHECKING:
+    from mer_kit.sssl.settings import TrainingSettings
+
+#: Settings of R-Drop, and of the split and the pseudo-labels.
+RDROP = ("lambda_kl", "ramp_epochs")
+SPLIT = ("tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "temperature", "pseudo_labels")
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """The settings of a method that adds none."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a method learns from: labels int64 [S] as inherited, the song of each segment int64 [S], K, and its draws.
+
+    `generators` holds numpy's, by name: "order" and "mixup" (each method may ask for more by `mer_kit.seeding`);
+    `dropout` is torch's, on the device; `where` is device and precision.
+    """
+
+    labels: np.ndarray
+    songs: np.ndarray
+    n_classes: int
+    seed: int
+    where: Placement
+    generators: Mapping[str, np.random.Generator]
+    dropout: torch.Generator
+
+    def one_hot(self, rows: np.ndarray) -> Tensor:
+        """Return float32 [B, K] on the device, the inherited labels of these segments."""
+        return torch.from_numpy(np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]).to(self.where.device)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Where a training is: the epoch's number from 1, its phase, and the epochs since the warm-up ended (0 in the first).
+
+    `probabilities` is the last evaluation pass, float16 [S, K], None before the first.
+    """
+
+    number: int
+    phase: str
+    since: int
+    probabilities: np.ndarray | None = field(repr=False, default=None)
+
+
+class BaseMethod:
+    """Plain cross-entropy on the inherited labels; a method overrides what it does otherwise.
+
+    Attributes
+    ----------
+    settings : a frozen dataclass, the method's own settings beside those of `TrainingSettings`
+    networks : how many are trained side by side; their mean probability is the answer
+    phase : what history.csv calls the epochs after the warm-up
+    splits : whether segments are divided into X and U after the warm-up
+    shares_warmup : whether the warm-up is that of other methods with the same `warmup_key`
+    idle : settings of `TrainingSettings` that cannot change a number of this method
+    """
+
+    settings: ClassVar[type] = NoSettings
+    networks: ClassVar[int] = 1
+    phase: ClassVar[str] = "plain"
+    splits: ClassVar[bool] = False
+    shares_warmup: ClassVar[bool] = False
+    idle: ClassVar[frozenset[str]] = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self.s, self.own = settings, self.settings(**settings.own)
+        self.sums = EpochSums()
+        self.division: Split | None = None
+
+    # ---- what a method overrides -------------------------------------------------------------------------------
+
+    def start(self, training: Training) -> None:
+        """Take the labels and generators of a training; called once, before a checkpoint's `state` is restored."""
+        self.training = training
+
+    def begin_epoch(self, epoch: Epoch) -> None:
+        """Prepare an epoch: divide the segments, raise a weight, forget the last epoch's sums."""
+        self.epoch, self.sums, self.seen = epoch, EpochSums(), 0
+
+    def draw(self) -> np.ndarray:
+        """Return the rows of an epoch in order, int64 [n]: `share` of each song's segments."""
+        self.rows = draw_rows(self.training.songs, self.s.share, self.training.generators["order"])
+        return self.rows
+
+    def loss(self, networks: list[VGG16], x: Tensor, rows: np.ndarray) -> list[Tensor]:
+        """Return each network's loss on a batch: x [B, 1, mel, frames] standardised and on the device, rows int64 [B]."""
+        loss = batch_loss(
+            networks[0],
+            self.batch(x, rows),
+            self.training.where,
+            self.sums,
+            temperature=self.s.temperature,
+            dropout=self.training.dropout,
+        )
+        self.seen += len(rows)
+        return [loss]
+
+    def before_evaluation(self, networks: list[VGG16]) -> None:
+        """Change the networks between the last step of an epoch and its evaluation pass."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a checkpoint must keep of this method, name → tensor on the CPU; {} if nothing."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` returned; shapes and types were compared."""
+
+    def summary(self) -> dict[str, float]:
+        """Return numbers of the finished epoch: fields of `EpochRecord`, or columns of history.csv of the method's own."""
+        return {}
+
+    @classmethod
+    def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
+        """Tell whether batches are mixed in a phase ("warmup" or the method's)."""
+        return False
+
+    @classmethod
+    def weight_kl(cls, settings: TrainingSettings) -> float:
+        """Return λ at the end of its ramp, 0 where there is none."""
+        return 0.0
+
+    # ---- what they share ---------------------------------------------------------------------------------------
+
+    def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
+        """Return a batch of labelled segments, with a partner for each where this phase mixes."""
+        t = self.training
+        partner = delta = None
+        if self.mixes(self.s, self.epoch.phase):
+            partner = torch.from_numpy(t.generators["mixup"].permutation(len(rows))).to(t.where.device)
+            delta = objectives.draw_delta(t.generators["mixup"], alpha=self.s.alpha)
+        none = torch.zeros(0, dtype=torch.int64, device=t.where.device)
+        return Batch(x=x, targets=t.one_hot(rows), noisy=none, delta=delta, partner=partner)
+
+    @classmethod
+    def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
+        """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
+        later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
+        key = {name: value for name, value in hashed(settings).items() if name not in later}
+        if not cls.shares_warmup:
+            return key | {"method": settings.method, "own": dict(settings.own)}
+        return key | ({"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {})
+
+
+def own_settings(method: type[BaseMethod], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's own settings, those that are not given at their defaults."""
+    return dataclasses.asdict(method.settings(**given))
