@@ -124,7 +124,10 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "sssl/methods/sssl.py",
         "tests/sssl/test_trainer.py tests/sssl/test_steps.py",
-        ("self.epoch.probabilities[rows].astype(np.float32)", "self.epoch.probabilities[rows[::-1]].astype(np.float32)"),
+        (
+            "self.epoch.probabilities[rows].astype(np.float32)",
+            "self.epoch.probabilities[rows[::-1]].astype(np.float32)",
+        ),
         ("                tau=self.s.tau,\n", "                tau=0.5,\n"),
         ("np.flatnonzero(~self.division.clean[rows])", "np.flatnonzero(self.division.clean[rows])"),
     ),
