@@ -115,6 +115,28 @@ def divided(folds: Sequence[Fold], music: Sequence[Pair]) -> list[Pair]:
     ]
 
 
+def describe(grouping: Grouping, folds: Sequence[Fold]) -> str:
+    """Return in words, one line each, what stays together in these folds and what does not.
+
+    Examples
+    --------
+    >>> print(describe(Grouping(None, music=(Pair(0, 2, 1.0, 0.0, 1.0),)), [Fold(0, np.array([0, 1]), np.array([2]))]))
+    every clip stands alone
+    pairs of clips that are one recording: 1, on both sides of a fold: 1
+    """
+    lines = ["every clip stands alone"]
+    if grouping.groups is not None:
+        sides = [set(grouping.groups[fold.train]) & set(grouping.groups[fold.test]) for fold in folds]
+        lines = [
+            f"{len(set(grouping.groups))} groups (artists, or clips of one recording), on both sides of a fold: "
+            f"{sum(map(len, sides))}"
+        ]
+    lines += [f"one artist: {' = '.join(names)}" for names in grouping.artists]
+    apart = len(divided(folds, grouping.music))
+    lines.append(f"pairs of clips that are one recording: {len(grouping.music)}, on both sides of a fold: {apart}")
+    return "\n".join(lines)
+
+
 def warn(corpus: Corpus, folds: Sequence[Fold], grouping: Grouping, config: RunConfig) -> None:
     """Log a warning where a fold trains on a recording and tests on its copy."""
     apart = divided(folds, grouping.music)
