@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -38,11 +39,25 @@ def modules(package: str) -> dict[str, ModuleType]:
     home = importlib.import_module(package)
     names = [found.name for found in pkgutil.iter_modules(home.__path__)]
     members = {name: importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_")}
-    for file in _own_files(package.rpartition(".")[2]):
-        if file.stem in members:
-            raise MerKitError(f"{file.name} in {VARIABLE} has the name of a module of {package}: rename the file")
-        members[file.stem] = _imported(f"{package}.{file.stem}", file)
+    members |= own_modules(package, taken=members)
     return dict(sorted(members.items(), key=lambda member: (getattr(member[1], "ORDER", 100), member[0])))
+
+
+def own_modules(package: str, *, taken: Iterable[str] = ()) -> dict[str, ModuleType]:
+    """Return the modules that the person's own folder adds to a package, by name.
+
+    Raises
+    ------
+    MerKitError
+        If a file cannot be imported, or has one of the names that are taken.
+    """
+    files = {file.stem: file for file in _own_files(package.rpartition(".")[2])}
+    for name in taken:
+        if name in files:
+            raise MerKitError(
+                f"{files[name].name} in {VARIABLE} has the name of a module of {package}: rename the file"
+            )
+    return {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
 
 
 def _own_files(kind: str) -> list[Path]:

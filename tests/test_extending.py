@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import soundfile
 
-from mer_kit import extensions
+from mer_kit import corpora, extensions
 from mer_kit.checks import MerKitError
+from mer_kit.runs.presets import resolve
+from tests.music import RATE, song
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text("utf-8")
@@ -43,7 +46,12 @@ print(predict.predict_curve(clip.path, experiment.folder.path).attrs["decisions"
 
 
 def test_there_are_examples_and_they_are_short() -> None:
-    assert set(EXAMPLES) >= {"methods/elr.py", "methods/coteaching.py", "classifiers/logistic.py"}
+    assert set(EXAMPLES) >= {
+        "corpora/quadrants.py",
+        "methods/elr.py",
+        "methods/coteaching.py",
+        "classifiers/logistic.py",
+    }
     assert all(len(code.splitlines()) < 80 for code in EXAMPLES.values())
 
 
@@ -124,6 +132,28 @@ assert archive.fingerprint(older, corpus_checksum="0", code_version="1") == "ca5
     command = [sys.executable, "-c", script, name, str(tmp_path / "c.safetensors")]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_new_corpus_is_found_loaded_and_looked_at(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(extensions.VARIABLE, str(folder))
+    for at, name in enumerate(("Q1", "Q2", "Q3", "Q4")):
+        (tmp_path / "quadrants" / name).mkdir(parents=True)
+        for k in range(2):
+            soundfile.write(tmp_path / "quadrants" / name / f"{name}-{k}.wav", song(10 * at + k, 6.0), RATE)
+    (tmp_path / "quadrants" / "Q4" / "Q1-0.wav").write_bytes(b"twice")
+    command = [sys.executable, "-m", "mer_kit", "data", "quadrants", "--data", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100).stdout
+    assert "Four folders" in said and "8 clips" in said and "is in two quadrants" in said, said
+    corpus = corpora.load("quadrants", tmp_path)
+    assert corpus.labels("quadrant").tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [problem.kind for problem in corpus.problems] == ["duplicate_file"]
+    assert resolve(corpus="quadrants", preset="smoke").corpus == "quadrants"
+    assert "quadrants" in corpora.names()
+    monkeypatch.delenv(extensions.VARIABLE)
+    assert "quadrants" not in corpora.names()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""Who is there: one module per dataset, all with one silhouette, found by name.
+"""Dataset loaders: one module per dataset, all with the same interface, looked up by name.
 
-To add a dataset, write a module with the names that `CorpusModule` lists and enter it in `_MODULES`;
-`tests/test_corpora_contract.py` then loops over it too.
+To add a dataset, write a module with the names that `CorpusModule` lists: in a folder of your own (`mer_kit.extensions`), or
+here, entered in `_MODULES`; `tests/test_corpora_contract.py` then loops over it too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from mer_kit import extensions
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.corpora import base
 from mer_kit.records import Corpus
@@ -28,7 +29,7 @@ _MODULES = {
 
 
 class CorpusModule(Protocol):
-    """The silhouette of a corpus module.
+    """The interface of a corpus module.
 
     LAYOUT shows what the folder looks like, REQUEST says whom to ask and where it goes, OPTIONS names the keywords of
     `load`, and GENERATED is True where `load` makes the corpus if it is not there. `find` returns the dataset's folder
@@ -59,7 +60,7 @@ def names() -> list[str]:
     >>> names()
     ['demo', '4q', 'pmemo', 'eim', 'deam', 'vgmidi', 'table']
     """
-    return list(_MODULES)
+    return [*_MODULES, *extensions.own_modules(__name__, taken=_MODULES)]
 
 
 def module(name: str) -> CorpusModule:
@@ -70,7 +71,9 @@ def module(name: str) -> CorpusModule:
     MerKitError
         If there is no such corpus.
     """
-    return cast(CorpusModule, import_module(_MODULES[check_choice("corpus", name, _MODULES)]))
+    own = extensions.own_modules(__name__, taken=_MODULES)
+    check_choice("corpus", name, [*_MODULES, *own])
+    return cast(CorpusModule, own[name] if name in own else import_module(_MODULES[name]))
 
 
 def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Path | None:
