@@ -22,7 +22,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.show import plots_live
 from mer_kit.show.live import LiveTraining, Paused
-from mer_kit.sssl import Trainer
+from mer_kit.sssl import Trainer, trainer
 
 torch.set_num_threads(1)
 
@@ -123,20 +123,21 @@ def test_interrupted_within_an_epoch_and_started_again_equals_no_pause(
     make: Maker, whole: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the notebook's stop button does it: KeyboardInterrupt at whatever line is running, here with weights moved."""
-    update = Trainer._update
-    batches: list[int] = []
+    original = trainer.batches
+    epochs: list[int] = []
 
-    def interrupted(self: Trainer, loss: torch.Tensor) -> None:
-        update(self, loss)
-        batches.append(len(self.history_))
-        if batches[-1] == 2:
-            raise KeyboardInterrupt
+    def interrupted(*wanted: Any) -> Iterator[Any]:
+        epochs.append(len(epochs) + 1)
+        for number, batch in enumerate(original(*wanted)):
+            if epochs[-1] == 3 and number == 1:
+                raise KeyboardInterrupt
+            yield batch
 
     live = LiveTraining(make(tmp_path))
-    monkeypatch.setattr(Trainer, "_update", interrupted)
+    monkeypatch.setattr(trainer, "batches", interrupted)
     with pytest.raises(KeyboardInterrupt, match="Paused with 2 of 4"):
         live.train()
-    monkeypatch.setattr(Trainer, "_update", update)
+    monkeypatch.setattr(trainer, "batches", original)
     assert not live.experiment.folder.fold_done(0)
     assert_same(live.train(), whole)
     assert live.state == "done"
