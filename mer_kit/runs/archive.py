@@ -193,7 +193,8 @@ class RunFolder:
         table = table.fillna({name: "" for name in later if kinds[name] is str})
         own = schema.numbers_beside(path, kinds, inside=self.path)
         try:
-            rows = table.join(own).to_dict("records")
+            beside = own.reset_index(drop=True) if len(own) == len(table) else own.iloc[:0]
+            rows = table.reset_index(drop=True).join(beside).to_dict("records")
             return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in rows]
         except (ValueError, TypeError, OverflowError) as error:
             raise MerKitError(

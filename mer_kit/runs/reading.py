@@ -23,6 +23,11 @@ SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", 
 _ORDER = [*METHODS, *CLASSIFIERS]
 
 
+def _place(name: str) -> tuple[int, str]:
+    """Return where a method or classifier stands among others; those that are not known here come last."""
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
 def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") -> pd.DataFrame:
     """Return the fold-by-fold differences of every two methods (or deciders) that were run on the same folds.
 
@@ -47,7 +52,7 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     rows: list[dict[str, Any]] = []
     for key, part in kept.groupby(same, sort=False):
         table = part.pivot_table(index="fold", columns=by, values=score)
-        order = sorted(table.columns, key=_ORDER.index)
+        order = sorted(table.columns, key=_place)
         for first, second in itertools.combinations(order, 2):
             both = table[[first, second]].dropna()
             rows += [

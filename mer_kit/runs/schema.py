@@ -202,6 +202,7 @@ def read_table(
             dtype=dtypes,
             converters=converters,
             keep_default_na=False,
+            index_col=False,
             usecols=lambda name: name in kinds,
         )
     except MerKitError:
@@ -223,7 +224,13 @@ def numbers_beside(path: Path, known: Iterable[str], *, inside: Path | None = No
     """
     raw = files.read_bytes(path, most=MOST_JSON, inside=inside)
     names = set(known)
-    table = pd.read_csv(io.BytesIO(raw), usecols=lambda name: name not in names and name.isidentifier())
+    text = raw.decode("utf-8", "replace")
+    try:
+        table = pd.read_csv(
+            io.StringIO(text), usecols=lambda name: name not in names and name.isidentifier(), index_col=False
+        )
+    except Exception:  # what is nobody's known column is no error
+        return pd.DataFrame()
     numbers: pd.DataFrame = table.iloc[:, :MOST_OWN].apply(pd.to_numeric, errors="coerce").astype(float)
     return numbers.dropna(axis=1, how="all")
 

@@ -38,7 +38,8 @@ def fold_dots(folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: st
     """
     ax = axes_or_new(ax)
     shown = folds[folds["decider"] == HEADLINE] if by == "method" else folds[folds["decider"] != "majority"]
-    rows = [name for name in ROW_ORDER if name in set(shown[by])]
+    there = {str(name) for name in shown[by]}
+    rows: list[str] = [*(name for name in ROW_ORDER if name in there), *sorted(there - set(ROW_ORDER))]
     for y, name in enumerate(rows):
         values = shown.loc[shown[by] == name].sort_values("fold")[score].to_numpy(dtype=float)
         colour = METHOD_LOOK[name][0] if name in METHOD_LOOK else METHOD_LOOK["sssl" if name == HEADLINE else "ce"][0]

@@ -14,7 +14,7 @@ import copy
 import html
 import io
 import re
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nh3
@@ -47,13 +47,25 @@ _DATA = re.compile(r"data:(?:image/(?:png|jpeg|gif|webp|svg\+xml)|audio/[\w.+-]+
 _LINK = re.compile(r"(?:https?://|mailto:|#|[\w.%()-]+\.(?:html|ipynb|md)\b)", re.ASCII)
 #: Elements that go with all that they hold.
 _WITH_CONTENT = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "textarea", "title"))
+#: Elements whose text holds no tags.
+_RAW = {
+    name: re.compile(f"</{name}", re.ASCII | re.IGNORECASE)
+    for name in ("script", "style", "textarea", "title", "iframe")
+}
+_NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.ASCII | re.IGNORECASE)
 #: Values of a style: words, colours and lengths that are not negative, which could move things over others.
 _STYLE_VALUE = re.compile(r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE)
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
-#: Elements that HTML closes by itself, or that hold nothing.
-_NOT_NESTED = "area br col dd dt hr img input li option p source tbody td tfoot th thead tr wbr"
-#: What one output or text may hold. Parsers take time with the square of the depth and of the number of references.
-MOST_HTML, MOST_DEPTH, MOST_REFERENCES = 64 << 20, 500, 50_000
+#: What holds nothing, what ends where the next of its kind begins, and what a parser opens again in every paragraph.
+_VOID = frozenset(("area", "br", "col", "hr", "img", "input", "source", "wbr"))
+_ENDS = {"p": {"p"}, "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th"}, "th": {"td", "th"},
+         "tr": {"td", "th", "tr"}, "tbody": {"td", "th", "tr", "thead", "tbody", "tfoot"}}  # fmt: skip
+_ENDS |= {"thead": _ENDS["tbody"], "tfoot": _ENDS["tbody"]}
+_FORMATTING = frozenset(
+    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
+)
+#: What one output or text may hold. Parsers take time with the square of the depth and of the number of references, and
+#: write formatting that is left open again in every paragraph.
+MOST_HTML, MOST_DEPTH, MOST_REFERENCES, MOST_TAGS, MOST_AGAIN = 64 << 20, 500, 50_000, 400_000, 4 << 20
 #: Pixels of one picture: a poster of 600 dpi has fewer, and a browser keeps four bytes of each.
 MOST_PIXELS = 50_000_000
 #: Names that the page's own style sheet and scripts use; what a notebook brings may not dress up as them.
@@ -120,18 +132,52 @@ def _too_much(text: str) -> str:
         return f"HTML of more than {MOST_HTML:,} characters"
     if text.count("&") > MOST_REFERENCES:
         return f"HTML with more than {MOST_REFERENCES:,} character references"
-    open_: Counter[str] = Counter()
-    depth, by_itself = 0, frozenset(_NOT_NESTED.split())
-    for tag in _TAG.finditer(text):
-        name = tag[2].lower()
-        step = -1 if tag[1] else 1
-        if name in by_itself or open_[name] + step < 0:
-            continue
-        open_[name] += step
-        depth += step
-        if depth > MOST_DEPTH:
+    open_: list[str] = []
+    formatting: list[tuple[str, int]] = []
+    again = 0
+    for number, (end, name, tag) in enumerate(_tags(text)):
+        if name in _FORMATTING:
+            formatting = _without_last(formatting, name) if end else [*formatting, (name, len(tag))][-MOST_DEPTH:]
+        elif not end:
+            again += sum(size for _, size in formatting)
+        if end:
+            if open_ and open_[-1] == name:
+                open_.pop()
+        elif name not in _VOID and not (tag.endswith("/") and name not in TAGS and "svg" in open_):
+            while open_ and open_[-1] in _ENDS.get(name, ()):
+                open_.pop()
+            open_.append(name)
+        if len(open_) > MOST_DEPTH:
             return f"HTML that nests more than {MOST_DEPTH} elements"
+        if again > MOST_AGAIN or number > MOST_TAGS:
+            return "HTML of too many elements"
     return ""
+
+
+def _without_last(formatting: list[tuple[str, int]], name: str) -> list[tuple[str, int]]:
+    at = next((k for k in range(len(formatting) - 1, -1, -1) if formatting[k][0] == name), None)
+    return formatting if at is None else formatting[:at] + formatting[at + 1 :]
+
+
+def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
+    """Yield each tag as (is it an end tag, its name, its text), without what scripts, styles and comments hold."""
+    at = text.find("<")
+    while at >= 0:
+        if text.startswith("<!--", at):
+            at = text.find("-->", at)
+        elif found := _NAME.match(text, at):
+            close = text.find(">", at)
+            if close < 0:
+                return
+            end, name = bool(found[1]), found[2].lower()
+            yield end, name, text[at:close]
+            after = _RAW[name].search(text, close) if name in _RAW and not end else None
+            if name in _RAW and not end and after is None:
+                return
+            at = after.start() - 1 if after else close
+        if at < 0:
+            return
+        at = text.find("<", at + 1)
 
 
 def tamed(notebook: NotebookNode) -> NotebookNode:

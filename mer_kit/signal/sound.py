@@ -94,7 +94,7 @@ _LAST_WALK: dict[tuple[int, ...], list[mpeg.Part]] = {}
 def _walked(number: int, data: Any) -> list[mpeg.Part]:
     """Return the parts of an open MP3 file, given its file descriptor and its bytes."""
     about = os.fstat(number)
-    key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
+    key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
     parts = _LAST_WALK.get(key)
     if parts is None:
         parts = mpeg.walk(data)

@@ -77,8 +77,8 @@ class BaseMethod:
     networks : how many are trained side by side; their mean probability is the answer
     phase : what history.csv calls the epochs after the warm-up
     splits : whether segments are divided into X and U after the warm-up
-    shares_warmup : whether the warm-up is that of other methods with the same `warmup_key`
-    idle : settings of `TrainingSettings` that cannot change a number of this method
+    shares_warmup : whether the warm-up is that of other methods with the same `warmup_key`; each class says so for itself
+    idle : settings of `TrainingSettings` that cannot change a number of this method, and are left out of a run's name
     """
 
     settings: ClassVar[type] = NoSettings
@@ -86,7 +86,7 @@ class BaseMethod:
     phase: ClassVar[str] = "plain"
     splits: ClassVar[bool] = False
     shares_warmup: ClassVar[bool] = False
-    idle: ClassVar[frozenset[str]] = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.s, self.own = settings, self.settings(**settings.own)
@@ -160,10 +160,10 @@ class BaseMethod:
     @classmethod
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
+        if not cls.__dict__.get("shares_warmup", False):  # not inherited: a subclass may warm up otherwise
+            return hashed(settings)
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
-        if not cls.shares_warmup:
-            return key | {"method": settings.method, "own": dict(settings.own)}
         return key | ({"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {})
 
 

@@ -113,11 +113,12 @@ class Trainer:
                 network.train()
             for rows, x in batches(segments, method.draw(), self.settings.batch_size):
                 found = method.loss(state.networks, state.where.put(state.standardise(x)), rows)
-                for loss, network, optimizer, scheduler in zip(
-                    found, state.networks, state.optimizers, state.schedulers, strict=True
-                ):
+                for optimizer in state.optimizers:
                     optimizer.zero_grad(set_to_none=True)
-                    loss.backward()  # type: ignore[no-untyped-call]
+                torch.autograd.backward(found)  # all at once: losses of two networks may touch
+                for network, optimizer, scheduler in zip(
+                    state.networks, state.optimizers, state.schedulers, strict=True
+                ):
                     torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
                     optimizer.step()
                     scheduler.step()
@@ -173,6 +174,11 @@ class Trainer:
     def _record(self, epoch: int, phase: str, labels: np.ndarray, seconds: float) -> EpochRecord:
         state = self._state
         division, sums, summary = state.method.division, state.method.sums, state.method.summary()
+        taken = {field.name for field in dataclasses.fields(EpochRecord)} - {"lambda_kl"}
+        if taken & set(summary):
+            raise MerKitError(
+                f"{self.settings.method} sums up {min(taken & set(summary))}, which history.csv has already: give it another name"
+            )
         loss = sums.mean("loss")
         evaluation_loss = float(losses(state.epochs[-1], labels).mean())
         if not np.isfinite(loss + evaluation_loss):

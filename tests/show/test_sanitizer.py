@@ -91,6 +91,8 @@ HUGE = {
     "openings": "<script" * 60_000, "depth": "<div>" * 200_000, "depth hidden by endings": "<div></x>" * 100_000, "tables": "<table><td>" * 20_000,
     "formatting": "<a><b><i>" * 30_000, "misnested": "<b><div></b>" * 20_000, "references": "&" * 2_000_000, "named": "&amp;" * 500_000,
     "attributes": "<b " + " ".join(f"a{n}=1" for n in range(100_000)) + ">", "comments": "<!--" * 300_000, "declarations": "<!x" * 300_000, "brackets": "<" * 2_000_000,
+    "formatting opened again": f"<p>{'<b title=i>' * 490}</p>{'<p>x' * 20_000}", "long attributes opened again": f"<b title='{'x' * 50_000}'>{'<p>x' * 20_000}",
+    "lists without ends": "<dd><li>" * 60_000, "ends that a table ignores": "<div><table></div></table>" * 40_000, "objects": "<object/>" * 60_000,
     "lists": "<ul><li>" * 100_000, "formulae": "<math><mrow>" * 50_000, "styles": f'<b style="{"color:red;" * 100_000}">x</b>', "links": "<a href='x.html'>" * 50_000,
 }  # fmt: skip
 
@@ -100,6 +102,14 @@ def test_nothing_takes_a_parser_long(kind: str):
     began = time.process_time()
     sanitizer.clean(f"<p>before</p>{HUGE[kind]}")
     assert time.process_time() - began < 20, "a parser that takes the square of it needs minutes"
+
+
+@pytest.mark.parametrize("beside", [f"<script>{'for(i<n;i++){a<b}' * 2000}</script>", f"<svg>{'<path d=x/>' * 2000}</svg>", f"<!--{'<div>' * 2000}-->",
+                                    "<style>a<b</style>" * 2000, "<p>x" * 3000, "<ul>" + "<li>x" * 3000 + "</ul>"])  # fmt: skip
+def test_a_table_beside_what_is_not_nested_stays(beside: str):
+    rows = "<tr><td><b>1</b><td><i>2</i></tr>" * 3000
+    found = sanitizer.clean(f"{beside}<table>{rows}</table>")
+    assert found.count("<tr>") == 3000 and "Left out" not in found
 
 
 def test_what_is_left_out_says_why():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mer_kit.sssl.method import BaseMethod
+from mer_kit.sssl.method import RDROP, SPLIT, BaseMethod
 
 TITLE = "plain cross-entropy"
 SAYS = "plain cross-entropy on the inherited labels, to the end"
@@ -15,3 +15,4 @@ class Method(BaseMethod):
     """Nothing but the plain answers."""
 
     shares_warmup = True
+    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))

@@ -20,6 +20,7 @@ ORDER = 2
 class Method(sssl.Method):
     """SSSL, but for R-Drop."""
 
+    shares_warmup = True
     idle = frozenset(RDROP)
 
     @classmethod
