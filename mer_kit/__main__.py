@@ -1,5 +1,20 @@
 """`python -m mer_kit` is `mer-kit`."""
 
-from mer_kit.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+from mer_kit.checks import MerKitError
+
+
+def run() -> None:
+    """Run the command line; a file of one's own that cannot be added is one sentence."""
+    try:
+        from mer_kit.cli import main
+    except MerKitError as error:
+        sys.exit(f"mer-kit: {error}")
+    main()
+
+
+if __name__ == "__main__":
+    run()

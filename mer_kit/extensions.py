@@ -11,7 +11,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -21,15 +21,20 @@ from mer_kit.checks import MerKitError
 VARIABLE = "MER_EXTENSIONS"
 
 
-def modules(package: str) -> dict[str, ModuleType]:
+def modules(package: str, *, needed: Sequence[str] = (), reserved: Iterable[str] = ()) -> dict[str, ModuleType]:
     """Return the modules of a package by name, in the order of their ORDER (100 where they have none), then by name.
 
     Names that begin with an underscore are no members.
 
+    Parameters
+    ----------
+    needed : what every module must define
+    reserved : names that a person's own file may not have
+
     Raises
     ------
     MerKitError
-        If a file of the person's own folder cannot be imported, or has the name of one that is there already.
+        If a file of the person's own folder cannot be imported, lacks something, or has a name that is taken.
 
     Examples
     --------
@@ -39,33 +44,36 @@ def modules(package: str) -> dict[str, ModuleType]:
     home = importlib.import_module(package)
     names = [found.name for found in pkgutil.iter_modules(home.__path__)]
     members = {name: importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_")}
-    members |= own_modules(package, taken=members)
+    members |= own_modules(package, taken=[*members, *reserved], needed=needed)
     return dict(sorted(members.items(), key=lambda member: (getattr(member[1], "ORDER", 100), member[0])))
 
 
-def own_modules(package: str, *, taken: Iterable[str] = ()) -> dict[str, ModuleType]:
+def own_modules(package: str, *, taken: Iterable[str] = (), needed: Sequence[str] = ()) -> dict[str, ModuleType]:
     """Return the modules that the person's own folder adds to a package, by name.
 
     Raises
     ------
     MerKitError
-        If a file cannot be imported, or has one of the names that are taken.
+        If a file cannot be imported, lacks something that is needed, or has one of the names that are taken.
     """
     files = {file.stem: file for file in _own_files(package.rpartition(".")[2])}
     for name in taken:
         if name in files:
             raise MerKitError(
-                f"{files[name].name} in {VARIABLE} has the name of a module of {package}: rename the file"
+                f"{files[name].name} in {VARIABLE} has a name that {package} uses itself: rename the file"
             )
     return {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
 
 
 def _own_files(kind: str) -> list[Path]:
     """Return the files of the person's own folder for a kind of member, sorted by name."""
-    folder = os.environ.get(VARIABLE)
-    if not folder:
+    if not os.environ.get(VARIABLE):
         return []
-    return sorted(file for file in (Path(folder).expanduser() / kind).glob("[!_]*.py") if file.stem.isidentifier())
+    folder = Path(os.environ[VARIABLE]).expanduser().absolute()
+    if not folder.is_dir():
+        raise MerKitError(f"{VARIABLE} names {str(folder)!r}, expected a folder that is there: correct or unset it")
+    os.environ[VARIABLE] = str(folder)  # for kernels, which start in folders of their own
+    return sorted(file for file in (folder / kind).glob("[!_]*.py") if file.stem.isidentifier())
 
 
 def _imported(name: str, file: Path) -> ModuleType:

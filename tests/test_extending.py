@@ -156,7 +156,7 @@ def test_a_new_corpus_is_found_loaded_and_looked_at(
     ("name", "code", "words"),
     [
         ("broken", "1 / 0", "cannot be imported \\(ZeroDivisionError: division by zero\\)"),
-        ("svm", "", "has the name of a module of mer_kit.songs.classifiers: rename the file"),
+        ("svm", "", "has a name that mer_kit.songs.classifiers uses itself: rename the file"),
     ],
 )
 def test_a_file_that_cannot_be_added_gets_a_sentence(
@@ -167,6 +167,35 @@ def test_a_file_that_cannot_be_added_gets_a_sentence(
     monkeypatch.setenv(extensions.VARIABLE, str(tmp_path))
     with pytest.raises(MerKitError, match=words):
         extensions.modules("mer_kit.songs.classifiers")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        (
+            "classifiers/label.py",
+            "",
+            "label.py in MER_EXTENSIONS has a name that mer_kit.songs.classifiers uses itself",
+        ),
+        (
+            "classifiers/new.py",
+            "TITLE = 'x'",
+            "new.py in MER_EXTENSIONS lacks SAYS, expected TITLE, SAYS, SOURCE, LEARNS",
+        ),
+        ("methods/new.py", "import nosuch", "new.py in MER_EXTENSIONS cannot be imported (ModuleNotFoundError"),
+        ("", "", "expected a folder that is there: correct or unset it"),
+    ],
+)
+def test_every_command_says_in_one_sentence_what_cannot_be_added(
+    name: str, code: str, words: str, tmp_path: Path
+) -> None:
+    if name:
+        (tmp_path / "mine" / name).parent.mkdir(parents=True)
+        (tmp_path / "mine" / name).write_text(code)
+    environment = {**os.environ, extensions.VARIABLE: "mine", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "mer_kit", "report", "runs"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_other_files_are_no_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

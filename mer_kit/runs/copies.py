@@ -66,7 +66,8 @@ def places(parameters: Mapping[str, Any], cwd: str | Path) -> dict[str, str]:
     named: list[tuple[Any, str]] = [
         (parameters.get("runs_dir"), "[runs]"), (parameters.get("data_root"), "[data]"),
         (os.environ.get("MER_RUNS"), "[runs]"), (os.environ.get("MER_DATA"), "[data]"),
-        (os.environ.get("MER_CACHE"), "[cache]"), (project_root(), "[mer-kit]"), (cwd, "[notebooks]"),
+        (os.environ.get("MER_CACHE"), "[cache]"), (os.environ.get("MER_EXTENSIONS"), "[extensions]"),
+        (project_root(), "[mer-kit]"), (cwd, "[notebooks]"),
         (sys.prefix, "[python]"), (sys.base_prefix, "[python]"), (tempfile.gettempdir(), "[temporary]"), (Path.home(), "~"),
     ]  # fmt: skip
     found: dict[str, str] = {}

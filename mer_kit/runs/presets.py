@@ -105,7 +105,8 @@ def resolve(
     base = PRESETS[preset]
     plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"}
     model, training = dict(base["model"]), dict(base["training"])
-    own_fields = {f.name: str(f.type) for f in dataclasses.fields(methods.of(method).settings)}
+    own_fields = {f.name: type(f.default).__name__ for f in dataclasses.fields(methods.of(method).settings)}
+    _check_own(method, own_fields)
     training["own"] = own = {}
     for name, value in overrides.items():
         if name in own_fields:
@@ -150,6 +151,14 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
                 f"({shortened(overrides[name])}): take it out of the overrides"
             )
     return {**parameters, **overrides}
+
+
+def _check_own(method: str, names: Iterable[str]) -> None:
+    """Raise one sentence where a method's own setting has the name of a general one."""
+    general = {f.name for f in (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainingSettings))} | set(_MODEL)
+    taken = sorted(general & set(names))
+    if taken:
+        raise MerKitError(f"{method} has a setting {taken[0]} of its own, a name that all runs use: rename it")
 
 
 def _home_of(

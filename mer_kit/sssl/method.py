@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mer_kit.checks import MerKitError, shortened
 from mer_kit.records import hashed
 from mer_kit.sssl import objectives
 from mer_kit.sssl.loss_split import Split
@@ -168,5 +169,20 @@ class BaseMethod:
 
 
 def own_settings(method: type[BaseMethod], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a method's own settings, those that are not given at their defaults."""
+    """Return a method's own settings, those that are not given at their defaults.
+
+    Raises
+    ------
+    MerKitError
+        If a field has no default, or a value is of another kind than its default.
+    """
+    for one in dataclasses.fields(method.settings):
+        if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
+            raise MerKitError(f"setting {one.name} of {method.__module__} has no default, expected one: give it one")
+        value, kind = given.get(one.name, one.default), type(one.default)
+        fits = isinstance(value, (int, float) if kind is float else kind) and (
+            kind is bool or not isinstance(value, bool)
+        )
+        if kind in (bool, int, float, str) and not fits:
+            raise MerKitError(f"{one.name} is {shortened(value)}, expected {kind.__name__}: change {one.name}")
     return dataclasses.asdict(method.settings(**given))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mer_kit.checks import MerKitError
 from mer_kit.records import RunConfig, hashed, later
 from mer_kit.runs import archive, predict, results
 from mer_kit.runs.archive import RunFolder
@@ -147,3 +148,23 @@ def test_files_and_settings_that_are_not_known_are_no_errors(old: Path) -> None:
     (old / "folds" / "0" / "scores_of_tomorrow.json").write_text("{}")
     row = results.collect(old.parent).iloc[0]
     assert row["status"] == "partial" and row["song_accuracy_mean"] > 0
+
+
+@pytest.mark.parametrize("spoil", ["a field too many", "another encoding", "columns of tomorrow"])
+def test_a_history_with_more_than_is_known_is_read_row_by_row(old: Path, spoil: str) -> None:
+    file = old / "folds" / "0" / "history.csv"
+    head, *lines = file.read_text().splitlines()
+    if spoil == "a field too many":
+        lines = [f"{line},7" for line in lines]
+    elif spoil == "columns of tomorrow":
+        head, lines = f"{head},mood,words", [f"{line},0.5,text" for line in lines]
+    text = "\n".join([head, *lines, ""])
+    file.write_bytes(text.encode() if spoil != "another encoding" else f"{head},strange\n".encode() + b"".join(
+        f"{line},".encode() + b"\xff\n" for line in lines))  # fmt: skip
+    try:
+        history = RunFolder(old).history(0)
+    except MerKitError:
+        assert spoil != "columns of tomorrow"
+        return
+    assert [record.epoch for record in history] == [1, 2, 3]
+    assert history[0].own == ({"mood": 0.5} if spoil == "columns of tomorrow" else {})

@@ -94,3 +94,11 @@ def test_sentences_tell_of_every_run_and_every_failure() -> None:
     assert "55.0 ± 7.1 % of the songs right over 2 of 5 folds" in lines[2] and "above it in 1 of 2" in lines[2]
     assert lines[-1].startswith("demo, quadrant, 3 s, demo, seed 0: sssl against ce: +20.0 ± 0.0 points over 2 folds")
     assert len(lines) == 5
+
+
+def test_a_method_that_is_not_known_here_is_compared_and_comes_last() -> None:
+    folds = pd.concat([rows("of_tomorrow", [0.7, 0.6]), rows("ce", [0.6, 0.7]), rows("another", [0.5, 0.5])])
+    table = reading.paired(folds)
+    assert set(zip(table["first"], table["second"], strict=True)) == {
+        ("ce", "another"), ("ce", "of_tomorrow"), ("another", "of_tomorrow")
+    }  # fmt: skip

@@ -20,7 +20,11 @@ from mer_kit.checks import check_choice
 from mer_kit.songs.base import SongClassifier
 
 #: Every classifier's module by name, the paper's first.
-MODULES: dict[str, ModuleType] = extensions.modules(__name__)
+MODULES: dict[str, ModuleType] = extensions.modules(
+    __name__,
+    needed=("TITLE", "SAYS", "SOURCE", "LEARNS", "Classifier"),
+    reserved=("clip_id", "fold", "label", "segments", "majority"),  # columns and rows of the tables of scores
+)
 NAMES: tuple[str, ...] = tuple(MODULES)
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
 #: Those that learn from training songs.

@@ -15,7 +15,9 @@ from mer_kit.checks import check_choice
 from mer_kit.sssl.method import BaseMethod
 
 #: Every method's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(__name__)
+MODULES: dict[str, ModuleType] = extensions.modules(
+    __name__, needed=("TITLE", "SAYS", "SOURCE", "COLOUR", "LINE", "Method")
+)
 #: Method → what it does, in one sentence.
 METHODS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
