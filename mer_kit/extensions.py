@@ -62,7 +62,12 @@ def own_modules(package: str, *, taken: Iterable[str] = (), needed: Sequence[str
             raise MerKitError(
                 f"{files[name].name} in {VARIABLE} has a name that {package} uses itself: rename the file"
             )
-    return {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
+    found = {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
+    for name, module in found.items():
+        missing = [entry for entry in needed if not hasattr(module, entry)]
+        if missing:
+            raise MerKitError(f"{name}.py in {VARIABLE} lacks {missing[0]}, expected {', '.join(needed)}: add it")
+    return found
 
 
 def _own_files(kind: str) -> list[Path]:

@@ -193,7 +193,7 @@ def test_every_command_says_in_one_sentence_what_cannot_be_added(
         (tmp_path / "mine" / name).parent.mkdir(parents=True)
         (tmp_path / "mine" / name).write_text(code)
     environment = {**os.environ, extensions.VARIABLE: "mine", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "mer_kit", "report", "runs"]
+    command = [sys.executable, "-m", "mer_kit", "report", "."]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
 
