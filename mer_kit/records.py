@@ -25,9 +25,6 @@ EMOTIONS: dict[str, str] = {
     "V-": "unpleasant", "V+": "pleasant", "A-": "quiet", "A+": "energetic",
 }  # fmt: skip
 
-#: How groups that stay together in a fold are made; runs that do not name it were made with "exact".
-GROUPINGS = ("exact", "normalised")
-
 
 def labels_from_quadrant(quadrant: int) -> dict[str, int]:
     """Return the class index of every task for quadrant index 0…3 (Q1…Q4).
@@ -39,46 +36,6 @@ def labels_from_quadrant(quadrant: int) -> dict[str, int]:
     """
     check_choice("quadrant", quadrant, range(4))
     return {"valence": int(quadrant in (0, 3)), "arousal": int(quadrant in (0, 1)), "quadrant": int(quadrant)}
-
-
-def later(default: Any, *, absent_means: Any) -> Any:
-    """Return a dataclass field for a setting that is younger than runs on disk.
-
-    Fingerprints leave it out at the value that reproduces those runs, whatever the default is or becomes.
-
-    Parameters
-    ----------
-    absent_means : the value at which a run without this setting was made
-    """
-    return field(default=default, metadata={"absent_means": absent_means})
-
-
-def absent_values(settings: type) -> dict[str, Any]:
-    """Return the later fields of a settings class, each with the value that its absence means.
-
-    Examples
-    --------
-    >>> absent_values(RunConfig)
-    {'grouping': 'exact', 'divide_by': 'folds'}
-    """
-    fields = dataclasses.fields(settings)
-    return {f.name: f.metadata["absent_means"] for f in fields if "absent_means" in f.metadata}
-
-
-def hashed(settings: Any) -> dict[str, Any]:
-    """Return a settings record as the dictionary that fingerprints and checkpoints hash: later fields only if they differ.
-
-    Examples
-    --------
-    >>> "grouping" in hashed(RunConfig()), "grouping" in hashed(RunConfig(grouping="normalised"))
-    (False, True)
-    """
-    absent = absent_values(type(settings))
-    return {
-        name: value
-        for name, value in dataclasses.asdict(settings).items()
-        if name not in absent or value != absent[name]
-    }
 
 
 @dataclass(frozen=True)
@@ -306,41 +263,3 @@ class FoldResult:
     songs: Mapping[str, Mapping[str, float]]
     majority: Mapping[str, float]
     seconds: float
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Every setting of a run, presets resolved. Only `runs` sees it; lower rooms take explicit arguments.
-
-    The fields up to `seed` are what people type; the rest comes from the preset (`runs.presets`) and can be
-    overridden one by one. Origin of each default: P the paper, D our decision (see the comment beside it).
-    """
-
-    corpus: str = "demo"
-    task: str = "quadrant"
-    segment_seconds: float = 3.0  # P: 1–5
-    method: str = "sssl"
-    preset: str = "demo"
-    folds: int = 10  # P: ten-fold cross-validation
-    seed: int = 0
-    group_by: str = "auto"  # D: artist where known, "song" to ignore artists
-    grouping: str = later("exact", absent_means="exact")  # presets choose "normalised": runs.grouping
-    max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
-    on_bad_clip: str = "stop"  # D: or "skip"
-    divide_by: str = later("folds", absent_means="folds")  # P: cross-validation; "official": the corpus' own two sets
-    song_features: str = "in_sample"  # D: or "oof"
-    theta: float = 0.5  # D: the paper leaves θ open
-    model: Mapping[str, Any] = field(default_factory=dict)  # sssl.network.VGG16 keywords
-    training: Mapping[str, Any] = field(default_factory=dict)  # sssl.trainer.Trainer keywords
-    train_every_seconds: float = 1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
-    corpus_options: Mapping[str, Any] = field(default_factory=dict)  # corpora.load keywords (demo: drift, clips)
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """A finished run: its configuration, fingerprint, fold results, pooled scores and the majority baseline."""
-
-    config: RunConfig
-    fingerprint: str
-    folds: tuple[FoldResult, ...]
-    summary: Mapping[str, Any]

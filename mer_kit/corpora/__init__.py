@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 from mer_kit import extensions
@@ -60,7 +61,7 @@ def names() -> list[str]:
     >>> names()
     ['demo', '4q', 'pmemo', 'eim', 'deam', 'vgmidi', 'table']
     """
-    return [*_MODULES, *extensions.own_modules(__name__, taken=_MODULES)]
+    return [*_MODULES, *_own()]
 
 
 def module(name: str) -> CorpusModule:
@@ -71,9 +72,15 @@ def module(name: str) -> CorpusModule:
     MerKitError
         If there is no such corpus.
     """
-    own = extensions.own_modules(__name__, taken=_MODULES)
+    own = _own()
     check_choice("corpus", name, [*_MODULES, *own])
     return cast(CorpusModule, own[name] if name in own else import_module(_MODULES[name]))
+
+
+def _own() -> dict[str, ModuleType]:
+    """Return the person's own corpora by name."""
+    needed = [name for name in (*CorpusModule.__annotations__, "find", "load")]
+    return extensions.own_modules(__name__, taken=_MODULES, needed=needed)
 
 
 def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Path | None:

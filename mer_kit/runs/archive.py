@@ -19,8 +19,10 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
-from mer_kit.records import TASKS, EpochRecord, RunConfig, hashed
+from mer_kit.later_settings import hashed
+from mer_kit.records import TASKS, EpochRecord
 from mer_kit.runs import npz, schema, seal
+from mer_kit.runs.config import RunConfig
 from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
@@ -79,7 +81,7 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
     Left out: the preset's name and the choice to stop at bad clips, whose effects (the settings, the clips that are
     there) are in; settings that the method has no use for; the runs folder and the data's place; device, precision and
     the number of threads, which round differently but are no other experiment (each fold's status.json names them);
-    settings that earlier runs did not have, at the value that reproduces those (`records.later`).
+    settings that earlier runs did not have, at the value that reproduces those (`later_settings.later`).
     """
     settings = hashed(config)
     for name in ("preset", "on_bad_clip"):

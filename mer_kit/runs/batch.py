@@ -17,8 +17,8 @@ from mer_kit import files
 from mer_kit.checks import MerKitError, shortened
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
-from mer_kit.records import RunConfig
 from mer_kit.runs.archive import RunFolder, read_json, write_json
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.copies import PLACES, last_lines, places, strip_places, unfinished, without_places
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.parameters import parameters_of

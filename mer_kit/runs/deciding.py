@@ -5,6 +5,7 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, plain
-from mer_kit.records import TASKS, Fold, FoldResult, RunConfig
+from mer_kit.records import TASKS, Fold, FoldResult
+from mer_kit.runs.config import RunConfig
 from mer_kit.seeding import derive
 from mer_kit.songs import classifiers, scores
+from mer_kit.songs.base import SongClassifier
 
 
 def decide_fold(
@@ -45,12 +48,13 @@ def decide_fold(
     songs["label"] = truth
     results: dict[str, dict[str, float]] = {}
     for name in classifiers.NAMES:
-        classifier: Any = classifiers.make(name, theta=config.theta, seed=derive(config.seed, "svm") % 2**31)
+        classifier: Any = fresh(name, theta=config.theta, seed=config.seed)
         classifier.fit(train_p, train_song, labels[fold.train])
         songs[name] = classifier.predict(test_p, test_song, len(fold.test))
         results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
         if classifiers.is_saved(name):
-            classifier.save(folder / f"{name}.safetensors")
+            with contextlib.suppress(OSError):  # a folder that takes no files: it is fitted again where it is needed
+                classifier.save(folder / f"{name}.safetensors")
     return FoldResult(
         fold=fold.number,
         n_train=len(fold.train),
@@ -60,6 +64,11 @@ def decide_fold(
         majority=scores.majority(labels[fold.train], truth, n_classes),
         seconds=seconds,
     ), songs
+
+
+def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
+    """Return a song-level classifier that is not fitted yet, with the seed that a run's seed gives it."""
+    return classifiers.make(name, theta=theta, seed=derive(seed, "svm") % 2**31)
 
 
 def _arrays(

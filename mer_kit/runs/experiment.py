@@ -16,10 +16,11 @@ import torch
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
-from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, RunConfig, RunResult, SegmentIndex
+from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import archive, deciding, grouping, stored_folds
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.cells import without_formulae
+from mer_kit.runs.config import RunConfig, RunResult
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.opening import Opened, checksum, open_corpus
 from mer_kit.seeding import derive

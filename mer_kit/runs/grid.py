@@ -15,8 +15,8 @@ import yaml
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
-from mer_kit.records import RunConfig
 from mer_kit.runs import batch, truth
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment, Opened, open_corpus
 from mer_kit.runs.parameters import as_mapping, parameters_of
 from mer_kit.runs.presets import merged, resolve

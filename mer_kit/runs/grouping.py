@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mer_kit.corpora import artists
-from mer_kit.records import Clip, Corpus, Fold, RunConfig
+from mer_kit.records import Clip, Corpus, Fold
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import RunConfig
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
 from mer_kit.signal.store import MelStore

@@ -13,8 +13,9 @@ from typing import Any
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import cache_root
-from mer_kit.records import Corpus, RunConfig
+from mer_kit.records import Corpus
 from mer_kit.runs import plausible
+from mer_kit.runs.config import RunConfig
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import MelStore, open_store
 

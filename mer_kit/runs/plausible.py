@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from mer_kit.checks import MerKitError
-from mer_kit.records import EMOTIONS, TASKS, Corpus, Problem, RunConfig
+from mer_kit.records import EMOTIONS, TASKS, Corpus, Problem
+from mer_kit.runs.config import RunConfig
 from mer_kit.signal import audio
 
 #: A truth that ends later than this many times its clip's length, and this many seconds, is in another unit.

@@ -17,8 +17,8 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import checksum
 from mer_kit.records import EMOTIONS, TASKS, Problem, SegmentIndex
+from mer_kit.runs import deciding
 from mer_kit.runs.archive import RunFolder, all_runs
-from mer_kit.seeding import derive
 from mer_kit.signal import builder, mel, segments
 from mer_kit.songs import classifiers
 from mer_kit.songs.base import SongClassifier
@@ -243,5 +243,5 @@ def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
     song, ids = pd.factorize(table["clip_id"])
     label_of = dict(zip(table["clip_id"], table["label"], strict=True))
     labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
-    made = classifiers.make(name, theta=config.get("theta", 0.5), seed=derive(config["seed"], "svm") % 2**31)
+    made = deciding.fresh(name, theta=config.get("theta", 0.5), seed=config["seed"])
     return made.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)

@@ -8,7 +8,8 @@ from typing import Any
 
 from mer_kit import corpora
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
-from mer_kit.records import GROUPINGS, TASKS, RunConfig
+from mer_kit.records import TASKS
+from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.sssl import METHODS, methods
 from mer_kit.sssl.network import check_shape
 from mer_kit.sssl.settings import TrainingSettings

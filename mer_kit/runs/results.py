@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, plain
-from mer_kit.records import RunConfig, absent_values
+from mer_kit.later_settings import without_absent
 from mer_kit.runs import states
 from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
 from mer_kit.runs.cells import without_formulae
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
@@ -185,9 +186,9 @@ def recipe(config: dict[str, Any]) -> str:
     """
     free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip"}
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
-    kept = _without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
+    kept = without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
     if isinstance(kept.get("training"), dict):
-        kept["training"] = _without_absent(kept["training"], TrainingSettings)
+        kept["training"] = without_absent(kept["training"], TrainingSettings)
         if kept["training"].get("own") == _own_defaults(
             config.get("method")
         ):  # the method's name is free, and so are these
@@ -199,12 +200,6 @@ def recipe(config: dict[str, Any]) -> str:
 def _own_defaults(method: Any) -> dict[str, Any] | None:
     """Return a method's own settings at their defaults, None where it is not known here."""
     return own_settings(methods.of(method), {}) if method in METHODS else None
-
-
-def _without_absent(stored: dict[str, Any], settings: type) -> dict[str, Any]:
-    """Return stored settings without those that an older run does not name, where they say what its absence means."""
-    absent = absent_values(settings)
-    return {name: value for name, value in stored.items() if name not in absent or value != absent[name]}
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure
 
 import mer_kit
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.records import EpochRecord
 from mer_kit.runs.archive import default_runs_dir, write_table
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.parameters import as_declared, assigned
 from mer_kit.runs.presets import merged, resolve

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +19,6 @@ from mer_kit.runs import results, run_tables
 from mer_kit.show import fragments, report_paper, sanitizer
 from mer_kit.show.report_overview import SCRIPT, known, overview, title
 from mer_kit.show.run_notebooks import export_notebooks, is_view_page
-
-_log = logging.getLogger("mer_kit")
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #5790fc; --bad: #e42536; }

@@ -23,8 +23,8 @@ def export_notebooks(run: Path) -> dict[Path, str]:
     """Write each executed notebook of a run as an HTML page beside it, unless this version wrote that very page from it.
 
     What is known of pages written before lies in the cache of this machine, not in the run: a page that came with a
-    folder is never taken for ours, whatever its time says. The notebook of a page that is there and not ours, and could
-    not be written, keeps it: it is a person's.
+    folder is never taken for ours, whatever its time says. Where a notebook cannot be exported, a page that is already
+    beside it stays, since a person may have put it there, but it is not linked.
 
     Returns
     -------

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mer_kit.checks import MerKitError, shortened
-from mer_kit.records import hashed
+from mer_kit.later_settings import hashed
 from mer_kit.sssl import objectives
 from mer_kit.sssl.loss_split import Split
 from mer_kit.sssl.network import VGG16
@@ -142,6 +142,11 @@ class BaseMethod:
         return False
 
     @classmethod
+    def unused(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return the settings that cannot change a number of this method, given the others."""
+        return cls.idle
+
+    @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
         """Return λ at the end of its ramp, 0 where there is none."""
         return 0.0
@@ -161,8 +166,9 @@ class BaseMethod:
     @classmethod
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
-        if not cls.__dict__.get("shares_warmup", False):  # not inherited: a subclass may warm up otherwise
-            return hashed(settings)
+        shared = cls.__dict__.get("shares_warmup", False) and cls.networks == 1  # a subclass may warm up otherwise
+        if not shared:
+            return settings.identity()
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
         return key | ({"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {})

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mer_kit import extensions
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.records import hashed
+from mer_kit.later_settings import hashed, later
 from mer_kit.sssl import methods
-from mer_kit.sssl.method import RDROP, own_settings
+from mer_kit.sssl.method import own_settings
 from mer_kit.sssl.methods import METHODS
 
 __all__ = ["METHODS", "TrainingSettings"]
@@ -44,7 +45,7 @@ class TrainingSettings:
     ramp_epochs: float = 16.0  # D
     compile: bool = False  # D: torch.compile the trunk
     model: Mapping[str, Any] = field(default_factory=dict)  # VGG16 keywords
-    own: Mapping[str, Any] = field(default_factory=dict, metadata={"absent_means": {}})  # the method's own settings
+    own: Mapping[str, Any] = later(default_factory=dict, absent_means={})  # the method's own settings
 
     def __post_init__(self) -> None:
         method = methods.of(self.method)
@@ -98,9 +99,13 @@ class TrainingSettings:
         >>> TrainingSettings(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
         True
         """
-        method = methods.of(self.method)
-        idle = {*method.idle, *(RDROP if method.weight_kl(self) == 0 else ())}
-        return {name: value for name, value in hashed(self).items() if name not in idle}
+        unused = methods.of(self.method).unused(self)
+        return {name: value for name, value in self.identity().items() if name not in unused}
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings as they are hashed, and a mark of the method's file where that is a person's own."""
+        mark = extensions.source_mark(methods.MODULES[self.method])
+        return {**hashed(self), **({"source": mark} if mark else {})}
 
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""

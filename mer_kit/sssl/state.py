@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from mer_kit.checks import MerKitError, plain, shortened
-from mer_kit.records import EpochRecord, hashed
+from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.sssl import checkpoint, methods
 from mer_kit.sssl.method import Training
@@ -104,7 +104,7 @@ class TrainingState:
 
     def key(self, *, warmup: bool = False) -> str:
         """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
-        settings = self.settings.warmup_key() if warmup else hashed(self.settings)
+        settings = self.settings.warmup_key() if warmup else self.settings.identity()
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
         here |= {"device": self.where.device.type, "precision": self.where.precision}
         if self._pretrained:

@@ -167,7 +167,7 @@ class Trainer:
     def _warn_once(self, epoch: int) -> None:
         """Log why an epoch keeps every label, the first time that one does."""
         division = self._state.method.division
-        before = [record.separated for record in self._state.history if record.phase == "ssl"]
+        before = [record.separated for record in self._state.history if record.phase != "warmup"]
         if division is not None and not division.separated and all(before):
             _log.warning("epoch %d keeps every label: %s (said once)", epoch, division.note)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_kit.records import TASKS, FoldResult, RunConfig
+from mer_kit.records import TASKS, FoldResult
 from mer_kit.runs import archive
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import classifiers, scores
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
-from mer_kit.records import EpochRecord, FoldResult, RunConfig
+from mer_kit.records import EpochRecord, FoldResult
 from mer_kit.runs import archive
 from mer_kit.runs.archive import FOLD_FILES, RunFolder
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.presets import resolve
 
 # ---- atomic writes ---------------------------------------------------------------------------------------------------

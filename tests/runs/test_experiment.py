@@ -14,8 +14,9 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.records import EpochRecord, RunConfig
+from mer_kit.records import EpochRecord
 from mer_kit.runs import results
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 

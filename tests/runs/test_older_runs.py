@@ -13,9 +13,10 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.records import RunConfig, hashed, later
+from mer_kit.later_settings import hashed, later
 from mer_kit.runs import archive, predict, results
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.show import report
@@ -60,7 +61,7 @@ def test_so_do_runs_with_settings_of_their_own(at: int) -> None:
 class Grown(TrainingSettings):
     """Settings with one that is younger than the runs on disk, and a default that does not reproduce them."""
 
-    momentum: float = later(0.5, absent_means=0.0)
+    momentum: float = later(default=0.5, absent_means=0.0)
 
 
 @pytest.mark.parametrize(("momentum", "same"), [(0.0, True), (0.5, False), (None, False)])
@@ -79,7 +80,7 @@ def test_a_later_setting_counts_where_it_does_not_reproduce_earlier_runs(
 def test_a_later_setting_of_a_run_counts_likewise() -> None:
     @dataclasses.dataclass(frozen=True)
     class GrownRun(RunConfig):
-        frontend: str = later("musicnn", absent_means="logmel")
+        frontend: str = later(default="musicnn", absent_means="logmel")
 
     assert hashed(GrownRun(frontend="logmel")) == hashed(RunConfig())
     assert hashed(GrownRun())["frontend"] == "musicnn"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mer_kit.checks import MerKitError
-from mer_kit.records import RunConfig
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.presets import PRESETS, resolve
 from mer_kit.sssl import METHODS, Trainer, TrainingSettings
 from mer_kit.sssl.network import VGG16

@@ -16,9 +16,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.records import RunConfig
 from mer_kit.runs import results, tables
 from mer_kit.runs.archive import write_json, write_table
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.presets import resolve
 from mer_kit.show import export, fragments, readme_figures, report, report_overview, style
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from mer_kit.seeding import derive
 from mer_kit.sssl import objectives
 from mer_kit.sssl.loss_split import split
-from mer_kit.sssl.method import BaseMethod, Epoch
+from mer_kit.sssl.method import RDROP, BaseMethod, Epoch
 from mer_kit.sssl.passes import losses
 from mer_kit.sssl.steps import Batch
 
@@ -84,6 +84,11 @@ class Method(BaseMethod):
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
         """After the warm-up, and in it where `warmup_mixup` says so."""
         return phase == "ssl" or (phase == "warmup" and settings.warmup_mixup)
+
+    @classmethod
+    def unused(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Without λ, its ramp has no effect."""
+        return cls.idle | (frozenset(RDROP) if cls.weight_kl(settings) == 0 else frozenset())
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mer_kit.sssl.method import RDROP
 from mer_kit.sssl.methods import sssl
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ class Method(sssl.Method):
     """SSSL, but for R-Drop."""
 
     shares_warmup = True
-    idle = frozenset(RDROP)
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
