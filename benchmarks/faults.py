@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from mer_kit.runs import batch, grid
+from mer_kit.runs import grid, planning
 from mer_kit.runs.archive import read_json
 
 #: Notebooks of each run: training and deciding are what must not be lost.
@@ -44,7 +44,7 @@ GRACE_SECONDS = 15.0
 
 def shorten(folder: Path) -> None:
     """Write every notebook into `folder` with its cells up to the one that trains or decides, the last in WORK."""
-    for source in batch.notebooks_folder().glob("0*.ipynb"):
+    for source in planning.notebooks_folder().glob("0*.ipynb"):
         book = nbformat.read(source, as_version=4)
         ids = [cell.id for cell in book.cells]
         last = next((ids.index(cell) for cell in WORK if cell in ids), len(ids) - 1)
@@ -58,7 +58,7 @@ def child(runs: Path, notebooks: Path | None) -> None:
 
     grid.OF_A_RUN = NOTEBOOKS
     if notebooks:
-        batch.notebooks_folder = lambda: notebooks
+        planning.notebooks_folder = lambda: notebooks
     main([*OPTIONS, "--runs", str(runs)])
 
 

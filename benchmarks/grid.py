@@ -25,7 +25,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mer_kit.runs import batch, engine, grid
+from mer_kit.runs import engine, grid, planning
 from mer_kit.show import report
 from tests.runs import guessed_runs
 
@@ -42,7 +42,7 @@ def tiny(folder: Path, number: int, target: Path | None = None) -> grid.Task:
         )
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(book, source)
-    job = batch.Job(f"tiny {number}", source, target or folder / "out" / f"{number}.ipynb", {"seed": number})
+    job = planning.Job(f"tiny {number}", source, target or folder / "out" / f"{number}.ipynb", {"seed": number})
     return grid.Task(job.name, job, "m", ())
 
 

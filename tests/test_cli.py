@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from mer_kit.cli import main, one_run, parse_setting
 from mer_kit.corpora.base import cache_root
-from mer_kit.runs import batch
+from mer_kit.runs import batch, planning
 from mer_kit.runs.archive import all_runs
 
 
@@ -86,9 +86,9 @@ def test_a_run_that_failed_once_and_is_mended_is_done(tmp_path: Path, monkeypatc
     options = ("run", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--runs", str(tmp_path))
     small = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
     real, broken = batch.execute_one, ["05_emotion_curve"]
-    monkeypatch.setattr(batch, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve"))
+    monkeypatch.setattr(planning, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve"))
 
-    def failing(job: batch.Job, **more: object) -> batch.Outcome:
+    def failing(job: planning.Job, **more: object) -> batch.Outcome:
         if job.name in broken:
             return batch.Outcome(job, "failed", 0.0, "the cable was out")
         return real(job, **more)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch
+from mer_kit.runs import batch, planning
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.parameters import declared_parameters
 from mer_kit.runs.presets import resolve
@@ -42,12 +42,12 @@ def executed(runs_dir: Path) -> tuple[Experiment, list[batch.Outcome]]:
     experiment = Experiment(resolve(**TYPED, **SMALL), runs_dir=runs_dir)
     experiment.write_config()
     parameters = {**TYPED, "method": "sssl", "overrides": SMALL, "runs_dir": str(runs_dir)}
-    jobs = batch.plan(experiment.folder, parameters, [0, 1])
+    jobs = planning.plan(experiment.folder, parameters, [0, 1])
     return experiment, batch.execute(jobs, mark=experiment.fingerprint)
 
 
 def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
-    names = [*batch.NOTEBOOKS, YOURS]  # a run executes seven; the eighth is for a collection of one's own
+    names = [*planning.NOTEBOOKS, YOURS]  # a run executes seven; the eighth is for a collection of one's own
     assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == names
     solutions = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
     assert solutions == [f"{name}_solutions" for name in names]
@@ -79,7 +79,7 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
             rows.append(f"s{k}.wav,{('V-', 'V+')[k % 2]},artist {k}")
         tiny.write(tmp_path / "mine" / "clips.csv", "\n".join([*rows, ""]))
         given |= {"data_root": str(tmp_path / "mine"), "task": "valence", "overrides": {}}
-    job = batch.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", tmp_path / "out.ipynb", given)
+    job = planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", tmp_path / "out.ipynb", given)
     outcome = batch.execute_one(job, mark="yours")
     assert outcome.state == "done", outcome.message
     text = job.target.read_text("utf-8")
@@ -93,7 +93,7 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
 
 def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
     _, outcomes = executed
-    assert len(outcomes) == len(batch.NOTEBOOKS) + 1
+    assert len(outcomes) == len(planning.NOTEBOOKS) + 1
     assert {outcome.job.name: outcome.message for outcome in outcomes if outcome.state != "done"} == {}
 
 
@@ -128,7 +128,7 @@ def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[batch.Ou
     assert {outcome.state for outcome in again} == {"kept"}
 
 
-@pytest.mark.parametrize("name", [*batch.NOTEBOOKS, YOURS])
+@pytest.mark.parametrize("name", [*planning.NOTEBOOKS, YOURS])
 def test_solutions_run_and_every_check_says_right(
     executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path, name: str
 ) -> None:
@@ -137,7 +137,7 @@ def test_solutions_run_and_every_check_says_right(
     wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
     if name == YOURS:
         wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
-    job = batch.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
+    job = planning.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
     outcome = batch.execute_one(job, mark="solutions")
     assert outcome.state == "done", outcome.message
     text = job.target.read_text("utf-8")

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch
+from mer_kit.runs import planning
 from tests import small_site
 from tests.small_site import ROOT, tool
 
@@ -25,7 +25,7 @@ def _run(folder: Path, name: str, *, corpus: str = "demo", state: str = "done", 
     run = folder / name
     parameters = "# Parameters\nfolds = 2\ntask = 'quadrant'\nruns_dir = ''\noverrides = {'tau': 0.3}"
     cells = [new_code_cell(parameters, metadata={"tags": ["injected-parameters"]}), new_markdown_cell("# A title")]
-    homes = [run / "notebooks" / f"{stem}.ipynb" for stem in batch.NOTEBOOKS if not stem.startswith("03")]
+    homes = [run / "notebooks" / f"{stem}.ipynb" for stem in planning.NOTEBOOKS if not stem.startswith("03")]
     homes += [run / "folds" / str(k) / "03_sssl_training.ipynb" for k in folds]
     for home in homes:
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def test_notebook_03_stands_once_a_fold_and_leads_to_its_copies(tmp_path: Path) 
     _run(tmp_path, "run", folds=(0, 2))
     books = tool.executed(tool.finished_run(tmp_path))
     assert [name for name in books if name.startswith("03")] == ["03_sssl_training", "03_sssl_training_fold2"]
-    assert len(books) == len(batch.NOTEBOOKS) + 1 and all(path.is_file() for path in books.values())
+    assert len(books) == len(planning.NOTEBOOKS) + 1 and all(path.is_file() for path in books.values())
     assert tool.fold_note("03_sssl_training", books) == (
         "*This copy looks at fold 0. The same notebook for [fold 2](03_sssl_training_fold2.ipynb).*"
     )
@@ -81,7 +81,7 @@ def test_solutions_get_the_runs_own_parameters_and_its_place(tmp_path: Path) -> 
     _run(tmp_path / "runs", "run")
     run = tool.finished_run(tmp_path / "runs")
     jobs = {job.name: job for job in tool.jobs(run, tmp_path / "work")}
-    assert len(jobs) == 2 + len(batch.NOTEBOOKS) and all(job.source.is_file() for job in jobs.values())
+    assert len(jobs) == 2 + len(planning.NOTEBOOKS) and all(job.source.is_file() for job in jobs.values())
     of_02 = jobs["02_noisy_labels_solutions"].parameters
     assert of_02 == {
         "folds": 2,

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import site_api
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch
+from mer_kit.runs import batch, planning
 from mer_kit.runs.archive import RunFolder, all_runs, default_runs_dir, read_json
 from mer_kit.runs.parameters import declared_parameters
 
@@ -72,7 +72,7 @@ def finished_run(runs_dir: Path) -> RunFolder:
 def executed(run: RunFolder) -> dict[str, Path]:
     """Return page name → executed copy of a run's notebooks; 03 once a fold, the first fold under the plain name."""
     found = {}
-    for name in batch.NOTEBOOKS:
+    for name in planning.NOTEBOOKS:
         if not name.startswith("03"):
             found[name] = run.path / "notebooks" / f"{name}.ipynb"
             continue
@@ -110,21 +110,21 @@ def batch_values(source: str) -> dict[str, Any]:
     return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in assignments}
 
 
-def jobs(run: RunFolder, work: Path) -> list[batch.Job]:
+def jobs(run: RunFolder, work: Path) -> list[planning.Job]:
     """Return what the run does not hold: every solution, on the same run, and notebook 07, on runs of its own."""
     shared = parameters_of(run) | {"runs_dir": str(run.path.parent)}
     own = {"preset": run.config["preset"], "folds": run.config["folds"], "runs_dir": str(work / "runs")}
     made = [_job(f"{YOURS}.ipynb", work, own)]
-    for name in (*batch.NOTEBOOKS, YOURS):
+    for name in (*planning.NOTEBOOKS, YOURS):
         made.append(_job(f"solutions/{name}_solutions.ipynb", work, own if name == YOURS else shared))
     return made
 
 
-def _job(name: str, work: Path, parameters: Mapping[str, Any]) -> batch.Job:
+def _job(name: str, work: Path, parameters: Mapping[str, Any]) -> planning.Job:
     source = ROOT / "notebooks" / name
     known = declared_parameters(nbformat.read(source, as_version=4))
     chosen = {key: value for key, value in parameters.items() if key in known}
-    return batch.Job(source.stem, source, work / "executed" / name, chosen)
+    return planning.Job(source.stem, source, work / "executed" / name, chosen)
 
 
 # ---- the pages ---------------------------------------------------------------------------------------------------

@@ -96,14 +96,14 @@ def run_notebooks(
     A notebook becomes a page while the next one is executed, whose kernel seldom uses every core.
     """
     click.echo("loading libraries …")
-    from mer_kit.runs import batch, truth
+    from mer_kit.runs import batch, planning, truth
     from mer_kit.runs.experiment import Experiment
     from mer_kit.show import report
     from mer_kit.show.run_notebooks import export_notebook
 
     try:
         config = resolve(**merged(parameters, overrides or {}))
-        numbers = batch.parse_folds(only_folds, config.folds)
+        numbers = planning.parse_folds(only_folds, config.folds)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     where = runs_folder(runs_dir)
@@ -111,7 +111,7 @@ def run_notebooks(
     experiment = Experiment(config, data_root=data_root, runs_dir=where)
     experiment.write_config()
     shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
-    jobs = batch.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus))
+    jobs = planning.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus))
     bar = sys.stderr.isatty()
     with ThreadPoolExecutor(1) as exporter:
 

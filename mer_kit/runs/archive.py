@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import platform
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
+import mer_kit
 from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
@@ -23,6 +26,7 @@ from mer_kit.later_settings import hashed
 from mer_kit.records import TASKS, EpochRecord
 from mer_kit.runs import npz, schema, seal
 from mer_kit.runs.config import RunConfig
+from mer_kit.sssl import METHOD_VERSION
 from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
@@ -90,6 +94,30 @@ def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -
         settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
+
+
+def write_config(
+    folder: RunFolder,
+    config: RunConfig,
+    *,
+    fingerprint: str,
+    corpus_checksum: str,
+    n_clips: int,
+    skipped: Sequence[str],
+) -> None:
+    """Write a run's config.json: its settings, its fingerprint, and where the numbers come from."""
+    about = {"fingerprint": fingerprint, "corpus_checksum": corpus_checksum, "n_clips": n_clips, "skipped": skipped}
+    versions = {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    write_json(
+        folder.path / "config.json",
+        {
+            **dataclasses.asdict(config),
+            **about,
+            "method_version": METHOD_VERSION,
+            "versions": versions,
+            "python": platform.python_version(),
+        },
+    )
 
 
 class RunFolder:

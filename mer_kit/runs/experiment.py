@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import platform
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-import mer_kit
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
@@ -90,30 +88,11 @@ class Experiment:
         mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
+        grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
         self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
         self.grouping = grouping.group(self.corpus, self.store, config)
-        stored = stored_folds.read(self.folder, self.clip_ids, n_folds=config.folds)
-        self.folds: list[Fold] = self._divide() if stored is None else stored
+        self.folds: list[Fold] = stored_folds.of(self.folder, self.corpus, self.grouping, config)
         grouping.warn(self.corpus, self.folds, self.grouping, config)
-
-    def _divide(self) -> list[Fold]:
-        """Return the folds, or the corpus' official division as fold 0; what finished folds tested must agree."""
-        if self.config.divide_by == "official":
-            splits = [clip.split for clip in self.corpus.clips]
-            made = folds.official(splits, self.labels, class_names=self.classes)
-        else:
-            made = folds.make(
-                self.labels,
-                groups=self.grouping.groups,
-                n_folds=self.config.folds,
-                seed=self.config.seed,
-                class_names=self.classes,
-            )
-        stored_folds.check_finished(self.folder, made, self.clip_ids)
-        older = dataclasses.replace(self.config, grouping="exact")
-        mark = archive.fingerprint(older, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
-        grouping.point_to(RunFolder.of(self.runs_dir, older, mark), self.folder)
-        return made
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
         return segmentation.index(
@@ -230,11 +209,8 @@ class Experiment:
     def _predict(self, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
         """Return the segment table of these clips, one row a segment, every second."""
         index = self.index.take(self.index.rows_of(clips))
-        return self._segment_table(index, trainer.predict_proba(SegmentView(self.store, index)), part)
-
-    def _segment_table(self, index: SegmentIndex, probabilities: np.ndarray, part: str) -> pd.DataFrame:
-        ids = np.array(self.clip_ids)
-        names = np.array(self.classes)
+        probabilities = trainer.predict_proba(SegmentView(self.store, index))
+        ids, names = np.array(self.clip_ids), np.array(self.classes)
         table = pd.DataFrame({"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s})
         table["part"], table["label"] = part, names[self.labels[index.clip]]
         for k, name in enumerate(self.classes):
@@ -310,18 +286,13 @@ class Experiment:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
         for folder in (self.folder.path, self.folder.path / "notebooks", self.runs_dir, self.runs_dir / ".warmup"):
             sweep(folder)
-        archive.write_json(
-            self.folder.path / "config.json",
-            {
-                **dataclasses.asdict(self.config),
-                "fingerprint": self.fingerprint,
-                "corpus_checksum": self.checksum,
-                "n_clips": len(self.corpus.clips),
-                "skipped": [str(problem) for problem in self.skipped],
-                "method_version": METHOD_VERSION,
-                "versions": {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__},
-                "python": platform.python_version(),
-            },
+        archive.write_config(
+            self.folder,
+            self.config,
+            fingerprint=self.fingerprint,
+            corpus_checksum=self.checksum,
+            n_clips=len(self.corpus.clips),
+            skipped=[str(problem) for problem in self.skipped],
         )
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
-from mer_kit.runs import batch, truth
+from mer_kit.runs import planning, truth
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment, Opened, open_corpus
 from mer_kit.runs.parameters import as_mapping, parameters_of
@@ -29,7 +29,7 @@ MOST_ENTRIES, MOST_RUNS = 1000, 10_000
 MOST_BYTES = 1 << 20
 _VARIED = ("corpus", "task", "seconds", "method", "seeds")
 #: Notebooks that a run of a grid executes; 06 comes once, when everything else is there.
-OF_A_RUN = tuple(name for name in batch.NOTEBOOKS if not name.startswith(("00", "06")))
+OF_A_RUN = tuple(name for name in planning.NOTEBOOKS if not name.startswith(("00", "06")))
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def cells(grid: Grid) -> list[Cell]:
             "folds": grid.folds, "preset": grid.preset or ("demo" if corpus == "demo" else "cpu"),
         }  # fmt: skip
         config = resolve(**merged(parameters, grid.overrides))
-        folds = batch.parse_folds(grid.only_folds, config.folds)
+        folds = planning.parse_folds(grid.only_folds, config.folds)
         made.append(Cell(config, {**parameters, "overrides": dict(grid.overrides)}, tuple(folds)))
     return made
 
@@ -200,7 +200,7 @@ class Task:
     """
 
     name: str
-    job: batch.Job
+    job: planning.Job
     mark: str
     after: tuple[str, ...]
     anyway: bool = False
@@ -225,7 +225,7 @@ def tasks(
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
     jobs = [
         job
-        for job in batch.plan(experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus))
+        for job in planning.plan(experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus))
         if job.source.stem in OF_A_RUN
     ]
     jobs = [job for job in jobs if not notebooks or job.source.stem[:2] in notebooks]
@@ -233,7 +233,7 @@ def tasks(
     names = {id(job): f"{run} · {job.name}" for job in jobs}
     training = [names[id(job)] for job in jobs if job.source.stem.startswith("03")]
 
-    def before(job: batch.Job) -> tuple[str, ...]:
+    def before(job: planning.Job) -> tuple[str, ...]:
         found: list[str] = []
         for wanted in AFTER.get(job.source.stem[:2], ()):
             if wanted.startswith("03"):
@@ -250,9 +250,9 @@ def results_task(cell: Cell, runs_dir: Path, data_root: str | Path | None, after
 
     It reads every run; the cell is the one whose settings stand in its parameters.
     """
-    source = batch.notebooks_folder() / "06_results.ipynb"
+    source = planning.notebooks_folder() / "06_results.ipynb"
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
     known = parameters_of(source)
     chosen = {name: value for name, value in shared.items() if name in known}
-    job = batch.Job("06_results", source, runs_dir / "06_results.ipynb", chosen)
+    job = planning.Job("06_results", source, runs_dir / "06_results.ipynb", chosen)
     return Task("06_results", job, f"{time.time_ns()}", tuple(after), anyway=True)

@@ -15,11 +15,12 @@ import numpy as np
 
 from mer_kit.corpora import artists
 from mer_kit.records import Clip, Corpus, Fold
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.archive import RunFolder, fingerprint
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
 from mer_kit.signal.store import MelStore
+from mer_kit.sssl import METHOD_VERSION
 
 _log = logging.getLogger("mer_kit")
 
@@ -155,8 +156,11 @@ def warn(corpus: Corpus, folds: Sequence[Fold], grouping: Grouping, config: RunC
     )  # fmt: skip
 
 
-def point_to(older: RunFolder, folder: RunFolder) -> None:
+def point_to_exact(folder: RunFolder, config: RunConfig, *, corpus_checksum: str) -> None:
     """Log that a run with exact groups and otherwise these settings is there, where the run itself is not yet."""
+    exact = dataclasses.replace(config, grouping="exact")
+    mark = fingerprint(exact, corpus_checksum=corpus_checksum, code_version=METHOD_VERSION)
+    older = RunFolder.of(folder.path.parent, exact, mark)
     if older.path != folder.path and older.path.is_dir() and not folder.path.is_dir():
         _log.warning(
             "%s has these settings with exact groups, and this is a new run: choose grouping='exact' to go on with that one",

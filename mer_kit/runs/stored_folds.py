@@ -17,9 +17,11 @@ import pandas as pd
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.records import Fold
+from mer_kit.records import TASKS, Corpus, Fold
 from mer_kit.runs.archive import RunFolder, write_json
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.grouping import Grouping
+from mer_kit.songs import folds as song_folds
 
 #: The file's name in a run folder.
 NAME = "folds.json"
@@ -49,6 +51,29 @@ def keep(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grou
     if not (folder.path / NAME).exists():
         with contextlib.suppress(OSError):
             write(folder, folds, clip_ids, grouping)
+
+
+def of(folder: RunFolder, corpus: Corpus, grouping: Grouping, config: RunConfig) -> list[Fold]:
+    """Return a run's folds: those that it has stored, else made from the groups or the corpus' official division.
+
+    Raises
+    ------
+    MerKitError
+        If they cannot be made, or a finished fold tested other songs.
+    """
+    clip_ids = [clip.clip_id for clip in corpus.clips]
+    stored = read(folder, clip_ids, n_folds=config.folds)
+    if stored is not None:
+        return stored
+    labels, classes = corpus.labels(config.task), TASKS[config.task]
+    if config.divide_by == "official":
+        made = song_folds.official([clip.split for clip in corpus.clips], labels, class_names=classes)
+    else:
+        made = song_folds.make(
+            labels, groups=grouping.groups, n_folds=config.folds, seed=config.seed, class_names=classes
+        )
+    check_finished(folder, made, clip_ids)
+    return made
 
 
 def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str]) -> None:

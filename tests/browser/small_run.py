@@ -39,7 +39,7 @@ def make(folder: Path, *extra: str) -> None:
 def main(folder: Path, notebooks: bool) -> int:
     import torch
 
-    from mer_kit.runs import batch
+    from mer_kit.runs import batch, planning
     from mer_kit.runs.experiment import Experiment
     from mer_kit.runs.presets import resolve
 
@@ -49,9 +49,9 @@ def main(folder: Path, notebooks: bool) -> int:
     experiment.run()
     if not notebooks:
         return 0
-    jobs = batch.plan(experiment.folder, parameters("", folder), [0])
+    jobs = planning.plan(experiment.folder, parameters("", folder), [0])
     given = parameters(YOURS, folder)
-    jobs.append(batch.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given))
+    jobs.append(planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given))
     return sum(outcome.state != "done" for outcome in batch.execute(jobs, mark=experiment.fingerprint))
 
 

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Corpus
-from mer_kit.runs import batch, copies, kernels, truth
+from mer_kit.runs import batch, copies, kernels, planning, truth
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -28,9 +28,9 @@ def notebook(path: Path, *cells: str) -> Path:
     return path
 
 
-def job(folder: Path, *cells: str, **parameters: object) -> batch.Job:
+def job(folder: Path, *cells: str, **parameters: object) -> planning.Job:
     source = notebook(folder / "source.ipynb", *cells)
-    return batch.Job("tiny", source, folder / "out" / "tiny.ipynb", parameters)
+    return planning.Job("tiny", source, folder / "out" / "tiny.ipynb", parameters)
 
 
 def test_a_finished_notebook_is_done_kept_and_without_paths(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> No
     assert batch.is_done(tiny, "m")
     assert not batch.is_done(tiny, "other mark")
     told = {**tiny.parameters, "seed": 0, "overrides": {}, "runs_dir": "elsewhere"}
-    assert batch.is_done(batch.Job("tiny", tiny.source, tiny.target, told), "m"), "the mark stands for the settings"
-    assert not batch.is_done(batch.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
+    assert batch.is_done(planning.Job("tiny", tiny.source, tiny.target, told), "m"), "the mark stands for the settings"
+    assert not batch.is_done(planning.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
     notebook(tiny.source, "1 + 2")
     assert not batch.is_done(tiny, "m")
 
@@ -219,10 +219,10 @@ def test_unfinished_sees_what_papermill_calls_completed() -> None:
 
 @given(st.lists(st.integers(0, 9), min_size=1))
 def test_parse_folds_reads_what_was_written(numbers: list[int]) -> None:
-    assert batch.parse_folds(",".join(map(str, numbers)), 10) == list(dict.fromkeys(numbers))
+    assert planning.parse_folds(",".join(map(str, numbers)), 10) == list(dict.fromkeys(numbers))
 
 
 @pytest.mark.parametrize("text", ["a", "1;2", "1-", "-1", "3", "2-1", "0,2-1"])
 def test_parse_folds_refuses_in_one_sentence(text: str) -> None:
     with pytest.raises(MerKitError, match="folds|fold 3"):
-        batch.parse_folds(text, 3)
+        planning.parse_folds(text, 3)

@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
-from mer_kit.runs import batch, engine, grid
+from mer_kit.runs import engine, grid, planning
 
 pytestmark = pytest.mark.notebooks
 JOBQUEUE = ("dask_jobqueue", "dask_jobqueue.slurm")
@@ -41,7 +41,7 @@ def task(folder: Path, name: str, *cells: str, after: tuple[str, ...] = (), anyw
     source = folder / f"{name}.ipynb"
     folder.mkdir(parents=True, exist_ok=True)
     nbformat.write(book, source)
-    job = batch.Job(name, source, folder / "out" / f"{name}.ipynb", {"place": str(folder / "log")})
+    job = planning.Job(name, source, folder / "out" / f"{name}.ipynb", {"place": str(folder / "log")})
     return grid.Task(name, job, "m", after, anyway)
 
 

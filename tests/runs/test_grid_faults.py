@@ -30,7 +30,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
-from mer_kit.runs import batch, engine, grid, outlook
+from mer_kit.runs import batch, engine, grid, outlook, planning
 from mer_kit.show import report
 from tests.runs import guessed_runs
 from tests.runs.test_engine import SAY, _certificate, states, task
@@ -112,7 +112,7 @@ def test_a_full_folder_for_temporary_files_is_told(disk: Path, tmp_path: Path, m
     monkeypatch.setattr(tempfile, "tempdir", str(disk))
     filling = task(tmp_path, "fills", FILL, SAY.format("after"))
     parameters = {"place": str(disk / "log")}
-    job = batch.Job("fills", filling.job.source, filling.job.target, parameters)
+    job = planning.Job("fills", filling.job.source, filling.job.target, parameters)
     outcome = engine.work(grid.Task("fills", job, "m", ()), [], engine.Limits())
     assert outcome["state"] == "failed" and FULL in outcome["message"], outcome
     assert not batch.is_done(job, "m") and not (disk / "log").exists()
@@ -122,7 +122,7 @@ def test_a_grid_on_a_full_disk_ends_with_1_and_goes_on_when_there_is_space(
     disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny_notebooks(tmp_path / "notebooks", {"03_sssl_training": FILL.replace("place", "runs_dir + '/of fold'")})
-    monkeypatch.setattr(batch, "notebooks_folder", lambda: tmp_path / "notebooks")
+    monkeypatch.setattr(planning, "notebooks_folder", lambda: tmp_path / "notebooks")
     monkeypatch.setattr(grid, "OF_A_RUN", ("01_segmentation", "03_sssl_training"))
     command = ["grid", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--method", "ce"]
     command += ["--set", 'corpus_options={"clips": 16, "seconds": 8.0}', "--runs", str(disk)]
@@ -140,7 +140,7 @@ def test_a_grid_on_a_full_disk_ends_with_1_and_goes_on_when_there_is_space(
 def tiny_notebooks(folder: Path, special: dict[str, str]) -> None:
     """Write the kit's notebooks with a cell of our own each."""
     folder.mkdir()
-    for name in batch.NOTEBOOKS:
+    for name in planning.NOTEBOOKS:
         parameters = new_code_cell("runs_dir: str = ''", metadata={"tags": ["parameters"]})
         book = new_notebook(cells=[parameters, new_code_cell(special.get(name, "1 + 1"))])
         book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

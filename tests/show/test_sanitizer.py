@@ -7,7 +7,6 @@ import io
 import os
 import re
 import struct
-import time
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -97,11 +96,15 @@ HUGE = {
 }  # fmt: skip
 
 
+#: Those that are parsed all the same, since their parser needs a moment only.
+PARSED = {"openings", "attributes", "comments", "declarations", "brackets", "styles"}
+
+
 @pytest.mark.parametrize("kind", HUGE)
-def test_nothing_takes_a_parser_long(kind: str):
-    began = time.process_time()
-    sanitizer.clean(f"<p>before</p>{HUGE[kind]}")
-    assert time.process_time() - began < 20, "a parser that takes the square of it needs minutes"
+def test_what_a_parser_needs_the_square_of_is_left_out(kind: str):
+    found = sanitizer.clean(f"<p>before</p>{HUGE[kind]}")
+    assert found.startswith("<p>Left out: HTML") is (kind not in PARSED), found[:200]
+    assert len(found) < 5 * len(HUGE[kind]) + 100
 
 
 @pytest.mark.parametrize("beside", [f"<script>{'for(i<n;i++){a<b}' * 2000}</script>", f"<svg>{'<path d=x/>' * 2000}</svg>", f"<!--{'<div>' * 2000}-->",
