@@ -44,7 +44,7 @@ from mer_kit.signal import segments, store
 from mer_kit.songs import deciders
 from mer_kit.sssl import METHODS, objectives
 from mer_kit.sssl.loss_split import split
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 from mer_kit.sssl.passes import Placement, Standardise, batches, place, probabilities
 from mer_kit.sssl.settings import TrainingSettings
 from mer_kit.sssl.state import make_optimizer
@@ -124,16 +124,16 @@ def timed(work: Callable[[], Any], device: str = "cpu") -> float:
     return time.process_time() - started
 
 
-def store_costs(paths: Sequence[Path], folder: Path) -> tuple[Costs, store.MelStore]:
+def store_costs(paths: Sequence[Path], folder: Path) -> tuple[Costs, store.FeatureStore]:
     """Return what making, opening and reading the store cost, and the store."""
     clips = [Clip(f"{number:04d}", path, {}) for number, path in enumerate(paths)]
 
-    def opening(which: Sequence[Clip], where: Path) -> store.MelStore:
+    def opening(which: Sequence[Clip], where: Path) -> store.FeatureStore:
         return store.open_store(which, where, workers=1, progress=lambda done, total: None)
 
     opening(clips[:1], folder.with_name("warm-up"))
     making = timed(lambda: opening(clips, folder))
-    found: list[store.MelStore] = []
+    found: list[store.FeatureStore] = []
     again = min(timed(lambda: found.append(opening(clips, folder))) for _ in range(3))
     opened = found[-1]
     hours, size = opened.durations_s.sum() / 3600, sum(file.stat().st_size for file in folder.glob("*.npy"))
@@ -156,7 +156,7 @@ def store_costs(paths: Sequence[Path], folder: Path) -> tuple[Costs, store.MelSt
     }, opened
 
 
-def training_costs(opened: store.MelStore, preset: str, where: Placement) -> Costs:
+def training_costs(opened: store.FeatureStore, preset: str, where: Placement) -> Costs:
     """Return seconds per 1000 segments, training and evaluation by duration, and the ratios of the kinds of epochs.
 
     All are measured in turn, several times, so that a busy minute does not fall on one of them alone.
@@ -173,10 +173,10 @@ def training_costs(opened: store.MelStore, preset: str, where: Placement) -> Cos
     return {"seconds": table, "ratio": {kind: float(least[3, kind][0] / least[3, "plain"][0]) for kind in KINDS}}
 
 
-def _epoch(opened: store.MelStore, preset: str, seconds: float, kind: str, where: Placement) -> tuple[float, float]:
+def _epoch(opened: store.FeatureStore, preset: str, seconds: float, kind: str, where: Placement) -> tuple[float, float]:
     """Return seconds per 1000 segments of training batches and of an evaluation pass, after warming up."""
     base, n = PRESETS[preset], MEASURED[preset]
-    settings = TrainingSettings(**base["training"], method="ce", model=base["model"])
+    settings = TrainingSettings.of(**base["training"], method="ce", model=base["model"])
     network = VGG16(N_CLASSES, generator=torch.Generator().manual_seed(0), **base["model"])
     network.to(device=where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = make_optimizer(network, settings, fused=where.device.type == "cuda")
@@ -184,7 +184,7 @@ def _epoch(opened: store.MelStore, preset: str, seconds: float, kind: str, where
     view = store.SegmentView(opened, segments.index(opened.durations_s, seconds))
     rows = order.permutation(len(view))[:n]
     standardise = Standardise(np.full(128, -40, np.float32), np.full(128, 12, np.float32))
-    in_u = 0.0 if kind in ("plain", "mixup") else min(SHARE_IN_U, settings.max_unlabelled)
+    in_u = 0.0 if kind in ("plain", "mixup") else min(SHARE_IN_U, settings.partition.max_unlabelled)
 
     def train(which: np.ndarray) -> None:
         network.train()
@@ -306,7 +306,7 @@ def trained(run: RunFolder, fold: int) -> Costs:
     about = {name: config[name] for name in ("corpus", "method", "preset", "segment_seconds", "model")}
     status = read_json(run.fold(fold) / "status.json")
     ssl = sum(record.phase == "ssl" for record in history)
-    mixing = TrainingSettings(**config["training"], method=config["method"]).mixes("warmup")
+    mixing = TrainingSettings.of(**config["training"], method=config["method"]).mixes("warmup")
     return {
         **about,
         "device": status.get("device", "cpu"),
@@ -360,7 +360,7 @@ def fold_seconds(
     costs: Costs, device: str, preset: str, seconds: float, method: str, of: Size, *, shared: bool = False
 ) -> float:
     """Return the seconds of one fold: all epochs and the prediction of every segment; `shared`: without its warm-up."""
-    settings = TrainingSettings(**resolve(preset=preset, method=method).training, method=method)
+    settings = resolve(preset=preset, method=method).training
     later = settings.epochs - settings.warmup_epochs
     kinds = {"warmup": "mixup" if settings.mixes("warmup") else "plain", "later": "plain" if method == "ce" else method}
     one = {name: epoch_seconds(costs, device, preset, seconds, kind, of.trained) for name, kind in kinds.items()}

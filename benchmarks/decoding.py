@@ -28,7 +28,8 @@ from mer_kit.signal import audio
 
 _LONG = """
 import resource, sys
-from mer_kit.signal import audio, builder, mel
+from mer_kit.signal import audio, builder
+from mer_kit.signal.frontends import logmel as mel
 audio.decode(sys.argv[1], max_seconds=0.1)  # libraries are loaded
 idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 seconds = None if sys.argv[3] == "whole" else float(sys.argv[3])

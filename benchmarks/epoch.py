@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mer_kit.runs.presets import PRESETS
 from mer_kit.sssl import objectives
 from mer_kit.sssl.loss_split import split
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 from mer_kit.sssl.passes import ArraySegments, Placement, Standardise, batches, losses, place, probabilities
 from mer_kit.sssl.steps import Batch, EpochSums, batch_loss, frozen_batch_norm
 

@@ -83,9 +83,9 @@ def write_store(folder: Path, n_clips: int) -> None:
     import io
     import zlib
 
-    from mer_kit.signal import builder
-    from mer_kit.signal.manifest import Entry, Manifest, mel_path, write_atomically
-    from mer_kit.signal.mel import MelSettings
+    from mer_kit.signal import builder, frontends
+    from mer_kit.signal.frontends.logmel import MelSettings
+    from mer_kit.signal.manifest import Entry, Manifest, features_path, write_atomically
 
     (folder / "audio").mkdir()
     (folder / "mel").mkdir()
@@ -94,10 +94,10 @@ def write_store(folder: Path, n_clips: int) -> None:
     generator = np.random.default_rng(0)
     for clip in clips_in(folder, n_clips):
         clip.path.write_bytes(clip.clip_id.encode())
-        digest = builder._identify(clip, manifest, settings)
+        digest = builder._identify(clip, manifest, builder.Recipe(frontends.make()))
         buffer = io.BytesIO()
         np.save(buffer, generator.normal(-40, 12, (frames, settings.n_mels)).astype(np.float16))
-        write_atomically(mel_path(folder / "mel", str(digest)), buffer.getvalue())
+        write_atomically(features_path(folder / "mel", str(digest)), buffer.getvalue())
         crc = zlib.crc32(buffer.getvalue())
         manifest.add(Entry(str(digest), frames, CLIP_SECONDS, buffer.tell(), crc))
     manifest.write()
@@ -113,6 +113,7 @@ def measure(folder: Path, n_clips: int, seconds: float, threads: int) -> dict[st
 
 def work(folder: Path, n_clips: int, seconds: float) -> None:
     """Train on one segment of each clip per epoch and print segments, |U| and the peak in MB as JSON."""
+    from mer_kit.later_settings import flat
     from mer_kit.runs.presets import resolve
     from mer_kit.signal import segments
     from mer_kit.signal.store import SegmentView, open_store
@@ -126,9 +127,7 @@ def work(folder: Path, n_clips: int, seconds: float) -> None:
     index = segments.index(store.durations_s, seconds, every_seconds=config.train_every_seconds)
     labels = np.array([clip.labels["quadrant"] for clip in clips])[index.clip]
     with tempfile.TemporaryDirectory() as place:
-        trainer = Trainer(
-            n_classes=4, method="sssl", model=config.model, checkpoint_file=Path(place) / "c", **config.training
-        )
+        trainer = Trainer(n_classes=4, checkpoint_file=Path(place) / "c", **flat(config.training))
         trainer.fit(SegmentView(store, index), labels, index.clip)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     found = {"segments": len(index), "unlabelled": trainer.history_[-1].n_unlabelled, "peak_mb": peak / 2**20}

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mer_kit.records import Clip, EpochRecord
 from mer_kit.runs.replay import Passes
 from mer_kit.show.noise_lab import NoiseLab
+from mer_kit.sssl.loss_split import PartitionSettings
 
 MEASURE = """async ([kind, moves]) => {
   const lab = document.querySelector(".mer-noise_lab"), controls = lab.querySelector(".controls");
@@ -196,7 +197,7 @@ def make_lab(folder: Path, n_segments: int, n_epochs: int) -> NoiseLab:
     ]
     passes = Passes(
         probabilities=probabilities, labels=labels, clip=np.arange(n_segments) // 50, start_s=start, end_s=start + 3.0,
-        truth=truth, history=history, options={"tau": 0.5, "per_class": False, "max_unlabelled": 0.1, "seed": 0},
+        truth=truth, history=history, partition=PartitionSettings(max_unlabelled=0.1), seed=0,
     )  # fmt: skip
     return NoiseLab(experiment, passes)  # type: ignore[arg-type]
 

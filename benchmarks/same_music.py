@@ -21,7 +21,7 @@ from scipy import signal
 from mer_kit import corpora
 from mer_kit.corpora.base import cache_root
 from mer_kit.signal import audio, fingerprint
-from mer_kit.signal.mel import log_mel
+from mer_kit.signal.frontends.logmel import log_mel
 from mer_kit.signal.store import open_store
 
 RATE = audio.SAMPLE_RATE
@@ -88,7 +88,7 @@ def examine(name: str, n_copies: int) -> None:
     corpus = corpora.load(name)
     store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip="skip")
     started = time.perf_counter()
-    prints = [fingerprint.fingerprint(store.mel(k)) for k in range(len(store))]
+    prints = [fingerprint.fingerprint(store.values(k)) for k in range(len(store))]
     made = time.perf_counter()
     candidates = list(fingerprint._candidates(prints))
     pairs = [fingerprint._closely(prints[i], prints[j], i, j, FINGERPRINTS_PER_SECOND) for i, j in candidates]

@@ -37,7 +37,7 @@ from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.show import curve_files, report
-from mer_kit.signal import mel
+from mer_kit.signal.frontends import logmel as mel
 
 SECONDS, MOST_MB = 60, 1000
 #: No child may take more address space than this, whatever it is made to do.

@@ -6,20 +6,24 @@ each file there is one more member. It is code of the person who sets the variab
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, check_choice, shortened
 
 #: The environment variable that names a folder of one's own.
 VARIABLE = "MER_EXTENSIONS"
+#: Kinds of settings, in words.
+_KINDS: dict[type, str] = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 
 
 def modules(package: str, *, needed: Sequence[str] = (), reserved: Iterable[str] = ()) -> dict[str, ModuleType]:
@@ -69,6 +73,51 @@ def own_modules(package: str, *, taken: Iterable[str] = (), needed: Sequence[str
         if missing:
             raise MerKitError(f"{name}.py in {VARIABLE} lacks {missing[0]}, expected {', '.join(needed)}: add it")
     return found
+
+
+def settings_of(owner: str, kind: type, given: Any) -> Any:
+    """Return a member's settings, a frozen dataclass, from a mapping; those that are not given are at their defaults.
+
+    Parameters
+    ----------
+    owner : whose settings they are, for the sentence
+    kind : the dataclass; it may check its own values
+    given : a mapping, or the record itself
+
+    Raises
+    ------
+    MerKitError
+        If a setting is unknown, has no default, or is of another kind than its default.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Settings:
+    ...     decay: float = 0.9
+    >>> settings_of("method elr", Settings, {"decay": 0.5})
+    Settings(decay=0.5)
+    """
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Mapping):
+        raise MerKitError(f"settings of {owner} are {shortened(given)}, expected names and values: pass a mapping")
+    fields = dataclasses.fields(kind)
+    for name in given:
+        check_choice(f"setting of {owner}", name, sorted(field.name for field in fields))
+    for field in fields:
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise MerKitError(f"setting {field.name} of {owner} has no default, expected one: give it one")
+        value, wanted = given.get(field.name, field.default), type(field.default)
+        if wanted in _KINDS and not _is_kind(value, wanted):
+            raise MerKitError(f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: change {field.name}")
+    return kind(**given)
+
+
+def _is_kind(value: Any, wanted: type) -> bool:
+    """Tell whether a value is of a kind; a whole number is a float, True is no number."""
+    if isinstance(value, bool):
+        return wanted is bool
+    return isinstance(value, (int, float) if wanted is float else wanted)
 
 
 def source_mark(module: ModuleType) -> str:

@@ -157,8 +157,8 @@ class SegmentIndex:
     ----------
     clip : int64 [S], position of the segment's clip in the list the index was made from
     start_s : float64 [S], seconds from the clip's beginning
-    start_frame : int64 [S], first log-mel frame
-    n_frames : frames per segment, round(segment_seconds · sample_rate / hop_length)
+    start_frame : int64 [S], first feature frame
+    n_frames : frames per segment, round(segment_seconds · frames per second)
     n_clips : length of the list of clips
     """
 

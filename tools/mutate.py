@@ -207,8 +207,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "signal/store.py",
         "tests/signal/test_store.py",
         (
-            "self.store.mel(clip)[start : start + n_frames].T",
-            "self.store.mel(clip)[start + 1 : start + 1 + n_frames].T",
+            "self.store.values(clip)[start : start + n_frames].T",
+            "self.store.values(clip)[start + 1 : start + 1 + n_frames].T",
         ),
         ('on_bad_clip == "stop" or len(problems) == len(clips)', 'on_bad_clip == "stop"'),
     ),

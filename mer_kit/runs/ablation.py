@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from mer_kit.checks import check_choice
 from mer_kit.runs import archive, deciding
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import changed
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.truth import segment_truth
 from mer_kit.sssl import METHOD_VERSION, METHODS
@@ -23,9 +23,7 @@ def with_method(experiment: Experiment, method: str) -> Experiment:
     """
     check_choice("method", method, METHODS)
     other = copy.copy(experiment)
-    same = method == experiment.config.method
-    training = experiment.config.training if same else {**experiment.config.training, "own": {}}
-    other.config = dataclasses.replace(experiment.config, method=method, training=training)
+    other.config = changed(experiment.config, method=method)
     other.fingerprint = archive.fingerprint(other.config, corpus_checksum=other.checksum, code_version=METHOD_VERSION)
     other.folder = RunFolder.of(other.runs_dir, other.config, other.fingerprint)
     return other
@@ -40,7 +38,7 @@ def counterpart(experiment: Experiment) -> Experiment:
     """
     if experiment.config.method in ("ce", "mixup"):
         return with_method(experiment, "sssl")
-    return with_method(experiment, "mixup" if experiment.config.training["warmup_mixup"] else "ce")
+    return with_method(experiment, "mixup" if experiment.config.training.warmup_mixup else "ce")
 
 
 def on_disk(experiment: Experiment, number: int) -> list[str]:

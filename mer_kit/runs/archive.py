@@ -22,12 +22,10 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.base import project_root
 from mer_kit.files import writing
-from mer_kit.later_settings import hashed
 from mer_kit.records import TASKS, EpochRecord
 from mer_kit.runs import npz, schema, seal
-from mer_kit.runs.config import RunConfig
+from mer_kit.runs.config import RunConfig, as_dictionary, hashed_config
 from mer_kit.sssl import METHOD_VERSION
-from mer_kit.sssl.settings import TrainingSettings
 
 #: Files that must be there before a fold counts as done.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
@@ -49,6 +47,8 @@ def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, RunConfig):
+        return _plain(as_dictionary(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain(dataclasses.asdict(value))
     if isinstance(value, Mapping):
@@ -82,16 +82,14 @@ def write_table(path: Path, table: pd.DataFrame, *, float_format: str | None = N
 def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -> str:
     """Return 10 hex digits that change with every setting that can change a number.
 
-    Left out: the preset's name and the choice to stop at bad clips, whose effects (the settings, the clips that are
-    there) are in; settings that the method has no use for; the runs folder and the data's place; device, precision and
-    the number of threads, which round differently but are no other experiment (each fold's status.json names them);
-    settings that earlier runs did not have, at the value that reproduces those (`later_settings.later`).
+    Left out is what `config.hashed_config` leaves out, and the runs folder and the data's place; device, precision and the
+    number of threads, which round differently but are no other experiment (each fold's status.json names them).
     """
-    settings = hashed(config)
-    for name in ("preset", "on_bad_clip"):
-        settings.pop(name)
-    if config.method:
-        settings["training"] = TrainingSettings(**config.training, method=config.method).effective()
+    return digest(hashed_config(config), corpus_checksum=corpus_checksum, code_version=code_version)
+
+
+def digest(settings: Mapping[str, Any], *, corpus_checksum: str, code_version: str) -> str:
+    """Return 10 hex digits of settings, clips and the version of the code."""
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
@@ -111,7 +109,7 @@ def write_config(
     write_json(
         folder.path / "config.json",
         {
-            **dataclasses.asdict(config),
+            **as_dictionary(config),
             **about,
             "method_version": METHOD_VERSION,
             "versions": versions,

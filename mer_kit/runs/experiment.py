@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import functools
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,18 +14,19 @@ import torch
 
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
+from mer_kit.later_settings import flat
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import archive, deciding, grouping, stored_folds
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.cells import without_formulae
-from mer_kit.runs.config import RunConfig, RunResult
+from mer_kit.runs.config import RunConfig, RunResult, hashed_config
 from mer_kit.runs.locks import exclusive
-from mer_kit.runs.opening import Opened, checksum, open_corpus
+from mer_kit.runs.opening import Opened, checksum, open_corpus, open_logmel
 from mer_kit.seeding import derive
 from mer_kit.signal import segments as segmentation
-from mer_kit.signal.store import SegmentView
+from mer_kit.signal.store import FeatureStore, SegmentView
 from mer_kit.songs import folds
-from mer_kit.sssl import METHOD_VERSION, Trainer, TrainingSettings
+from mer_kit.sssl import METHOD_VERSION, Trainer, networks
 from mer_kit.sssl.passes import place
 
 __all__ = ["Experiment", "Opened", "open_corpus"]
@@ -50,7 +51,7 @@ class Experiment:
 
     Attributes
     ----------
-    corpus, store : the clips that are used (bad ones left out where the config says so), and their log-mels
+    corpus, store : the clips that are used (bad ones left out where the config says so), and their features
     labels : int64 [clips]
     index : SegmentIndex, every segment, one starting each second
     train_index : SegmentIndex of the training segments, starting every `train_every_seconds`
@@ -90,7 +91,7 @@ class Experiment:
         self.folder = RunFolder.of(self.runs_dir, config, mark)
         grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
         self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
-        self.grouping = grouping.group(self.corpus, self.store, config)
+        self.grouping = grouping.group(self.corpus, self.logmel, config)
         self.folds: list[Fold] = stored_folds.of(self.folder, self.corpus, self.grouping, config)
         grouping.warn(self.corpus, self.folds, self.grouping, config)
 
@@ -100,8 +101,14 @@ class Experiment:
             self.config.segment_seconds,
             every_seconds=every_seconds,
             max_seconds=self.config.max_seconds,
+            frames_per_second=self.store.frontend.frames_per_second,
             clip_ids=[clip.clip_id for clip in self.corpus.clips],
         )
+
+    @functools.cached_property
+    def logmel(self) -> FeatureStore:
+        """The clips' log-mels, for pictures: the store itself where that is the run's front-end."""
+        return open_logmel(self.corpus, self.config, self.store)
 
     # ---- training ----------------------------------------------------------------------------------------------
 
@@ -160,8 +167,6 @@ class Experiment:
         index, on_epoch = self.train_index.take(self.train_index.rows_of(clips)), self.on_epoch
         trainer = Trainer(
             n_classes=len(self.classes),
-            method=self.config.method,
-            model=self.config.model,
             seed=derive(self.config.seed, name) % 2**31,
             device=self.device,
             precision=self.precision,
@@ -169,18 +174,17 @@ class Experiment:
             warmup_file=self._warmup_file(name),
             on_epoch=(lambda record: on_epoch(number, record)) if on_epoch else None,
             watch=watch,
-            **self.config.training,
+            **flat(self.config.training),
         )
         return trainer.fit(SegmentView(self.store, index), self.labels[index.clip], index.clip), index
 
     def _warmup_file(self, name: str) -> Path | None:
-        if self.config.model.get("width", 64) > SHARED_WARMUP_WIDTH:
+        c = self.config
+        if c.network == networks.DEFAULT and c.model.width > SHARED_WARMUP_WIDTH:
             return None
-        settings = TrainingSettings(**self.config.training, method=self.config.method, model=self.config.model)
-        shared = dataclasses.replace(
-            self.config, method="", song_features="", theta=0.0, training=settings.warmup_key(), model={}
-        )
-        mark = archive.fingerprint(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        about = {"method": "", "song_features": "", "theta": 0.0, "training": c.training.warmup_key(), "model": {}}
+        shared = {**hashed_config(c), **about}
+        mark = archive.digest(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         return self.runs_dir / ".warmup" / f"{mark}-{name.replace(' ', '-')}.safetensors"
 
     def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> float:

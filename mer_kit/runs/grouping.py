@@ -19,7 +19,7 @@ from mer_kit.runs.archive import RunFolder, fingerprint
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
-from mer_kit.signal.store import MelStore
+from mer_kit.signal.store import FeatureStore
 from mer_kit.sssl import METHOD_VERSION
 
 _log = logging.getLogger("mer_kit")
@@ -38,7 +38,7 @@ class Grouping:
     music: tuple[Pair, ...] = ()
 
 
-def group(corpus: Corpus, store: MelStore, config: RunConfig) -> Grouping:
+def group(corpus: Corpus, store: FeatureStore, config: RunConfig) -> Grouping:
     """Return what a run's folds keep together: `joined`, as far as the folds can be made.
 
     Where a class has names enough for the folds but not recordings, these are not joined, and `warn` says so.
@@ -53,7 +53,9 @@ def group(corpus: Corpus, store: MelStore, config: RunConfig) -> Grouping:
     return dataclasses.replace(made, groups=apart.groups)
 
 
-def joined(corpus: Corpus, store: MelStore, config: RunConfig, *, music: tuple[Pair, ...] | None = None) -> Grouping:
+def joined(
+    corpus: Corpus, store: FeatureStore, config: RunConfig, *, music: tuple[Pair, ...] | None = None
+) -> Grouping:
     """Return the groups of a run's clips, by its settings alone.
 
     "exact": the corpus' groups, letter by letter, as the first versions did. "normalised": artists under all their

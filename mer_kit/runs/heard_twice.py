@@ -6,12 +6,14 @@ Notebook: 00_start_here
 from __future__ import annotations
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora.base import cache_root, printable
+from mer_kit.corpora.base import printable
 from mer_kit.records import TASKS, Clip, Corpus
 from mer_kit.runs import grouping
+from mer_kit.runs.opening import store_folder
+from mer_kit.signal import frontends
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
-from mer_kit.signal.store import MelStore, open_store
+from mer_kit.signal.store import FeatureStore, open_store
 
 
 def lines(corpus: Corpus) -> list[str]:
@@ -22,7 +24,7 @@ def lines(corpus: Corpus) -> list[str]:
     artists = grouping.spellings(grouping.joined_artists(corpus))
     told = [f"note: one artist under {len(names)} names: {', '.join(map(printable, names))}" for names in artists]
     try:
-        store = open_store(corpus.clips, cache_root() / "mel", on_bad_clip="skip")
+        store = open_store(corpus.clips, store_folder(frontends.DEFAULT), on_bad_clip="skip")
     except MerKitError:  # no clip can be decoded, which has been said
         return told
     pairs = same_music(store)
@@ -31,7 +33,7 @@ def lines(corpus: Corpus) -> list[str]:
     return [*told, counts + (": folds keep them together (grouping=normalised)" if pairs or artists else "")]
 
 
-def _pair(store: MelStore, pair: Pair) -> str:
+def _pair(store: FeatureStore, pair: Pair) -> str:
     """Return what two clips are to each other."""
     first, second = store.clips[pair.first], store.clips[pair.second]
     if store.digests[pair.first] == store.digests[pair.second]:

@@ -10,9 +10,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.replay import Passes
 from mer_kit.seeding import torch_generator
 from mer_kit.signal.store import SegmentView
-from mer_kit.sssl import checkpoint, objectives
-from mer_kit.sssl.network import VGG16
-from mer_kit.sssl.passes import Standardise
+from mer_kit.sssl import SegmentClassifier, objectives
 from mer_kit.sssl.steps import frozen_batch_norm
 
 
@@ -29,18 +27,19 @@ class Lens:
 
     def __init__(self, experiment: Experiment, number: int) -> None:
         check_choice("fold", number, range(len(experiment.folds)))
-        stored = checkpoint.load(experiment.folder.fold(number) / "model.safetensors")
-        self.network = VGG16(int(stored["n_classes"]), **stored["model"])
-        self.network.load_state_dict(stored["network"])
-        self._standardise = Standardise(*(band.numpy() for band in stored["bands"]))
+        file = experiment.folder.fold(number) / "model.safetensors"
+        classifier = SegmentClassifier(file, device="cpu", precision="float32")
+        self.network, self._standardise = classifier.networks[0], classifier.standardise
         index = experiment.train_index
         self.index = index.take(index.rows_of(experiment.folds[number].train))
         self._segments = SegmentView(experiment.store, self.index)
+        self.frontend = experiment.store.frontend
         self._seed = experiment.config.seed
 
-    def mel(self, row: int) -> np.ndarray:
-        """Return the log-mel of one training segment, float32 [frames, bands] in dB."""
-        return np.asarray(self._segments.gather(np.array([row]))[0, 0].T)
+    def features(self, row: int) -> np.ndarray:
+        """Return one training segment as the network gets it, before standardising: float32 [frames, d], or [1, d′]."""
+        segment = self._segments.gather(np.array([row]))[0]
+        return np.asarray(segment[0].T if segment.ndim == 3 else segment[None])
 
     def dropout_passes(self, rows: np.ndarray, *, n: int = 2) -> np.ndarray:
         """Return n predictions of each segment with dropout on: float32 [n, B, K].

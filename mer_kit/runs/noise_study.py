@@ -15,7 +15,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
 from mer_kit.sssl import Trainer, diagnostics
-from mer_kit.sssl.loss_split import Split
+from mer_kit.sssl.loss_split import PartitionSettings, Split
 from mer_kit.sssl.noise import inject
 
 #: D: a network and schedule that learn the coarse pattern of a few hundred segments in seconds.
@@ -110,7 +110,8 @@ def noise_study(
         epochs=epochs,
         **TRAINING,
     ).fit(SegmentView(experiment.store, index), labels, index.clip)
-    splits = [diagnostics.replay(one, labels, tau=experiment.config.training["tau"]) for one in trainer.epochs_]
+    settings = PartitionSettings(tau=experiment.config.training.partition.tau)
+    splits = [diagnostics.replay(one, labels, settings=settings) for one in trainer.epochs_]
     seconds = time.perf_counter() - started
     return NoiseStudy(kind, rate, realised, labels, labels != inherited, trainer.epochs_, splits, seconds)
 

@@ -1,4 +1,4 @@
-"""Opening a corpus for a run: its clips without the bad ones, their log-mels, what was left out, and their checksum.
+"""Opening a corpus for a run: its clips without the bad ones, their features, what was left out, and their checksum.
 
 Notebook: 00_start_here
 """
@@ -16,16 +16,17 @@ from mer_kit.corpora.base import cache_root
 from mer_kit.records import Corpus
 from mer_kit.runs import plausible
 from mer_kit.runs.config import RunConfig
+from mer_kit.signal import frontends
 from mer_kit.signal import segments as segmentation
-from mer_kit.signal.store import MelStore, open_store
+from mer_kit.signal.store import FeatureStore, open_store
 
 _log = logging.getLogger("mer_kit")
 #: Corpus, store and what was skipped.
-Opened = tuple[Corpus, MelStore, tuple[Any, ...]]
+Opened = tuple[Corpus, FeatureStore, tuple[Any, ...]]
 
 
 def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opened:
-    """Return the corpus without its bad clips, the store of its log-mels, and the Problems that were skipped.
+    """Return the corpus without its bad clips, the store of their features, and the Problems that were skipped.
 
     Clips without a label for the task (dropped ties) are left out too; labels that were found swapped are warned of.
 
@@ -46,8 +47,8 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
             "on_bad_clip='skip'"
         )
     plausible.check_classes(corpus, config.task)
-    folder, limit = cache_root() / "mel", config.max_seconds
-    store = open_store(corpus.clips, folder, on_bad_clip=config.on_bad_clip, max_seconds=limit)
+    limit = config.max_seconds
+    store = open_features(corpus, config, on_bad_clip=config.on_bad_clip)
     ids = [clip.clip_id for clip in store.clips]
     short = segmentation.too_short(
         store.durations_s, config.segment_seconds, max_seconds=config.max_seconds, clip_ids=ids
@@ -58,7 +59,7 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
     keep = {clip.clip_id for clip in store.clips} - {problem.clip_id for problem in short}
     if len(keep) < len(corpus.clips):
         corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
-        store = open_store(corpus.clips, folder, max_seconds=limit)
+        store = open_features(corpus, config)
     plausible.check_classes(corpus, config.task)
     stored = zip(corpus.clips, store.durations_s.tolist(), strict=True)
     lengths = {clip.clip_id: length for clip, length in stored if limit is None or length < limit}  # else maybe a part
@@ -67,7 +68,58 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
     return corpus, store, skipped
 
 
-def checksum(corpus: Corpus, store: MelStore, *, with_split: bool) -> str:
+def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop") -> FeatureStore:
+    """Return the store of a corpus' features by the run's front-end, computing what is missing."""
+    frontend = frontends.of(config.frontend)(config.frontend_settings)
+    return open_store(
+        corpus.clips,
+        store_folder(config.frontend),
+        frontend=frontend,
+        segment_seconds=config.segment_seconds,
+        every_seconds=pooling_step(config.train_every_seconds) if frontend.pool is not None else 1.0,
+        on_bad_clip=on_bad_clip,
+        max_seconds=config.max_seconds,
+    )
+
+
+def open_logmel(corpus: Corpus, config: RunConfig, store: FeatureStore) -> FeatureStore:
+    """Return a corpus' log-mels, for pictures and for finding equal recordings: `store` itself where it holds those."""
+    plain = frontends.make()
+    if frontends.identity(store.frontend) == frontends.identity(plain):
+        return store
+    return open_store(corpus.clips, store_folder(frontends.DEFAULT), max_seconds=config.max_seconds)
+
+
+def store_folder(frontend: str) -> Path:
+    """Return where the cache keeps a front-end's features."""
+    return cache_root() / ("mel" if frontend == frontends.DEFAULT else frontend)
+
+
+def pooling_step(train_every_seconds: float) -> float:
+    """Return the seconds between the vectors that a front-end with `pool` keeps: all segments that a run asks for.
+
+    Evaluation asks for a segment every second, training for one every `train_every_seconds`.
+
+    Raises
+    ------
+    MerKitError
+        If neither is a multiple of the other.
+
+    Examples
+    --------
+    >>> pooling_step(3.0), pooling_step(0.5)
+    (1.0, 0.5)
+    """
+    for step, longer in ((1.0, train_every_seconds), (train_every_seconds, 1.0)):
+        if abs(longer / step - round(longer / step)) < 1e-9:
+            return step
+    raise MerKitError(
+        f"train_every_seconds is {train_every_seconds:g}, expected a multiple or a fraction of 1 s where the front-end pools "
+        "segments: change train_every_seconds"
+    )
+
+
+def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
     """Return a digest of everything about the clips that can change a number: audio, labels, groups.
 
     `with_split` adds the official split, which matters only where a run divides by it. Groups count as the corpus has

@@ -16,29 +16,15 @@ import pandas as pd
 from mer_kit import corpora
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import checksum
-from mer_kit.records import EMOTIONS, TASKS, Problem, SegmentIndex
+from mer_kit.records import EMOTIONS, TASKS
 from mer_kit.runs import deciding
 from mer_kit.runs.archive import RunFolder, all_runs
-from mer_kit.signal import builder, mel, segments
+from mer_kit.signal import frontends, segments
+from mer_kit.signal.builder import Recipe
+from mer_kit.signal.store import FileStore, SegmentView
 from mer_kit.songs import classifiers
 from mer_kit.songs.base import SongClassifier
 from mer_kit.sssl import SegmentClassifier
-
-
-class _Segments:
-    """One file's segments as views of its log-mel; float16 as in the store, so a corpus clip gives equal numbers."""
-
-    def __init__(self, frames: np.ndarray, index: SegmentIndex) -> None:
-        self.frames, self.index = frames, index
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return float32 [B, 1, mel, frames] in dB."""
-        starts, n = self.index.start_frame[np.asarray(rows, dtype=np.int64)], self.index.n_frames
-        views = [self.frames[start : start + n].T for start in starts]
-        return np.ascontiguousarray(np.stack(views)[:, None], dtype=np.float32)
 
 
 def predict_curve(
@@ -82,12 +68,16 @@ def predict_curve(
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
         run.check_seal(number, ("model.safetensors", "segments.csv"))
-    found = builder.file_log_mel(path, mel.MelSettings())
-    if isinstance(found, Problem):
-        raise MerKitError(str(found))
-    frames, duration_s = found
-    index = segments.index([duration_s], config["segment_seconds"], max_seconds=None, clip_ids=[path.name])
-    source = _Segments(frames, index)
+    frontend = frontends.make(config.get("frontend", frontends.DEFAULT), **config.get("frontend_settings", {}))
+    store = FileStore(path, Recipe(frontend, config["segment_seconds"]))
+    index = segments.index(
+        store.durations_s,
+        config["segment_seconds"],
+        max_seconds=None,
+        frames_per_second=frontend.frames_per_second,
+        clip_ids=[path.name],
+    )
+    source = SegmentView(store, index)
     by_fold = {k: _network(run, k, device, precision).predict_proba(source).astype(np.float64) for k in folds}
     mean = np.mean(list(by_fold.values()), axis=0)
     classes = TASKS[config["task"]]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mer_kit import corpora
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
+from mer_kit.later_settings import kinds
 from mer_kit.records import TASKS
 from mer_kit.runs.config import GROUPINGS, RunConfig
-from mer_kit.sssl import METHODS, methods
-from mer_kit.sssl.network import check_shape
+from mer_kit.signal import frontends
+from mer_kit.sssl import METHODS, methods, networks
 from mer_kit.sssl.settings import TrainingSettings
 
 #: More folds than this are a slip of the keyboard.
 MOST_FOLDS = 1000
 #: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
 SHORTEST_STEP = 0.02
-#: The network's settings and their kinds.
-_MODEL = {"width": "int", "batch_norm": "bool", "head_pool": "int", "dropout": "float"}
+#: Parts of a configuration that are set by the names of what they hold.
+_PARTS = ("training", "model", "method", "network", "own", "frontend_settings")
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
 #: Preset → what it sets. The origin of each number stands in RunConfig and TrainingSettings; sizes are D.
@@ -80,8 +81,8 @@ def resolve(
 ) -> RunConfig:
     """Return the full configuration for what a person typed.
 
-    `overrides` are further fields of RunConfig, or of its `training` (TrainingSettings) and `model` (VGG16) parts by
-    their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
+    `overrides` are further fields of RunConfig (`frontend`, `network` and others), or settings of the training, the
+    method, the network or the front-end by their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def resolve(
     Examples
     --------
     >>> config = resolve(preset="cpu", method="ce", tau=0.3, width=16)
-    >>> config.training["tau"], config.model["width"], config.training["epochs"]
+    >>> config.training.partition.tau, config.model.width, config.training.epochs
     (0.3, 16, 16)
 
     Notebook: 00_start_here
@@ -105,27 +106,33 @@ def resolve(
     check_range("seed", seed, 0, whole=True)
     base = PRESETS[preset]
     plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"}
-    model, training = dict(base["model"]), dict(base["training"])
-    own_fields = {f.name: type(f.default).__name__ for f in dataclasses.fields(methods.of(method).settings)}
-    _check_own(method, own_fields)
-    training["own"] = own = {}
+    network = overrides.get("network", networks.DEFAULT)
+    frontend = overrides.get("frontend", frontends.DEFAULT)
+    homes: dict[str, dict[str, Any]] = {
+        "run": plain,
+        "training": dict(base["training"]),
+        "method": {},
+        "network": dict(base["model"]) if network == networks.DEFAULT else {},
+        "front-end": {},
+    }
+    owners = _owners(method, network, frontend)
     for name, value in overrides.items():
-        if name in own_fields:
-            own[name] = _as_kind(name, value, own_fields[name])
-        else:
-            home = _home_of(name, plain, model, training, own_fields)
-            home[name] = _typed(name, value)
-    settings = TrainingSettings(**training, method=method, model=model)
+        check_choice("setting", name, sorted(owners))
+        home, kind = owners[name]
+        homes[home][name] = _as_kind(name, value, kind)
+    plain.pop("network", None)
+    training = TrainingSettings.of(
+        **homes["training"], method=method, network=network, model=homes["network"], own=homes["method"]
+    )
     config = RunConfig(
         corpus=corpus,
         task=task,
         segment_seconds=float(segment_seconds),
-        method=method,
         preset=preset,
         folds=1 if plain.get("divide_by") == "official" else int(folds),
         seed=int(seed),
-        model=dict(settings.model),
-        training={k: v for k, v in dataclasses.asdict(settings).items() if k not in ("method", "model")},
+        frontend_settings=homes["front-end"],
+        training=training,
         **plain,
     )
     _check(config)
@@ -154,29 +161,32 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     return {**parameters, **overrides}
 
 
-def _check_own(method: str, names: Iterable[str]) -> None:
-    """Raise one sentence where a method's own setting has the name of a general one."""
-    general = {f.name for f in (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainingSettings))} | set(_MODEL)
-    taken = sorted(general & set(names))
-    if taken:
-        raise MerKitError(f"{method} has a setting {taken[0]} of its own, a name that all runs use: rename it")
+def _owners(method: str, network: str, frontend: str) -> dict[str, tuple[str, str]]:
+    """Return what may be set: name → (whose setting it is, its declared kind).
 
-
-def _home_of(
-    name: str, plain: dict[str, Any], model: dict[str, Any], training: dict[str, Any], own: Iterable[str]
-) -> dict[str, Any]:
-    """Return the part of the configuration that `name` belongs to."""
-    run_fields = {f.name for f in dataclasses.fields(RunConfig)} - {"model", "training"}
-    model_fields = set(_MODEL)
-    training_fields = {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model", "own"}
-    check_choice("setting", name, sorted({*run_fields, *model_fields, *training_fields, *own}))
-    return plain if name in run_fields else model if name in model_fields else training
-
-
-def _typed(name: str, value: Any) -> Any:
-    """Return 4 as 4.0 where a setting is a float and 4.0 as 4 where it counts: both spell one run, one fingerprint."""
-    fields = (*dataclasses.fields(RunConfig), *dataclasses.fields(TrainingSettings))
-    return _as_kind(name, value, ({field.name: str(field.type) for field in fields} | _MODEL)[name])
+    Raises
+    ------
+    MerKitError
+        If the method's, the network's or the front-end's own settings have names that are taken.
+    """
+    owners = {name: ("training", kind) for name, kind in kinds(TrainingSettings).items() if name not in _PARTS}
+    owners |= {name: ("run", kind) for name, kind in kinds(RunConfig).items() if name not in _PARTS}
+    owners |= {"network": ("run", "str")}
+    members = {
+        "method": (method, methods.of(method).settings),
+        "network": (network, networks.of(network).settings),
+        "front-end": (frontend, frontends.of(frontend).settings),
+    }
+    for what, (name, settings) in members.items():
+        own = {field.name: type(field.default).__name__ for field in dataclasses.fields(settings)}
+        taken = sorted(set(own) & (set(owners) | set(_PARTS)))
+        if taken:
+            raise MerKitError(
+                f"{what} {name} has a setting {taken[0]} of its own, a name that {owners.get(taken[0], ('all runs',))[0]} "
+                "uses already: rename it"
+            )
+        owners |= {setting: (what, kind) for setting, kind in own.items()}
+    return owners
 
 
 def _as_kind(name: str, value: Any, kind: str) -> Any:
@@ -190,7 +200,8 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
 
 
 def _check(config: RunConfig) -> None:
-    check_shape(len(TASKS[config.task]), **config.model)
+    pools = frontends.of(config.frontend).pool is not None
+    networks.check_pair(config.network, pools=pools, frontend=config.frontend)
     check_choice("group_by", config.group_by, ("auto", "song"))
     check_choice("grouping", config.grouping, GROUPINGS)
     check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))

@@ -11,8 +11,9 @@ import numpy as np
 from mer_kit.checks import check_choice, check_range
 from mer_kit.runs import archive
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import changed
 from mer_kit.runs.experiment import Experiment
-from mer_kit.sssl import METHOD_VERSION
+from mer_kit.sssl import METHOD_VERSION, networks
 
 #: D: a network of this width at most, and so many segments, take seconds an epoch on one core.
 WIDTH, SEGMENTS = 8, 240
@@ -37,12 +38,18 @@ def rehearse(experiment: Experiment, number: int, runs_dir: str | Path, *, epoch
     check_range("epochs", epochs, 2, whole=True)
     short = copy.copy(experiment)
     config, fold = experiment.config, experiment.folds[number]
-    training = {**config.training, "epochs": epochs, "warmup_epochs": epochs // 2, "ramp_epochs": epochs / 4}
-    training |= {"batch_size": min(32, config.training["batch_size"]), "warmup_accuracy": None}
-    model = dict(config.model)
-    if model["width"] > WIDTH:
-        model |= {"width": WIDTH, "head_pool": min(2, model["head_pool"]), "batch_norm": True}
-    short.config = dataclasses.replace(config, training=training, model=model, song_features="in_sample")
+    short.config = changed(
+        config,
+        epochs=epochs,
+        warmup_epochs=epochs // 2,
+        ramp_epochs=epochs / 4,
+        batch_size=min(32, config.training.batch_size),
+        warmup_accuracy=None,
+        song_features="in_sample",
+    )
+    model = config.training.model
+    if config.network == networks.DEFAULT and model.width > WIDTH:
+        short.config = changed(short.config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True)
     short.folds = list(experiment.folds)
     songs = some_songs(experiment, fold.train, segments=SEGMENTS)
     short.folds[number] = dataclasses.replace(fold, train=songs, test=fold.test[:TEST_SONGS])

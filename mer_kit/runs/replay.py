@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +15,8 @@ from mer_kit.records import EpochRecord
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.truth import segment_truth
 from mer_kit.seeding import derive
-from mer_kit.sssl import diagnostics, loss_split
-from mer_kit.sssl.loss_split import Mixture, Split
+from mer_kit.sssl import diagnostics
+from mer_kit.sssl.loss_split import Mixture, PartitionSettings, Split
 from mer_kit.sssl.methods.sssl import mixture_seed
 
 
@@ -35,7 +34,7 @@ class Passes:
     start_s, end_s : float64 [S], seconds
     truth : int64 [S], the true class where the corpus knows it (−1: unknown), else None; the training never saw it
     history : the fold's EpochRecords
-    options : the settings of `loss_split.split` that the training's splits were made with (tau, seed, …)
+    partition, seed : what the training's splits were made with
 
     Notebook: 02_noisy_labels
     """
@@ -47,7 +46,8 @@ class Passes:
     end_s: np.ndarray
     truth: np.ndarray | None
     history: list[EpochRecord]
-    options: dict[str, Any]
+    partition: PartitionSettings
+    seed: int
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -60,7 +60,7 @@ class Passes:
     @property
     def tau(self) -> float:
         """The training's own τ."""
-        return float(self.options["tau"])
+        return self.partition.tau
 
     @property
     def first_split(self) -> int | None:
@@ -95,8 +95,8 @@ class Passes:
             If there is no such pass, or tau is outside 0–1.
         """
         check_range("after_epoch", after_epoch, 1, len(self), whole=True)
-        options = self.options if tau is None else {**self.options, "tau": tau}
-        return diagnostics.replay(self.probabilities[after_epoch - 1], self.labels, **options)
+        settings = self.partition if tau is None else dataclasses.replace(self.partition, tau=tau)
+        return diagnostics.replay(self.probabilities[after_epoch - 1], self.labels, settings=settings, seed=self.seed)
 
     @cached_property
     def splits(self) -> list[Split]:
@@ -114,9 +114,9 @@ class Passes:
     def hill(self, after_epoch: int, *, group: int = 0) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
         """Return losses, mixture and wrong labels of one fitted mixture: all segments, or class `group`'s if per class."""
         rows = np.ones(len(self.labels), dtype=bool)
-        if self.options["per_class"]:
+        if self.partition.per_class:
             rows = self.labels == group
-        mixture = self.splits[after_epoch - 1].mixtures[group if self.options["per_class"] else 0]
+        mixture = self.splits[after_epoch - 1].mixtures[group if self.partition.per_class else 0]
         return self.losses[after_epoch - 1][rows], mixture, None if self.wrong is None else self.wrong[rows]
 
     def doubted(self, after_epoch: int) -> np.ndarray:
@@ -220,8 +220,6 @@ def passes_of(
     """
     clip, start_s = stored["clip"].astype(np.int64), stored["start_s"].astype(np.float64)
     end_s = start_s + experiment.config.segment_seconds
-    known = inspect.signature(loss_split.split).parameters
-    options = {name: value for name, value in experiment.config.training.items() if name in known}
     return Passes(
         probabilities=stored["probabilities"],
         labels=stored["labels"].astype(np.int64),
@@ -230,7 +228,8 @@ def passes_of(
         end_s=end_s,
         truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task),
         history=history,
-        options={**options, "seed": mixture_seed(fold_seed(experiment.config.seed, number))},
+        partition=experiment.config.training.partition,
+        seed=mixture_seed(fold_seed(experiment.config.seed, number)),
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, plain
-from mer_kit.later_settings import without_absent
+from mer_kit.later_settings import flat, without_absent
 from mer_kit.runs import states
 from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
@@ -26,7 +26,6 @@ from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.sssl import METHODS, methods
-from mer_kit.sssl.method import own_settings
 from mer_kit.sssl.settings import TrainingSettings
 
 __all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
@@ -189,17 +188,15 @@ def recipe(config: dict[str, Any]) -> str:
     kept = without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
     if isinstance(kept.get("training"), dict):
         kept["training"] = without_absent(kept["training"], TrainingSettings)
-        if kept["training"].get("own") == _own_defaults(
-            config.get("method")
-        ):  # the method's name is free, and so are these
-            del kept["training"]["own"]
+        if kept["training"].get("own") == _own_defaults(config.get("method")):
+            del kept["training"]["own"]  # the method's name is free, and so are these
     text = json.dumps(kept, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
 
 def _own_defaults(method: Any) -> dict[str, Any] | None:
     """Return a method's own settings at their defaults, None where it is not known here."""
-    return own_settings(methods.of(method), {}) if method in METHODS else None
+    return flat(methods.of(method).settings()) if method in METHODS else None
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

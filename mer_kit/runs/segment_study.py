@@ -15,7 +15,7 @@ from mer_kit.records import TASKS, Corpus, SegmentIndex
 from mer_kit.runs.tables import DURATIONS
 from mer_kit.runs.truth import class_of, segment_truth
 from mer_kit.signal import segments
-from mer_kit.signal.mel import log_mel
+from mer_kit.signal.frontends.logmel import MelSettings, log_mel
 
 
 def noise_by_duration(
@@ -82,7 +82,11 @@ def telling_clip(corpus: Corpus, index: SegmentIndex, *, task: str) -> int:
 
 
 def transform_difference(
-    y: np.ndarray, *, start_s: float, segment_seconds: float, sample_rate: int = 22050, hop_length: int = 512
+    y: np.ndarray,
+    *,
+    start_s: float,
+    segment_seconds: float,
+    settings: MelSettings = MelSettings(),  # noqa: B008 (frozen)
 ) -> pd.DataFrame:
     """Compare a segment seen as a view of its clip's log-mel with the segment's own transform, frame by frame.
 
@@ -92,7 +96,7 @@ def transform_difference(
 
     Parameters
     ----------
-    y : float32 [n], the whole clip at `sample_rate`
+    y : float32 [n], the whole clip at the settings' sample rate
 
     Raises
     ------
@@ -102,6 +106,7 @@ def transform_difference(
     Source: D: one transform per clip (method, stage 2). Notebook: 01_segmentation
     """
     check_range("start_s", start_s, 0)
+    sample_rate, hop_length = settings.sample_rate, settings.hop_length
     first, n_frames = round(start_s * sample_rate / hop_length), round(segment_seconds * sample_rate / hop_length)
     exact, length = round(start_s * sample_rate), round(segment_seconds * sample_rate)
     if n_frames < 1 or max(exact + length, (first + n_frames) * hop_length) > len(y) + hop_length:

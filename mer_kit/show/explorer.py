@@ -48,7 +48,7 @@ class SegmentExplorer:
     """
 
     def __init__(self, experiment: Experiment, *, clip: int = 0) -> None:
-        self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.store
+        self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.logmel
         self.clip = self._checked(clip)
         self._settings: dict[str, Any] = {"task": experiment.config.task, "max_seconds": experiment.config.max_seconds}
         self._tolls: dict[float, cutting.Toll] = {}
@@ -73,7 +73,7 @@ class SegmentExplorer:
         """Return a clip's log-mel as uint8 [frames, bands]: 0 is −60 dB and darkest, 255 is 30 dB and brightest."""
         clip = self._checked(clip)
         low, high = MEL_RANGE_DB
-        shares = (np.asarray(self.store.mel(clip), dtype=np.float32) - low) / (high - low)
+        shares = (np.asarray(self.store.values(clip), dtype=np.float32) - low) / (high - low)
         return np.asarray(np.rint(255 * shares.clip(0, 1)), dtype=np.uint8)
 
     def cut(self, clip: int, seconds: float) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class SegmentExplorer:
     def data(self, *, step: float = STEP) -> dict[str, Any]:
         """Return what the view is built from, ready for JSON."""
         config, clips, classes = self.experiment.config, self.corpus.clips, self.experiment.classes
-        n_bands = self.store.settings.n_mels
+        n_bands = self.store.n_features
         looks = [(name, *style.LOOK[name]) for name in classes]
         return {
             "title": self.corpus.title or self.corpus.name,
@@ -168,11 +168,11 @@ class SegmentExplorer:
             "seconds": self.own_s,
             "range": [*self.range_s, step],
             "max_seconds": config.max_seconds,
-            "frame_s": self.store.settings.hop_length / self.store.settings.sample_rate,
+            "frame_s": 1 / self.store.frontend.frames_per_second,
             "bands": n_bands,
             "marks": [
                 [f"{hertz / 1000:.2g} kHz" if hertz >= 1000 else f"{hertz} Hz", band / n_bands]
-                for hertz, band in zip(FREQUENCIES, bands_of(FREQUENCIES, n_bands, self.store.settings.sample_rate), strict=True)
+                for hertz, band in zip(FREQUENCIES, bands_of(FREQUENCIES, n_bands, self.store.frontend.sample_rate), strict=True)
             ],
             "decibels": list(MEL_RANGE_DB),
             "palette": fragments.text(
@@ -231,7 +231,7 @@ class SegmentExplorer:
         label = classes[self.experiment.labels[clip]]
         truth = None if cut["truth"] is None else [classes[k] if k >= 0 else label for k in cut["truth"]]
         picture = Picture(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
-        mel_picture(self.store.mel(clip), picture.axes[0], title=one.clip_id)
+        mel_picture(self.store.values(clip), picture.axes[0], title=one.clip_id)
         staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
         alt = escaped(f"Log-mel of clip {one.clip_id} and the staircase of its segments")
         toll = cut["of_clip"]

@@ -93,7 +93,7 @@ class LiveTraining:
     @property
     def epochs(self) -> int:
         """How many epochs there are to be."""
-        return int(self.experiment.config.training["epochs"])
+        return self.experiment.config.training.epochs
 
     @property
     def done(self) -> int:

@@ -5,8 +5,8 @@ Notebook: 02_noisy_labels
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import inspect
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from mer_kit.sssl.loss_split import Mixture
 
 #: D: more bytes than this are not sent at once; each pass then travels when it is looked at.
 AT_ONCE_BYTES = 12_000_000
-#: The settings of `loss_split.split` that decide after ω is known.
+#: The settings of the partition that decide after ω is known.
 RULES = ("max_unlabelled", "min_gap", "clean_share", "min_per_class")
 
 
@@ -37,7 +37,7 @@ class LabData:
     @property
     def per_class(self) -> bool:
         """The training fitted one mixture per class."""
-        return bool(self.passes.options.get("per_class", False))
+        return self.passes.partition.per_class
 
     @property
     def at_once(self) -> bool:
@@ -52,8 +52,9 @@ class LabData:
             if key[1] == self.per_class:
                 split = self.passes.splits[key[0] - 1]
             else:
-                options = {**self.passes.options, "per_class": key[1]}
-                split = diagnostics.replay(self.passes.probabilities[key[0] - 1], self.passes.labels, **options)
+                settings = dataclasses.replace(self.passes.partition, per_class=key[1])
+                one, labels = self.passes.probabilities[key[0] - 1], self.passes.labels
+                split = diagnostics.replay(one, labels, settings=settings, seed=self.passes.seed)
             self._fits[key] = [_plain(mixture) for mixture in split.mixtures]
         return self._fits[key]
 
@@ -93,8 +94,6 @@ class LabData:
     def data(self) -> dict[str, Any]:
         """Return what the view is built from: plain data and, under "arrays", bytes."""
         p, classes = self.passes, self.experiment.classes
-        defaults = {name: one.default for name, one in inspect.signature(loss_split.split).parameters.items()}
-        settings = {**defaults, **p.options}
         native = [self.fit(epoch, per_class=self.per_class) for epoch in range(1, len(p) + 1)]
         clips = self.experiment.corpus.clips
         return {
@@ -107,8 +106,8 @@ class LabData:
             "seconds": self.experiment.config.segment_seconds,
             "per_class": self.per_class,
             "truth": p.wrong is not None,
-            "clamp": bool(settings["clamp"]),
-            "rules": {name: settings[name] for name in RULES},
+            "clamp": p.partition.clamp,
+            "rules": {name: getattr(p.partition, name) for name in RULES},
             "training": p.table()[["phase", "n_labelled", "n_unlabelled", "note"]].to_dict("records"),
             "fits": {"all": [], "class": [], ("class" if self.per_class else "all"): native},
             "clips": {str(at): [clips[at].clip_id, clips[at].title or ""] for at in np.unique(p.clip).tolist()},

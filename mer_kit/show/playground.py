@@ -21,7 +21,7 @@ from mer_kit.show.names import escaped
 from mer_kit.show.plots_segments import MEL_RANGE_DB
 from mer_kit.show.style import LOOK
 from mer_kit.show.widget_parts import Picture
-from mer_kit.signal.mel import MelSettings
+from mer_kit.signal import frontends
 from mer_kit.sssl import objectives
 
 #: The temperatures that the slider offers.
@@ -183,7 +183,6 @@ class MixupDeck(_Part):
     def data(self) -> dict[str, Any]:
         """Return what the view is built from; log-mels as 256 levels of `MEL_RANGE_DB`, sounds as WAV."""
         frames, bands = self.mels[0].shape
-        settings = MelSettings()
         sounds = None if self.sounds is None else [sound.wav_bytes(y) for y in self.sounds]
         return {
             "part": self.part,
@@ -191,7 +190,7 @@ class MixupDeck(_Part):
             "names": list(self.names),
             "frames": frames,
             "bands": bands,
-            "seconds": frames * settings.hop_length / settings.sample_rate,
+            "seconds": frames / frontends.make().frames_per_second,
             "mels": [_levels(mel) for mel in self.mels],
             "colours": matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes(),
             "sounds": sounds,

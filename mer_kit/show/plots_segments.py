@@ -16,6 +16,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from mer_kit.records import EMOTIONS
 from mer_kit.show import style
+from mer_kit.signal import frontends
+from mer_kit.signal.frontend import BaseFrontend
 
 #: Decibels shown from darkest to brightest, the same in every picture, so that loud looks loud.
 MEL_RANGE_DB = (-60.0, 30.0)
@@ -27,11 +29,12 @@ def mel_picture(
     ax: Axes | None = None,
     *,
     start_s: float = 0.0,
-    sample_rate: int = 22050,
-    hop_length: int = 512,
+    frontend: BaseFrontend | None = None,
     title: str = "",
 ) -> Axes:
-    """Draw a log-mel [frames, bands] in dB, seconds to the right, bands upwards with their frequencies in Hz.
+    """Draw a log-mel [frames, bands] in dB: seconds to the right, bands upwards with their frequencies in Hz.
+
+    `frontend` is the one that made it; None stands for the log-mel at its defaults.
 
     The colours span the same range in every picture (`MEL_RANGE_DB`), so pictures can be compared.
 
@@ -39,16 +42,47 @@ def mel_picture(
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 2.6))
+    frontend = frontend or frontends.make()
     frames, bands = mel.shape
-    end_s = start_s + frames * hop_length / sample_rate
+    end_s = start_s + frames / frontend.frames_per_second
     picture: AxesImage = ax.imshow(
         np.asarray(mel, dtype=np.float32).T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
         extent=(start_s, end_s, 0, bands), vmin=MEL_RANGE_DB[0], vmax=MEL_RANGE_DB[1],
     )  # fmt: skip
     picture.set_gid("log-mel")
-    ax.set_yticks(bands_of(FREQUENCIES, bands, sample_rate), [f"{f} Hz" for f in FREQUENCIES])
+    ax.set_yticks(bands_of(FREQUENCIES, bands, frontend.sample_rate), [f"{f} Hz" for f in FREQUENCIES])
     ax.set_xlabel("seconds")
     ax.set_title(style.name(title), parse_math=False)
+    ax.grid(False)
+    return ax
+
+
+def features_picture(
+    values: np.ndarray, ax: Axes | None = None, *, frontend: BaseFrontend, start_s: float = 0.0, title: str = ""
+) -> Axes:
+    """Draw a segment as a front-end gives it: its frames [n, d] as a picture, or its pooled vector [1, d′] as a line.
+
+    Notebook: 03_sssl_training
+    """
+    if frontends.name_of(frontend) == frontends.DEFAULT:
+        return mel_picture(values, ax, start_s=start_s, frontend=frontend, title=title)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7.2, 2.6))
+    ax.set_title(style.name(title), parse_math=False)
+    if frontend.pool is not None:
+        ax.plot(np.asarray(values[0], dtype=np.float32), color=style.NEUTRAL, linewidth=0.8)
+        ax.set_xlabel("feature")
+        ax.set_ylabel(frontend.unit)
+        return ax
+    low, high = frontend.picture_range or (None, None)
+    end_s = start_s + len(values) / frontend.frames_per_second
+    ax.imshow(
+        np.asarray(values, dtype=np.float32).T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
+        extent=(start_s, end_s, 0, values.shape[1]), vmin=low, vmax=high,
+    )  # fmt: skip
+    named = np.unique(np.linspace(0, values.shape[1] - 1, 6).round().astype(int))
+    ax.set_yticks(named + 0.5, [style.name(frontend.columns[k]) for k in named], parse_math=False)
+    ax.set_xlabel("seconds")
     ax.grid(False)
     return ax
 

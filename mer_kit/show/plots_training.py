@@ -16,8 +16,10 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from mer_kit.records import EMOTIONS
 from mer_kit.show.plot_parts import axes_or_new, percent
-from mer_kit.show.plots_segments import mel_picture
+from mer_kit.show.plots_segments import features_picture
 from mer_kit.show.style import CLEAN, LOOK, NEUTRAL, NOISY
+from mer_kit.signal import frontends
+from mer_kit.signal.frontend import BaseFrontend
 from mer_kit.sssl import objectives
 
 #: Box → (centre x, centre y, text, colour) of the loop's picture, on a page of 100 × 44.
@@ -146,9 +148,9 @@ def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -
 
 def mixup_pictures(
     first: np.ndarray, second: np.ndarray, delta: float, *, names: tuple[str, str] = ("xₚ", "x_q"),
-    axes: Sequence[Axes] | None = None,
+    frontend: BaseFrontend | None = None, axes: Sequence[Axes] | None = None,
 ) -> Sequence[Axes]:  # fmt: skip
-    """Draw two log-mels [frames, bands] (dB) and between them δ·first + (1 − δ)·second, in the same colours.
+    """Draw two segments [frames, d], log-mels in dB unless a front-end is given, and between them δ·first + (1 − δ)·second.
 
     Source: paper Eq. (6). Notebook: 03_sssl_training
     """
@@ -156,18 +158,22 @@ def mixup_pictures(
         _, grid = plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)
         axes = list(grid)
     left, middle, right = axes
-    for ax, mel, name in ((left, first, names[0]), (right, second, names[1])):
-        mel_picture(mel, ax, title=name).title.set_fontsize(9)
-    mixture_picture(first, second, delta, ax=middle)
+    frontend = frontend or frontends.make()
+    for ax, values, name in ((left, first, names[0]), (right, second, names[1])):
+        features_picture(values, ax, frontend=frontend, title=name).title.set_fontsize(9)
+    mixture_picture(first, second, delta, frontend=frontend, ax=middle)
     right.tick_params(labelleft=False)
     return axes
 
 
-def mixture_picture(first: np.ndarray, second: np.ndarray, delta: float, *, ax: Axes) -> Axes:
-    """Draw δ·first + (1 − δ)·second of two log-mels [frames, bands]. Notebook: 03_sssl_training"""
+def mixture_picture(
+    first: np.ndarray, second: np.ndarray, delta: float, *, ax: Axes, frontend: BaseFrontend | None = None
+) -> Axes:
+    """Draw δ·first + (1 − δ)·second of two segments [frames, d]. Notebook: 03_sssl_training"""
     both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
     mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
-    mel_picture(mixed, ax, title=f"mixed, δ = {delta:.2f}").title.set_fontsize(9)
+    title = f"mixed, δ = {delta:.2f}"
+    features_picture(mixed, ax, frontend=frontend or frontends.make(), title=title).title.set_fontsize(9)
     ax.tick_params(labelleft=False)
     return ax
 

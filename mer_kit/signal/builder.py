@@ -26,9 +26,17 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.files import checksum, sweep
 from mer_kit.records import Clip, Problem
-from mer_kit.signal import audio, midi
-from mer_kit.signal.manifest import FORMAT, Entry, Manifest, beginning_key, mel_path, write_atomically
-from mer_kit.signal.mel import MelSettings, log_mel, log_mel_of_blocks
+from mer_kit.signal import audio, frontends, midi, segments
+from mer_kit.signal.frontend import BaseFrontend, checked
+from mer_kit.signal.manifest import (
+    FORMAT,
+    Entry,
+    Manifest,
+    beginning_key,
+    features_path,
+    pooled_key,
+    write_atomically,
+)
 from mer_kit.signal.progress import Progress, reporting
 from mer_kit.signal.sound import Unusable
 
@@ -45,6 +53,24 @@ SPARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a store computes: a front-end, and for one that pools how segments are cut, in seconds."""
+
+    frontend: BaseFrontend
+    segment_seconds: float = 0.0
+    every_seconds: float = 1.0
+
+    @property
+    def pools(self) -> bool:
+        """Whether the store keeps one vector for each segment."""
+        return self.frontend.pool is not None
+
+    def key(self, digest: str) -> str:
+        """Return the name of the features of a clip with this digest of audio and front-end."""
+        return pooled_key(digest, self.segment_seconds, self.every_seconds) if self.pools else digest
+
+
+@dataclass(frozen=True)
 class Built:
     """One Entry or Problem for each clip, and a sentence for each file that had to be redone."""
 
@@ -55,7 +81,7 @@ class Built:
 def build(
     clips: Sequence[Clip],
     folder: Path,
-    settings: MelSettings,
+    recipe: Recipe,
     *,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -66,18 +92,18 @@ def build(
     _make_folder(folder)
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
-        identities = list(pool.map(lambda clip: _identify(clip, manifest, settings), clips))
+        identities = list(pool.map(lambda clip: _identify(clip, manifest, recipe), clips))
         wanted = {who: clip for who, clip in zip(identities, clips, strict=True) if isinstance(who, str)}
         held = pool.map(lambda digest: _held(digest, folder, manifest, max_seconds), wanted)
         results: dict[str, Entry | Problem] = {d: entry for d, entry in zip(wanted, held, strict=True) if entry}
         todo = {digest: clip for digest, clip in wanted.items() if digest not in results}
         notes = tuple(
-            f"the store's log-mel of clip {clip.clip_id!r} was missing, torn or changed: computed it anew"
+            f"the stored features of clip {clip.clip_id!r} were missing, torn or changed: computed them anew"
             for digest, clip in todo.items()
             if digest in manifest.entries
         )
-        compute = functools.partial(_compute, folder=folder, settings=settings, max_seconds=max_seconds)
-        results.update(_compute_all(todo, compute, settings, manifest, pool, progress))
+        compute = functools.partial(_compute, folder=folder, recipe=recipe, max_seconds=max_seconds)
+        results.update(_compute_all(todo, compute, recipe, manifest, pool, progress))
     found = (results[who] if isinstance(who, str) else who for who in identities)
     return Built(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
 
@@ -90,8 +116,8 @@ def _with_clip(result: Entry | Problem, clip: Clip) -> Entry | Problem:
     return dataclasses.replace(result, clip_id=clip.clip_id, where=where)
 
 
-def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Problem:
-    """Return the digest of a clip's audio and the settings, reading the audio only if it may have changed."""
+def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
+    """Return the key of a clip's audio and the recipe, reading the audio only if it may have changed."""
     problem = audio.examine(clip.path)
     if problem is not None:
         return problem
@@ -105,16 +131,16 @@ def _identify(clip: Clip, manifest: Manifest, settings: MelSettings) -> str | Pr
         if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
             manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
             manifest.changed = True
-    about = {"format": FORMAT, "audio": content, **dataclasses.asdict(settings)}
+    about = {"format": FORMAT, "audio": content, **frontends.identity(recipe.frontend)}
     if midi.is_midi(clip.path):
         with contextlib.suppress(midi.NoSynthesiser):  # the sentence comes when the clip is rendered
             about["synthesiser"] = midi.identity()
     described = json.dumps(about, sort_keys=True)
-    return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+    return recipe.key(hashlib.blake2b(described.encode(), digest_size=16).hexdigest())
 
 
 def _held(digest: str, folder: Path, manifest: Manifest, max_seconds: float | None) -> Entry | None:
-    """Return what the store has of a clip: the whole log-mel, else its beginning where that is enough; or None."""
+    """Return what the store has of a clip: all of it, else its beginning where that is enough; or None."""
     keys = [digest] if max_seconds is None else [digest, beginning_key(digest, max_seconds)]
     return next((manifest.entries[key] for key in keys if _is_sound(key, folder, manifest)), None)
 
@@ -125,7 +151,7 @@ def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
     if entry is None:
         return False
     try:
-        data = mel_path(folder, digest).read_bytes()
+        data = features_path(folder, digest).read_bytes()
     except OSError:
         return False
     return len(data) == entry.size and zlib.crc32(data) == entry.crc32
@@ -134,7 +160,7 @@ def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
 def _compute_all(
     todo: dict[str, Clip],
     compute: Callable[[Clip, str], Entry | Problem],
-    settings: MelSettings,
+    recipe: Recipe,
     manifest: Manifest,
     pool: ThreadPoolExecutor,
     progress: Progress | None,
@@ -143,12 +169,18 @@ def _compute_all(
     if not todo:
         manifest.write()
         return {}
-    _warm_up(next(iter(todo.values())), settings)
+    _warm_up(next(iter(todo.values())), recipe.frontend)
     results: dict[str, Entry | Problem] = {}
     futures = {pool.submit(compute, clip, digest): digest for digest, clip in todo.items()}
     saved = time.monotonic()
     try:
-        with reporting(len(todo), progress, what="log-mel", unit="clip", line_at_end=True) as report:
+        with reporting(
+            len(todo),
+            progress,
+            what=frontends.name_of(recipe.frontend).replace("logmel", "log-mel"),
+            unit="clip",
+            line_at_end=True,
+        ) as report:
             for future in as_completed(futures):
                 result = results[futures[future]] = future.result()
                 if isinstance(result, Entry):
@@ -164,42 +196,67 @@ def _compute_all(
     return results
 
 
-def file_log_mel(
-    path: Path, settings: MelSettings, *, max_seconds: float | None = None
+def file_features(
+    path: Path, recipe: Recipe, *, max_seconds: float | None = None
 ) -> tuple[np.ndarray, float] | Problem:
-    """Return the log-mel of a file, float16 [frames, n_mels] in dB, and its seconds of sound; or why there is none.
+    """Return a file's features and its seconds of sound, or why there are none.
 
-    The file is decoded in blocks, up to `max_seconds`: memory holds the log-mel and one block, however long it is.
+    Features are float16 [frames, d], or float32 [segments, d′] where the front-end pools. The file is decoded in blocks, up
+    to `max_seconds`: a front-end that takes blocks keeps the result and one block in memory, however long the file is.
     """
+    frontend = recipe.frontend
     try:
-        with audio.blocks(path, sample_rate=settings.sample_rate, max_seconds=max_seconds) as (_, stream):
-            mel, n_samples = log_mel_of_blocks(stream, settings)
+        with audio.blocks(path, sample_rate=frontend.sample_rate, max_seconds=max_seconds) as (_, stream):
+            frames, n_samples = frontend.frames_of_blocks(stream)
     except Unusable as error:
         return audio.problem(error, path)
-    return mel, n_samples / settings.sample_rate
+    name, seconds = frontends.name_of(frontend), n_samples / frontend.sample_rate
+    if recipe.pools:
+        return _pooled(checked(frames, n_samples, frontend, name), seconds, recipe), seconds
+    return checked(frames.astype(np.float16, copy=False), n_samples, frontend, name), seconds
 
 
-def _compute(
-    clip: Clip, digest: str, *, folder: Path, settings: MelSettings, max_seconds: float | None
-) -> Entry | Problem:
-    """Decode one clip, write its log-mel, and return its Entry."""
+def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
+    """Return one vector for each segment of a clip's frames, float32 [segments, d′]."""
+    frontend = recipe.frontend
+    index = segments.index(
+        [seconds],
+        recipe.segment_seconds,
+        every_seconds=recipe.every_seconds,
+        max_seconds=None,
+        frames_per_second=frontend.frames_per_second,
+        on_bad_clip="skip",
+    )
+    assert frontend.pool is not None  # what recipe.pools says
+    rows = np.zeros((len(index), len(frontend.columns)), dtype=np.float32)
+    for row, start in zip(rows, index.start_frame.tolist(), strict=True):
+        row[:] = frontend.pool(frames[start : start + index.n_frames])
+    if not np.isfinite(rows).all():
+        raise MerKitError(
+            f"front-end {frontends.name_of(frontend)} pooled a feature that is no finite number: correct its pool"
+        )
+    return rows
+
+
+def _compute(clip: Clip, digest: str, *, folder: Path, recipe: Recipe, max_seconds: float | None) -> Entry | Problem:
+    """Decode one clip, write its features, and return its Entry."""
     wanted = _seconds_wanted(clip.path, max_seconds)
-    found = file_log_mel(clip.path, settings, max_seconds=wanted)
+    found = file_features(clip.path, recipe, max_seconds=wanted)
     if isinstance(found, Problem) and found.kind == "silence" and wanted is not None:
         wanted = None  # only a clip that is silent to its end is left out
-        found = file_log_mel(clip.path, settings)
+        found = file_features(clip.path, recipe)
     if isinstance(found, Problem):
         return found
-    mel, seconds = found
+    features, seconds = found
     key = digest if wanted is None or max_seconds is None else beginning_key(digest, max_seconds)
     buffer = io.BytesIO()
-    np.save(buffer, mel, allow_pickle=False)
+    np.save(buffer, features, allow_pickle=False)
     data = buffer.getvalue()
     try:
-        write_atomically(mel_path(folder, key), data)
+        write_atomically(features_path(folder, key), data)
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    return Entry(key, len(mel), seconds, len(data), zlib.crc32(data))
+    return Entry(key, len(features), seconds, len(data), zlib.crc32(data))
 
 
 def _seconds_wanted(path: Path, max_seconds: float | None) -> float | None:
@@ -235,10 +292,10 @@ def _cannot_write(folder: Path, error: OSError) -> MerKitError:
     )
 
 
-def _warm_up(clip: Clip, settings: MelSettings) -> None:
+def _warm_up(clip: Clip, frontend: BaseFrontend) -> None:
     """Import the audio libraries before threads do it at once, or say what to do on a machine that lacks them."""
     try:
-        log_mel(np.zeros(settings.n_fft), **dataclasses.asdict(settings))
+        frontend.frames_of_blocks([np.zeros(frontend.sample_rate, dtype=np.float32)])
     except ImportError as error:
         raise MerKitError(
             f"clip {clip.clip_id!r} is not in the store yet and {error.name or 'librosa'} is not installed: "

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import fft  # type: ignore[import-untyped, unused-ignore]
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
-from mer_kit.signal.mel import MelSettings
+from mer_kit.signal.segments import LOGMEL_FRAMES_PER_SECOND
 
 #: Raise it when fingerprints or the comparison change, so that remembered pairs are found anew.
 VERSION = 1
@@ -63,7 +63,7 @@ class Pair:
     score: float
 
 
-def fingerprint(mel: np.ndarray, *, settings: MelSettings = MelSettings()) -> np.ndarray:  # noqa: B008 (frozen)
+def fingerprint(mel: np.ndarray, *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND) -> np.ndarray:
     """Return the fingerprint of a log-mel [frames, n_mels] in dB: float32 [frames // 4, 32].
 
     Every band is told from its moving mean over two seconds and every frame from its mean over the bands, which takes
@@ -76,7 +76,7 @@ def fingerprint(mel: np.ndarray, *, settings: MelSettings = MelSettings()) -> np
     >>> print_.shape, bool(np.allclose(fingerprint(mel + 6.0), print_, atol=1e-3))  # twice as loud
     ((107, 32), True)
     """
-    most = int(COMPARED_SECONDS * settings.sample_rate / settings.hop_length)
+    most = int(COMPARED_SECONDS * frames_per_second)
     frames = len(mel[:most]) // POOLED_FRAMES
     if not frames:
         return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
@@ -100,7 +100,7 @@ def _moving_mean(bands: np.ndarray) -> np.ndarray:
     return mean
 
 
-def same_pairs(prints: Sequence[np.ndarray], *, settings: MelSettings = MelSettings()) -> list[Pair]:  # noqa: B008
+def same_pairs(prints: Sequence[np.ndarray], *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND) -> list[Pair]:
     """Return the pairs of fingerprints that are one recording, by position.
 
     Examples
@@ -110,7 +110,7 @@ def same_pairs(prints: Sequence[np.ndarray], *, settings: MelSettings = MelSetti
     >>> [(pair.first, pair.second) for pair in same_pairs([song, other, song[40:]])]
     [(0, 2)]
     """
-    rate = settings.sample_rate / settings.hop_length / POOLED_FRAMES
+    rate = frames_per_second / POOLED_FRAMES
     found = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
     return sorted((pair for pair in found if pair.score >= SAME), key=lambda pair: (pair.first, pair.second))
 

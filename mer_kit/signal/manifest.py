@@ -1,4 +1,4 @@
-"""The store's memory on disk: which audio file had which content, and what each log-mel's file must look like.
+"""The store's memory on disk: which audio file had which content, and what each file of features must look like.
 
 Notebook: 01_segmentation
 """
@@ -20,7 +20,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store knows of one clip's log-mel; `size` and `crc32` are those of the whole `.npy` file.
+    """What the store knows of one clip's features; `size` and `crc32` are those of the whole `.npy` file.
 
     `digest` is the file's name: that of the audio's content and the settings, or its `beginning_key`.
     """
@@ -54,7 +54,7 @@ class Manifest:
             return cls(path)
 
     def add(self, entry: Entry) -> None:
-        """Remember one log-mel."""
+        """Remember one clip's features."""
         self.entries[entry.digest] = entry
         self.changed = True
 
@@ -71,7 +71,7 @@ class Manifest:
 
 
 def beginning_key(digest: str, max_seconds: float) -> str:
-    """Return the name of a log-mel that ends soon after `max_seconds`, from the digest of the whole one.
+    """Return the name of features that end soon after `max_seconds`, from the digest of the whole one.
 
     Examples
     --------
@@ -81,13 +81,24 @@ def beginning_key(digest: str, max_seconds: float) -> str:
     return f"{digest}-first-{max_seconds:g}s"
 
 
+def pooled_key(digest: str, segment_seconds: float, every_seconds: float) -> str:
+    """Return the name of features that are one vector for each segment.
+
+    Examples
+    --------
+    >>> pooled_key("1f", 3.0, 1.0)
+    '1f-3s-every-1s'
+    """
+    return f"{digest}-{segment_seconds:g}s-every-{every_seconds:g}s"
+
+
 def content_digest(key: str) -> str:
-    """Return the digest of audio and settings that a log-mel's name begins with."""
+    """Return the digest of audio and front-end that a file's name begins with."""
     return key.partition("-")[0]
 
 
-def mel_path(folder: Path, digest: str) -> Path:
-    """Return where the store keeps the log-mel with this digest."""
+def features_path(folder: Path, digest: str) -> Path:
+    """Return where the store keeps the features with this digest."""
     return folder / f"{digest}.npy"
 
 

@@ -17,14 +17,14 @@ from pathlib import Path
 
 from mer_kit.signal.fingerprint import VERSION, Pair, fingerprint, same_pairs
 from mer_kit.signal.manifest import write_atomically
-from mer_kit.signal.store import MelStore
+from mer_kit.signal.store import FeatureStore
 
 #: A file of remembered pairs that is larger than this was not written by us.
 LARGEST_FILE = 16 * 2**20
 
 
-def same_music(store: MelStore) -> list[Pair]:
-    """Return the pairs of clips that are one recording, ordered by position in the store.
+def same_music(store: FeatureStore) -> list[Pair]:
+    """Return the pairs of clips that are one recording, ordered by position in the store, which must be of log-mels.
 
     Files with equal bytes are always a pair (similarity 1). Of several equal files the first stands for all when they
     are compared with others.
@@ -44,7 +44,7 @@ def same_music(store: MelStore) -> list[Pair]:
 
 
 def _remembered(
-    store: MelStore, digests: list[str], places: dict[str, int]
+    store: FeatureStore, digests: list[str], places: dict[str, int]
 ) -> list[tuple[str, str, float, float, float]]:
     """Return (digest, digest, similarity, lag, score) of each pair, from the store's folder or found anew."""
     mark = hashlib.blake2b("\n".join([str(VERSION), *digests]).encode(), digest_size=8).hexdigest()
@@ -52,10 +52,11 @@ def _remembered(
     known = _read(file, set(digests))
     if known is not None:
         return known
-    prints = [fingerprint(store.mel(places[digest]), settings=store.settings) for digest in digests]
+    rate = store.frontend.frames_per_second
+    prints = [fingerprint(store.values(places[digest]), frames_per_second=rate) for digest in digests]
     found = [
         (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
-        for pair in same_pairs(prints, settings=store.settings)
+        for pair in same_pairs(prints, frames_per_second=rate)
     ]
     with contextlib.suppress(OSError):  # a store may be read-only
         write_atomically(file, json.dumps({"version": VERSION, "pairs": found}).encode())

@@ -14,6 +14,8 @@ from mer_kit.records import Problem, SegmentIndex
 
 #: Seconds by which a segment may overrun its clip, so that 0.1 + 0.2 still fits into 0.3.
 TOLERANCE_SECONDS = 1e-9
+#: 22,050 samples a second, a frame every 512 of them.
+LOGMEL_FRAMES_PER_SECOND = 22050 / 512
 
 
 def count(
@@ -48,16 +50,16 @@ def index(
     *,
     every_seconds: float = 1.0,
     max_seconds: float | None = 30.0,
-    sample_rate: int = 22050,
-    hop_length: int = 512,
+    frames_per_second: float = LOGMEL_FRAMES_PER_SECOND,
     clip_ids: Sequence[str] | None = None,
     on_bad_clip: str = "stop",
 ) -> SegmentIndex:
     """Return the segments of all clips, ordered by clip, then by start.
 
-    Segment s of a clip starts at s · `every_seconds` and covers the log-mel frames from round(start_s · sr / hop) on;
-    every segment has round(segment_seconds · sr / hop) frames, all inside the clip's own. A clip shorter than one
-    segment stops the call, or with `on_bad_clip="skip"` gets no rows (`too_short` names such clips).
+    Segment s of a clip starts at s · `every_seconds` and covers the frames from round(start_s · `frames_per_second`) on;
+    every segment has round(segment_seconds · `frames_per_second`) frames, all inside the clip's own. A store's rate is
+    `store.frontend.frames_per_second`; the default is the log-mel's. A clip shorter than one segment stops the call, or
+    with `on_bad_clip="skip"` gets no rows (`too_short` names such clips).
 
     Raises
     ------
@@ -71,8 +73,7 @@ def index(
     ([0, 0, 1], [0.0, 1.0, 0.0], [0, 43, 0], 129)
     """
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
-    check_range("sample_rate", sample_rate, 1, whole=True)
-    check_range("hop_length", hop_length, 1, whole=True)
+    check_range("frames_per_second", frames_per_second, 0, low_open=True)
     short = too_short(durations_s, segment_seconds, max_seconds=max_seconds, clip_ids=clip_ids)
     if short and on_bad_clip == "stop":
         more = f" ({len(short)} such clips in all)" if len(short) > 1 else ""
@@ -81,16 +82,16 @@ def index(
         [count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds) for d in durations_s],
         dtype=np.int64,
     )
-    n_frames = round(segment_seconds * sample_rate / hop_length)
+    n_frames = round(segment_seconds * frames_per_second)
     if n_frames < 1:
         raise MerKitError(
-            f"segment_seconds is {segment_seconds:g}, expected at least one hop of {hop_length} samples: "
+            f"segment_seconds is {segment_seconds:g}, expected at least one frame of {1 / frames_per_second:.3g} s: "
             "raise segment_seconds"
         )
     clip = np.repeat(np.arange(len(n_segments), dtype=np.int64), n_segments)
     number = np.arange(len(clip), dtype=np.int64) - np.repeat(np.cumsum(n_segments) - n_segments, n_segments)
     start_s = number * float(every_seconds)
-    start_frame = np.rint(start_s * sample_rate / hop_length).astype(np.int64)
+    start_frame = np.rint(start_s * frames_per_second).astype(np.int64)
     # No segment leaves its clip: round(a) + round(b) ≤ 1 + floor(a + b), which is the clip's number of frames.
     return SegmentIndex(clip, start_s, start_frame, n_frames, len(n_segments), float(segment_seconds))
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from mer_kit.checks import MerKitError
-from mer_kit.sssl import checkpoint
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl import checkpoint, networks
+from mer_kit.sssl.network import SegmentNetwork
 from mer_kit.sssl.passes import SegmentSource, Standardise, mean_probabilities, place
 from mer_kit.sssl.stored import check_model, check_values
 
@@ -37,10 +37,8 @@ class SegmentClassifier:
         check_values(stored, name)
         self.n_classes = int(stored["n_classes"])
         self._where = place(device, precision)
-        self.networks = [
-            self._network(stored["model"], weights) for weights in (stored["network"], *stored.get("more", []))
-        ]
-        self._standardise = Standardise(*(band.numpy() for band in stored["bands"]))
+        self.networks = [self._network(stored, weights) for weights in (stored["network"], *stored.get("more", []))]
+        self.standardise = Standardise(*(band.numpy() for band in stored["bands"]))
 
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
         """Return class probabilities float32 [S, K] of segments [S].
@@ -48,18 +46,25 @@ class SegmentClassifier:
         Raises
         ------
         MerKitError
-            If the segments have other mel bands than those that the network was trained on.
+            If the segments have other features than those that the network was trained on.
         """
-        known, found = len(self._standardise.mean), segments.gather(np.arange(min(1, len(segments)))).shape[2]
+        shape, known = segments.shape, len(self.standardise.mean)
+        found = shape[-2] if len(shape) == 3 else shape[-1]
         if len(segments) and found != known:
             raise MerKitError(
-                f"segments have {found} mel bands, expected {known} as in this network's training: use a network of this "
-                "version, or train the fold again"
+                f"segments have {found} features, expected {known} as in this network's training: use the same front-end, or "
+                "train the fold again"
             )
-        return mean_probabilities(self.networks, segments, self._standardise, self._where)
+        return mean_probabilities(self.networks, segments, self.standardise, self._where)
 
-    def _network(self, model: dict[str, Any], weights: dict[str, torch.Tensor]) -> VGG16:
-        network = VGG16(self.n_classes, generator=torch.Generator(), **model)
+    def _network(self, stored: dict[str, Any], weights: dict[str, torch.Tensor]) -> SegmentNetwork:
+        network = networks.build(
+            stored.get("kind", networks.DEFAULT),
+            self.n_classes,
+            n_features=len(stored["bands"][0]),
+            generator=torch.Generator(),
+            **stored["model"],
+        )
         network.load_state_dict(weights)
         network.to(device=self._where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network

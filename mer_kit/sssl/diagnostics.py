@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from mer_kit.checks import MerKitError, check_labels, check_range
-from mer_kit.sssl.loss_split import Split, split
+from mer_kit.sssl.loss_split import PartitionSettings, Split, split
 from mer_kit.sssl.passes import losses
 
 
@@ -41,15 +40,14 @@ def replay(
     probabilities: np.ndarray,
     labels: np.ndarray,
     *,
-    tau: float = 0.5,
-    per_class: bool = False,
+    settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
-    **options: Any,
 ) -> Split:
-    """Divide the segments again from one archived pass [S, K], at any τ; pass e gives the split of epoch e + 1.
+    """Divide the segments again from one archived pass [S, K], with any settings; pass e gives the split of epoch e + 1.
 
     With the training's own settings and `seed=mixture_seed(seed)` the result equals the training's split exactly.
-    `options` are those of `loss_split.split`. Notebook: 02_noisy_labels
+
+    Notebook: 02_noisy_labels
 
     Examples
     --------
@@ -64,10 +62,8 @@ def replay(
         losses(probabilities, labels),
         labels,
         n_classes=probabilities.shape[1],
-        tau=tau,
-        per_class=per_class,
+        settings=settings,
         seed=seed,
-        **options,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,54 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from mer_kit.checks import MerKitError, check_labels, check_range
+from mer_kit.later_settings import later
+
+
+@dataclass(frozen=True)
+class PartitionSettings:
+    """How segments are divided into X and U by their losses; all D, since the paper names none of them.
+
+    Attributes
+    ----------
+    tau : a segment is in X where its posterior ω of the clean component is above τ
+    per_class : fit one mixture per class
+    reg_covar : added to the components' variances; a smaller one loses a fifth of the clean samples
+    min_gap : nats by which the mean losses of U and X must differ, else there is no separation
+    max_unlabelled : largest |U|/n; beyond it only the segments with the smallest ω go to U
+    clean_share : smallest and largest |X|/n of a separation
+    min_per_class : samples that each class must keep in X
+    clip_percentiles : losses are clipped to these before the fit; one loss of 100 otherwise puts nearly everything into X
+    clamp : keep the posterior from rising again beyond the parabola's vertex
+    """
+
+    tau: float = 0.5
+    per_class: bool = False
+    reg_covar: float = 5e-4
+    min_gap: float = 0.1
+    max_unlabelled: float = 1.0
+    clean_share: tuple[float, float] = later(default=(0.05, 0.98), absent_means=(0.05, 0.98))
+    min_per_class: int = later(default=8, absent_means=8)
+    clip_percentiles: tuple[float, float] = later(default=(1.0, 99.0), absent_means=(1.0, 99.0))
+    clamp: bool = later(default=True, absent_means=True)
+
+    def __post_init__(self) -> None:
+        check_range("tau", self.tau, 0, 1)
+        check_range("reg_covar", self.reg_covar, 0)
+        check_range("min_gap", self.min_gap, 0)
+        check_range("max_unlabelled", self.max_unlabelled, 0, 1)
+        check_range("min_per_class", self.min_per_class, 0, whole=True)
+        object.__setattr__(self, "clean_share", _ascending("clean_share", self.clean_share, 1))
+        object.__setattr__(self, "clip_percentiles", _ascending("clip_percentiles", self.clip_percentiles, 100))
+
+
+def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, float]:
+    """Return two numbers from 0 to `most`, the first below the second."""
+    if not isinstance(values, (list, tuple)) or len(values) != 2:
+        raise MerKitError(f"{name} is {values!r}, expected two numbers: pass a pair")
+    low, high = (float(check_range(name, value, 0, most)) for value in values)
+    if not low < high:
+        raise MerKitError(f"{name} is {values!r}, expected the smaller number first: swap them")
+    return low, high
 
 
 @dataclass(frozen=True)
@@ -138,30 +187,21 @@ def split(
     labels: np.ndarray,
     *,
     n_classes: int,
-    tau: float = 0.5,
-    per_class: bool = False,
-    clamp: bool = True,
-    clip_percentiles: tuple[float, float] = (1.0, 99.0),
-    reg_covar: float = 5e-4,
-    min_gap: float = 0.1,
-    clean_share: tuple[float, float] = (0.05, 0.98),
-    min_per_class: int = 8,
-    max_unlabelled: float = 1.0,
+    settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
 ) -> Split:
     """Divide training segments into X (ωᵢ > τ) and U by their losses [n] (nats) and inherited labels [n].
 
-    Source: paper, "Training Samples Partition", Eq. (3) and the text below it. D: `tau=0.5`; the posterior is
-    clamped; a mixture always splits, so the guards report "no separation" and keep every label where the loss gap
-    is under `min_gap` nats, |X|/n lies outside `clean_share`, or a class keeps fewer than `min_per_class` samples
-    in X. `per_class=True` fits one mixture per class. `max_unlabelled` (D) caps |U|/n: beyond it only the segments
-    with the smallest ω (largest loss among equals) go to U, since averaged human labels are wrong for 5–15 % of the
-    segments, not for the 30–50 % that an unbounded mixture calls noisy. Notebook: 02_noisy_labels
+    Source: paper, "Training Samples Partition", Eq. (3) and the text below it. D: the posterior is clamped; a mixture
+    always splits, so the guards report "no separation" and keep every label where the loss gap is under `min_gap` nats,
+    |X|/n lies outside `clean_share`, or a class keeps fewer than `min_per_class` samples in X. `max_unlabelled` caps |U|/n:
+    beyond it only the segments with the smallest ω (largest loss among equals) go to U, since averaged human labels are
+    wrong for 5–15 % of the segments, not for the 30–50 % that an unbounded mixture calls noisy. Notebook: 02_noisy_labels
 
     Raises
     ------
     MerKitError
-        If the shapes differ, a loss is not finite, or tau is outside 0–1.
+        If the shapes differ or a loss is not finite.
 
     Examples
     --------
@@ -172,53 +212,43 @@ def split(
     >>> int(result.clean.sum()), result.separated
     (800, True)
     """
-    check_range("tau", tau, 0, 1)
-    check_range("max_unlabelled", max_unlabelled, 0, 1)
     losses = np.asarray(losses, dtype=np.float64)
     labels = check_labels("labels", labels, n_classes, length=len(losses))
-    options = {"clip_percentiles": clip_percentiles, "reg_covar": reg_covar, "seed": seed}
+    s = settings
     omega = np.ones(len(losses))
     mixtures: list[Mixture | None] = []
-    groups = [labels == k for k in range(n_classes)] if per_class else [np.ones(len(losses), dtype=bool)]
+    groups = [labels == k for k in range(n_classes)] if s.per_class else [np.ones(len(losses), dtype=bool)]
     for rows in groups:
-        mixture = fit_mixture(losses[rows], **options) if rows.sum() >= 2 else None  # type: ignore[arg-type]
+        mixture = None
+        if rows.sum() >= 2:
+            mixture = fit_mixture(losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed)
         mixtures.append(mixture)
         if mixture is not None:
-            omega[rows] = mixture.posterior(losses[rows], clamp=clamp)
-    clean = omega > tau
-    most = int(max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
+            omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)
+    clean = omega > s.tau
+    most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
         clean = np.ones(len(losses), dtype=bool)
         clean[np.lexsort((-losses, omega))[:most]] = False
     gap = float(losses[~clean].mean() - losses[clean].mean()) if 0 < clean.sum() < len(clean) else 0.0
-    note = _no_separation(clean, labels, gap, mixtures, n_classes, min_gap, clean_share, min_per_class)
+    equal = all(mixture is None for mixture in mixtures)
+    note = "no separation: all losses are equal" if equal else _no_separation(clean, labels, gap, n_classes, s)
     if note:
         clean = np.ones(len(losses), dtype=bool)
     return Split(clean, omega, tuple(mixtures), not note, gap, note)
 
 
-def _no_separation(
-    clean: np.ndarray,
-    labels: np.ndarray,
-    gap: float,
-    mixtures: list[Mixture | None],
-    n_classes: int,
-    min_gap: float,
-    clean_share: tuple[float, float],
-    min_per_class: int,
-) -> str:
+def _no_separation(clean: np.ndarray, labels: np.ndarray, gap: float, n_classes: int, s: PartitionSettings) -> str:
     """Return why the proposed split is no separation, or ""."""
-    if all(mixture is None for mixture in mixtures):
-        return "no separation: all losses are equal"
     share = float(clean.mean())
-    if not clean_share[0] <= share <= clean_share[1]:
-        low, high = clean_share
+    low, high = s.clean_share
+    if not low <= share <= high:
         return f"no separation: X would hold {share:.1%} of the segments, outside {low:.0%}–{high:.0%}"
-    if gap < min_gap:
-        return f"no separation: X and U differ by {gap:.2f} nat, under {min_gap:g}"
+    if gap < s.min_gap:
+        return f"no separation: X and U differ by {gap:.2f} nat, under {s.min_gap:g}"
     counts = np.bincount(labels[clean], minlength=n_classes)
-    present = np.bincount(labels, minlength=n_classes) >= min_per_class
-    if (counts[present] < min_per_class).any():
-        thin = int(np.flatnonzero(present & (counts < min_per_class))[0])
-        return f"no separation: class {thin} would keep {counts[thin]} samples in X, under {min_per_class}"
+    present = np.bincount(labels, minlength=n_classes) >= s.min_per_class
+    if (counts[present] < s.min_per_class).any():
+        thin = int(np.flatnonzero(present & (counts < s.min_per_class))[0])
+        return f"no separation: class {thin} would keep {counts[thin]} samples in X, under {s.min_per_class}"
     return ""

@@ -5,7 +5,6 @@ Notebook: 03_sssl_training
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mer_kit.checks import MerKitError, shortened
-from mer_kit.later_settings import hashed
+from mer_kit.later_settings import hashed, kinds
 from mer_kit.sssl import objectives
-from mer_kit.sssl.loss_split import Split
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.loss_split import PartitionSettings, Split
+from mer_kit.sssl.network import SegmentNetwork
 from mer_kit.sssl.passes import Placement
 from mer_kit.sssl.steps import Batch, EpochSums, batch_loss, draw_rows
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Settings of R-Drop, and of the split and the pseudo-labels.
 RDROP = ("lambda_kl", "ramp_epochs")
-SPLIT = ("tau", "per_class", "reg_covar", "min_gap", "max_unlabelled", "temperature", "pseudo_labels")
+SPLIT = (*kinds(PartitionSettings), "temperature", "pseudo_labels")
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class BaseMethod:
     idle: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: TrainingSettings) -> None:
-        self.s, self.own = settings, self.settings(**settings.own)
+        self.s, self.own = settings, settings.own
         self.sums = EpochSums()
         self.division: Split | None = None
 
@@ -109,8 +107,8 @@ class BaseMethod:
         self.rows = draw_rows(self.training.songs, self.s.share, self.training.generators["order"])
         return self.rows
 
-    def loss(self, networks: list[VGG16], x: Tensor, rows: np.ndarray) -> list[Tensor]:
-        """Return each network's loss on a batch: x [B, 1, mel, frames] standardised and on the device, rows int64 [B]."""
+    def loss(self, networks: list[SegmentNetwork], x: Tensor, rows: np.ndarray) -> list[Tensor]:
+        """Return each network's loss on a batch: x [B, 1, d, n] or [B, d] standardised and on the device, rows int64 [B]."""
         loss = batch_loss(
             networks[0],
             self.batch(x, rows),
@@ -122,7 +120,7 @@ class BaseMethod:
         self.seen += len(rows)
         return [loss]
 
-    def before_evaluation(self, networks: list[VGG16]) -> None:
+    def before_evaluation(self, networks: list[SegmentNetwork]) -> None:
         """Change the networks between the last step of an epoch and its evaluation pass."""
 
     def state(self) -> dict[str, Tensor]:
@@ -172,23 +170,3 @@ class BaseMethod:
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
         return key | ({"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {})
-
-
-def own_settings(method: type[BaseMethod], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a method's own settings, those that are not given at their defaults.
-
-    Raises
-    ------
-    MerKitError
-        If a field has no default, or a value is of another kind than its default.
-    """
-    for one in dataclasses.fields(method.settings):
-        if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
-            raise MerKitError(f"setting {one.name} of {method.__module__} has no default, expected one: give it one")
-        value, kind = given.get(one.name, one.default), type(one.default)
-        fits = isinstance(value, (int, float) if kind is float else kind) and (
-            kind is bool or not isinstance(value, bool)
-        )
-        if kind in (bool, int, float, str) and not fits:
-            raise MerKitError(f"{one.name} is {shortened(value)}, expected {kind.__name__}: change {one.name}")
-    return dataclasses.asdict(method.settings(**given))

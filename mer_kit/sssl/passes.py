@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 from mer_kit.checks import check_choice
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.network import SegmentNetwork
 
 #: The smallest positive float16: evaluation probabilities are archived in float16, and losses are made of those.
 TINY = 2.0**-24
 
 
 class SegmentSource(Protocol):
-    """What the trainer needs of its input: a length, and rows as float32 [B, 1, mel, frames] log-mel in dB."""
+    """What the trainer needs of its input: a length, and rows as float32, frames [B, 1, d, n] or vectors [B, d]."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one segment: frames (1, d, n) or a vector (d,)."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -38,11 +43,11 @@ class Placement:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def put(self, array: np.ndarray) -> Tensor:
-        """Return float32 [B, 1, mel, frames] on the device, channels last."""
+        """Return float32 [B, 1, d, n] on the device, channels last, or [B, d]."""
         tensor = torch.from_numpy(array)
         if self.device.type == "cuda":
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
 def place(device: str = "auto", precision: str = "auto") -> Placement:
@@ -73,7 +78,7 @@ def _cpu_has_bf16() -> bool:
 
 
 def batches(source: SegmentSource, rows: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (rows [B], segments float32 [B, 1, mel, frames]), fetching one batch ahead in a thread."""
+    """Yield (rows [B], segments float32 [B, 1, d, n] or [B, d]), fetching one batch ahead in a thread."""
     parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     with ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(source.gather, part) for part in parts[:1]]
@@ -84,13 +89,13 @@ def batches(source: SegmentSource, rows: np.ndarray, batch_size: int) -> Iterato
 
 
 def band_statistics(source: SegmentSource, *, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation (dB) of every mel band over all segments, float32 [mel] each.
+    """Return mean and standard deviation of every feature over all segments, float32 [d] each; of log-mels in dB.
 
-    D: taken from the training fold only, so that no test song leaks in. Bands of constant level get deviation 1.
+    D: taken from the training fold only, so that no test song leaks in. Constant features get standard deviation 1.
     """
     count, total, squares = 0.0, 0.0, 0.0
     for _, x in batches(source, np.arange(len(source)), batch_size):
-        x = x[:, 0].astype(np.float64)
+        x = (x[:, 0] if x.ndim == 4 else x[:, :, None]).astype(np.float64)  # [B, d, n]
         count += x.shape[0] * x.shape[2]
         total = total + x.sum(axis=(0, 2))
         squares = squares + np.square(x).sum(axis=(0, 2))
@@ -100,19 +105,19 @@ def band_statistics(source: SegmentSource, *, batch_size: int = 512) -> tuple[np
 
 
 class Standardise:
-    """(x − mean) / sd per mel band, for x [B, 1, mel, frames]."""
+    """(x − mean) / sd of each feature, for frames [B, 1, d, n] or vectors [B, d]."""
 
     def __init__(self, mean: np.ndarray, sd: np.ndarray) -> None:
         self.mean, self.sd = mean, sd
-        self._shift = mean[None, None, :, None]
-        self._scale = sd[None, None, :, None]
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray((x - self._shift) / self._scale, dtype=np.float32)
+        shape = (1, 1, -1, 1) if x.ndim == 4 else (1, -1)
+        scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)
+        return np.ascontiguousarray(scaled, dtype=np.float32)
 
 
 def probabilities(
-    network: VGG16, source: SegmentSource, standardise: Standardise, where: Placement, *, batch_size: int = 128
+    network: SegmentNetwork, source: SegmentSource, standardise: Standardise, where: Placement, *, batch_size: int = 128
 ) -> np.ndarray:
     """Return softmax probabilities float32 [S, K] with dropout off: the evaluation pass of the paper's partition."""
     network.eval()
@@ -126,7 +131,7 @@ def probabilities(
 
 
 def mean_probabilities(
-    networks: Sequence[VGG16], source: SegmentSource, standardise: Standardise, where: Placement
+    networks: Sequence[SegmentNetwork], source: SegmentSource, standardise: Standardise, where: Placement
 ) -> np.ndarray:
     """Return the mean of several networks' probabilities, float32 [S, K]; of one network, its own."""
     first, *others = (probabilities(network, source, standardise, where) for network in networks)
@@ -152,7 +157,7 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 class ArraySegments:
-    """Segments held in one array [S, 1, mel, frames]: for tests, small studies and `Trainer`'s example.
+    """Segments held in one array, frames [S, 1, d, n] or vectors [S, d]: for tests, small studies and `Trainer`'s example.
 
     Examples
     --------
@@ -163,9 +168,14 @@ class ArraySegments:
     def __init__(self, values: np.ndarray) -> None:
         self.values = np.asarray(values, dtype=np.float32)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one segment."""
+        return self.values.shape[1:]
+
     def __len__(self) -> int:
         return len(self.values)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return the rows as float32 [B, 1, mel, frames]."""
+        """Return the rows as float32 [B, 1, d, n] or [B, d]."""
         return np.asarray(self.values[rows])

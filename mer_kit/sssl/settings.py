@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from mer_kit import extensions
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.later_settings import hashed, later
-from mer_kit.sssl import methods
-from mer_kit.sssl.method import own_settings
+from mer_kit.later_settings import hashed, kinds, later, nested, part
+from mer_kit.sssl import methods, networks
+from mer_kit.sssl.loss_split import PartitionSettings
 from mer_kit.sssl.methods import METHODS
 
 __all__ = ["METHODS", "TrainingSettings"]
@@ -33,26 +31,21 @@ class TrainingSettings:
     schedule: str = "cosine"  # D: after a linear rise over the first epoch; or "constant"
     gradient_clip: float = 1.0  # D: L2 norm
     share: float = 1.0  # D: random share of each song's segments drawn per epoch
-    tau: float = 0.5  # D: the paper's τ has no value
-    per_class: bool = False  # D: one mixture per class
-    reg_covar: float = 5e-4  # D
-    min_gap: float = 0.1  # D: nats
-    max_unlabelled: float = 1.0  # D: cap on |U|/n; 1 is the paper's unbounded split
+    partition: PartitionSettings = part(PartitionSettings)  # D: the paper's τ has no value
     temperature: float = 0.5  # D: MixMatch
     pseudo_labels: str = "batch"  # P: the model as it is; D "epoch": from the evaluation pass
     alpha: float = 0.75  # D: MixMatch
     lambda_kl: float = 1.0  # D: Eq. (10) leaves λ open
     ramp_epochs: float = 16.0  # D
     compile: bool = False  # D: torch.compile the trunk
-    model: Mapping[str, Any] = field(default_factory=dict)  # VGG16 keywords
-    own: Mapping[str, Any] = later(default_factory=dict, absent_means={})  # the method's own settings
+    model: Any = field(default_factory=dict)  # the network's settings: a mapping becomes its record
+    network: str = later(default="vgg16", absent_means="vgg16")  # P: VGG16
+    own: Any = later(default_factory=dict, absent_means={})  # the method's own settings, likewise
 
     def __post_init__(self) -> None:
-        method = methods.of(self.method)
-        known = sorted(f.name for f in dataclasses.fields(method.settings))
-        for name in self.own:
-            check_choice(f"setting of {self.method}", name, known)
-        object.__setattr__(self, "own", own_settings(method, self.own))
+        model, own = networks.of(self.network).settings, methods.of(self.method).settings
+        object.__setattr__(self, "model", extensions.settings_of(f"network {self.network}", model, self.model))
+        object.__setattr__(self, "own", extensions.settings_of(f"method {self.method}", own, self.own))
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
@@ -68,14 +61,31 @@ class TrainingSettings:
         check_range("weight_decay", self.weight_decay, 0)
         check_range("gradient_clip", self.gradient_clip, 0, low_open=True)
         check_range("share", self.share, 0, 1, low_open=True)
-        check_range("tau", self.tau, 0, 1)
-        check_range("max_unlabelled", self.max_unlabelled, 0, 1)
         check_range("temperature", self.temperature, 0, low_open=True)
         check_range("alpha", self.alpha, 0, low_open=True)
-        for name in ("lambda_kl", "ramp_epochs", "min_gap", "reg_covar"):
+        for name in ("lambda_kl", "ramp_epochs"):
             check_range(name, getattr(self, name), 0)
         if self.warmup_accuracy is not None:
             check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """Return the settings of these names, the partition's among them; the others at their defaults.
+
+        Raises
+        ------
+        MerKitError
+            If a setting is unknown or wrong.
+
+        Examples
+        --------
+        >>> TrainingSettings.of(method="ce", tau=0.3).partition.tau
+        0.3
+        """
+        for name in settings:
+            check_choice("setting of a training", name, kinds(cls))
+        made: Self = nested(cls, settings)
+        return made
 
     @property
     def splits(self) -> bool:
@@ -96,16 +106,19 @@ class TrainingSettings:
 
         Examples
         --------
-        >>> TrainingSettings(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
+        >>> TrainingSettings.of(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
         True
         """
         unused = methods.of(self.method).unused(self)
         return {name: value for name, value in self.identity().items() if name not in unused}
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings as they are hashed, and a mark of the method's file where that is a person's own."""
-        mark = extensions.source_mark(methods.MODULES[self.method])
-        return {**hashed(self), **({"source": mark} if mark else {})}
+        """Return the settings as they are hashed, with marks of the files of a person's own."""
+        marks = {
+            "source": extensions.source_mark(methods.MODULES[self.method]),
+            "network_source": extensions.source_mark(networks.MODULES[self.network]),
+        }
+        return {**hashed(self), **{name: mark for name, mark in marks.items() if mark}}
 
     def warmup_key(self) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 
 from mer_kit.checks import MerKitError, plain, shortened
+from mer_kit.later_settings import flat, hashed
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
-from mer_kit.sssl import checkpoint, methods
+from mer_kit.sssl import checkpoint, methods, networks
 from mer_kit.sssl.method import Training
-from mer_kit.sssl.network import VGG16, load_imagenet
+from mer_kit.sssl.network import SegmentNetwork
 from mer_kit.sssl.passes import Placement, SegmentSource, Standardise, band_statistics
 from mer_kit.sssl.settings import TrainingSettings
 from mer_kit.sssl.steps import n_drawn
@@ -36,12 +37,14 @@ class TrainingState:
         settings: TrainingSettings,
         *,
         n_classes: int,
+        n_features: int,
         seed: int,
         where: Placement,
         labels: np.ndarray,
         songs: np.ndarray,
     ) -> None:
-        self.settings, self.where, self.n_classes, self.seed = settings, where, n_classes, seed
+        self.settings, self.where, self.seed = settings, where, seed
+        self.n_classes, self.n_features = n_classes, n_features
         self.method = methods.of(settings.method)(settings)
         self.networks = [self._network(number) for number in range(self.method.networks)]
         fused = where.device.type == "cuda"
@@ -54,7 +57,6 @@ class TrainingState:
         self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
         self.split_epoch: int | None = None
         self.standardise: Standardise
-        self._pretrained = ""
         self._data = hashlib.blake2b(
             labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes(), digest_size=8
         ).hexdigest()
@@ -71,26 +73,25 @@ class TrainingState:
             )
         )
 
-    def _network(self, number: int) -> VGG16:
+    def _network(self, number: int) -> SegmentNetwork:
         """Return a fresh network on its device; each of several draws its own first weights."""
         name = "weights" if number == 0 else f"weights {number + 1}"
-        network = VGG16(self.n_classes, generator=torch_generator(self.seed, name), **self.settings.model)
+        network = networks.build(
+            self.settings.network,
+            self.n_classes,
+            n_features=self.n_features,
+            generator=torch_generator(self.seed, name),
+            **flat(self.settings.model),
+        )
         network.to(device=self.where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.settings.compile:
-            network.features.compile()
+            network.compile_trunk()
         return network
 
     @property
-    def network(self) -> VGG16:
+    def network(self) -> SegmentNetwork:
         """The first network."""
         return self.networks[0]
-
-    def pretrain(self, path: str | Path | None) -> None:
-        """Start from local ImageNet weights where a path is given."""
-        if path:
-            for network in self.networks:
-                load_imagenet(network, path)
-            self._pretrained = hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
 
     def measure(self, segments: SegmentSource) -> None:
         """Take the band statistics from the training segments."""
@@ -107,8 +108,6 @@ class TrainingState:
         settings = self.settings.warmup_key() if warmup else self.settings.identity()
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
         here |= {"device": self.where.device.type, "precision": self.where.precision}
-        if self._pretrained:
-            here["pretrained"] = self._pretrained
         return json.dumps({**settings, **here}, sort_keys=True, default=str)
 
     def save(self, path: Path) -> None:
@@ -227,7 +226,8 @@ class TrainingState:
             path,
             {
                 "n_classes": self.n_classes,
-                "model": dict(self.settings.model),
+                "model": hashed(self.settings.model),
+                **({"kind": self.settings.network} if self.settings.network != networks.DEFAULT else {}),
                 "network": self.network.state_dict(),
                 "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
                 **({"more": [network.state_dict() for network in self.networks[1:]]} if len(self.networks) > 1 else {}),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mer_kit.sssl import objectives
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.network import SegmentNetwork
 from mer_kit.sssl.passes import Placement
 
 
@@ -19,7 +19,7 @@ from mer_kit.sssl.passes import Placement
 class Batch:
     """One batch on its device.
 
-    x [B, 1, mel, frames] standardised; targets [B, K] one-hot inherited labels; noisy int64 [Bᵤ], which rows are in
+    x [B, 1, d, n] or [B, d] standardised; targets [B, K] one-hot inherited labels; noisy int64 [Bᵤ], which rows are in
     U; delta and partner as drawn for mixup (None: no mixup); pseudo [B, K] probabilities to sharpen instead of the
     model's own (None: the model's own).
     """
@@ -60,7 +60,7 @@ class EpochSums:
 
 
 def batch_loss(
-    network: VGG16,
+    network: SegmentNetwork,
     batch: Batch,
     where: Placement,
     sums: EpochSums,
@@ -70,7 +70,7 @@ def batch_loss(
 ) -> Tensor:
     """Return the batch's loss, a scalar with gradient: cross-entropy, L_MIX, or L_MIX + λ·L_KL (Eq. 2, 8, 10).
 
-    VGG16 drops out in its head only, so U passes the trunk once and that one result serves the pseudo-label head
+    Networks drop out in their head only, so U passes the trunk once and that one result serves the pseudo-label head
     and both of R-Drop's dropout heads: the same values and gradients as three whole passes.
 
     Notebook: 03_sssl_training
@@ -94,7 +94,7 @@ def batch_loss(
 
 
 def _unlabelled(
-    network: VGG16,
+    network: SegmentNetwork,
     batch: Batch,
     where: Placement,
     sums: EpochSums,
@@ -131,7 +131,9 @@ def _unlabelled(
 @contextmanager
 def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
     """Within it, batch normalisation uses (and does not change) its running statistics; gradients still flow."""
-    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d) and layer.training]
+    layers = [
+        layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training
+    ]
     for layer in layers:
         layer.eval()
     try:

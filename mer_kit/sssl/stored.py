@@ -12,15 +12,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mer_kit.checks import MerKitError, check_choice, check_range, shortened
-from mer_kit.sssl.network import VGG16, check_shape
+from mer_kit.checks import MerKitError, check_range, shortened
+from mer_kit.sssl import networks
 
 #: More networks in one model file are no method's.
 MOST_NETWORKS = 7
 
 
-def outline(n_classes: int, **model: Any) -> dict[str, Tensor]:
-    """Return name → "meta" tensor of a VGG16 with these settings: shapes and types alone, however wide it is.
+def outline(
+    n_classes: int, model: Mapping[str, Any], *, network: str = networks.DEFAULT, n_features: int = 128
+) -> dict[str, Tensor]:
+    """Return name → "meta" tensor of a network with these settings: shapes and types alone, however wide it is.
 
     Raises
     ------
@@ -29,17 +31,15 @@ def outline(n_classes: int, **model: Any) -> dict[str, Tensor]:
 
     Examples
     --------
-    >>> outline(4, width=8)["classifier.6.weight"].shape
+    >>> outline(4, {"width": 8})["classifier.6.weight"].shape
     torch.Size([4, 512])
     """
-    for name in model:
-        check_choice("setting of the network", name, ("width", "batch_norm", "head_pool", "dropout"))
-    check_shape(n_classes, **model)
+    networks.check(network, dict(model))
     try:
         with torch.device("meta"):
-            return dict(VGG16(n_classes, **model).state_dict())
+            return dict(networks.build(network, n_classes, n_features=n_features, **model).state_dict())
     except (RuntimeError, OverflowError, TypeError) as error:
-        raise MerKitError(f"no network of width {shortened(model.get('width'))} can be built: change width") from error
+        raise MerKitError(f"no network {network} with {shortened(model)} can be built: change its settings") from error
 
 
 def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[str]:
@@ -53,7 +53,7 @@ def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[st
 
 
 def are_bands(stored: Any) -> bool:
-    """Tell whether these are the mean and the spread of every mel band: two float32 vectors of one length."""
+    """Tell whether these are the mean and the standard deviation of every feature: two float32 vectors of one length."""
     if not isinstance(stored, list) or len(stored) != 2 or not all(isinstance(one, Tensor) for one in stored):
         return False
     alike = stored[0].shape == stored[1].shape and stored[0].dtype == stored[1].dtype == torch.float32
@@ -80,7 +80,12 @@ def check_model(stored: Any, name: str) -> None:
             f"{name} does not describe a network, expected its settings and weights: train the fold again"
         )
     check_range("n_classes", stored["n_classes"], 2, 1000, whole=True)
-    wanted = outline(int(stored["n_classes"]), **model)
+    if not are_bands(bands):
+        raise MerKitError(
+            f"{name} lacks the mean and standard deviation of each feature, expected two vectors: train the fold again"
+        )
+    kind, n_features = stored.get("kind", networks.DEFAULT), len(bands[0])
+    wanted = outline(int(stored["n_classes"]), model, network=kind, n_features=n_features)
     wrong = misfits(tensors, wanted)
     if wrong:
         raise MerKitError(
@@ -94,8 +99,6 @@ def check_model(stored: Any, name: str) -> None:
         or any(not isinstance(one, dict) or misfits(one, wanted) for one in more)
     ):
         raise MerKitError(f"{name} has further networks that are not like its first one: train the fold again")
-    if not are_bands(bands):
-        raise MerKitError(f"{name} lacks the mean and spread of each band, expected two vectors: train the fold again")
 
 
 def check_values(stored: dict[str, Any], name: str) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
+from mer_kit.sssl import networks
 from mer_kit.sssl.allocation import keep_freed_memory
 from mer_kit.sssl.loss_split import Split
 from mer_kit.sssl.method import Epoch
@@ -34,16 +35,15 @@ class Trainer:
     seed : every draw (weights, order, share, mixup, dropout) comes from its named generators
     checkpoint_file : where each epoch leaves the whole state; `fit` continues from it, bit-equal on the CPU
     warmup_file : keeps the state at the end of the warm-up; other methods with the same warm-up start from it
-    pretrained : local ImageNet weights, see `sssl.network.load_imagenet`
     on_epoch : called with each EpochRecord
     watch : called with this Trainer before the first epoch and after each; what it raises ends `fit` between two epochs
-    **settings : fields of `sssl.settings.TrainingSettings`
+    **settings : fields of `sssl.settings.TrainingSettings`, those of its partition by their own names
 
     Attributes
     ----------
     history_ : list of EpochRecord
     epochs_ : float16 [E, S, K], probabilities of the evaluation pass after each epoch (pass e decides on epoch e+1)
-    network_ : the trained VGG16
+    network_ : the trained network
 
     Examples
     --------
@@ -68,20 +68,16 @@ class Trainer:
         seed: int = 0,
         checkpoint_file: str | Path | None = None,
         warmup_file: str | Path | None = None,
-        pretrained: str | Path | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
         watch: Callable[[Trainer], None] | None = None,
         **settings: Any,
     ) -> None:
-        unknown = sorted(set(settings) - {f.name for f in dataclasses.fields(TrainingSettings)})
-        if unknown:
-            raise MerKitError(f"Trainer has no setting {unknown[0]!r}: see mer_kit.sssl.settings.TrainingSettings")
-        self.settings = TrainingSettings(**settings)
+        self.settings = TrainingSettings.of(**settings)
         self.n_classes, self.seed = n_classes, seed
         self.device, self.precision = device, precision
         self.checkpoint_file = Path(checkpoint_file) if checkpoint_file else None
         self.warmup_file = Path(warmup_file) if warmup_file else None
-        self.pretrained, self.on_epoch, self.watch = pretrained, on_epoch, watch
+        self.on_epoch, self.watch = on_epoch, watch
 
     def fit(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None) -> Trainer:
         """Train on segments [S] with inherited labels int [S]; `songs` int [S] tells which song each belongs to.
@@ -143,14 +139,29 @@ class Trainer:
         if where.device.type == "cpu":
             keep_freed_memory()
         state = TrainingState(
-            self.settings, n_classes=self.n_classes, seed=self.seed, where=where, labels=labels, songs=songs
+            self.settings,
+            n_classes=self.n_classes,
+            n_features=self._n_features(segments),
+            seed=self.seed,
+            where=where,
+            labels=labels,
+            songs=songs,
         )
-        state.pretrain(self.pretrained)
         if self.checkpoint_file and self.checkpoint_file.exists():
             state.load(self.checkpoint_file)
         elif not (self.warmup_file and self.warmup_file.exists() and state.load_warmup(self.warmup_file)):
             state.measure(segments)
         return state
+
+    def _n_features(self, segments: SegmentSource) -> int:
+        """Return the features of a frame [B, 1, d, n] or of a vector [B, d]."""
+        shape, accepts = segments.shape, networks.MODULES[self.settings.network].ACCEPTS
+        if len(shape) != {"frames": 3, "vector": 1}[accepts]:
+            raise MerKitError(
+                f"segments have shape {list(shape)}, but network {self.settings.network} accepts "
+                f"{'frames [1, d, n]' if accepts == 'frames' else 'vectors [d]'}: choose a network or front-end that fits"
+            )
+        return shape[-2] if len(shape) == 3 else shape[-1]
 
     def _phase(self, epoch: int) -> tuple[str, int]:
         """Return the epoch's phase ("warmup", or the method's) and how many epochs of it came before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,8 @@ def test_the_numbers_are_those_of_python(options: dict[str, Any], tmp_path: Path
         for per_class in (False, True):
             found = page.evaluate("([after, perClass, taus]) => look(after, perClass, taus)", [after, per_class, TAUS])
             for tau, cut in zip(TAUS, found["cuts"], strict=True):
-                settings = {**p.options, "per_class": per_class, "tau": tau}
-                split = diagnostics.replay(p.probabilities[after - 1], p.labels, **settings)
+                settings = dataclasses.replace(p.partition, per_class=per_class, tau=tau)
+                split = diagnostics.replay(p.probabilities[after - 1], p.labels, settings=settings, seed=p.seed)
                 clean = split.omega > tau
                 assert cut["asked"] == (~clean).sum()
                 assert cut["training"]["inU"] == (~split.clean).sum(), (after, per_class, tau, split.note)
@@ -235,7 +236,10 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     reply, _ = lab.answer(page.evaluate("sent.at(-1)"))
     page.evaluate(ask, ["fit", reply, []])
     other = diagnostics.replay(
-        lab.passes.probabilities[after - 1], lab.passes.labels, **{**lab.passes.options, "per_class": True}
+        lab.passes.probabilities[after - 1],
+        lab.passes.labels,
+        settings=dataclasses.replace(lab.passes.partition, per_class=True),
+        seed=lab.passes.seed,
     )
     assert sizes(page)[0] == (other.omega > 0.5).sum() != (omega > 0.5).sum()
     page.locator("tbody button").first.click()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 from mer_kit.records import TASKS, FoldResult
 from mer_kit.runs import archive
 from mer_kit.runs.archive import RunFolder
-from mer_kit.runs.config import RunConfig
+from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import classifiers, scores
 
@@ -50,7 +49,7 @@ def finished(runs: Path, config: RunConfig) -> RunFolder:
         "pooled": {name: guessed() for name in classifiers.NAMES},
     }
     about = {"fingerprint": mark, "corpus_checksum": "guessed", "skipped": []}
-    archive.write_json(run.path / "config.json", {**dataclasses.asdict(config), **about})
+    archive.write_json(run.path / "config.json", {**as_dictionary(config), **about})
     archive.write_json(run.path / "metrics.json", {"folds": folds, "summary": summary})
     run.set_status("done", folds=list(range(config.folds)), of=config.folds)
     return run

@@ -17,6 +17,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.runs import batch, grid, outlook
 from mer_kit.runs.archive import write_json
+from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.locks import exclusive, is_held
 from mer_kit.runs.parameters import parameters_of
 from mer_kit.runs.presets import resolve
@@ -81,7 +82,7 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
             "overrides": {"tau": 0.3},
         }
     )
-    assert all(cell.config.training["tau"] == 0.3 for cell in grid.cells(read))
+    assert all(cell.config.training.partition.tau == 0.3 for cell in grid.cells(read))
     for bad in ("corpus: [demo", "- demo", ""):
         with pytest.raises(MerKitError, match="grid.yaml (cannot be read as YAML|holds no names).*: correct the file"):
             grid.read(write(tmp_path / "grid.yaml", bad))
@@ -167,7 +168,7 @@ def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
 
 
 def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) -> None:
-    write_json(folder / "config.json", {**vars(cell.config)})
+    write_json(folder / "config.json", {**as_dictionary(cell.config)})
     for name in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
         write(folder / "folds" / str(fold) / name, "x")
     write_json(folder / "folds" / str(fold) / "status.json", {"state": "done", "seconds": seconds})

@@ -8,31 +8,31 @@ import pytest
 import torch
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs.config import RunConfig
+from mer_kit.later_settings import flat, kinds
+from mer_kit.runs.config import RunConfig, as_dictionary, changed
 from mer_kit.runs.presets import PRESETS, resolve
 from mer_kit.sssl import METHODS, Trainer, TrainingSettings
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_whole(preset):
     """All of TrainingSettings is written out, so that config.json says everything and a trainer takes it as it is."""
     config = resolve(preset=preset)
-    assert set(config.training) == {f.name for f in dataclasses.fields(TrainingSettings)} - {"method", "model"}
-    made = Trainer(n_classes=4, method=config.method, model=config.model, **config.training)
-    assert dataclasses.asdict(made.settings) == {**config.training, "method": "sssl", "model": config.model}
-    assert config.preset == preset and config.training["warmup_epochs"] < config.training["epochs"]
+    written = as_dictionary(config)
+    assert set(written["training"]) == set(kinds(TrainingSettings)) - {"method", "model", "network"}
+    top = {name: written[name] for name in ("method", "model", "network")}
+    assert Trainer(n_classes=4, **written["training"], **top).settings == config.training
+    assert config.preset == preset and config.training.warmup_epochs < config.training.epochs
 
 
 def test_sizes_of_the_presets():
     sizes = {name: (p["model"]["width"], p["training"]["epochs"]) for name, p in PRESETS.items()}
     assert sizes["smoke"][0] == 2 and sizes["demo"][0] == sizes["cpu"][0] == 8 and sizes["paper"] == (64, 60)
     paper = resolve(preset="paper")
-    assert paper.model["head_pool"] == 7 and paper.train_every_seconds == 1.0
-    assert paper.training | {"epochs": 60, "warmup_epochs": 10} == {
-        k: v for k, v in dataclasses.asdict(TrainingSettings()).items() if k not in ("method", "model")
-    }
-    small = VGG16(4, generator=torch.Generator(), **resolve(preset="smoke").model)
+    assert paper.model.head_pool == 7 and paper.train_every_seconds == 1.0
+    assert paper.training == TrainingSettings(model={"batch_norm": True})
+    small = VGG16(4, generator=torch.Generator(), **flat(resolve(preset="smoke").model))
     assert sum(p.numel() for p in small.parameters()) < 100_000
 
 
@@ -49,11 +49,11 @@ def test_overrides_go_where_they_belong():
     config = resolve(
         preset="cpu", tau=0.3, epochs=9, warmup_epochs=4, width=16, dropout=0.2, theta=0.6, max_seconds=None
     )
-    assert (config.training["tau"], config.training["epochs"], config.training["warmup_epochs"]) == (0.3, 9, 4)
-    assert config.model == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
+    assert (config.training.partition.tau, config.training.epochs, config.training.warmup_epochs) == (0.3, 9, 4)
+    assert flat(config.model) == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
     assert config.theta == 0.6 and config.max_seconds is None
-    assert config.training["learning_rate"] == PRESETS["cpu"]["training"]["learning_rate"]
-    assert not {"tau", "width", "theta"} & (set(config.model) - {"width"} | set(config.training) - {"tau"})
+    assert config.training.learning_rate == PRESETS["cpu"]["training"]["learning_rate"]
+    assert resolve(n_mels=64).frontend_settings.n_mels == 64
     assert resolve(corpus_options={"drift": 0.4}).corpus_options == {"drift": 0.4}
     assert resolve(preset="cpu", train_every_seconds=1).train_every_seconds == 1.0
 
@@ -61,20 +61,20 @@ def test_overrides_go_where_they_belong():
 def test_overriding_does_not_change_the_preset():
     before = repr(PRESETS)
     resolve(preset="demo", width=32, tau=0.9)
-    assert repr(PRESETS) == before and resolve(preset="demo").model["width"] == 8
+    assert repr(PRESETS) == before and resolve(preset="demo").model.width == 8
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_differ_in_the_method_alone(method):
-    assert dataclasses.replace(resolve(method=method), method="sssl") == resolve(method="sssl")
+    assert changed(resolve(method=method), method="sssl") == resolve(method="sssl")
 
 
 def test_whole_and_broken_numbers_are_one_spelling():
     """papermill and command lines give 4 for 4.0 and 4.0 for 4; both are one configuration, hence one run."""
     config = resolve(epochs=12.0, ramp_epochs=4, max_seconds=30, width=8.0, head_pool=2.0, weight_decay=0.02)
     assert repr(config) == repr(resolve())
-    assert resolve(warmup_accuracy=1).training["warmup_accuracy"] == 1.0
-    assert type(resolve(warmup_accuracy=1).training["warmup_accuracy"]) is float
+    assert resolve(warmup_accuracy=1).training.warmup_accuracy == 1.0
+    assert type(resolve(warmup_accuracy=1).training.warmup_accuracy) is float
 
 
 @pytest.mark.parametrize(
@@ -127,5 +127,15 @@ def test_every_field_of_the_configuration_can_be_set():
     config = resolve(**values)
     assert {name: getattr(config, name) for name in values} == values
     assert config.folds == 1  # the official division is one fold
-    typed = {"corpus", "task", "segment_seconds", "method", "preset", "folds", "seed", "model", "training"}
+    typed = {
+        "corpus",
+        "task",
+        "segment_seconds",
+        "preset",
+        "folds",
+        "seed",
+        "training",
+        "frontend",
+        "frontend_settings",
+    }
     assert {f.name for f in dataclasses.fields(RunConfig)} == typed | set(values)

@@ -32,9 +32,9 @@ def test_songs_come_from_each_class_in_turn_until_there_are_enough(experiment: E
 
 def test_a_rehearsal_is_short_slim_and_elsewhere(experiment: Experiment, tmp_path: Path) -> None:
     short = rehearse(experiment, 1, tmp_path, epochs=4)
-    assert short.config.model["width"] == 8 and experiment.config.model["width"] == 64
-    assert (short.config.training["epochs"], short.config.training["warmup_epochs"]) == (4, 2)
-    assert experiment.config.training["epochs"] == 60
+    assert short.config.model.width == 8 and experiment.config.model.width == 64
+    assert (short.config.training.epochs, short.config.training.warmup_epochs) == (4, 2)
+    assert experiment.config.training.epochs == 60
     assert short.folder.path.parent == tmp_path and short.fingerprint != experiment.fingerprint
     assert set(short.folds[1].train) <= set(experiment.folds[1].train)
     assert not set(short.folds[1].train) & set(short.folds[1].test)

@@ -74,7 +74,7 @@ def test_the_replay_equals_every_split_of_the_training(passes: Passes) -> None:
 def test_the_replay_asks_what_the_training_asked(passes: Passes, asked: list[dict[str, object]]) -> None:
     assert len(asked) == 3
     for options in asked:
-        assert options == {**passes.options, "n_classes": 2}
+        assert options == {"settings": passes.partition, "seed": passes.seed, "n_classes": 2}
 
 
 def test_another_tau_cuts_the_same_posterior_elsewhere(passes: Passes) -> None:
@@ -188,7 +188,7 @@ def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Pas
 
 
 def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
-    split_by_class = dataclasses.replace(passes, options={**passes.options, "per_class": True})
+    split_by_class = dataclasses.replace(passes, partition=dataclasses.replace(passes.partition, per_class=True))
     losses, mixture, wrong = split_by_class.hill(3, group=1)
     assert wrong is not None and mixture is not None
     np.testing.assert_array_equal(losses, passes.losses[2][passes.labels == 1])
@@ -279,8 +279,8 @@ def test_the_lens_shows_the_network_that_was_kept(trained: Experiment, passes: P
     assert lens.mixed(2, 5, 1.0) == pytest.approx(expected[2], abs=1e-5)
     assert lens.mixed(2, 5, 0.0) == pytest.approx(expected[5], abs=1e-5)
     assert passes.probabilities[-1][rows].astype(float) == pytest.approx(expected, abs=2e-3)
-    assert lens.mel(3).shape == (index.n_frames, 128)
-    np.testing.assert_array_equal(lens.mel(3), SegmentView(trained.store, index).gather(np.array([3]))[0, 0].T)
+    assert lens.features(3).shape == (index.n_frames, 128)
+    np.testing.assert_array_equal(lens.features(3), SegmentView(trained.store, index).gather(np.array([3]))[0, 0].T)
 
 
 def test_dropout_passes_differ_repeat_and_leave_the_network_as_it_was(trained: Experiment) -> None:

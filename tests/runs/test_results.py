@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from mer_kit.checks import MerKitError
 from mer_kit.runs import beside_paper, results
 from mer_kit.runs.archive import FOLD_FILES, RunFolder, read_json, write_json
+from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import scores
 
@@ -33,7 +34,9 @@ def write_run(
     folder = runs_dir / name
     config = resolve(**{"preset": "smoke", "folds": 3, **settings})
     n_classes = 4 if config.task == "quadrant" else 2
-    write_json(folder / "config.json", {**vars(config), "fingerprint": name, "method_version": "1", "versions": {}})
+    write_json(
+        folder / "config.json", {**as_dictionary(config), "fingerprint": name, "method_version": "1", "versions": {}}
+    )
     folds, truths, answers = [], [], []
     for k, accuracy in accuracies.items():
         truth = np.arange(n_test) % n_classes

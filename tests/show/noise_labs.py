@@ -11,6 +11,7 @@ import numpy as np
 from mer_kit.records import Clip, Corpus, EpochRecord
 from mer_kit.runs.replay import Passes
 from mer_kit.show.noise_lab import NoiseLab
+from mer_kit.sssl.loss_split import PartitionSettings
 from tests.corpora import tiny
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
@@ -50,7 +51,8 @@ def make_passes(*, truth: bool = True, n: int = 600, songs: int = 10, **options:
         end_s=start + 1.0,
         truth=np.where(np.arange(n) % 20 == 0, -1, true) if truth else None,
         history=[record(1, "warmup"), record(2, "warmup"), record(3, "ssl"), record(4, "ssl")],
-        options={"tau": 0.5, "per_class": False, "max_unlabelled": 0.15, "seed": 5, **options},
+        partition=PartitionSettings(**{"max_unlabelled": 0.15, **options}),
+        seed=5,
     )
 
 

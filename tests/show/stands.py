@@ -28,12 +28,14 @@ def segments(folder: Path, *, truth: bool = True, max_seconds: float = 30.0) -> 
     rows = [("c1", 0.0, 3.0, "Q3"), ("c1", 3.0, 6.0, "Q2"), ("c2", 0.0, 2.4, "Q4")]
     table = pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "label"]) if truth else None
     corpus = Corpus("made-up", folder, tuple(clips), truth=table, title="Made-up clips")
+    store = open_store(clips, folder / "mel")
     return SimpleNamespace(
         config=resolve(segment_seconds=2.0, max_seconds=max_seconds),
         corpus=corpus,
         classes=TASKS["quadrant"],
         labels=corpus.labels("quadrant"),
-        store=open_store(clips, folder / "mel"),
+        store=store,
+        logmel=store,
     )
 
 

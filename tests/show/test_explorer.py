@@ -31,7 +31,7 @@ def explorer(stand: Any) -> SegmentExplorer:
 
 
 def test_the_pixels_are_the_stores_decibels(explorer: SegmentExplorer) -> None:
-    pixels, decibels = explorer.pixels(1), explorer.store.mel(1)
+    pixels, decibels = explorer.pixels(1), explorer.store.values(1)
     assert pixels.shape == decibels.shape and pixels.dtype == np.uint8
     for t, b in [(0, 0), (100, 5), (200, 64), (len(pixels) - 1, 127)]:
         share = (float(decibels[t, b]) + 60) / 90

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -48,7 +49,12 @@ def test_mixtures_are_the_trainings_own_or_what_the_other_way_would_give(tmp_pat
     mixture = passes.splits[2].mixtures[0]
     assert own is not None and mixture is not None
     assert (own["means"], own["sds"], own["low"]) == (mixture.means, mixture.sds, mixture.low)
-    other = diagnostics.replay(passes.probabilities[2], passes.labels, **{**passes.options, "per_class": True})
+    other = diagnostics.replay(
+        passes.probabilities[2],
+        passes.labels,
+        settings=dataclasses.replace(passes.partition, per_class=True),
+        seed=passes.seed,
+    )
     assert [one and one["weights"] for one in lab.fit(3, per_class=True)] == [
         one and one.weights for one in other.mixtures
     ]

@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from mer_kit.checks import MerKitError
 from mer_kit.runs import results, tables
 from mer_kit.runs.archive import write_json, write_table
-from mer_kit.runs.config import RunConfig
+from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.show import export, fragments, readme_figures, report, report_overview, style
 
@@ -42,7 +42,8 @@ def runs(tmp_path: Path) -> Path:
     run = tmp_path / "demo-quadrant-3s-sssl-0123456789"
     config = resolve(corpus="demo", preset="smoke", folds=2)
     write_json(
-        run / "config.json", {**vars(config), "fingerprint": "0123456789", "corpus_checksum": "x", "skipped": []}
+        run / "config.json",
+        {**as_dictionary(config), "fingerprint": "0123456789", "corpus_checksum": "x", "skipped": []},
     )
     write_json(run / "status.json", {"state": "failed", "message": "the <network> burst"})
     figure, ax = plt.subplots()
@@ -57,7 +58,7 @@ def runs(tmp_path: Path) -> Path:
 
 def finished_run(folder: Path, config: RunConfig, accuracy: dict[int, float]) -> None:
     """Write what a finished run leaves: every score of a fold is its accuracy."""
-    write_json(folder / "config.json", {**vars(config), "fingerprint": folder.name, "corpus_checksum": "x"})
+    write_json(folder / "config.json", {**as_dictionary(config), "fingerprint": folder.name, "corpus_checksum": "x"})
     folds = []
     for k, value in accuracy.items():
         scores = {"accuracy": value, "macro_f1": value, "weighted_f1": value}
@@ -201,7 +202,7 @@ def test_readme_figures_without_a_demo_run_say_what_to_do(runs: Path, tmp_path: 
 
 
 def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
-    config = {**vars(resolve(corpus="demo", preset="demo")), "fingerprint": "x"}
+    config = {**as_dictionary(resolve(corpus="demo", preset="demo")), "fingerprint": "x"}
     runs, out = tmp_path / "runs", tmp_path / "figures"
     for age, name in enumerate(("old", "new")):
         run = runs / f"demo-quadrant-3s-sssl-{name}"

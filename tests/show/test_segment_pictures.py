@@ -33,7 +33,7 @@ def test_a_mel_picture_shows_the_values_at_their_seconds():
 
 
 def test_the_frequency_marks_stand_on_their_bands():
-    from mer_kit.signal.mel import log_mel
+    from mer_kit.signal.frontends.logmel import log_mel
 
     ax = plots_segments.mel_picture(np.zeros((4, 128)))
     for hertz, y in zip(plots_segments.FREQUENCIES, ax.get_yticks(), strict=True):

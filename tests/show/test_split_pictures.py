@@ -12,7 +12,7 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from mer_kit.records import EpochRecord
 from mer_kit.runs.replay import Passes
 from mer_kit.show import plot_parts, plots_labels, plots_quality, plots_split, style
-from mer_kit.sssl.loss_split import Mixture
+from mer_kit.sssl.loss_split import Mixture, PartitionSettings
 
 MIXTURE = Mixture(weights=(0.7, 0.3), means=(0.2, 0.7), sds=(0.05, 0.15), low=0.1, high=2.1)
 
@@ -52,7 +52,8 @@ def make_passes(*, truth: bool = True, tau: float = 0.5) -> Passes:
         end_s=np.tile(np.arange(20.0), 10) + 3,
         truth=np.where(wrong, 1 - labels, labels) if truth else None,
         history=[record(1, "warmup"), record(2, "ssl"), record(3, "ssl")],
-        options={"tau": tau, "per_class": False, "reg_covar": 5e-4, "min_gap": 0.2, "seed": 0},
+        partition=PartitionSettings(tau=tau, min_gap=0.2),
+        seed=0,
     )
 
 

@@ -16,8 +16,8 @@ from scipy import signal
 from mer_kit.records import Clip
 from mer_kit.signal import fingerprint, same_music
 from mer_kit.signal.fingerprint import same_pairs
-from mer_kit.signal.mel import log_mel
-from mer_kit.signal.store import MelStore, open_store
+from mer_kit.signal.frontends.logmel import log_mel
+from mer_kit.signal.store import FeatureStore, open_store
 from tests.music import RATE, song
 
 FRAMES_PER_SECOND = RATE / 512 / fingerprint.POOLED_FRAMES
@@ -140,7 +140,7 @@ def clips(tmp_path: Path, songs: list[np.ndarray]) -> list[Clip]:
     return [Clip(name, tmp_path / f"{name}.wav", {"quadrant": 0}) for name in "abcdef"]
 
 
-def pairs(store: MelStore) -> list[tuple[str, str]]:
+def pairs(store: FeatureStore) -> list[tuple[str, str]]:
     ids = [clip.clip_id for clip in store.clips]
     return [(ids[pair.first], ids[pair.second]) for pair in same_music.same_music(store)]
 

@@ -18,7 +18,8 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Clip
-from mer_kit.signal import audio, builder, manifest, mel, segments, store
+from mer_kit.signal import audio, builder, manifest, segments, store
+from mer_kit.signal.frontends import logmel as mel
 
 MakeClips = Callable[..., list[Clip]]
 
@@ -37,8 +38,8 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def _mels(opened: store.MelStore) -> list[np.ndarray]:
-    return [np.array(opened.mel(i)) for i in range(len(opened))]
+def _mels(opened: store.FeatureStore) -> list[np.ndarray]:
+    return [np.array(opened.values(i)) for i in range(len(opened))]
 
 
 def _age(path: Path, seconds: float = 100.0) -> None:
@@ -58,7 +59,7 @@ def test_holds_the_log_mel_of_every_clip_in_order(make_clips: MakeClips, tmp_pat
     for i, clip in enumerate(clips):
         y = audio.load(clip.path)
         expected = mel.log_mel(y)
-        held = opened.mel(i)
+        held = opened.values(i)
         assert held.dtype == np.float16 and held.shape == expected.shape == (opened.frames[i], 128)
         assert np.abs(held.astype(np.float64) - expected).max() < 0.1  # dB; float16 rounds by up to 1/32
         assert opened.durations_s[i] == len(y) / 22050 == pytest.approx(4 + 0.3 * i, abs=1e-4)
@@ -142,8 +143,8 @@ def test_other_settings_share_a_folder_without_mixing(make_clips: MakeClips, tmp
     usual = store.open_store(clips, tmp_path / "store")
     slim = store.open_store(clips, tmp_path / "store", settings=mel.MelSettings(n_mels=40))
     assert usual.digests != slim.digests
-    assert slim.mel(0).shape == (usual.frames[0], 40)
-    np.testing.assert_allclose(slim.mel(0), mel.log_mel(audio.load(clips[0].path), n_mels=40), atol=0.1)
+    assert slim.values(0).shape == (usual.frames[0], 40)
+    np.testing.assert_allclose(slim.values(0), mel.log_mel(audio.load(clips[0].path), n_mels=40), atol=0.1)
     view = store.SegmentView(slim, segments.index(slim.durations_s, 1.0))
     assert view.gather(np.array([0])).shape == (1, 1, 40, 43)
 
@@ -161,8 +162,8 @@ def test_changed_audio_is_noticed_and_computed_anew(make_clips: MakeClips, tmp_p
     after = store.open_store(clips, tmp_path / "store")
     assert decoded[2:] == ["1.wav"]
     assert after.digests[0] == before.digests[0] and after.digests[1] != before.digests[1]
-    assert not np.array_equal(after.mel(1), old_mels[1])
-    np.testing.assert_allclose(after.mel(1), mel.log_mel(audio.load(clips[1].path)), atol=0.1)
+    assert not np.array_equal(after.values(1), old_mels[1])
+    np.testing.assert_allclose(after.values(1), mel.log_mel(audio.load(clips[1].path)), atol=0.1)
 
 
 def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -206,7 +207,7 @@ def test_a_damaged_file_of_the_store_is_noticed_and_redone(
     clips = make_clips(3)
     opened = store.open_store(clips, tmp_path / "store")
     expected = _mels(opened)
-    damage(manifest.mel_path(tmp_path / "store", opened.digests[1]))
+    damage(manifest.features_path(tmp_path / "store", opened.digests[1]))
     again = store.open_store(clips, tmp_path / "store")
     assert decoded[3:] == ["1.wav"]
     assert again.notes == ("the store's log-mel of clip '1' was missing, torn or changed: computed it anew",)
@@ -246,7 +247,7 @@ from mer_kit.records import Clip
 from mer_kit.signal.store import open_store
 clips = [Clip(path.stem, path, {}) for path in sorted(Path(sys.argv[1]).glob("*.wav"))]
 opened = open_store(clips, sys.argv[2], workers=2)
-print(*(float(opened.mel(i).astype("f8").sum()) for i in range(len(opened))), opened.notes)
+print(*(float(opened.values(i).astype("f8").sum()) for i in range(len(opened))), opened.notes)
 """
 
 
@@ -260,7 +261,7 @@ def test_processes_that_open_a_store_at_once_tear_nothing(make_clips: MakeClips,
     opened = store.open_store(clips, tmp_path / "store")
     assert opened.notes == ()
     for i, clip in enumerate(clips):
-        np.testing.assert_allclose(opened.mel(i), mel.log_mel(audio.load(clip.path)), atol=0.1)
+        np.testing.assert_allclose(opened.values(i), mel.log_mel(audio.load(clip.path)), atol=0.1)
     assert not list((tmp_path / "store").glob(".*")), "no temporary file is left"
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
 from mer_kit.sssl import diagnostics
+from mer_kit.sssl.loss_split import PartitionSettings as P
 from mer_kit.sssl.loss_split import split
 from mer_kit.sssl.passes import losses
 
@@ -128,14 +129,16 @@ def test_replay_is_the_split_of_the_archived_losses_at_any_tau():
     right = np.where(generator.random(400) < 0.75, generator.uniform(0.7, 0.99, 400), generator.uniform(0.01, 0.3, 400))
     p = np.where(labels[:, None] == np.arange(2), right[:, None], 1 - right[:, None]).astype(np.float16)
     for tau in (0.1, 0.5, 0.9):
-        ours = diagnostics.replay(p, labels, tau=tau, seed=5)
-        direct = split(losses(p, labels), labels, n_classes=2, tau=tau, seed=5)
+        ours = diagnostics.replay(p, labels, seed=5, settings=P(tau=tau))
+        direct = split(losses(p, labels), labels, n_classes=2, seed=5, settings=P(tau=tau))
         np.testing.assert_array_equal(ours.clean, direct.clean)
         np.testing.assert_array_equal(ours.omega, direct.omega)
-    sizes = [diagnostics.replay(p, labels, tau=tau, clean_share=(0, 1)).clean.sum() for tau in (0.01, 0.5, 0.99)]
+    sizes = [
+        diagnostics.replay(p, labels, settings=P(tau=tau, clean_share=(0, 1))).clean.sum() for tau in (0.01, 0.5, 0.99)
+    ]
     assert sizes[0] >= sizes[1] >= sizes[2] and sizes[0] > sizes[2]
-    assert len(diagnostics.replay(p, labels, per_class=True).mixtures) == 2
-    assert not diagnostics.replay(p, labels, min_gap=50.0).separated  # options reach the split
+    assert len(diagnostics.replay(p, labels, settings=P(per_class=True)).mixtures) == 2
+    assert not diagnostics.replay(p, labels, settings=P(min_gap=50.0)).separated  # options reach the split
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from scipy.special import softmax
 
 from mer_kit.checks import MerKitError
 from mer_kit.sssl import passes
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 from mer_kit.sssl.passes import ArraySegments, Standardise
 
 

@@ -8,6 +8,7 @@ import inspect
 import pytest
 
 from mer_kit.checks import MerKitError
+from mer_kit.later_settings import kinds
 from mer_kit.sssl import (
     METHODS,
     TrainingSettings,
@@ -15,7 +16,6 @@ from mer_kit.sssl import (
     method,
     methods,
     objectives,
-    settings,
     state,
     steps,
     trainer,
@@ -52,7 +52,7 @@ from mer_kit.sssl import (
 )
 def test_values_out_of_range_get_a_sentence_that_names_the_setting(field, value):
     with pytest.raises(MerKitError, match=f"^{field} is {value!r}, expected "):
-        TrainingSettings(**{field: value})
+        TrainingSettings.of(**{field: value})
 
 
 @pytest.mark.parametrize("method", ["sssl", "sssl_no_kl"])
@@ -66,18 +66,18 @@ def test_defaults_are_those_of_the_written_method():
     s = TrainingSettings()
     assert (s.epochs, s.warmup_epochs, s.batch_size) == (60, 10, 64)
     assert (s.optimizer, s.learning_rate, s.weight_decay, s.gradient_clip) == ("sgd", 0.01, 5e-4, 1.0)
-    assert (s.tau, s.temperature, s.alpha, s.lambda_kl, s.ramp_epochs) == (0.5, 0.5, 0.75, 1.0, 16.0)
-    assert (s.reg_covar, s.min_gap, s.per_class, s.share, s.max_unlabelled) == (5e-4, 0.1, False, 1.0, 1.0)
-    defaults = {name: p.default for name, p in inspect.signature(loss_split.split).parameters.items()}
-    assert defaults["clean_share"] == (0.05, 0.98) and defaults["min_per_class"] == 8
-    for name in ("tau", "reg_covar", "min_gap", "per_class", "max_unlabelled"):
-        assert defaults[name] == getattr(s, name)
+    assert (s.partition.tau, s.temperature, s.alpha, s.lambda_kl, s.ramp_epochs) == (0.5, 0.5, 0.75, 1.0, 16.0)
+    p = s.partition
+    assert (p.reg_covar, p.min_gap, p.per_class, s.share, p.max_unlabelled) == (5e-4, 0.1, False, 1.0, 1.0)
+    assert (p.clean_share, p.min_per_class, p.clip_percentiles, p.clamp) == ((0.05, 0.98), 8, (1.0, 99.0), True)
+    assert p == loss_split.PartitionSettings()
 
 
 def test_no_setting_is_there_for_nothing():
-    modules = (trainer, state, steps, objectives, method, *methods.MODULES.values())
+    modules = (trainer, state, steps, objectives, method, loss_split, *methods.MODULES.values())
     text = "".join(inspect.getsource(module) for module in modules)
-    for field in dataclasses.fields(TrainingSettings):
+    fields = (*dataclasses.fields(TrainingSettings), *dataclasses.fields(loss_split.PartitionSettings))
+    for field in fields:
         assert any(f"{owner}.{field.name}" in text for owner in ("s", "settings", "self")), field.name
 
 
@@ -107,12 +107,11 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     later = {"tau": 0.1, "per_class": True, "reg_covar": 1e-3, "min_gap": 0.2, "temperature": 1.0}
     later |= {"pseudo_labels": "epoch", "alpha": 0.2, "lambda_kl": 2.0, "ramp_epochs": 3.0}
     later |= {"max_unlabelled": 0.15}
-    assert TrainingSettings(**later).warmup_key() == base
+    later |= {"clean_share": (0.1, 0.9), "min_per_class": 3, "clip_percentiles": (0.0, 100.0), "clamp": False}
+    assert TrainingSettings.of(**later).warmup_key() == base
     sooner = {"epochs": 50, "warmup_epochs": 5, "warmup_accuracy": 0.9, "batch_size": 32, "optimizer": "adamw"}
     sooner |= {"learning_rate": 0.02, "weight_decay": 0.0, "schedule": "constant", "gradient_clip": 2.0, "share": 0.5}
     sooner |= {"compile": True, "model": {"width": 8}}
     for name, value in sooner.items():
-        assert TrainingSettings(**{name: value}).warmup_key() != base, name
-    assert {"method", "warmup_mixup", "own", *later, *sooner} == {
-        f.name for f in dataclasses.fields(settings.TrainingSettings)
-    }
+        assert TrainingSettings.of(**{name: value}).warmup_key() != base, name
+    assert {"method", "warmup_mixup", "own", "network", *later, *sooner} == set(kinds(TrainingSettings))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 from mer_kit.sssl.passes import place
 from mer_kit.sssl.steps import Batch, EpochSums, batch_loss, frozen_batch_norm
 

@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from mer_kit.checks import MerKitError
 from mer_kit.sssl import SegmentClassifier, checkpoint, stored
-from mer_kit.sssl.network import VGG16
+from mer_kit.sssl.networks.vgg16 import VGG16
 
 Nest = dict[str, Any]
 
@@ -49,11 +49,11 @@ def settings(**changes: Any) -> Callable[[Nest], None]:
 
 SPOILT: dict[str, tuple[Callable[[Nest], Any], str]] = {
     "width 200000": (settings(width=200_000), "weights that are not those of its network"),
-    "width 10^12": (settings(width=10**12), "no network of width 1000000000000 can be built|not those of its network"),
+    "width 10^12": (settings(width=10**12), "no network vgg16 with|not those of its network"),
     "width as text": (settings(width="1"), "width is '1', expected a whole number"),
     "width null": (settings(width=None), "width is None, expected a whole number"),
     "width infinite": (settings(width=float("inf")), "width is inf, expected a whole number"),
-    "another setting": (settings(depth=3), "setting of the network is 'depth'"),
+    "another setting": (settings(depth=3), "setting of network vgg16 is 'depth'"),
     "a list of settings": (lambda nest: nest.update(model=[1]), "does not describe a network"),
     "a billion classes": (lambda nest: nest.update(n_classes=10**9), "n_classes is 1000000000, expected"),
     "other classes": (lambda nest: nest.update(n_classes=4), "weights that are not those of its network"),
@@ -71,9 +71,12 @@ SPOILT: dict[str, tuple[Callable[[Nest], Any], str]] = {
     "infinite": (put("network", lambda tensor: tensor + float("inf")), "numbers that no training leaves"),
     "bands NaN": (put("bands", lambda band: band * float("nan")), "numbers that no training leaves"),
     "no spread": (put("bands", lambda band: band * 0), "numbers that no training leaves"),
-    "bands flat": (put("bands", lambda band: band[None]), "lacks the mean and spread of each band"),
-    "one band list": (lambda nest: nest.update(bands=nest["bands"][:1]), "lacks the mean and spread"),
-    "bands of two lengths": (lambda nest: nest["bands"].append(nest["bands"].pop()[:-1]), "lacks the mean and spread"),
+    "bands flat": (put("bands", lambda band: band[None]), "lacks the mean and standard deviation of each feature"),
+    "one band list": (lambda nest: nest.update(bands=nest["bands"][:1]), "lacks the mean and standard deviation"),
+    "bands of two lengths": (
+        lambda nest: nest["bands"].append(nest["bands"].pop()[:-1]),
+        "lacks the mean and standard deviation",
+    ),
     "something else": (lambda nest: [nest.pop(name) for name in list(nest)], "is no model file"),
 }
 
@@ -85,7 +88,7 @@ def test_a_spoilt_model_is_named_before_a_network_is_built(tmp_path, model, case
     spoil(nest)
     checkpoint.save(tmp_path / "model.safetensors", nest)
     built: list[Any] = []
-    monkeypatch.setattr("mer_kit.sssl.classifier.VGG16", lambda *a, **k: built.append(a))
+    monkeypatch.setattr(SegmentClassifier, "_network", lambda *a, **k: built.append(a))
     with pytest.raises(MerKitError, match=f"({words})"):
         SegmentClassifier(tmp_path / "model.safetensors", device="cpu")
     assert not built
@@ -137,14 +140,14 @@ def test_segments_of_other_bands_get_a_sentence(model, toy_maker):
     from mer_kit.sssl.passes import ArraySegments
 
     network = SegmentClassifier(model, device="cpu", precision="float32")
-    with pytest.raises(MerKitError, match="segments have 64 mel bands, expected 32 as in this network's training"):
+    with pytest.raises(MerKitError, match="segments have 64 features, expected 32 as in this network's training"):
         network.predict_proba(ArraySegments(np.zeros((3, 1, 64, 32), np.float32)))
 
 
 def test_the_outline_of_a_network_is_its_state(model):
     for options in ({"width": 2, "head_pool": 1}, {"width": 3, "head_pool": 2, "batch_norm": True}):
         real = VGG16(3, **options).state_dict()
-        found = stored.outline(3, **options)
+        found = stored.outline(3, options)
         assert stored.misfits(real, found) == [] and list(found) == list(real)
         assert all(tensor.device.type == "meta" for tensor in found.values())
 

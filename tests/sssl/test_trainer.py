@@ -24,6 +24,7 @@ from mer_kit.sssl import (
     state,
     steps,
 )
+from mer_kit.sssl.loss_split import PartitionSettings
 from mer_kit.sssl.methods.sssl import mixture_seed
 from mer_kit.sssl.objectives import ramp
 from mer_kit.sssl.passes import ArraySegments
@@ -46,7 +47,9 @@ def test_sssl_finds_and_mends_wrong_labels(toy_maker, trainer):
     toy = toy_maker(20, 8, n_classes=4, rate=0.3)
     clean = toy.labels == toy.truth
     made = trainer(**LEARNER).fit(toy.segments, toy.labels, toy.songs)
-    division = diagnostics.replay(made.epochs_[4], toy.labels, min_gap=0.0, seed=mixture_seed(0))
+    division = diagnostics.replay(
+        made.epochs_[4], toy.labels, settings=PartitionSettings(min_gap=0.0), seed=mixture_seed(0)
+    )
     assert roc_auc_score(clean, division.omega) > 0.9
     quality = diagnostics.split_quality(division.clean, division.omega, clean)
     assert division.separated and quality["precision"] > 0.9 > clean.mean() == 0.7
@@ -112,7 +115,10 @@ def test_the_split_of_every_epoch_is_the_replay_of_the_pass_before(toy, trained)
         if record.phase != "ssl":
             continue
         division = diagnostics.replay(
-            trained.epochs_[record.epoch - 2], toy.labels, min_gap=0.0, seed=mixture_seed(trained.seed)
+            trained.epochs_[record.epoch - 2],
+            toy.labels,
+            settings=PartitionSettings(min_gap=0.0),
+            seed=mixture_seed(trained.seed),
         )
         assert (division.clean.sum(), division.separated) == (record.n_labelled, record.separated)
         assert division.loss_gap == record.loss_gap and division.note == record.note
@@ -131,8 +137,10 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
         module, "split", lambda *data, **options: seen.update(options) or loss_split.split(*data, **options)
     )
     record = trainer(warmup_file=warm, epochs=5, **chosen).fit(toy.segments, toy.labels, toy.songs).history_[3]
-    assert seen == chosen | {"n_classes": 2, "seed": mixture_seed(0)}
-    division = diagnostics.replay(trained.epochs_[2], toy.labels, **chosen, seed=mixture_seed(0))
+    assert seen == {"settings": PartitionSettings(**chosen), "n_classes": 2, "seed": mixture_seed(0)}
+    division = diagnostics.replay(
+        trained.epochs_[2], toy.labels, settings=PartitionSettings(**chosen), seed=mixture_seed(0)
+    )
     assert (division.clean.sum(), division.separated) == (record.n_labelled, record.separated) == (62, True)
 
 
@@ -371,18 +379,6 @@ def test_a_checkpoint_is_no_model(tmp_path, toy, trainer):
         SegmentClassifier(tmp_path / "c.safetensors")
 
 
-def test_pretrained_weights_are_where_training_starts(tmp_path, toy, trainer):
-    from safetensors.torch import save_file
-
-    made = trainer(method="ce", epochs=1).fit(toy.segments, toy.labels)
-    weights = {name: value.contiguous() for name, value in made.network_.state_dict().items()}
-    weights["features.0.weight"] = weights["features.0.weight"].repeat(1, 3, 1, 1) / 3
-    save_file(weights, tmp_path / "vgg.safetensors")
-    tiny_steps = {"method": "ce", "epochs": 1, "learning_rate": 1e-12, "pretrained": tmp_path / "vgg.safetensors"}
-    start = trainer(**tiny_steps).fit(toy.segments, toy.labels).network_.state_dict()
-    torch.testing.assert_close(start["features.3.weight"], made.network_.state_dict()["features.3.weight"])
-
-
 # ---- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -412,7 +408,7 @@ def test_weights_that_break_in_the_last_step_are_noticed(toy, trainer, monkeypat
 
 
 def test_other_bad_input_gets_a_sentence(toy, trainer):
-    with pytest.raises(MerKitError, match="Trainer has no setting 'epoch'"):
+    with pytest.raises(MerKitError, match="setting of a training is 'epoch', .* did you mean 'epochs'"):
         Trainer(n_classes=2, epoch=3)
     with pytest.raises(MerKitError, match="this Trainer has not been trained yet: call fit first"):
         _ = trainer().history_

@@ -46,11 +46,7 @@ class Method(BaseMethod):
                 losses(epoch.probabilities, self.training.labels),
                 self.training.labels,
                 n_classes=self.training.n_classes,
-                tau=self.s.tau,
-                per_class=self.s.per_class,
-                reg_covar=self.s.reg_covar,
-                min_gap=self.s.min_gap,
-                max_unlabelled=self.s.max_unlabelled,
+                settings=self.s.partition,
                 seed=mixture_seed(self.training.seed),
             )
 

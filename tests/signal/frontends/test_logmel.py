@@ -11,7 +11,8 @@ import pytest
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
-from mer_kit.signal import mel, segments
+from mer_kit.signal import segments
+from mer_kit.signal.frontends import logmel as mel
 
 
 @pytest.fixture(scope="module")

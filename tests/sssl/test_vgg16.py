@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from mer_kit.checks import MerKitError
-from mer_kit.sssl import network as module
-from mer_kit.sssl.network import VGG16, load_imagenet
+from mer_kit.sssl import network as network_module
+from mer_kit.sssl.networks import vgg16 as module
+from mer_kit.sssl.networks.vgg16 import VGG16
 
 # Where torchvision's vgg16 and vgg16_bn have their convolutions and normalisations, as its checkpoints name them.
 PLAIN = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
@@ -141,76 +139,16 @@ def test_head_in_training_draws_from_torch_where_no_generator_is_given():
 def test_dropout_keeps_the_mean_and_its_share(p):
     """Of 200,000 ones a share 1 − p becomes 1/(1 − p), the rest 0 (four standard errors)."""
     n = 200_000
-    out = module.dropout(torch.ones(n), p, torch.Generator().manual_seed(3)).numpy()
+    out = network_module.dropout(torch.ones(n), p, torch.Generator().manual_seed(3)).numpy()
     np.testing.assert_allclose(np.unique(out), [0, 1 / (1 - p)], rtol=1e-6)
     assert abs((out > 0).mean() - (1 - p)) < 4 * (p * (1 - p) / n) ** 0.5
 
 
 def test_dropout_scales_values_and_gradients_alike():
     h = torch.arange(1.0, 101, requires_grad=True)
-    out = module.dropout(h, 0.5, torch.Generator().manual_seed(4))
+    out = network_module.dropout(h, 0.5, torch.Generator().manual_seed(4))
     out.sum().backward()
     torch.testing.assert_close(out.detach(), h.detach() * h.grad)
     assert set(h.grad.tolist()) == {0.0, 2.0}
-    assert module.dropout(h, 0.0, None) is h
-    assert module.dropout(h.to(torch.bfloat16), 0.5, torch.Generator()).dtype == torch.bfloat16
-
-
-# ---- ImageNet weights ------------------------------------------------------------------------------------------------
-
-
-def _as_if_from_torchvision(batch_norm: bool = False) -> tuple[VGG16, dict[str, torch.Tensor]]:
-    """An RGB network and its checkpoint; 1000 classes as ImageNet has."""
-    rgb = _tiny(in_channels=3, n_classes=1000, batch_norm=batch_norm, generator=torch.Generator().manual_seed(7)).eval()
-    return rgb, {name: value.clone() for name, value in rgb.state_dict().items()}
-
-
-@pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_grey_image_gives_the_answer_of_its_rgb_copy(tmp_path, batch_norm, suffix):
-    rgb, state = _as_if_from_torchvision(batch_norm)
-    file = tmp_path / f"vgg16{suffix}"
-    torch.save(state, file) if suffix == ".pth" else save_file(state, file)
-    grey = _tiny(batch_norm=batch_norm)
-    fresh = grey.classifier[6].weight.detach().clone()
-    assert load_imagenet(grey, file) is grey
-    x = torch.randn(2, 1, 48, 64, generator=torch.Generator().manual_seed(8))
-    grey.eval()
-    torch.testing.assert_close(grey.trunk(x), rgb.trunk(x.repeat(1, 3, 1, 1)), rtol=1e-4, atol=1e-5)
-    assert torch.equal(grey.classifier[6].weight, fresh)
-    assert torch.equal(grey.classifier[3].weight, rgb.classifier[3].weight)
-
-
-def test_checkpoints_older_than_the_batch_counters_load(tmp_path):
-    """torchvision's own vgg16_bn file has no num_batches_tracked."""
-    _, state = _as_if_from_torchvision(batch_norm=True)
-    save_file({k: v for k, v in state.items() if "num_batches" not in k}, tmp_path / "old.safetensors")
-    network = load_imagenet(_tiny(batch_norm=True), tmp_path / "old.safetensors")
-    assert torch.equal(network.features[1].running_mean, state["features.1.running_mean"])
-
-
-def test_rgb_networks_take_all_three_channels(tmp_path):
-    rgb, state = _as_if_from_torchvision()
-    save_file(state, tmp_path / "vgg16.safetensors")
-    network = load_imagenet(_tiny(in_channels=3), tmp_path / "vgg16.safetensors")
-    assert torch.equal(network.features[0].weight, rgb.features[0].weight)
-
-
-def test_other_shapes_get_a_sentence(tmp_path):
-    _, state = _as_if_from_torchvision()
-    save_file(state, tmp_path / "vgg16.safetensors")
-    with pytest.raises(
-        MerKitError, match=r"vgg16.safetensors does not fit at features.0.weight .*width=64 and head_pool=7"
-    ):
-        load_imagenet(_tiny(width=4), tmp_path / "vgg16.safetensors")
-    with pytest.raises(MerKitError, match=r"does not fit at features.1.weight .*batch_norm=True"):
-        load_imagenet(_tiny(batch_norm=True), tmp_path / "vgg16.safetensors")
-
-
-@pytest.mark.parametrize("name", ["torn.pth", "torn.safetensors"])
-def test_unreadable_weights_get_a_sentence(tmp_path, name):
-    (tmp_path / name).write_bytes(b"this is no checkpoint")
-    with pytest.raises(MerKitError, match=f"{re.escape(name)} cannot be read .*: save it again"):
-        load_imagenet(_tiny(), tmp_path / name)
-    with pytest.raises(MerKitError, match="absent.pth' is missing"):
-        load_imagenet(_tiny(), tmp_path / "absent.pth")
+    assert network_module.dropout(h, 0.0, None) is h
+    assert network_module.dropout(h.to(torch.bfloat16), 0.5, torch.Generator()).dtype == torch.bfloat16

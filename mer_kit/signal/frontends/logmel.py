@@ -15,6 +15,12 @@ from typing import Any
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_range
+from mer_kit.signal.frontend import BaseFrontend
+
+TITLE = "log-mel spectrogram"
+SAYS = "the paper's: a log-mel power spectrogram in decibels, 128 bands, a frame every 23 ms"
+SOURCE = "paper, section on the input features; its sample rate is our decision"
+ORDER = 0
 
 #: Power below which the decibel scale ends (−100 dB). D: librosa's own floor, kept absolute.
 FLOOR_POWER = 1e-10
@@ -122,3 +128,25 @@ def filter_bank(settings: MelSettings) -> Any:
     return csr_array(
         librosa.filters.mel(sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32)
     )
+
+
+class Frontend(BaseFrontend):
+    """The log-mel spectrogram as a front-end."""
+
+    settings = MelSettings
+    picture_range = (-60.0, 30.0)
+    unit = "dB"
+
+    def __init__(self, settings: MelSettings | None = None) -> None:
+        super().__init__(settings)
+        self.sample_rate = self.s.sample_rate
+        self.frames_per_second = self.s.sample_rate / self.s.hop_length
+        self.columns = tuple(f"mel {band}" for band in range(self.s.n_mels))
+
+    def frames(self, samples: np.ndarray) -> np.ndarray:
+        """Return the log-mel of samples [n], float32 [frames, n_mels] in dB."""
+        return log_mel(samples, **dataclasses.asdict(self.s))
+
+    def frames_of_blocks(self, blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
+        """Return the log-mel of samples that arrive in blocks; memory holds the result and a block."""
+        return log_mel_of_blocks(blocks, self.s)
