@@ -89,7 +89,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tests/sssl/test_passes.py tests/sssl/test_trainer.py",
         ("    network.eval()\n", "    network.train()\n"),
         ("count += x.shape[0] * x.shape[2]", "count += x.shape[0] * x.shape[1]"),
-        ("(x - self._shift) / self._scale", "(x - self._shift)"),
+        ("scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)", "scaled = x - self.mean.reshape(shape)"),
     ),
     *_of(
         "sssl/loss_split.py",
@@ -128,7 +128,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "self.epoch.probabilities[rows].astype(np.float32)",
             "self.epoch.probabilities[rows[::-1]].astype(np.float32)",
         ),
-        ("                tau=self.s.tau,\n", "                tau=0.5,\n"),
+        ("                settings=self.s.partition,\n", ""),
         ("np.flatnonzero(~self.division.clean[rows])", "np.flatnonzero(self.division.clean[rows])"),
     ),
     *_of(
@@ -192,12 +192,12 @@ MUTATIONS: tuple[Mutation, ...] = (
         "signal/segments.py",
         "tests/signal/test_segments.py mer_kit/signal/segments.py",
         ("usable = duration_s if max_seconds is None else min(duration_s, max_seconds)", "usable = duration_s"),
-        ("start_s * sample_rate / hop_length).astype", "start_s * (sample_rate // hop_length)).astype"),
+        ("np.rint(start_s * frames_per_second).astype", "np.rint(start_s * int(frames_per_second)).astype"),
         ("/ every_seconds)) + 1, 0)", "/ every_seconds)), 0)"),
     ),
     *_of(
-        "signal/mel.py",
-        "tests/signal/test_mel.py mer_kit/signal/mel.py",
+        "signal/frontends/logmel.py",
+        "tests/signal/frontends mer_kit/signal/frontends/logmel.py",
         ("power = spectrum.real**2 + spectrum.imag**2", "power = np.sqrt(spectrum.real**2 + spectrum.imag**2)"),
         ('window="hann", center=True', 'window="hamming", center=True'),
         ("10.0 * np.log10(np.maximum(mel, FLOOR_POWER))", "10.0 * np.log10(np.maximum(mel, mel.max() * 1e-8))"),

@@ -18,7 +18,7 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Clip
-from mer_kit.signal import audio, builder, manifest, segments, store
+from mer_kit.signal import audio, builder, frontends, manifest, segments, store
 from mer_kit.signal.frontends import logmel as mel
 
 MakeClips = Callable[..., list[Clip]]
@@ -141,7 +141,7 @@ def test_moved_audio_is_recognised_by_its_content(make_clips: MakeClips, tmp_pat
 def test_other_settings_share_a_folder_without_mixing(make_clips: MakeClips, tmp_path: Path):
     clips = make_clips(1)
     usual = store.open_store(clips, tmp_path / "store")
-    slim = store.open_store(clips, tmp_path / "store", settings=mel.MelSettings(n_mels=40))
+    slim = store.open_store(clips, tmp_path / "store", frontend=frontends.make("logmel", n_mels=40))
     assert usual.digests != slim.digests
     assert slim.values(0).shape == (usual.frames[0], 40)
     np.testing.assert_allclose(slim.values(0), mel.log_mel(audio.load(clips[0].path), n_mels=40), atol=0.1)
@@ -210,7 +210,7 @@ def test_a_damaged_file_of_the_store_is_noticed_and_redone(
     damage(manifest.features_path(tmp_path / "store", opened.digests[1]))
     again = store.open_store(clips, tmp_path / "store")
     assert decoded[3:] == ["1.wav"]
-    assert again.notes == ("the store's log-mel of clip '1' was missing, torn or changed: computed it anew",)
+    assert again.notes == ("the stored features of clip '1' were missing, torn or changed: computed them anew",)
     assert caplog.messages == list(again.notes)
     for new, old in zip(_mels(again), expected, strict=True):
         np.testing.assert_array_equal(new, old)
