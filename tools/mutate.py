@@ -94,8 +94,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "sssl/loss_split.py",
         "tests/sssl/test_loss_split.py mer_kit/sssl/loss_split.py",
-        ("mixture.posterior(losses[rows], clamp=clamp)", "mixture.posterior(losses[rows], clamp=False)"),
-        ("clean = omega > tau", "clean = omega >= tau"),
+        ("mixture.posterior(losses[rows], clamp=s.clamp)", "mixture.posterior(losses[rows], clamp=False)"),
+        ("clean = omega > s.tau", "clean = omega >= s.tau"),
         (
             "np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex)",
             "np.minimum(x, vertex) if curvature > 0 else np.maximum(x, vertex)",
@@ -108,7 +108,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "gap = float(losses[clean].mean() - losses[~clean].mean())",
         ),
         (
-            "if per_class else [np.ones(len(losses), dtype=bool)]",
+            "if s.per_class else [np.ones(len(losses), dtype=bool)]",
             "if not per_class else [np.ones(len(losses), dtype=bool)]",
         ),
     ),
@@ -207,8 +207,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "signal/store.py",
         "tests/signal/test_store.py",
         (
-            "self.store.values(clip)[start : start + n_frames].T",
-            "self.store.values(clip)[start + 1 : start + 1 + n_frames].T",
+            "values[start : start + self._count].T",
+            "values[start + 1 : start + 1 + self._count].T",
         ),
         ('on_bad_clip == "stop" or len(problems) == len(clips)', 'on_bad_clip == "stop"'),
     ),
@@ -242,7 +242,10 @@ MUTATIONS: tuple[Mutation, ...] = (
             "self._fit(fold.train, name, inner_folder, number)",
         ),
         ("groups=None if groups is None else groups[fold.train]", "groups=None"),
-        ("max_seconds=self.config.max_seconds,\n            clip_ids", "max_seconds=30.0,\n            clip_ids"),
+        (
+            "max_seconds=self.config.max_seconds,\n            frames_per_second",
+            "max_seconds=30.0,\n            clip_ids",
+        ),
     ),
 )
 
