@@ -109,7 +109,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ),
         (
             "if s.per_class else [np.ones(len(losses), dtype=bool)]",
-            "if not per_class else [np.ones(len(losses), dtype=bool)]",
+            "if not s.per_class else [np.ones(len(losses), dtype=bool)]",
         ),
     ),
     *_of(
