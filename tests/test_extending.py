@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,8 @@ def test_there_are_examples_and_they_are_short() -> None:
         "methods/elr.py",
         "methods/coteaching.py",
         "classifiers/logistic.py",
+        "frontends/chroma.py",
+        "networks/linear.py",
     }
     assert all(len(code.splitlines()) < 80 for code in EXAMPLES.values())
 
@@ -79,6 +82,54 @@ def test_new_methods_and_a_new_classifier_are_seen_everywhere(folder: Path, tmp_
     assert again["song_accuracy_mean"].tolist() == table["song_accuracy_mean"].tolist()
     assert "pooled_accuracy_logistic" not in again and set(again["status"]) == {"partial"}
     mer_kit(environment, tmp_path, "predict", "a.wav", "--run", str(run), "--no-html")
+
+
+@pytest.mark.notebooks
+def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp_path: Path) -> None:
+    """One grid with both, all notebooks of a run; then its page, a prediction, and the files gone again."""
+    environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
+    runs = tmp_path / "runs"
+    words = [
+        *["grid", "--corpus", "demo", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--method", "sssl"],
+        "--set",
+        "max_seconds=8.0",
+    ]
+    words += ["--frontend", "chroma", "--network", "linear", "--set", "feature_dropout=0.2", *SMALL]
+    mer_kit(environment, tmp_path, *words, "--runs", str(runs))
+    (run,) = runs.glob("demo-*")
+    assert len(list(run.rglob("0*.ipynb"))) == 5  # 01 to 05; 06 belongs to all runs
+    config = json.loads((run / "config.json").read_text("utf-8"))
+    assert (config["frontend"], config["network"], config["model"]) == ("chroma", "linear", {"feature_dropout": 0.2})
+    assert config["frontend_settings"] == {"chroma_fft": 4096}
+    table = pd.read_csv(runs / "results.csv")
+    assert table["song_accuracy_mean"].notna().all() and len(table) == 1
+    soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
+    assert "svm Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--run", str(run), "--no-html")
+    del environment[extensions.VARIABLE]
+    mer_kit(environment, tmp_path, "report", str(runs))
+    assert pd.read_csv(runs / "results.csv")["song_accuracy_mean"].tolist() == table["song_accuracy_mean"].tolist()
+    command = [sys.executable, "-m", "mer_kit", "predict", "a.wav", "--run", str(run), "--no-html"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and "front-end is 'chroma', expected one of logmel" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--frontend chroma", "network vgg16 accepts frames, but front-end chroma gives one vector for each segment"),
+        ("--network linear", "network linear accepts one vector for each segment, but front-end logmel gives frames"),
+        ("--frontend chroma --network linear --set width=8", "setting is 'width', expected one of"),
+        (
+            "--frontend chroma --network linear --set train_every_seconds=0.7",
+            "expected a multiple or a fraction of 1 s",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_gets_a_sentence(words: str, sentence: str, folder: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "mer_kit", "run", "--corpus", "demo", *words.split(), "--runs", str(tmp_path)]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("name", ["elr", "coteaching"])

@@ -277,7 +277,10 @@ def test_overrides_reach_a_notebook_as_papermill_passes_them(runs_dir: Path, tmp
     """`papermill 00_start_here.ipynb out.ipynb -p overrides '{"tau": 0.3}'`, up to the cell after the start call."""
     whole = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
     last = next(at for at, cell in enumerate(whole.cells) if "start(" in cell.source and cell.cell_type == "code")
-    whole.cells = [*whole.cells[: last + 1], nbformat.v4.new_code_cell("print(kit.config.training['tau'], overrides)")]
+    whole.cells = [
+        *whole.cells[: last + 1],
+        nbformat.v4.new_code_cell("print(kit.config.training.partition.tau, overrides)"),
+    ]
     nbformat.write(whole, tmp_path / "short.ipynb")
     given = ["-p", "overrides", '{"tau": 0.3}', "-p", "seed", "05"]
     done = papermill("short.ipynb", "out.ipynb", *given, cwd=tmp_path, runs_dir=runs_dir)

@@ -12,6 +12,8 @@ import click
 from mer_kit.checks import MerKitError, shortened
 from mer_kit.cli.options import (
     data_option,
+    frontend_option,
+    network_option,
     parse_setting,
     preset_option,
     runs_folder,
@@ -31,6 +33,8 @@ from mer_kit.cli.options import (
 @click.option("--folds", type=click.IntRange(2), default=None, help="Folds the songs are divided into.")
 @click.option("--only-folds", default=None, help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
 @preset_option
+@frontend_option
+@network_option
 @settings_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at once.")
 @click.option(
@@ -102,8 +106,9 @@ def varied(typed: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError(
                 f"--seconds {shortened(typed['seconds'])} cannot be read: write numbers like 1,2,3"
             ) from error
-    if typed["settings"]:
-        given["overrides"] = dict(parse_setting(text) for text in typed["settings"])
+    parts = {name: typed[name] for name in ("frontend", "network") if typed[name]}
+    if typed["settings"] or parts:
+        given["overrides"] = parts | dict(parse_setting(text) for text in typed["settings"])
     given = {name: value for name, value in given.items() if value is not None}
     read = grid.Grid.of(given)
     return {name: getattr(read, name) for name in given}

@@ -13,6 +13,8 @@ from mer_kit.checks import MerKitError
 from mer_kit.cli.options import (
     corpus_option,
     data_option,
+    frontend_option,
+    network_option,
     parse_setting,
     preset_option,
     runs_folder,
@@ -50,6 +52,8 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--official-split", is_flag=True, help="Train and test on the corpus' own division, not on folds.")
 @corpus_option
+@frontend_option
+@network_option
 @settings_option
 @click.option("--force", is_flag=True, help="Execute notebooks again that are done.")
 @runs_option
@@ -68,6 +72,7 @@ def run(
     parameters["segment_seconds"] = seconds
     parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
     overrides = dict(parse_setting(text) for text in settings)
+    overrides |= {name: typed[name] for name in ("frontend", "network") if typed[name]}
     if options:
         overrides["corpus_options"] = dict(parse_setting(text) for text in options)
     if official_split:

@@ -15,6 +15,8 @@ import click
 from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.runs.archive import default_runs_dir
 from mer_kit.runs.presets import PRESETS
+from mer_kit.signal.frontends import FRONTENDS
+from mer_kit.sssl.networks import NETWORKS
 
 runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
 data_option = click.option(
@@ -26,6 +28,10 @@ corpus_option = click.option(
 preset_option = click.option(
     "--preset", type=click.Choice(list(PRESETS)), default=None, help="Default: demo for demo, else cpu."
 )
+frontend_option = click.option(
+    "--frontend", type=click.Choice(list(FRONTENDS)), default=None, help="What a segment is to the network."
+)
+network_option = click.option("--network", type=click.Choice(list(NETWORKS)), default=None, help="Of segments.")
 settings_option = click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override one setting of the preset."
 )

@@ -184,9 +184,8 @@ class Opener:
             If the corpus is missing or has bad clips and the configuration says "stop".
         """
         c = cell.config
-        key = repr(
-            (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip, sorted(c.corpus_options.items()))
-        )
+        clips = (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip, sorted(c.corpus_options.items()))
+        key = repr((clips, c.frontend, c.frontend_settings, c.train_every_seconds))
         if key not in self._opened:
             self._opened[key] = open_corpus(c, self.data_root)
         return Experiment(c, data_root=self.data_root, runs_dir=self.runs_dir, opened=self._opened[key])

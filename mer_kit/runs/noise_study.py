@@ -14,7 +14,7 @@ from mer_kit.checks import check_choice, check_range
 from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
-from mer_kit.sssl import Trainer, diagnostics
+from mer_kit.sssl import Trainer, diagnostics, networks
 from mer_kit.sssl.loss_split import PartitionSettings, Split
 from mer_kit.sssl.noise import inject
 
@@ -88,6 +88,8 @@ def noise_study(
     n_songs : in equal numbers from every class, drawn from the run's seed
     every_seconds : distance between neighbouring segments' starts
 
+    Where the run's network is VGG16, a narrow one is trained; any other is the run's own.
+
     Notebook: 02_noisy_labels
     """
     check_choice("fold", number, range(len(experiment.folds)))
@@ -106,7 +108,8 @@ def noise_study(
         seed=derive(seed, "noise study") % 2**31,
         device=experiment.device,
         precision=experiment.precision,
-        model=MODEL,
+        network=experiment.config.network,
+        model=MODEL if experiment.config.network == networks.DEFAULT else experiment.config.model,
         epochs=epochs,
         **TRAINING,
     ).fit(SegmentView(experiment.store, index), labels, index.clip)

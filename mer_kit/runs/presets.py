@@ -11,6 +11,7 @@ from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shor
 from mer_kit.later_settings import kinds
 from mer_kit.records import TASKS
 from mer_kit.runs.config import GROUPINGS, RunConfig
+from mer_kit.runs.opening import pooling_step
 from mer_kit.signal import frontends
 from mer_kit.sssl import METHODS, methods, networks
 from mer_kit.sssl.settings import TrainingSettings
@@ -201,6 +202,8 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
 
 def _check(config: RunConfig) -> None:
     pools = frontends.of(config.frontend).pool is not None
+    if pools:
+        pooling_step(config.train_every_seconds)
     networks.check_pair(config.network, pools=pools, frontend=config.frontend)
     check_choice("group_by", config.group_by, ("auto", "song"))
     check_choice("grouping", config.grouping, GROUPINGS)
