@@ -26,6 +26,10 @@ EXAMPLES = dict(re.findall(r"`([a-z]+/[a-z]+\.py)`[^`]*```python\n(.*?)```", TEX
 WORDS = (
     "--corpus demo --preset smoke --folds 2 --only-folds 0 --method elr,coteaching --notebooks 04 --set max_seconds=8.0"
 )
+PAIR = (
+    "grid --corpus demo --preset smoke --folds 2 --only-folds 0 --method sssl --set max_seconds=8.0 "
+    "--frontend chroma --network linear --set feature_dropout=0.2"
+)
 SMALL = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
 
 
@@ -89,12 +93,7 @@ def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp
     """One grid with both, all notebooks of a run; then its page, a prediction, and the files gone again."""
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
     runs = tmp_path / "runs"
-    words = [
-        *["grid", "--corpus", "demo", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--method", "sssl"],
-        "--set",
-        "max_seconds=8.0",
-    ]
-    words += ["--frontend", "chroma", "--network", "linear", "--set", "feature_dropout=0.2", *SMALL]
+    words = [*PAIR.split(), *SMALL]
     mer_kit(environment, tmp_path, *words, "--runs", str(runs))
     (run,) = runs.glob("demo-*")
     assert len(list(run.rglob("0*.ipynb"))) == 5  # 01 to 05; 06 belongs to all runs
