@@ -30,6 +30,8 @@ PAIR = (
     "grid --corpus demo --preset smoke --folds 2 --only-folds 0 --method sssl --set max_seconds=8.0 "
     "--frontend chroma --network linear --set feature_dropout=0.2"
 )
+#: A system beside a method; what only one of them has, such as `neighbours`, cannot be set for both.
+SYSTEM = "--corpus demo --preset smoke --folds 2 --method ce,neighbours --notebooks 04 --set max_seconds=8.0"
 SMALL = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
 
 
@@ -41,6 +43,7 @@ def test_there_are_examples_and_they_are_short() -> None:
         "classifiers/logistic.py",
         "frontends/chroma.py",
         "networks/linear.py",
+        "systems/neighbours.py",
     }
     assert all(len(code.splitlines()) < 80 for code in EXAMPLES.values())
 
@@ -95,21 +98,61 @@ def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp
     runs = tmp_path / "runs"
     words = [*PAIR.split(), *SMALL]
     mer_kit(environment, tmp_path, *words, "--runs", str(runs))
-    (run,) = runs.glob("demo-*")
+    (run,) = runs.glob("demo-*-sssl-*")  # notebook 03 trains ce beside it, to compare
     assert len(list(run.rglob("0*.ipynb"))) == 5  # 01 to 05; 06 belongs to all runs
     config = json.loads((run / "config.json").read_text("utf-8"))
     assert (config["frontend"], config["network"], config["model"]) == ("chroma", "linear", {"feature_dropout": 0.2})
     assert config["frontend_settings"] == {"chroma_fft": 4096}
-    table = pd.read_csv(runs / "results.csv")
+    table = pd.read_csv(runs / "results.csv").query("method == 'sssl'")
     assert table["song_accuracy_mean"].notna().all() and len(table) == 1
     soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
     assert "svm Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--run", str(run), "--no-html")
     del environment[extensions.VARIABLE]
     mer_kit(environment, tmp_path, "report", str(runs))
-    assert pd.read_csv(runs / "results.csv")["song_accuracy_mean"].tolist() == table["song_accuracy_mean"].tolist()
+    again = pd.read_csv(runs / "results.csv").query("method == 'sssl'")
+    assert again["song_accuracy_mean"].tolist() == table["song_accuracy_mean"].tolist()
     command = [sys.executable, "-m", "mer_kit", "predict", "a.wav", "--run", str(run), "--no-html"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert done.returncode == 1 and "front-end is 'chroma', expected one of logmel" in done.stderr, done.stderr
+
+
+@pytest.mark.notebooks
+def test_a_new_system_is_seen_everywhere(folder: Path, tmp_path: Path) -> None:
+    """Beside a method in a grid: notebook 04, the results page; what it cannot do gets a sentence; gone, it is still read."""
+    environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
+    runs = tmp_path / "runs"
+    words = ["grid", *SYSTEM.split(), *SMALL]
+    mer_kit(environment, tmp_path, *words, "--runs", str(runs))
+    table = pd.read_csv(runs / "results.csv").set_index("method")
+    assert table.loc["neighbours", "status"] == "done" and table.loc["neighbours", "song_accuracy_mean"] > 0
+    assert {"ce", "neighbours"} == set(table.index)
+    run = next(runs.glob("demo-*-neighbours-*"))
+    assert json.loads((run / "config.json").read_text("utf-8"))["system_settings"] == {"neighbours": 5}
+    assert set(pd.read_csv(run / "songs.csv").columns) == {"clip_id", "fold", "label", "system"}
+    assert len(list(run.rglob("0*.ipynb"))) == 1
+    assert "demo, quadrant, 3 s, neighbours, seed 0" in (runs / "index.html").read_text("utf-8")
+    assert "neighbours" in (runs / "results.md").read_text("utf-8")
+    soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
+    command = [sys.executable, "-m", "mer_kit", "predict", "a.wav", "--run", str(run), "--no-html"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and "run of the system neighbours, which keeps no network" in done.stderr, done.stderr
+    assert "svm Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--runs", str(runs), "--no-html")
+    del environment[extensions.VARIABLE]
+    mer_kit(environment, tmp_path, "report", str(runs))
+    again = pd.read_csv(runs / "results.csv").set_index("method")
+    assert again["song_accuracy_mean"].to_dict() == table["song_accuracy_mean"].to_dict()
+
+
+def test_names_of_methods_systems_and_classifiers_are_disjoint(tmp_path: Path) -> None:
+    code = EXAMPLES["systems/neighbours.py"]
+    for name in ("ce", "svm"):
+        path = tmp_path / name / "systems" / f"{name}.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(code, "utf-8")
+        environment = {**os.environ, extensions.VARIABLE: str(tmp_path / name), "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", "import mer_kit.systems"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+        assert done.returncode and f"{name} is the name of a system and of a" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -117,6 +160,7 @@ def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp
     [
         ("--frontend chroma", "network vgg16 accepts frames, but front-end chroma gives one vector for each segment"),
         ("--network linear", "network linear accepts one vector for each segment, but front-end logmel gives frames"),
+        ("--method neighbours --set tau=0.3", "setting is 'tau', expected one of"),
         ("--frontend chroma --network linear --set width=8", "setting is 'width', expected one of"),
         (
             "--frontend chroma --network linear --set train_every_seconds=0.7",

@@ -24,7 +24,7 @@ from mer_kit.cli.options import (
 )
 from mer_kit.records import TASKS
 from mer_kit.runs.presets import PRESETS, merged, resolve
-from mer_kit.sssl import METHODS
+from mer_kit.systems import CHAINS
 
 
 @click.command()
@@ -43,7 +43,7 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @data_option
 @click.option("--task", type=click.Choice(list(TASKS)), default="quadrant", show_default=True)
 @click.option("--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True)
-@click.option("--method", type=click.Choice(list(METHODS)), default="sssl", show_default=True)
+@click.option("--method", type=click.Choice(list(CHAINS)), default="sssl", show_default=True)
 @preset_option
 @click.option(
     "--folds", type=click.IntRange(2), default=10, show_default=True, help="Folds the songs are divided into."
@@ -116,7 +116,7 @@ def run_notebooks(
     experiment = Experiment(config, data_root=data_root, runs_dir=where)
     experiment.write_config()
     shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
-    jobs = planning.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus))
+    jobs = planning.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config)
     bar = sys.stderr.isatty()
     with ThreadPoolExecutor(1) as exporter:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -29,6 +30,8 @@ from mer_kit.sssl import METHOD_VERSION
 
 #: Files that must be there before a fold counts as done.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
+#: The same for a fold of a system, which trains no network.
+SYSTEM_FILES = ("segments.csv",)
 _FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -158,8 +161,14 @@ class RunFolder:
     def fold_done(self, number: int) -> bool:
         """Tell whether a fold is finished: its status says so and every file is there."""
         folder = self.fold(number)
-        plain = all(files.is_plain_file(folder / name, inside=self.path) for name in FOLD_FILES)
-        return plain and _state(folder) == "done"
+        if all(files.is_plain_file(folder / name, inside=self.path) for name in FOLD_FILES):
+            return _state(folder) == "done"
+        if not all(files.is_plain_file(folder / name, inside=self.path) for name in SYSTEM_FILES):
+            return False
+        with contextlib.suppress(MerKitError):
+            status = self.fold_status(number)
+            return status.get("state") == "done" and tuple(status.get("files", ())) == SYSTEM_FILES
+        return False
 
     def fold_numbers(self) -> list[int]:
         """Return the numbers of the folds that have a folder; copies like "0 (copy)" or "0.bak" are no folds."""
@@ -178,9 +187,9 @@ class RunFolder:
         file = self.fold(number) / "status.json"
         return schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
 
-    def seal(self, number: int) -> dict[str, dict[str, Any]]:
+    def seal(self, number: int, names: Sequence[str] = FOLD_FILES) -> dict[str, dict[str, Any]]:
         """Return size and checksum of a trained fold's files, to be kept in its status.json."""
-        return seal.of(self.fold(number), FOLD_FILES)
+        return seal.of(self.fold(number), names)
 
     def check_seal(self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False) -> None:
         """Compare a finished fold's files with what its status.json says of them; older folds say nothing.

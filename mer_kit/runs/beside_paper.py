@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.runs.tables import paper_table
-from mer_kit.sssl import methods
+from mer_kit.systems import TITLES
 
 #: What the tables call each method: those that mer-kit trains first, then other people's systems in the paper.
 METHOD_TITLES: dict[str, str] = {
-    **methods.TITLES,
+    **TITLES,
     "svm_yin2019": "SVM (Yin 2019)",
     "two_stage_he2022": "2-Stage (He 2022)",
     "audio_embedding_koh2021": "Audio Embedding (Koh 2021)",
@@ -125,7 +125,7 @@ def _columns(tasks: Sequence[str]) -> list[str]:
 def _order(row: dict[str, Any], by: list[str], corpora: list[str]) -> tuple[Any, ...]:
     corpus = corpora.index(row["corpus"]) if row["corpus"] in corpora else len(corpora)
     order = list(METHOD_TITLES)
-    own = row["key_method"] in methods.TITLES
+    own = row["key_method"] in TITLES
     method = (own, order.index(row["key_method"]) if row["key_method"] in order else len(order))
     key = row["key_seconds"] if "segment_seconds" in by else method
     return corpus, row["corpus"], key, row["who"] != "paper", method, row["key_seconds"], row["who"]

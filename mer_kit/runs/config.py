@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mer_kit import systems
 from mer_kit.checks import check_choice
-from mer_kit.extensions import settings_of
+from mer_kit.extensions import settings_of, source_mark
 from mer_kit.later_settings import flat, hashed, kinds, later
 from mer_kit.records import FoldResult
 from mer_kit.signal import frontends
@@ -47,6 +48,10 @@ class RunConfig:
     frontend: str = later(default=frontends.DEFAULT, absent_means="logmel")  # P: log-mel; signal.frontends
     frontend_settings: Any = later(default_factory=dict, absent_means=dict(LOGMEL))  # a mapping becomes its record
     training: TrainingSettings = field(default_factory=TrainingSettings)  # method, network and their settings
+    system: str = later(default="", absent_means="")  # D: a system in place of a segment network; mer_kit.systems
+    system_settings: Any = later(
+        default_factory=dict, absent_means={}
+    )  # the system's own; a mapping becomes its record
     train_every_seconds: float = 1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
     corpus_options: Mapping[str, Any] = field(default_factory=dict)  # corpora.load keywords (demo: drift, clips)
 
@@ -54,11 +59,14 @@ class RunConfig:
         kind = frontends.of(self.frontend).settings
         given = settings_of(f"front-end {self.frontend}", kind, self.frontend_settings)
         object.__setattr__(self, "frontend_settings", given)
+        if self.system:
+            own = settings_of(f"system {self.system}", systems.of(self.system).settings, self.system_settings)
+            object.__setattr__(self, "system_settings", own)
 
     @property
     def method(self) -> str:
-        """The training's method."""
-        return self.training.method
+        """What `--method` named: the system, else the training's method."""
+        return self.system or self.training.method
 
     @property
     def network(self) -> str:
@@ -90,6 +98,10 @@ def hashed_config(config: RunConfig) -> dict[str, Any]:
     """
     values = {**hashed(config), "training": config.training.effective()}
     values = _apart({name: value for name, value in values.items() if name not in ("preset", "on_bad_clip")})
+    if config.system:  # no network is trained: neither its settings nor those of the song-level classifiers count
+        mark = source_mark(systems.MODULES[config.system])
+        idle = {"training": {}, "model": {}, "theta": 0.0, "song_features": "", "method": config.system}
+        return {**values, **idle, **({"system_source": mark} if mark else {})}
     # The first version built the training's part with the method and an empty network.
     return {**values, "training": {**values["training"], "method": config.method, "model": {}}}
 
@@ -98,6 +110,8 @@ def _apart(values: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration's values with those of the training that a run names itself taken out of it."""
     training = dict(values["training"])
     own = {name: training.pop(name) for name in ("method", "network", "model") if name in training}
+    if values.get("system"):
+        own["method"] = values["system"]
     return {**values, **own, "training": training}
 
 

@@ -20,6 +20,9 @@ from mer_kit.seeding import derive
 from mer_kit.songs import classifiers, scores
 from mer_kit.songs.base import SongClassifier
 
+#: What a system's own answer is called where song-level classifiers have their names.
+SYSTEM = "system"
+
 
 def decide_fold(
     table: pd.DataFrame,
@@ -47,7 +50,10 @@ def decide_fold(
     songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
     songs["label"] = truth
     results: dict[str, dict[str, float]] = {}
-    for name in classifiers.NAMES:
+    if config.system:  # it has decided already: its probabilities of the whole song
+        songs[SYSTEM] = test_p[np.argsort(test_song)].argmax(axis=1)
+        results[SYSTEM] = scores.score(truth, songs[SYSTEM].to_numpy(), n_classes)
+    for name in () if config.system else classifiers.NAMES:
         classifier: Any = fresh(name, theta=config.theta, seed=config.seed)
         classifier.fit(train_p, train_song, labels[fold.train])
         songs[name] = classifier.predict(test_p, test_song, len(fold.test))
@@ -101,10 +107,11 @@ def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
 def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) -> dict[str, Any]:
     """Return the summary of metrics.json: mean and spread over folds, and every classifier's scores over all songs."""
     truth = songs["label"].to_numpy()
+    names = list(results[0].songs)
     return {
         "segments": scores.summarise([result.segments for result in results]),
-        "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in classifiers.NAMES},
-        "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in classifiers.NAMES},
+        "songs": {n: scores.summarise([result.songs[n] for result in results]) for n in names},
+        "pooled": {n: scores.score(truth, songs[n].to_numpy(), n_classes) for n in names},
         "majority": scores.summarise([result.majority for result in results]),
         "seconds": sum(result.seconds for result in results),
         "n_folds": len(results),
@@ -115,6 +122,6 @@ def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) 
 def with_names(songs: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """Return a song table with the classes' names in place of their indices."""
     named = songs.copy()
-    for column in ("label", *classifiers.NAMES):
+    for column in named.columns.difference(["clip_id", "fold"]):
         named[column] = np.array(classes)[songs[column].to_numpy()]
     return named

@@ -16,7 +16,7 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
 from mer_kit.later_settings import flat
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
-from mer_kit.runs import archive, deciding, grouping, stored_folds
+from mer_kit.runs import archive, deciding, grouping, stored_folds, system_fold
 from mer_kit.runs.archive import RunFolder
 from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.config import RunConfig, RunResult, hashed_config
@@ -25,7 +25,7 @@ from mer_kit.runs.opening import Opened, checksum, open_corpus, open_logmel
 from mer_kit.seeding import derive
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore, SegmentView
-from mer_kit.songs import folds
+from mer_kit.songs import classifiers, folds
 from mer_kit.sssl import METHOD_VERSION, Trainer, networks
 from mer_kit.sssl.passes import place
 
@@ -110,6 +110,11 @@ class Experiment:
         """The clips' log-mels, for pictures: the store itself where that is the run's front-end."""
         return open_logmel(self.corpus, self.config, self.store)
 
+    @property
+    def deciders(self) -> tuple[str, ...]:
+        """The names of what answers for songs: every song-level classifier, or the system alone."""
+        return (deciding.SYSTEM,) if self.config.system else classifiers.NAMES
+
     # ---- training ----------------------------------------------------------------------------------------------
 
     def train(self, number: int, *, watch: Callable[[Trainer], None] | None = None) -> RunFolder:
@@ -131,10 +136,11 @@ class Experiment:
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
         sweep(self.folder.fold(number))
         self.folder.set_status("running", fold=number)
-        clips, folder = self.folds[number].train, self.folder.fold(number)
         try:
-            trainer, index = self._fit(clips, f"fold {number}", folder, number, watch)
-            seconds = self._keep(number, trainer, index)
+            if self.config.system:
+                seconds = system_fold.train(self, number)
+            else:
+                seconds = self._train_network(number, watch)
         except KeyboardInterrupt:
             self.folder.set_status("paused", fold=number, message="stopped by hand")
             raise
@@ -150,10 +156,14 @@ class Experiment:
             device=where.device.type,
             precision=where.precision,
             threads=torch.get_num_threads(),
-            files=self.folder.seal(number),
+            files=self.folder.seal(number, archive.SYSTEM_FILES if self.config.system else archive.FOLD_FILES),
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
+
+    def _train_network(self, number: int, watch: Callable[[Trainer], None] | None) -> float:
+        trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number, watch)
+        return self._keep(number, trainer, index)
 
     def _fit(
         self,

@@ -224,7 +224,9 @@ def tasks(
     shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
     jobs = [
         job
-        for job in planning.plan(experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus))
+        for job in planning.plan(
+            experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus), config=cell.config
+        )
         if job.source.stem in OF_A_RUN
     ]
     jobs = [job for job in jobs if not notebooks or job.source.stem[:2] in notebooks]

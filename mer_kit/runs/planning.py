@@ -11,6 +11,7 @@ from typing import Any
 from mer_kit.checks import MerKitError, shortened
 from mer_kit.corpora.base import project_root
 from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.config import RunConfig
 from mer_kit.runs.parameters import parameters_of
 
 #: The notebooks in their order; 03 is executed once a fold.
@@ -23,6 +24,8 @@ NOTEBOOKS = (
     "05_emotion_curve",
     "06_results",
 )
+#: Those that a run of a system executes; the others look into segments and their training.
+OF_SYSTEMS = ("04", "06")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,14 @@ def notebooks_folder() -> Path:
     )
 
 
-def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[int], *, truth: str = "") -> list[Job]:
+def plan(
+    folder: RunFolder,
+    parameters: Mapping[str, Any],
+    only_folds: Sequence[int],
+    *,
+    truth: str = "",
+    config: RunConfig | None = None,
+) -> list[Job]:
     """Return the jobs of a run: every notebook once, 03 once for each of `only_folds` into that fold's folder.
 
     `truth` is the checksum of the segment truth (`runs.truth.digest`): where it changes, the notebooks are to do again.
@@ -65,6 +75,8 @@ def plan(folder: RunFolder, parameters: Mapping[str, Any], only_folds: Sequence[
     shared = {**parameters, "only_folds": ",".join(str(number) for number in only_folds)}
     jobs: list[Job] = []
     for name in NOTEBOOKS:
+        if config is not None and config.system and not name.startswith(OF_SYSTEMS):
+            continue
         each = only_folds if name.startswith("03") else only_folds[:1]
         for number in each:
             home = folder.fold(number) if name.startswith("03") else folder.path / "notebooks"

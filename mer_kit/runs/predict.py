@@ -148,7 +148,8 @@ def newest_run(runs_dir: str | Path) -> Path:
     MerKitError
         If no run has a finished fold.
     """
-    finished = [(run.fold(k) / "status.json", run) for run in all_runs(runs_dir) for k in run.folds_done()]
+    runs = [run for run in all_runs(runs_dir) if not _is_of_system(run)]
+    finished = [(run.fold(k) / "status.json", run) for run in runs for k in run.folds_done()]
     if not finished:
         raise MerKitError(
             f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with `mer-kit demo` or `mer-kit run`, "
@@ -157,11 +158,24 @@ def newest_run(runs_dir: str | Path) -> Path:
     return max(finished, key=lambda pair: pair[0].stat().st_mtime)[1].path
 
 
+def _is_of_system(run: RunFolder) -> bool:
+    try:
+        return bool(run.config.get("system"))
+    except MerKitError:  # it is said where the run is read for its numbers
+        return False
+
+
 def _who_answers(
     run: RunFolder, path: Path, fold: int | None, data_root: str | Path | None
 ) -> tuple[list[int], str, str | None, bool | None]:
     """Return (folds, a sentence on why, the clip's id or None, whether none of them learned it or None if unknown)."""
-    done = [k for k in run.folds_done() if k < run.config["folds"]]
+    config = run.config
+    if config.get("system"):
+        raise MerKitError(
+            f"{run.path.name} is a run of the system {config['method']}, which keeps no network, expected a run of a method: "
+            "name another run folder"
+        )
+    done = [k for k in run.folds_done() if k < config["folds"]]
     if not done:
         raise MerKitError(f"{run.path.name} has no finished fold, expected at least one: train it first")
     if fold is not None:

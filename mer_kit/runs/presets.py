@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from mer_kit import corpora
+from mer_kit import corpora, systems
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.later_settings import kinds
 from mer_kit.records import TASKS
 from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.runs.opening import pooling_step
 from mer_kit.signal import frontends
-from mer_kit.sssl import METHODS, methods, networks
+from mer_kit.sssl import methods, networks
 from mer_kit.sssl.settings import TrainingSettings
 
 #: More folds than this are a slip of the keyboard.
@@ -21,7 +21,7 @@ MOST_FOLDS = 1000
 #: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
 SHORTEST_STEP = 0.02
 #: Parts of a configuration that are set by the names of what they hold.
-_PARTS = ("training", "model", "method", "network", "own", "frontend_settings")
+_PARTS = ("training", "model", "method", "network", "own", "frontend_settings", "system", "system_settings")
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
 #: Preset → what it sets. The origin of each number stands in RunConfig and TrainingSettings; sizes are D.
@@ -100,7 +100,7 @@ def resolve(
     """
     check_choice("corpus", corpus, corpora.names())
     check_choice("task", task, TASKS)
-    check_choice("method", method, METHODS)
+    check_choice("method", method, systems.CHAINS)
     check_choice("preset", preset, PRESETS)
     check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
@@ -115,15 +115,21 @@ def resolve(
         "method": {},
         "network": dict(base["model"]) if network == networks.DEFAULT else {},
         "front-end": {},
+        "system": {},
     }
-    owners = _owners(method, network, frontend)
+    system = method if method in systems.SYSTEMS else ""
+    owners = _owners("ce" if system else method, network, frontend, system)
     for name, value in overrides.items():
         check_choice("setting", name, sorted(owners))
         home, kind = owners[name]
         homes[home][name] = _as_kind(name, value, kind)
     plain.pop("network", None)
     training = TrainingSettings.of(
-        **homes["training"], method=method, network=network, model=homes["network"], own=homes["method"]
+        **homes["training"],
+        method="ce" if system else method,
+        network=network,
+        model=homes["network"],
+        own=homes["method"],
     )
     config = RunConfig(
         corpus=corpus,
@@ -134,6 +140,8 @@ def resolve(
         seed=int(seed),
         frontend_settings=homes["front-end"],
         training=training,
+        system=system,
+        system_settings=homes["system"],
         **plain,
     )
     _check(config)
@@ -162,7 +170,7 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     return {**parameters, **overrides}
 
 
-def _owners(method: str, network: str, frontend: str) -> dict[str, tuple[str, str]]:
+def _owners(method: str, network: str, frontend: str, system: str) -> dict[str, tuple[str, str]]:
     """Return what may be set: name → (whose setting it is, its declared kind).
 
     Raises
@@ -178,6 +186,9 @@ def _owners(method: str, network: str, frontend: str) -> dict[str, tuple[str, st
         "network": (network, networks.of(network).settings),
         "front-end": (frontend, frontends.of(frontend).settings),
     }
+    if system:  # nothing is trained, so nothing of a training can be set
+        owners = {name: owner for name, owner in owners.items() if owner[0] == "run"}
+        members = {"system": (system, systems.of(system).settings), "front-end": members["front-end"]}
     for what, (name, settings) in members.items():
         own = {field.name: type(field.default).__name__ for field in dataclasses.fields(settings)}
         taken = sorted(set(own) & (set(owners) | set(_PARTS)))
@@ -204,7 +215,8 @@ def _check(config: RunConfig) -> None:
     pools = frontends.of(config.frontend).pool is not None
     if pools:
         pooling_step(config.train_every_seconds)
-    networks.check_pair(config.network, pools=pools, frontend=config.frontend)
+    if not config.system:
+        networks.check_pair(config.network, pools=pools, frontend=config.frontend)
     check_choice("group_by", config.group_by, ("auto", "song"))
     check_choice("grouping", config.grouping, GROUPINGS)
     check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))

@@ -13,14 +13,14 @@ import pandas as pd
 from scipy.stats import t  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs.results import HEADLINE
+from mer_kit.runs.results import HEADLINES
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
-from mer_kit.sssl import METHODS
+from mer_kit.systems import CHAINS
 
 #: Runs are compared fold by fold only where all of this agrees: then both saw the same training and test songs.
 SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", "folds", "recipe")
 #: First comes what is compared against.
-_ORDER = [*METHODS, *CLASSIFIERS]
+_ORDER = [*CHAINS, *CLASSIFIERS]
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -47,8 +47,8 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     """
     if by not in ("method", "decider"):
         raise MerKitError(f"by is {by!r}, expected 'method' or 'decider': choose one of these")
-    same = [*SAME, "decider" if by == "method" else "method"]
-    kept = distinct(folds[folds["decider"].isin([HEADLINE] if by == "method" else CLASSIFIERS)])
+    same = [*SAME, *(["method"] if by == "decider" else [])]
+    kept = distinct(folds[folds["decider"].isin(HEADLINES if by == "method" else CLASSIFIERS)])
     rows: list[dict[str, Any]] = []
     for key, part in kept.groupby(same, sort=False):
         table = part.pivot_table(index="fold", columns=by, values=score)
@@ -146,7 +146,7 @@ def title(row: Any, *, method: bool = True) -> str:
 
 def _against_majority(part: pd.DataFrame) -> str:
     """Return how one run's songs stand against always answering the commonest class."""
-    songs = part[part["decider"] == HEADLINE].set_index("fold")["accuracy"]
+    songs = part[part["decider"].isin(HEADLINES)].set_index("fold")["accuracy"]
     guess = part[part["decider"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
     n, above = len(songs), int((songs > guess).sum())
     spread = f" ± {100 * songs.std(ddof=1):.1f}" if n > 1 else ""

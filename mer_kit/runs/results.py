@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit import systems
 from mer_kit.checks import MerKitError, plain
 from mer_kit.later_settings import flat, without_absent
 from mer_kit.runs import states
@@ -22,6 +23,7 @@ from mer_kit.runs.archive import RunFolder, write_table
 from mer_kit.runs.beside_paper import markdown, table2, table3
 from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.deciding import SYSTEM
 from mer_kit.runs.states import failures
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
@@ -30,8 +32,8 @@ from mer_kit.sssl.settings import TrainingSettings
 
 __all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
 
-#: The decider whose scores are a run's headline: the paper's.
-HEADLINE = "svm"
+#: The decider whose scores are a run's headline: the paper's, and what a system answers itself.
+HEADLINES = ("svm", SYSTEM)
 #: The scores that are kept of every decider; macro_f1 is the headline F1 (D), positive_f1 exists for two classes.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 _SETTINGS = ("corpus", "task", "segment_seconds", "method", "preset", "seed", "song_features", "folds")
@@ -100,7 +102,20 @@ def _fold_scores(run: Path) -> dict[int, dict[str, float]]:
         folds = RunFolder(run).metrics()["folds"]
     except MerKitError:
         return {}
-    return {int(fold["fold"]): dict(fold["songs"][HEADLINE]) for fold in folds if HEADLINE in fold["songs"]}
+    found = {int(fold["fold"]): headline(fold["songs"]) for fold in folds}
+    return {number: dict(scores) for number, scores in found.items() if scores}
+
+
+def headline(songs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the headline scores among those of a fold's deciders; {} where there are none.
+
+    Examples
+    --------
+    >>> headline({"mean": {"accuracy": 0.5}, "svm": {"accuracy": 0.6}})
+    {'accuracy': 0.6}
+    """
+    there = [songs[name] for name in HEADLINES if name in songs]
+    return there[0] if there else {}
 
 
 def _difference(fold: int, found: Sequence[dict[str, float]]) -> str:
@@ -183,15 +198,27 @@ def recipe(config: dict[str, Any]) -> str:
 
     What the preset sets counts, only its name does not; and so do the clips (the corpus' checksum).
     """
-    free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip"}
+    free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip", "system"}
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
     kept = without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
-    if isinstance(kept.get("training"), dict):
+    if config.get("system"):
+        kept = _system_recipe(kept, config)
+    elif isinstance(kept.get("training"), dict):
         kept["training"] = without_absent(kept["training"], TrainingSettings)
         if kept["training"].get("own") == _own_defaults(config.get("method")):
             del kept["training"]["own"]  # the method's name is free, and so are these
     text = json.dumps(kept, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
+
+
+def _system_recipe(kept: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Return what counts of a system's run: the method's, the network's and the classifiers' settings do not."""
+    unused = {"training", "model", "network", "theta", "song_features"}
+    left = {name: value for name, value in kept.items() if name not in unused}
+    known = config["system"] in systems.SYSTEMS
+    if known and left.get("system_settings") == flat(systems.of(config["system"]).settings()):
+        del left["system_settings"]
+    return left
 
 
 def _own_defaults(method: Any) -> dict[str, Any] | None:
@@ -207,7 +234,7 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
             f"metrics.json has fold {strange[0]} of a run with {config['folds']} folds, expected 0 to "
             f"{config['folds'] - 1}: run notebook 04_song_decisions again"
         )
-    song = _summarised([fold["songs"].get(HEADLINE, {}) for fold in folds])
+    song = _summarised([headline(fold["songs"]) for fold in folds])
     segments = _summarised([fold["segments"] for fold in folds])
     majority = _summarised([fold["majority"] for fold in folds])
     row: dict[str, Any] = {

@@ -136,6 +136,7 @@ def start(
     config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
     if open_corpus:
+        _check_system(name, config)
         session.experiment = Experiment(config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say)
         _check_fold(parameters.get("fold"), session.experiment)
         folder = session.experiment.folder
@@ -146,6 +147,21 @@ def start(
     if unused:
         print(f"This notebook has no use for {', '.join(unused)}.")
     return session
+
+
+def _check_system(name: str, config: RunConfig) -> None:
+    """Check that a system's run is opened in a notebook that has something to say about it.
+
+    Raises
+    ------
+    MerKitError
+        If the notebook looks into segments and how they are learned.
+    """
+    if config.system and name.startswith(("02", "03", "05")):
+        raise MerKitError(
+            f"method is {config.method!r}, a system that looks at whole songs, and notebook {name} is about segments: open "
+            "04_song_decisions, or choose another method"
+        )
 
 
 def _check_fold(fold: Any, experiment: Experiment) -> None:

@@ -12,17 +12,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from mer_kit.runs.beside_paper import combine
-from mer_kit.runs.results import HEADLINE
+from mer_kit.runs.results import HEADLINES
 from mer_kit.runs.tables import paper_table
 from mer_kit.show import style
 from mer_kit.show.plot_parts import axes_or_new, end_labels, percent
 from mer_kit.show.style import METHOD_LOOK, NEUTRAL
 from mer_kit.songs import classifiers
-from mer_kit.sssl import METHODS
+from mer_kit.systems import CHAINS
 
 #: What a row of dots is called.
-ROW_TITLES: dict[str, str] = {**classifiers.TITLES, "segments": "single segments"}
-ROW_ORDER = [*METHODS, *classifiers.NAMES, "segments"]
+ROW_TITLES: dict[str, str] = {**classifiers.TITLES, "system": "the system itself", "segments": "single segments"}
+ROW_ORDER = [*CHAINS, *classifiers.NAMES, "system", "segments"]
 
 
 def fold_dots(folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: str = "accuracy") -> Axes:
@@ -37,12 +37,12 @@ def fold_dots(folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: st
     Notebook: 04_song_decisions, 06_results
     """
     ax = axes_or_new(ax)
-    shown = folds[folds["decider"] == HEADLINE] if by == "method" else folds[folds["decider"] != "majority"]
+    shown = folds[folds["decider"].isin(HEADLINES)] if by == "method" else folds[folds["decider"] != "majority"]
     there = {str(name) for name in shown[by]}
     rows: list[str] = [*(name for name in ROW_ORDER if name in there), *sorted(there - set(ROW_ORDER))]
     for y, name in enumerate(rows):
         values = shown.loc[shown[by] == name].sort_values("fold")[score].to_numpy(dtype=float)
-        colour = METHOD_LOOK[name][0] if name in METHOD_LOOK else METHOD_LOOK["sssl" if name == HEADLINE else "ce"][0]
+        colour = METHOD_LOOK[name][0] if name in METHOD_LOOK else METHOD_LOOK["sssl" if name in HEADLINES else "ce"][0]
         shift = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
         ax.plot(values, y + shift, linestyle="none", marker="o", color=colour, markersize=6, alpha=0.75)
         ax.vlines(values.mean(), y - 0.3, y + 0.3, color=colour, linewidth=3)

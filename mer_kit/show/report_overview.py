@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit.runs.results import HEADLINES
+
 #: Headings of the columns.
 HEAD = ("run", "songs", "per fold", "songs, macro-F1", "segments", "majority", "folds", "minutes", "state")
 #: Width and height of a sparkline, pixels.
@@ -47,7 +49,7 @@ def overview(rows: list[dict[Any, Any]], folds: pd.DataFrame) -> str:
     folds : `runs.results.fold_scores` of the same runs
     """
     head = "".join(f'<th scope="col"><button type="button">{html.escape(name)}</button></th>' for name in HEAD)
-    svm = folds[folds["decider"] == "svm"] if len(folds) else folds
+    svm = folds[folds["decider"].isin(HEADLINES)] if len(folds) else folds
     by_run = {name: part.sort_values("fold") for name, part in svm.groupby("folder")} if len(svm) else {}
     lines = "".join(_line(row, by_run.get(row["folder"])) for row in rows)
     return (

@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
+from mer_kit import systems
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.runs.archive import write_table
 from mer_kit.show.names import printable
-from mer_kit.sssl import methods
 
 _log = logging.getLogger("mer_kit")
 _MISSING_GLYPH = re.compile(r"Glyph \d+ .*missing from")
@@ -51,9 +51,7 @@ LOOK: dict[str, tuple[str, str]] = {
 #: X and U, clean and noisy.
 CLEAN, NOISY, NEUTRAL = "#5790fc", "#e42536", "#6d6d75"
 #: Method → (colour, line style).
-METHOD_LOOK: dict[str, tuple[str, str]] = {
-    name: (str(module.COLOUR), str(module.LINE)) for name, module in methods.MODULES.items()
-}
+METHOD_LOOK: dict[str, tuple[str, str]] = systems.LOOK
 
 
 def use() -> None:

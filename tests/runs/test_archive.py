@@ -227,10 +227,10 @@ TRAINING: dict[str, Any] = {
 
 
 def test_every_setting_that_changes_a_number_changes_the_fingerprint():
-    assert set(CHANGES) | {"preset", "on_bad_clip", "frontend"} == {
+    assert set(CHANGES) | {"preset", "on_bad_clip", "frontend", "system", "system_settings"} == {
         field.name for field in dataclasses.fields(RunConfig)
     }
-    # of these methods none has settings of its own; the network is one so far, as the front-end
+    # of these methods none has settings of its own; front-ends, networks and systems: tests/test_extending.py
     assert set(TRAINING) | {"own", "method", "network", "model"} == set(kinds(TrainingSettings))
     marks = [_mark(dataclasses.replace(BASE, **{name: value})) for name, value in CHANGES.items()]
     marks += [_mark(changed(BASE, **{n: v})) for n, v in TRAINING.items()]

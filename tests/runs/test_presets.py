@@ -137,5 +137,7 @@ def test_every_field_of_the_configuration_can_be_set():
         "training",
         "frontend",
         "frontend_settings",
+        "system",  # by the name of the method
+        "system_settings",
     }
     assert {f.name for f in dataclasses.fields(RunConfig)} == typed | set(values)

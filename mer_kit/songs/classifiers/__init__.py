@@ -23,7 +23,7 @@ from mer_kit.songs.base import SongClassifier
 MODULES: dict[str, ModuleType] = extensions.modules(
     __name__,
     needed=("TITLE", "SAYS", "SOURCE", "LEARNS", "Classifier"),
-    reserved=("clip_id", "fold", "label", "segments", "majority"),  # columns and rows of the tables of scores
+    reserved=("clip_id", "fold", "label", "segments", "majority", "system"),  # columns and rows of the tables of scores
 )
 NAMES: tuple[str, ...] = tuple(MODULES)
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
