@@ -50,7 +50,7 @@ lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks wit
 
 figures: demo  ## write the figures of the README (demo runs of all durations) and, where 4Q was run, the paper's Fig. 2
 	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,3,4,5 --notebooks 04
-	$(BIN)/mer-kit figures
+	$(BIN)/python tools/readme_figures.py
 
 site: demo  ## build the static site from the demo run: build/site/index.html
 	$(BIN)/python tools/site.py

@@ -2,7 +2,7 @@
 
 dask      as a kernel of dask's worker had it before: MALLOC_TRIM_THRESHOLD_=65536, and mer-kit leaves the C library alone
 plain     the C library's defaults, left alone
-kept      as mer-kit trains: freed memory is kept (mer_kit/sssl/allocation.py)
+kept      as mer-kit trains: freed memory is kept (mer_kit/training/malloc.py)
 
   python benchmarks/allocation.py [--clips 40]
 """
@@ -23,7 +23,7 @@ import pandas as pd
 from mer_kit.records import EpochRecord
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
-from mer_kit.sssl import trainer
+from mer_kit.training import trainer
 
 KINDS = ("dask", "plain", "kept")
 

@@ -34,21 +34,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from features import find_clips, synthesise
 
+from mer_kit.batch import progress
 from mer_kit.records import Clip
-from mer_kit.runs import outlook
-from mer_kit.runs.archive import RunFolder, all_runs, read_json
-from mer_kit.runs.beside_paper import markdown
+from mer_kit.results.paper import paper_table
+from mer_kit.results.tables import markdown
 from mer_kit.runs.presets import PRESETS, resolve
-from mer_kit.runs.tables import DURATIONS, paper_table
+from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
 from mer_kit.signal import segments, store
+from mer_kit.signal.segments import DURATIONS
 from mer_kit.songs import deciders
-from mer_kit.sssl import METHODS, objectives
-from mer_kit.sssl.loss_split import split
-from mer_kit.sssl.networks.vgg16 import VGG16
-from mer_kit.sssl.passes import Placement, Standardise, batches, place, probabilities
-from mer_kit.sssl.settings import TrainingSettings
-from mer_kit.sssl.state import make_optimizer
-from mer_kit.sssl.steps import Batch, EpochSums, batch_loss
+from mer_kit.training import METHODS, objectives
+from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss
+from mer_kit.training.evaluation import Placement, Standardise, batches, place, probabilities
+from mer_kit.training.networks.vgg16 import VGG16
+from mer_kit.training.partition import split
+from mer_kit.training.settings import TrainingSettings
+from mer_kit.training.training_state import make_optimizer
 
 #: Preset → segments that are measured. One batch of the whole VGG16 takes seconds; it needs no more.
 MEASURED = {"cpu": 256, "paper": 64}
@@ -266,7 +267,7 @@ def run_costs(folders: Sequence[Path]) -> Costs:
         if (run.path / "notebooks" / "05_emotion_curve.ipynb").exists():
             files = [f for f in run.path.rglob("*") if f.is_file() and (run.path / "folds") not in f.parents]
             beside.append(sum(file.stat().st_size for file in files))
-    notebooks = pd.concat([outlook.unit_costs(folder) for folder in folders])
+    notebooks = pd.concat([progress.unit_costs(folder) for folder in folders])
     by_name = {
         str(name): {
             "median": float(rows.median()),
@@ -275,7 +276,7 @@ def run_costs(folders: Sequence[Path]) -> Costs:
             "n": len(rows),
         }
         for name, rows in notebooks.groupby("what")["seconds"]
-        if name != outlook.TRAINING
+        if name != progress.TRAINING
     }
     fold = {name: float(np.median(values)) for name, values in sizes.items()}
     return {
@@ -371,7 +372,7 @@ def fold_seconds(
 
 def notebook_seconds(costs: Costs, name: str) -> float:
     """Return a notebook's median, or the grid's own constant where it was not measured."""
-    return float(costs["notebooks"].get(name, {}).get("median", outlook.SECONDS_A_NOTEBOOK))
+    return float(costs["notebooks"].get(name, {}).get("median", progress.SECONDS_A_NOTEBOOK))
 
 
 def run_hours(costs: Costs, device: str, preset: str, seconds: float, method: str, of: Size, **how: bool) -> float:

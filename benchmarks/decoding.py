@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora.base import AUDIO_ENDINGS
+from mer_kit.corpora.audio_files import AUDIO_ENDINGS
 from mer_kit.records import Problem
 from mer_kit.signal import audio
 

@@ -30,11 +30,11 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mer_kit.runs.presets import PRESETS
-from mer_kit.sssl import objectives
-from mer_kit.sssl.loss_split import split
-from mer_kit.sssl.networks.vgg16 import VGG16
-from mer_kit.sssl.passes import ArraySegments, Placement, Standardise, batches, losses, place, probabilities
-from mer_kit.sssl.steps import Batch, EpochSums, batch_loss, frozen_batch_norm
+from mer_kit.training import objectives
+from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, frozen_batch_norm
+from mer_kit.training.evaluation import ArraySegments, Placement, Standardise, batches, losses, place, probabilities
+from mer_kit.training.networks.vgg16 import VGG16
+from mer_kit.training.partition import split
 
 N_CLASSES, BATCH_SIZE, SHARE_IN_U = 4, 64, 0.4
 Loss = Callable[[VGG16, Batch, Placement, torch.Generator], Tensor]

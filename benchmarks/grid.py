@@ -25,8 +25,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mer_kit.runs import engine, grid, planning
-from mer_kit.show import report
+from mer_kit.batch import cluster, grid, planning
+from mer_kit.pages import report
 from tests.runs import guessed_runs
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}, "epochs": 12, "warmup_epochs": 4}
@@ -60,14 +60,14 @@ def small_cells(count: int) -> list[grid.Cell]:
 
 def trainings(runs: Path, count: int) -> list[grid.Task]:
     """Return notebook 03 of so many runs that differ in their seed."""
-    opener = grid.Opener(runs)
+    opener = grid.CorpusCache(runs)
     planned = [grid.tasks(c, opener.experiment(c), runs_dir=runs, data_root=None) for c in small_cells(count)]
     return [task for tasks in planned for task in tasks if task.job.source.stem.startswith("03")]
 
 
 def bare(runs: Path, count: int, at_once: int) -> float:
     """Return the seconds that so many trainings take as plain processes of one thread, `at_once` at a time."""
-    env = os.environ | dict.fromkeys(engine.THREADS, "1")
+    env = os.environ | dict.fromkeys(cluster.THREADS, "1")
     began = time.perf_counter()
     for first in range(0, count, at_once):
         seeds = range(first, min(first + at_once, count))
@@ -80,10 +80,10 @@ def bare(runs: Path, count: int, at_once: int) -> float:
 
 def timed(tasks: list[grid.Task], workers: int) -> tuple[float, list[dict[str, object]]]:
     """Return the seconds that the tasks take on so many workers of one thread, started before, and the outcomes."""
-    with engine.local(workers, threads=1) as client:
+    with cluster.local(workers, threads=1) as client:
         client.wait_for_workers(workers)
         began = time.perf_counter()
-        outcomes = engine.run(client, tasks, say=lambda _: None)
+        outcomes = cluster.run(client, tasks, say=lambda _: None)
         return time.perf_counter() - began, outcomes
 
 
@@ -96,7 +96,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        grid.Opener(given.child).experiment(small_cells(given.trainings)[given.seed]).train(0)
+        grid.CorpusCache(given.child).experiment(small_cells(given.trainings)[given.seed]).train(0)
         return 0
     failed = 0
     with tempfile.TemporaryDirectory(prefix="mer-kit-grid-") as scratch:

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 CLIP_SECONDS, FEW_CLIPS, LIMIT_GB = 30.0, 180, 2.5
-LARGEST_BATCH = 512  # sssl.passes.band_statistics
+LARGEST_BATCH = 512  # training.evaluation.band_statistics
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def work(folder: Path, n_clips: int, seconds: float) -> None:
     from mer_kit.runs.presets import resolve
     from mer_kit.signal import segments
     from mer_kit.signal.store import SegmentView, open_store
-    from mer_kit.sssl import Trainer
+    from mer_kit.training import Trainer
 
     config = resolve(
         preset="cpu", segment_seconds=seconds, epochs=2, warmup_epochs=1, share=0.01, min_gap=0.0, ramp_epochs=0.0

@@ -27,10 +27,10 @@ import soundfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from mer_kit.analysis.passes import Passes
 from mer_kit.records import Clip, EpochRecord
-from mer_kit.runs.replay import Passes
-from mer_kit.show.noise_lab import NoiseLab
-from mer_kit.sssl.loss_split import PartitionSettings
+from mer_kit.training.partition import PartitionSettings
+from mer_kit.views.noise_lab import NoiseLab
 
 MEASURE = """async ([kind, moves]) => {
   const lab = document.querySelector(".mer-noise_lab"), controls = lab.querySelector(".controls");

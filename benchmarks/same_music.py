@@ -19,7 +19,7 @@ import soundfile
 from scipy import signal
 
 from mer_kit import corpora
-from mer_kit.corpora.base import cache_root
+from mer_kit.paths import cache_root
 from mer_kit.signal import audio, fingerprint
 from mer_kit.signal.frontends.logmel import log_mel
 from mer_kit.signal.store import open_store

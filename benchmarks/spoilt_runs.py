@@ -31,13 +31,14 @@ import soundfile
 import spoiling
 import torch
 
+from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
-from mer_kit.runs import predict
-from mer_kit.runs.archive import RunFolder
+from mer_kit.pages import report
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
-from mer_kit.show import curve_files, report
+from mer_kit.runs.run_folder import RunFolder
 from mer_kit.signal.frontends import logmel as mel
+from mer_kit.views import curve_files
 
 SECONDS, MOST_MB = 60, 1000
 #: No child may take more address space than this, whatever it is made to do.

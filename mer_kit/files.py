@@ -14,8 +14,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mer_kit.checks import MerKitError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Files that we write as text (settings, scores, histories) are smaller than this; what is larger is not ours.
 MOST_TEXT = 64 << 20
@@ -125,3 +129,9 @@ def checksum(path: Path) -> str:
     """Return the BLAKE2b checksum of a file's bytes, 32 hex digits; memory holds a block of it at a time."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def write_table(path: Path, table: pd.DataFrame, *, float_format: str | None = None) -> None:
+    """Write a CSV atomically, without the index."""
+    with writing(path) as partial:
+        table.to_csv(partial, index=False, float_format=float_format, lineterminator="\n")

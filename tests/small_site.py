@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 ROOT = Path(__file__).parents[1]
 #: Module whose reference the small site holds.
-MODULE = "sssl.objectives"
+MODULE = "training.objectives"
 
 
 def load(path: Path, name: str) -> ModuleType:
@@ -35,8 +35,8 @@ def notebook(title: str, code: str, output: str = "", html: str = "") -> nbforma
     outputs += [new_output("display_data", {"text/html": html, "text/plain": "a view"})] if html else []
     cells = [
         new_markdown_cell("(navigation)", id="nav-top"),
-        new_markdown_cell(rf"# {title}" + "\n\nEq. (4) is $p^{1/T}$, in `sssl.objectives.sharpen`:\n\n"
-                          r"$$ \hat y = p^{1/T} \quad \texttt{sssl.objectives.sharpen} $$"),
+        new_markdown_cell(rf"# {title}" + "\n\nEq. (4) is $p^{1/T}$, in `training.objectives.sharpen`:\n\n"
+                          r"$$ \hat y = p^{1/T} \quad \texttt{training.objectives.sharpen} $$"),
         new_code_cell(code, id="work", execution_count=1, outputs=outputs),
         new_markdown_cell("[glossary](../docs/glossary.md)", id="nav-bottom"),
     ]  # fmt: skip
@@ -51,7 +51,7 @@ def build(folder: Path, html: str = "") -> Path:
     """
     kit = tool.site_api.read(ROOT / "mer_kit")
     book = notebook(
-        "03 · How the model learns", "from mer_kit.sssl import objectives\nobjectives.sharpen(x)", "0.78\n", html
+        "03 · How the model learns", "from mer_kit.training import objectives\nobjectives.sharpen(x)", "0.78\n", html
     )
     names = kit.called(book)
     name = "notebooks/03_sssl_training"
@@ -60,7 +60,7 @@ def build(folder: Path, html: str = "") -> Path:
     page = tool.prepared(book, section, "")
     pages = {
         f"{name}.ipynb": nbformat.writes(page),
-        "docs/glossary.md": "# Glossary\n\n## Learning\n\n### temperature\n\nThe T of `sssl.objectives.sharpen`.\n",
+        "docs/glossary.md": "# Glossary\n\n## Learning\n\n### temperature\n\nThe T of `training.objectives.sharpen`.\n",
         "docs/formulae.md": "# Formulae\n\n" + "\n\n".join(f"$$ y = {n} \\tag{{{n}}} $$" for n in range(1, 16)) + "\n",
         f"api/{MODULE}.rst": tool.site_api.pages(kit)[f"api/{MODULE}.rst"],
         "kit_pages.json": json.dumps({"titles": {name: tool.title_of(book)}, "uses": {used: [name] for used in names}}),

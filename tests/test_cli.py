@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from mer_kit.cli import main, one_run, parse_setting
-from mer_kit.corpora.base import cache_root
-from mer_kit.runs import batch, planning
-from mer_kit.runs.archive import all_runs
+from mer_kit.batch import jobs, planning
+from mer_kit.cli import main, parse_setting, run
+from mer_kit.paths import cache_root
+from mer_kit.runs.run_folder import all_runs
 
 
 def call(*arguments: str) -> Result:
@@ -20,7 +20,7 @@ def call(*arguments: str) -> Result:
 def test_help_names_every_command() -> None:
     result = call("--help")
     assert result.exit_code == 0
-    for name in ("demo", "run", "report", "predict", "data", "doctor", "figures"):
+    for name in ("demo", "run", "report", "predict", "data", "doctor", "grid"):
         assert f"\n  {name} " in result.output
 
 
@@ -51,7 +51,7 @@ def test_wrong_usage_exits_with_2_before_anything_runs(arguments: tuple[str, ...
 
 def test_the_demo_runs_two_of_its_folds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[dict[str, object], dict[str, object]]] = []
-    monkeypatch.setattr(one_run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more)))
+    monkeypatch.setattr(run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more)))
     assert call("demo", "--runs", str(tmp_path)).exit_code == 0
     (parameters, more), *_ = asked
     assert (parameters["folds"], more["only_folds"]) == (3, "0")
@@ -85,15 +85,15 @@ def test_predict_without_a_run_is_one_sentence(tmp_path: Path) -> None:
 def test_a_run_that_failed_once_and_is_mended_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ("run", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--runs", str(tmp_path))
     small = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
-    real, broken = batch.execute_one, ["05_emotion_curve"]
+    real, broken = jobs.execute_one, ["05_emotion_curve"]
     monkeypatch.setattr(planning, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve"))
 
-    def failing(job: planning.Job, **more: object) -> batch.Outcome:
+    def failing(job: planning.Job, **more: object) -> jobs.Outcome:
         if job.name in broken:
-            return batch.Outcome(job, "failed", 0.0, "the cable was out")
+            return jobs.Outcome(job, "failed", 0.0, "the cable was out")
         return real(job, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(batch, "execute_one", failing)
+    monkeypatch.setattr(jobs, "execute_one", failing)
     result = call(*options, *small)
     (run,) = (run for run in all_runs(tmp_path) if "-sssl-" in run.path.name)
     assert (

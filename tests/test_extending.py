@@ -182,10 +182,10 @@ def test_a_new_method_goes_on_from_its_checkpoint(name: str, folder: Path, tmp_p
 import sys
 import numpy as np
 from mer_kit.cli import main
-from mer_kit.runs import archive
+from mer_kit.runs import run_folder
 from mer_kit.runs.presets import resolve
-from mer_kit.sssl import METHODS, SegmentClassifier, Trainer
-from mer_kit.sssl.passes import ArraySegments
+from mer_kit.training import METHODS, SegmentClassifier, Trainer
+from mer_kit.training.evaluation import ArraySegments
 name, file = sys.argv[1:]
 assert name in METHODS and name in next(p for p in main.commands["run"].params if p.name == "method").type.choices
 x = np.random.default_rng(0).normal(size=(24, 1, 128, 43)).astype(np.float32)
@@ -201,15 +201,15 @@ try:
 except KeyboardInterrupt:
     pass
 again = Trainer(**small, checkpoint_file=file).fit(ArraySegments(x), y)
-assert np.array_equal(again.epochs_, whole.epochs_)
+assert np.array_equal(again.eval_probabilities_, whole.eval_probabilities_)
 again.save_model(file + ".model")
 told = SegmentClassifier(file + ".model", device="cpu", precision="float32").predict_proba(ArraySegments(x))
 assert np.array_equal(told, whole.predict_proba(ArraySegments(x)))
-marks = {archive.fingerprint(resolve(method=name, preset="smoke", **own), corpus_checksum="0", code_version="1")
+marks = {run_folder.fingerprint(resolve(method=name, preset="smoke", **own), corpus_checksum="0", code_version="1")
          for own in ({}, {"elr": {"decay": 0.8}, "coteaching": {"forget": 0.5}}[name])}
 assert len(marks) == 2
 older = resolve(corpus="4q", method="ce", preset="smoke", grouping="exact")
-assert archive.fingerprint(older, corpus_checksum="0", code_version="1") == "ca5bdbbab2"
+assert run_folder.fingerprint(older, corpus_checksum="0", code_version="1") == "ca5bdbbab2"
 """
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, name, str(tmp_path / "c.safetensors")]

@@ -13,13 +13,14 @@ import nbformat
 import pandas as pd
 import pytest
 
+from mer_kit.batch import planning
+from mer_kit.batch.jobs import Outcome, execute, execute_one, unfinished
+from mer_kit.batch.parameters import declared_parameters
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch, planning
+from mer_kit.notebook import session
+from mer_kit.notebook.session import PARAMETERS
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.parameters import declared_parameters
 from mer_kit.runs.presets import resolve
-from mer_kit.show import notebook
-from mer_kit.show.notebook import PARAMETERS
 from tests.corpora import tiny
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -37,13 +38,13 @@ def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def executed(runs_dir: Path) -> tuple[Experiment, list[batch.Outcome]]:
+def executed(runs_dir: Path) -> tuple[Experiment, list[Outcome]]:
     """The seven notebooks of one run, 03 once a fold."""
     experiment = Experiment(resolve(**TYPED, **SMALL), runs_dir=runs_dir)
     experiment.write_config()
     parameters = {**TYPED, "method": "sssl", "overrides": SMALL, "runs_dir": str(runs_dir)}
     jobs = planning.plan(experiment.folder, parameters, [0, 1])
-    return experiment, batch.execute(jobs, mark=experiment.fingerprint)
+    return experiment, execute(jobs, mark=experiment.fingerprint)
 
 
 def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
@@ -62,7 +63,7 @@ def test_no_notebook_loads_torch_before_mer_kit_has_said_how_its_threads_wait(pa
 
 
 def test_what_is_slow_to_load_is_loaded_where_it_is_needed_only() -> None:
-    code = "import sys, mer_kit.show.notebook, mer_kit.runs.replay; print([n for n in sys.argv if n in sys.modules])"
+    code = "import sys, mer_kit.notebook.session, mer_kit.analysis.passes; print([n for n in sys.argv if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code, "nbformat", "skops", "librosa"], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
@@ -80,7 +81,7 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
         tiny.write(tmp_path / "mine" / "clips.csv", "\n".join([*rows, ""]))
         given |= {"data_root": str(tmp_path / "mine"), "task": "valence", "overrides": {}}
     job = planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", tmp_path / "out.ipynb", given)
-    outcome = batch.execute_one(job, mark="yours")
+    outcome = execute_one(job, mark="yours")
     assert outcome.state == "done", outcome.message
     text = job.target.read_text("utf-8")
     assert "model.safetensors" in text and 'alt=\\"' in text
@@ -91,13 +92,13 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
     assert len(code) == 10, "from folder to model in ten cells"
 
 
-def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
+def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[Outcome]]) -> None:
     _, outcomes = executed
     assert len(outcomes) == len(planning.NOTEBOOKS) + 1
     assert {outcome.job.name: outcome.message for outcome in outcomes if outcome.state != "done"} == {}
 
 
-def test_the_run_folder_holds_what_the_design_says(executed: tuple[Experiment, list[batch.Outcome]]) -> None:
+def test_the_run_folder_holds_what_the_design_says(executed: tuple[Experiment, list[Outcome]]) -> None:
     experiment, _ = executed
     folder = experiment.folder.path
     for name in ("config.json", "status.json", "metrics.json", "songs.csv"):
@@ -111,7 +112,7 @@ def test_the_run_folder_holds_what_the_design_says(executed: tuple[Experiment, l
 
 
 def test_executed_copies_have_figures_with_alt_text_and_stay_small(
-    executed: tuple[Experiment, list[batch.Outcome]],
+    executed: tuple[Experiment, list[Outcome]],
 ) -> None:
     _, outcomes = executed
     for outcome in outcomes:
@@ -122,15 +123,15 @@ def test_executed_copies_have_figures_with_alt_text_and_stay_small(
             assert 'alt=\\"' in text, f"{outcome.job.name} shows no figure"
 
 
-def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path) -> None:
+def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[Outcome]], runs_dir: Path) -> None:
     experiment, outcomes = executed
-    again = batch.execute([outcome.job for outcome in outcomes], mark=experiment.fingerprint)
+    again = execute([outcome.job for outcome in outcomes], mark=experiment.fingerprint)
     assert {outcome.state for outcome in again} == {"kept"}
 
 
 @pytest.mark.parametrize("name", [*planning.NOTEBOOKS, YOURS])
 def test_solutions_run_and_every_check_says_right(
-    executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path, name: str
+    executed: tuple[Experiment, list[Outcome]], runs_dir: Path, tmp_path: Path, name: str
 ) -> None:
     source = NOTEBOOKS / "solutions" / f"{name}_solutions.ipynb"
     known = declared_parameters(nbformat.read(source, as_version=4))
@@ -138,7 +139,7 @@ def test_solutions_run_and_every_check_says_right(
     if name == YOURS:
         wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
     job = planning.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
-    outcome = batch.execute_one(job, mark="solutions")
+    outcome = execute_one(job, mark="solutions")
     assert outcome.state == "done", outcome.message
     text = job.target.read_text("utf-8")
     assert "✔" in text
@@ -157,18 +158,18 @@ def papermill(*arguments: str, cwd: Path, runs_dir: Path) -> subprocess.Complete
 
 
 def test_plain_papermill_works_as_people_type_it(
-    executed: tuple[Experiment, list[batch.Outcome]], runs_dir: Path, tmp_path: Path
+    executed: tuple[Experiment, list[Outcome]], runs_dir: Path, tmp_path: Path
 ) -> None:
     source = NOTEBOOKS / "03_sssl_training.ipynb"
     done = papermill(
         str(source), "out.ipynb", "-p", "corpus", "demo", "-p", "segment_seconds", "3", cwd=tmp_path, runs_dir=runs_dir
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert batch.unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
+    assert unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
 
 
 def test_papermill_without_parameters_is_not_taken_for_a_person(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell("from mer_kit.show.notebook import is_watched\nprint('watched:', is_watched())")
+    cell = nbformat.v4.new_code_cell("from mer_kit.notebook.session import is_watched\nprint('watched:', is_watched())")
     book = nbformat.v4.new_notebook(cells=[cell])
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, tmp_path / "in.ipynb")
@@ -218,10 +219,10 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
     values: dict[str, object] = {}
     for cell in cells:
         exec(cell, values)
-    monkeypatch.setattr(notebook, "_inputs", lambda: cells)
+    monkeypatch.setattr(session, "_inputs", lambda: cells)
     if not injected.startswith("runs_dir"):
         values["runs_dir"] = str(tmp_path)
-    notebook.start("00_start_here", values, open_corpus=False)
+    session.start("00_start_here", values, open_corpus=False)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +266,7 @@ def test_papermill_parameters_as_people_type_them(
 
 def test_later_cells_see_the_parameters_as_they_are_declared(tmp_path: Path) -> None:
     values = {"song": 2058, "fold": "1", "folds": 3.0, "only_folds": [0, 2], "overrides": '{"tau": 0.3}', "other": 1}
-    notebook.start("x", given := {**values, "runs_dir": tmp_path}, open_corpus=False)
+    session.start("x", given := {**values, "runs_dir": tmp_path}, open_corpus=False)
     assert given == {
         "song": "2058", "fold": 1, "folds": 3, "only_folds": "0,2", "overrides": {"tau": 0.3}, "other": 1,
         "runs_dir": str(tmp_path),

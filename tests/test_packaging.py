@@ -120,7 +120,7 @@ def test_the_demo_runs_from_a_wheel_in_an_empty_folder(installed: Path, tmp_path
     """The environment's libraries, but mer-kit from the wheel alone; the first notebook is executed, the rest planned."""
     program = """
 import mer_kit, sys
-from mer_kit.runs import batch, planning
+from mer_kit.batch import jobs, planning
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 assert mer_kit.__file__.startswith(sys.argv[1]), mer_kit.__file__
@@ -128,9 +128,9 @@ assert str(planning.notebooks_folder()).startswith(sys.argv[1])
 small = {"corpus_options": {"clips": 16, "seconds": 10.0}}
 experiment = Experiment(resolve(corpus="demo", preset="smoke", folds=2, **small))
 given = {"corpus": "demo", "preset": "smoke", "folds": 2, "overrides": small, "runs_dir": str(experiment.runs_dir)}
-jobs = planning.plan(experiment.folder, given, [0, 1])
-outcomes = batch.execute(jobs[:1], mark=experiment.fingerprint)
-print(len(jobs), [outcome.state for outcome in outcomes], [outcome.message for outcome in outcomes], experiment.runs_dir)
+planned = planning.plan(experiment.folder, given, [0, 1])
+outcomes = jobs.execute(planned[:1], mark=experiment.fingerprint)
+print(len(planned), [outcome.state for outcome in outcomes], [outcome.message for outcome in outcomes], experiment.runs_dir)
 """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MER_")}
     environment |= {"PYTHONPATH": str(installed), "MER_CACHE": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from mer_kit.batch import planning
 from mer_kit.checks import MerKitError
-from mer_kit.runs import planning
 from tests import small_site
 from tests.small_site import ROOT, tool
 
@@ -100,10 +100,10 @@ def test_solutions_get_the_runs_own_parameters_and_its_place(tmp_path: Path) -> 
 def kit(tmp_path: Path) -> api.Kit:
     """A package with one re-export, one private and three public names."""
     package = tmp_path / "mer_kit"
-    (package / "sssl").mkdir(parents=True)
+    (package / "training").mkdir(parents=True)
     (package / "__init__.py").write_text('"""A kit."""\n')
-    (package / "sssl" / "__init__.py").write_text('"""The method."""\nfrom mer_kit.sssl.losses import loss\n')
-    (package / "sssl" / "losses.py").write_text(
+    (package / "training" / "__init__.py").write_text('"""The method."""\nfrom mer_kit.training.losses import loss\n')
+    (package / "training" / "losses.py").write_text(
         '"""Losses. Notebook: 02_b"""\n\n'
         'def loss(x):\n    """Return the loss [n]. Source: Eq. (2). Notebook: 02_b, 03_c"""\n\n'
         "def _hidden():\n    pass\n\n"
@@ -113,40 +113,42 @@ def kit(tmp_path: Path) -> api.Kit:
 
 
 def test_the_source_tells_names_sentences_and_notebooks(kit: api.Kit) -> None:
-    assert kit.entries["mer_kit.sssl.losses.loss"] == api.Entry("function", "Return the loss [n].", ("02_b", "03_c"))
-    assert kit.entries["mer_kit.sssl.losses.Split.swap"] == api.Entry("method", "Swap them.")
+    assert kit.entries["mer_kit.training.losses.loss"] == api.Entry(
+        "function", "Return the loss [n].", ("02_b", "03_c")
+    )
+    assert kit.entries["mer_kit.training.losses.Split.swap"] == api.Entry("method", "Swap them.")
     assert not any("_hidden" in name for name in kit.entries)
-    assert kit.modules() == ["mer_kit.sssl.losses"]
+    assert kit.modules() == ["mer_kit.training.losses"]
 
 
 def test_calls_are_found_through_aliases_re_exports_and_the_usual_variables(kit: api.Kit) -> None:
     cells = [
-        new_code_cell("from mer_kit.sssl import loss as cost\nfrom mer_kit.sssl import losses"),
+        new_code_cell("from mer_kit.training import loss as cost\nfrom mer_kit.training import losses"),
         new_code_cell("%matplotlib inline"),
         new_code_cell("y = losses.Split().swap()\nprint(cost(1), losses.nothing)"),
     ]
-    assert kit.called(new_notebook(cells=cells)) == ["mer_kit.sssl.losses.Split", "mer_kit.sssl.losses.loss"]
+    assert kit.called(new_notebook(cells=cells)) == ["mer_kit.training.losses.Split", "mer_kit.training.losses.loss"]
     real = api.read(ROOT / "mer_kit")
     cell = new_code_cell("kit.keep(figure)\nexperiment.train(fold)\npasses.splits\nkit")
     assert real.called(new_notebook(cells=[cell])) == [
-        "mer_kit.show.notebook.Session.keep",
+        "mer_kit.notebook.session.Session.keep",
         "mer_kit.runs.experiment.Experiment.train",
-        "mer_kit.runs.replay.Passes.splits",
+        "mer_kit.analysis.passes.Passes.splits",
     ]
 
 
 def test_a_notebook_ends_with_what_it_calls_and_what_was_written_for_it(kit: api.Kit) -> None:
-    section = api.functions_section(kit, "02_b_fold1", ["mer_kit.sssl.losses.loss"])
+    section = api.functions_section(kit, "02_b_fold1", ["mer_kit.training.losses.loss"])
     called, _, others = section.partition("Written for it, too:")
-    assert "{py:obj}`sssl.losses.loss <mer_kit.sssl.losses.loss>`: Return the loss [n]." in called
-    assert "mer_kit.sssl.losses.Split" in others and "mer_kit.sssl.losses.loss" not in others
+    assert "{py:obj}`training.losses.loss <mer_kit.training.losses.loss>`: Return the loss [n]." in called
+    assert "mer_kit.training.losses.Split" in others and "mer_kit.training.losses.loss" not in others
     assert api.functions_section(kit, "00_a", []) == ""
 
 
 def test_every_public_module_of_the_kit_has_a_page_and_every_room_a_place() -> None:
     real = api.read(ROOT / "mer_kit")
     pages = api.pages(real)
-    rooms = {path.parent.name for path in (ROOT / "mer_kit").glob("*/__init__.py")} - {"web", "paper"}
+    rooms = {path.parent.name for path in (ROOT / "mer_kit").glob("*/__init__.py")}
     assert set(api.ROOMS) - {""} == rooms
     assert {f"api/{name.removeprefix('mer_kit.')}.rst" for name in real.modules()} <= set(pages)
     assert all(f"automodule:: {name}\n" in pages[f"api/{name.removeprefix('mer_kit.')}.rst"] for name in real.modules())
@@ -234,9 +236,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_notebook_and_function_lead_to_each_other(site: Path) -> None:
     book = (site / "notebooks" / "03_sssl_training.html").read_text("utf-8")
-    reference = (site / "api" / "sssl.objectives.html").read_text("utf-8")
-    target = "../api/sssl.objectives.html#mer_kit.sssl.objectives.sharpen"
-    assert 'id="mer_kit.sssl.objectives.sharpen"' in reference
+    reference = (site / "api" / "training.objectives.html").read_text("utf-8")
+    target = "../api/training.objectives.html#mer_kit.training.objectives.sharpen"
+    assert 'id="mer_kit.training.objectives.sharpen"' in reference
     words, _, functions = book.partition('id="functions-of-this-notebook"')
     assert words.count(f'href="{target}"') == 1, "the name in the sentence"
     assert f'href="{target}"' in functions
@@ -248,8 +250,8 @@ def test_notebook_and_function_lead_to_each_other(site: Path) -> None:
 def test_formulae_are_mathml_and_docstrings_lead_to_their_equation(site: Path) -> None:
     book = (site / "notebooks" / "03_sssl_training.html").read_text("utf-8")
     assert "<msup>" in book and "MathJax" not in book
-    assert ">sssl.objectives.sharpen</mtext>" in book
-    assert 'href="../docs/formulae.html#eq-4"' in (site / "api" / "sssl.objectives.html").read_text("utf-8")
+    assert ">training.objectives.sharpen</mtext>" in book
+    assert 'href="../docs/formulae.html#eq-4"' in (site / "api" / "training.objectives.html").read_text("utf-8")
     assert 'id="eq-4"' in (site / "docs" / "formulae.html").read_text("utf-8")
 
 
@@ -259,5 +261,5 @@ def test_the_site_fetches_nothing_and_its_search_is_a_file(site: Path) -> None:
     assert "temperatur" in (site / "searchindex.js").read_text("utf-8")
     texts = (site / "_static" / "page_texts.js").read_text("utf-8")
     words = json.loads(texts.removeprefix("window.PAGE_TEXTS = ").rstrip().rstrip(";").replace("<\\/", "</"))
-    assert words["docs/glossary"].startswith("Glossary Learning temperature The T of sssl.objectives.sharpen")
+    assert words["docs/glossary"].startswith("Glossary Learning temperature The T of training.objectives.sharpen")
     assert "require.js" not in "".join(path.read_text("utf-8") for path in site.rglob("*.html"))

@@ -44,8 +44,8 @@ def _of(file: str, tests: str, *changes: tuple[str, str]) -> list[Mutation]:
 
 MUTATIONS: tuple[Mutation, ...] = (
     *_of(
-        "sssl/objectives.py",
-        "tests/sssl/test_objectives.py mer_kit/sssl/objectives.py",
+        "training/objectives.py",
+        "tests/training/test_objectives.py mer_kit/training/objectives.py",
         ("return -(targets * functional.log_softmax", "return (targets * functional.log_softmax"),
         ("dim=1) / temperature, dim=1)", "dim=1) * temperature, dim=1)"),
         ("return max(delta, 1 - delta)", "return delta"),
@@ -70,8 +70,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ),
     ),
     *_of(
-        "sssl/steps.py",
-        "tests/sssl/test_steps.py",
+        "training/batch_loss.py",
+        "tests/training/test_batch_loss.py",
         ("second = network.head(h, generator=dropout)", "second = first"),
         (
             "guess = network.head_without_dropout(h.detach()).float()",
@@ -85,15 +85,15 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("soft = objectives.sharpen(guess, temperature)", "soft = objectives.sharpen(guess, 1.0)"),
     ),
     *_of(
-        "sssl/passes.py",
-        "tests/sssl/test_passes.py tests/sssl/test_trainer.py",
+        "training/evaluation.py",
+        "tests/training/test_evaluation.py tests/training/test_trainer.py",
         ("    network.eval()\n", "    network.train()\n"),
         ("count += x.shape[0] * x.shape[2]", "count += x.shape[0] * x.shape[1]"),
         ("scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)", "scaled = x - self.mean.reshape(shape)"),
     ),
     *_of(
-        "sssl/loss_split.py",
-        "tests/sssl/test_loss_split.py mer_kit/sssl/loss_split.py",
+        "training/partition.py",
+        "tests/training/test_partition.py mer_kit/training/partition.py",
         ("mixture.posterior(losses[rows], clamp=s.clamp)", "mixture.posterior(losses[rows], clamp=False)"),
         ("clean = omega > s.tau", "clean = omega >= s.tau"),
         (
@@ -113,8 +113,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ),
     ),
     *_of(
-        "sssl/trainer.py",
-        "tests/sssl/test_trainer.py tests/sssl/test_steps.py",
+        "training/trainer.py",
+        "tests/training/test_trainer.py tests/training/test_batch_loss.py",
         ("if epoch <= s.warmup_epochs or", "if epoch < s.warmup_epochs or"),
         ("return state.method.phase, epoch - state.split_epoch", "return state.method.phase, epoch"),
         ("Epoch(epoch, phase, since, state.epochs[-1] if", "Epoch(epoch, phase, since, state.epochs[0] if"),
@@ -122,8 +122,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)", "pass"),
     ),
     *_of(
-        "sssl/methods/sssl.py",
-        "tests/sssl/test_trainer.py tests/sssl/test_steps.py",
+        "training/methods/sssl.py",
+        "tests/training/test_trainer.py tests/training/test_batch_loss.py",
         (
             "self.epoch.probabilities[rows].astype(np.float32)",
             "self.epoch.probabilities[rows[::-1]].astype(np.float32)",
@@ -132,16 +132,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("np.flatnonzero(~self.division.clean[rows])", "np.flatnonzero(self.division.clean[rows])"),
     ),
     *_of(
-        "sssl/diagnostics.py",
-        "tests/sssl/test_diagnostics.py mer_kit/sssl/diagnostics.py",
+        "training/diagnostics.py",
+        "tests/training/test_diagnostics.py mer_kit/training/diagnostics.py",
         ("roc_auc_score(truly, omega)", "roc_auc_score(~truly, omega)"),
         ("forgotten = (right[:-1] & ~right[1:]).sum(axis=0)", "forgotten = (~right[:-1] & right[1:]).sum(axis=0)"),
         ("caught / float((~truly).sum())", "caught / float((~clean).sum())"),
         ("        if mean > tau:\n", "        if mean >= tau:\n"),
     ),
     *_of(
-        "sssl/noise.py",
-        "tests/sssl/test_noise.py mer_kit/sssl/noise.py",
+        "training/noise.py",
+        "tests/training/test_noise.py mer_kit/training/noise.py",
         ("shift = generator.integers(1, n_classes, len(rows))", "shift = generator.integers(0, n_classes, len(rows))"),
         ("shift = generator.choice([1, n_classes - 1], len(rows))", "shift = generator.choice([1, 2], len(rows))"),
     ),
@@ -153,8 +153,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("return np.stack(columns, axis=1).ravel()", "return np.stack(columns, axis=0).ravel()"),
     ),
     *_of(
-        "songs/base.py",
-        "tests/songs/test_classifiers.py mer_kit/songs/base.py",
+        "songs/classifier.py",
+        "tests/songs/test_classifiers.py mer_kit/songs/classifier.py",
         ("mean_probabilities(p), -np.inf).argmax())", "1.0, -np.inf).argmax())"),
     ),
     *_of(
@@ -213,16 +213,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         ('on_bad_clip == "stop" or len(problems) == len(clips)', 'on_bad_clip == "stop"'),
     ),
     *_of(
-        "corpora/rated.py",
-        "tests/corpora/test_rated.py tests/corpora/test_rated_corpora.py mer_kit/corpora/rated.py",
+        "corpora/ratings.py",
+        "tests/corpora/test_ratings.py tests/corpora/test_rated_corpora.py mer_kit/corpora/ratings.py",
         ("return (self.low + self.high) / 2", "return (self.high - self.low) / 2"),
         ('{"high": 1, "low": 0, "drop": None}[', '{"high": 0, "low": 1, "drop": None}['),
         ("if not scale.low <= value <= scale.high:", "if not value <= scale.high:"),
         ('_QUADRANT = {(1, 1): "Q1", (0, 1): "Q2"', '_QUADRANT = {(1, 1): "Q2", (0, 1): "Q1"'),
     ),
     *_of(
-        "runs/deciding.py",
-        "tests/runs/test_deciding.py",
+        "runs/decisions.py",
+        "tests/runs/test_decisions.py",
         ("theta=config.theta", "theta=0.5"),
         (
             "segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes)",

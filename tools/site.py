@@ -26,10 +26,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import site_api
 
+from mer_kit.batch import planning
+from mer_kit.batch.jobs import PLACES, execute
+from mer_kit.batch.parameters import declared_parameters
 from mer_kit.checks import MerKitError
-from mer_kit.runs import batch, planning
-from mer_kit.runs.archive import RunFolder, all_runs, default_runs_dir, read_json
-from mer_kit.runs.parameters import declared_parameters
+from mer_kit.paths import default_runs_dir
+from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 YOURS = "07_your_own_music"
@@ -93,7 +95,7 @@ def parameters_of(run: RunFolder) -> dict[str, Any]:
         for cell in nbformat.read(path, as_version=4).cells:
             if "injected-parameters" in cell.metadata.get("tags", []):
                 found |= batch_values(cell.source)
-    return {name: value for name, value in found.items() if name not in batch.PLACES}
+    return {name: value for name, value in found.items() if name not in PLACES}
 
 
 def batch_values(source: str) -> dict[str, Any]:
@@ -312,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = finished_run(given.runs.expanduser().absolute())
         print(f"run {run.path.name}")
         todo = jobs(run, work)
-        outcomes = batch.execute(todo, mark=mark_of(run))
+        outcomes = execute(todo, mark=mark_of(run))
         failed = [f"{outcome.job.name}: {outcome.message}" for outcome in outcomes if outcome.state == "failed"]
         if failed:
             raise MerKitError(f"{len(failed)} of {len(todo)} notebooks failed, expected none: {failed[0]}")

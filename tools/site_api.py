@@ -11,22 +11,16 @@ from pathlib import Path
 import click
 from nbformat import NotebookNode
 
-#: The rooms of mer_kit in the order in which sound becomes pictures, with what each is for.
-ROOMS = {
-    "corpora": "Who is there: one module for each dataset, all with one silhouette.",
-    "signal": "Audio to log-mel, computed once; segments are views.",
-    "sssl": "The method: network, objectives, loss split, trainer, diagnostics.",
-    "songs": "From segments to songs: folds, the 7·K features, deciders, scores.",
-    "runs": "Presets, experiments, run folders, batches, tables.",
-    "show": "Plots, interactive views, pages.",
-    "cli": "The commands, thin; [their options](../commands.md).",
-    "": "What every room uses: records, checks, seeds.",
-}
+#: The rooms of mer_kit in the order in which sound becomes pictures; "" are the modules that every room uses.
+ROOMS = (
+    "corpora", "signal", "training", "songs", "systems", "runs", "analysis", "results", "batch", "checkup",
+    "plots", "views", "pages", "notebook", "cli", "",
+)  # fmt: skip
 #: What the notebooks call their main objects, so that `experiment.train` is known to be Experiment's.
 VARIABLES = {
-    "kit": "mer_kit.show.notebook.Session",
+    "kit": "mer_kit.notebook.session.Session",
     "experiment": "mer_kit.runs.experiment.Experiment",
-    "passes": "mer_kit.runs.replay.Passes",
+    "passes": "mer_kit.analysis.passes.Passes",
 }
 _NAMES_NOTEBOOK = re.compile(r"Notebook: (\d\d_\w+(?:, \d\d_\w+)*)")
 
@@ -144,7 +138,8 @@ def pages(kit: Kit) -> dict[str, str]:
         "Rooms in the order in which sound becomes pictures. Imports go the other way only.",
         "",
     ]
-    for room, purpose in ROOMS.items():
+    for room in ROOMS:
+        purpose = kit.entries[f"mer_kit.{room}".rstrip(".")].summary
         inside = [name for name in kit.modules() if _room(name) == room]
         index += [f"## {room or 'Shared'}", "", purpose, "", "| module | what for |", "|---|---|"]
         for name in inside:

@@ -75,7 +75,7 @@ def _entries_apart(lines: list[str]) -> list[str]:
 
 
 def link_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Make a link of each code span that names something of the kit: `sssl.objectives.sharpen`, `reading.paired`."""
+    """Make a link of each code span that names something of the kit: `training.objectives.sharpen`, `reading.paired`."""
     for literal in list(doctree.findall(nodes.literal)):
         inside = isinstance(literal.parent, nodes.reference)
         where = "" if inside else address(app.builder, docname, literal.astext().removesuffix("()"))

@@ -1,7 +1,7 @@
-"""`mer-kit …`: thin commands over `runs` and `show`. Exit codes: 0 done, 1 something failed (named), 2 wrong usage.
+"""`mer-kit …`: one file per command, thin over the rooms below. Exit codes: 0 done, 1 something failed (named), 2 wrong usage.
 
 To add a command, write a function under `@click.command()`, its options (the shared ones are in `options`) and
-`@told_plainly` in the module that it belongs to, and enter it in `COMMANDS`. What it needs of `runs` and `show` it imports
+`@report_errors` in a file of its own, and enter it in `COMMANDS`. What it needs of other rooms it imports
 inside the function, so that `mer-kit --help` stays quick.
 """
 
@@ -14,21 +14,20 @@ from typing import Any
 import click
 
 import mer_kit
-from mer_kit.cli import inspection, many_runs, one_run, outputs
+from mer_kit.cli import data, doctor, grid, predict, report, run
 from mer_kit.cli.options import parse_setting
 
 __all__ = ["COMMANDS", "main", "parse_setting"]
 
 #: Every command of `mer-kit`.
 COMMANDS: tuple[click.Command, ...] = (
-    one_run.demo,
-    one_run.run,
-    many_runs.grid_command,
-    outputs.report,
-    outputs.predict,
-    outputs.figures,
-    inspection.data,
-    inspection.doctor,
+    run.demo,
+    run.run,
+    grid.grid_command,
+    report.report,
+    predict.predict,
+    data.data,
+    doctor.doctor,
 )
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from mer_kit.checks import MerKitError, plain, shortened
-from mer_kit.runs.archive import default_runs_dir
+from mer_kit.paths import default_runs_dir
 from mer_kit.runs.presets import PRESETS
 from mer_kit.signal.frontends import FRONTENDS
-from mer_kit.sssl.networks import NETWORKS
+from mer_kit.training.networks import NETWORKS
 
 runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
 data_option = click.option(
@@ -48,7 +48,7 @@ def terminal(text: str) -> str:
     return "\n".join(plain(line, 4000) for line in text.split("\n"))
 
 
-def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+def report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Turn a MerKitError into one sentence on stderr and exit code 1."""
 
     @wraps(command)

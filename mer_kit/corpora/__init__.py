@@ -1,32 +1,29 @@
 """Dataset loaders: one module per dataset, all with the same interface, looked up by name.
 
-To add a dataset, write a module with the names that `CorpusModule` lists: in a folder of your own (`mer_kit.extensions`), or
-here, entered in `_MODULES`; `tests/test_corpora_contract.py` then loops over it too.
+To add a dataset, write a module with the names that `CorpusModule` lists, here or in a folder of your own
+(`mer_kit.extensions`): a module with a NAME and a `load` is a corpus, and `tests/test_corpora_contract.py` loops over it too.
+
+    audio_files              which files are audio, ids and paths that stay inside a folder
+    tables, ids, labels      label and metadata tables of any spelling
+    ratings, dynamic         valence and arousal on a scale, as a whole or second by second
+    truth                    segment-level ground truth, where it is known
+    demo/                    the synthesised corpus
 """
 
 from __future__ import annotations
 
+import functools
+import pkgutil
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, cast
 
-from mer_kit import extensions
+from mer_kit import extensions, paths
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.corpora import base
 from mer_kit.records import Corpus
 
 __all__ = ["CorpusModule", "load", "locate", "module", "names"]
-
-_MODULES = {
-    "demo": "mer_kit.corpora.demo",
-    "4q": "mer_kit.corpora.four_q",
-    "pmemo": "mer_kit.corpora.pmemo",
-    "eim": "mer_kit.corpora.emotion_in_music",
-    "deam": "mer_kit.corpora.deam",
-    "vgmidi": "mer_kit.corpora.vgmidi",
-    "table": "mer_kit.corpora.table",
-}
 
 
 class CorpusModule(Protocol):
@@ -61,7 +58,7 @@ def names() -> list[str]:
     >>> names()
     ['demo', '4q', 'pmemo', 'eim', 'deam', 'vgmidi', 'table']
     """
-    return [*_MODULES, *_own()]
+    return [*_packaged(), *_own()]
 
 
 def module(name: str) -> CorpusModule:
@@ -72,15 +69,22 @@ def module(name: str) -> CorpusModule:
     MerKitError
         If there is no such corpus.
     """
-    own = _own()
-    check_choice("corpus", name, [*_MODULES, *own])
-    return cast(CorpusModule, own[name] if name in own else import_module(_MODULES[name]))
+    found = {**_packaged(), **_own()}
+    return cast(CorpusModule, found[check_choice("corpus", name, found)])
+
+
+@functools.cache
+def _packaged() -> dict[str, ModuleType]:
+    """Return the corpora of this folder by NAME, in the order of their ORDER."""
+    found = [import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    corpora = [module for module in found if hasattr(module, "NAME") and hasattr(module, "load")]
+    return {module.NAME: module for module in sorted(corpora, key=lambda module: module.ORDER)}
 
 
 def _own() -> dict[str, ModuleType]:
     """Return the person's own corpora by name."""
     needed = [name for name in (*CorpusModule.__annotations__, "find", "load")]
-    return extensions.own_modules(__name__, taken=_MODULES, needed=needed)
+    return extensions.own_modules(__name__, taken=_packaged(), needed=needed)
 
 
 def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Path | None:
@@ -129,7 +133,7 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
 def _home(corpus: CorpusModule, data_root: str | Path | None) -> Path:
     if data_root:  # papermill parameters use "" for "not given"
         return Path(data_root).expanduser().absolute()
-    return base.cache_root() if corpus.GENERATED else base.default_data_root()
+    return paths.cache_root() if corpus.GENERATED else paths.default_data_root()
 
 
 def _check_options(corpus: CorpusModule, options: dict[str, Any]) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from mer_kit import paths
 from mer_kit.checks import MerKitError, check_choice, check_folder
-from mer_kit.corpora import base, emotion_in_music, ids, rated, tables
+from mer_kit.corpora import audio_files, emotion_in_music, ids, tables
+from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_clips, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "deam"
+ORDER = 4
 TITLE = "DEAM (MediaEval Database for Emotional Analysis in Music)"
 CITATION = (
     "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of music. "
@@ -40,7 +43,7 @@ AUDIO = ("MEMD_audio", "audio", "DEAM_audio")
 #: How deep below its folder a copy may hide its tables and audio, and how many folders are looked into.
 DEPTH, MOST_FOLDERS = 5, 500
 #: D: the middle of 1–9.
-SCALE = rated.Scale(1, 9)
+SCALE = Scale(1, 9)
 COLUMNS = ("song_id", "valence_mean", "arousal_mean")
 #: Share of common songs whose valence is the other corpus' arousal from which on we speak of a swap.
 SWAPPED_SHARE = 0.5
@@ -76,17 +79,17 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
     Notebook: 00_start_here
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, TIES)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
-    files = base.list_audio(_audio(root))
+    files = audio_files.list_audio(_audio(root))
     problems: list[Problem] = []
     notes: list[Problem] = []
     rows, files = ids.settle(_read_static(root, problems), files, TABLE, notes=notes, problems=problems)
     ratings = {clip_id: rating for clip_id, (rating, _) in rows.items()}
     compare(ratings, _eim_ratings(root), notes)
     artists = _read_metadata(root, [*rows, *files], notes, problems)
-    about = {clip_id: rated.About(*artists.get(clip_id, ("", "")), part) for clip_id, (_, part) in rows.items()}
-    clips, unlisted = rated.rated_clips(
+    about = {clip_id: About(*artists.get(clip_id, ("", "")), part) for clip_id, (_, part) in rows.items()}
+    clips, unlisted = rated_clips(
         root, ratings, files, scale=SCALE, ties=ties, table=TABLE, about=about, problems=problems
     )
     return Corpus(
@@ -95,7 +98,7 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     )  # fmt: skip
 
 
-def compare(ratings: dict[str, rated.Rating], eim: dict[str, rated.Rating], notes: list[Problem]) -> float:
+def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Problem]) -> float:
     """Compare shared songs with EiM's ratings and take EiM's where they are swapped; return the swapped share.
 
     A song counts as swapped where DEAM's (valence, arousal) lies nearer to EiM's (arousal, valence) than to its
@@ -104,7 +107,9 @@ def compare(ratings: dict[str, rated.Rating], eim: dict[str, rated.Rating], note
     shared = sorted(set(ratings) & set(eim))
     if not shared:
         what = "744 songs are also in Emotion in Music, where valence and arousal are the other way round in DEAM"
-        notes.append(base.problem("not_compared", TABLE, what, "put that corpus beside this one to have it checked"))
+        notes.append(
+            audio_files.problem("not_compared", TABLE, what, "put that corpus beside this one to have it checked")
+        )
         return float("nan")
     ours = np.array([[ratings[i].valence, ratings[i].arousal] for i in shared])
     theirs = np.array([[eim[i].valence, eim[i].arousal] for i in shared])
@@ -117,13 +122,13 @@ def compare(ratings: dict[str, rated.Rating], eim: dict[str, rated.Rating], note
             "these songs take that corpus' ratings"
         )
         step = "look twice at results on the songs that only DEAM has"
-        notes.append(base.problem("swapped", TABLE, what, step))
+        notes.append(audio_files.problem("swapped", TABLE, what, step))
     return share
 
 
-def _eim_ratings(root: Path) -> dict[str, rated.Rating]:
+def _eim_ratings(root: Path) -> dict[str, Rating]:
     """Return EiM's static ratings where it lies beside DEAM or below the data root; else {}."""
-    for place in (root.parent, base.default_data_root()):
+    for place in (root.parent, paths.default_data_root()):
         found = emotion_in_music.find(place)
         if found is not None:
             return emotion_in_music.read_static(found)
@@ -137,7 +142,7 @@ def _folders(root: Path) -> list[Path]:
         if len(folder.relative_to(root).parts) >= DEPTH or folder.name == AUDIO[0]:
             continue
         try:
-            below = sorted(path for path in folder.iterdir() if not base.is_hidden(path.name) and path.is_dir())
+            below = sorted(path for path in folder.iterdir() if not audio_files.is_hidden(path.name) and path.is_dir())
         except OSError:
             continue
         found += below[: max(0, MOST_FOLDERS - len(found))]
@@ -145,7 +150,9 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _table(root: Path, part: str) -> Path | None:
-    return next((folder / _TABLES[part] for folder in _folders(root) if base.is_file(folder / _TABLES[part])), None)
+    return next(
+        (folder / _TABLES[part] for folder in _folders(root) if audio_files.is_file(folder / _TABLES[part])), None
+    )
 
 
 def _audio(root: Path) -> Path:
@@ -159,25 +166,25 @@ def _audio(root: Path) -> Path:
     folders = _folders(root)
     named = [folder for name in AUDIO for folder in folders if folder.name.casefold() == name.casefold()]
     for folder in (*named, root):
-        if base.list_audio(folder):
+        if audio_files.list_audio(folder):
             return folder
     place = named[0] if named else root / AUDIO[0]
     check_folder("MEMD_audio folder", place, next_step="unpack DEAM_audio.zip")
     raise MerKitError(f"MEMD_audio folder {str(place)!r} holds no audio, expected mp3 files: unpack DEAM_audio.zip")
 
 
-def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[rated.Rating, str]]:
+def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating, str]]:
     """Return song id → ratings and official part; the second table is optional."""
-    found: dict[str, tuple[rated.Rating, str]] = {}
+    found: dict[str, tuple[Rating, str]] = {}
     for part in _TABLES:
         path = _table(root, part)
         if path is None and part == "development":
             raise MerKitError(f"{_TABLES[part]} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}")
-        rows = rated.read_ratings(path, COLUMNS, SCALE, problems) if path else {}
+        rows = read_ratings(path, COLUMNS, SCALE, problems) if path else {}
         for clip_id in sorted(set(rows) & set(found)):
             what = "rows in both label tables, expected one; the first is kept"
             where = f"{_TABLES[part]}, id {clip_id!r}"
-            problems.append(base.problem("duplicate_id", where, what, "delete the wrong row", clip_id))
+            problems.append(audio_files.problem("duplicate_id", where, what, "delete the wrong row", clip_id))
         found = {clip_id: (rating, part) for clip_id, rating in rows.items()} | found
     return found
 
@@ -200,7 +207,7 @@ def _read_metadata(
             table = tables.read_table(path, [key, "artist"], optional=title, open_ended=True)
         except MerKitError as error:
             what = f"its artists are not known ({error})"
-            problems.append(base.problem("metadata", name, what, "restore it, or take it away"))
+            problems.append(audio_files.problem("metadata", name, what, "restore it, or take it away"))
             continue
         titles = table[title[0]] if title else [""] * len(table)
         rows = {i: (a, t) for i, a, t in zip(table[key], table["artist"], titles, strict=True)}

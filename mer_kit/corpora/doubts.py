@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_kit.corpora import base
+from mer_kit.corpora import audio_files
 from mer_kit.records import Problem
 
 #: From so many rows, and this fraction of them, on is it the scale that is wrong, and not the rows.
@@ -38,13 +38,13 @@ the scale: pass the right one
     off = int(((ratings < low) | (ratings > high)).any(axis=1).sum())
     if off >= max(FEWEST, FRACTION_OFF * len(ratings)):
         what = f"{both}, {off} of {len(ratings)} rows off {scale}, so that is hardly the scale"
-        return [base.problem("scale", table, what, next_step)], []
+        return [audio_files.problem("scale", table, what, next_step)], []
     one_sided = ((highest <= middle) & (lowest < middle)) | ((lowest >= middle) & (highest > middle))
     if len(ratings) < ENOUGH or not one_sided.any():
         return [], []
     if one_sided.all():
         what = f"{both}, all in one quarter of {scale}, so that is hardly the scale"
-        return [base.problem("scale", table, what, next_step)], []
+        return [audio_files.problem("scale", table, what, next_step)], []
     at = int(np.flatnonzero(one_sided)[0])
     what = f"{names[at]} lies {ranges[at]}, all in one half of {scale}, so that may not be the scale"
-    return [], [base.problem("scale", table, what, next_step)]
+    return [], [audio_files.problem("scale", table, what, next_step)]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice
-from mer_kit.corpora import rated, tables
+from mer_kit.corpora import ratings, tables
 from mer_kit.corpora.labels import TRUTH_COLUMNS
 from mer_kit.corpora.numerals import numbers
 from mer_kit.records import Clip
@@ -31,9 +31,9 @@ def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
     >>> truth(rated, middle=0.5, ties="drop")["label"].tolist(), truth(rated, middle=0.5, ties="high")["label"].tolist()
     (['Q2'], ['Q2', 'Q1'])
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, ratings.TIES)
     high_v, high_a = (
-        rated.high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal")
+        ratings.high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal")
     )
     label = np.select([high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4")
     table = spans.copy()

@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import base, dynamic, ids, rated, tables
+from mer_kit.corpora import audio_files, dynamic, ids, tables
+from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_clips, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "eim"
+ORDER = 3
 TITLE = "Emotion in Music (1000 songs)"
 CITATION = (
     "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional analysis of music. "
@@ -36,9 +38,9 @@ VALENCE = ("annotations/valence_cont_average.csv", "valence_cont_average.csv")
 AROUSAL = ("annotations/arousal_cont_average.csv", "arousal_cont_average.csv")
 SPLITS = ("development", "evaluation")
 #: D: the middle of 1–9.
-SCALE = rated.Scale(1, 9)
+SCALE = Scale(1, 9)
 #: The dynamic ratings lie on another scale, −1 to 1.
-DYNAMIC_SCALE = rated.Scale(-1, 1)
+DYNAMIC_SCALE = Scale(-1, 1)
 COLUMNS = ("song_id", "mean_valence", "mean_arousal")
 #: Seconds that one dynamic rating covers, from its sample's time on; the clip ends after the last but one.
 FRAME_SECONDS = 0.5
@@ -50,7 +52,9 @@ GENERATED = False
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, whose label table names song_id and mean_valence."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next((folder for folder in folders if tables.has_columns(base.first_file(folder, STATIC), COLUMNS)), None)
+    return next(
+        (folder for folder in folders if tables.has_columns(audio_files.first_file(folder, STATIC), COLUMNS)), None
+    )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
@@ -71,18 +75,18 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
     Notebook: 00_start_here
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, TIES)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
     audio = check_folder("clips_45seconds folder", root / "clips_45seconds", next_step="unpack clips_45seconds.tar.gz")
     problems: list[Problem] = []
-    table = base.first_file(root, STATIC) or root / STATIC[0]
-    ratings = rated.read_ratings(table, COLUMNS, SCALE, problems)
+    table = audio_files.first_file(root, STATIC) or root / STATIC[0]
+    ratings = read_ratings(table, COLUMNS, SCALE, problems)
     notes: list[Problem] = []
-    ratings, files = ids.settle(ratings, base.list_audio(audio), table.name, notes=notes, problems=problems)
+    ratings, files = ids.settle(ratings, audio_files.list_audio(audio), table.name, notes=notes, problems=problems)
     known = list(dict.fromkeys([*ratings, *files]))
     about = ids.rekeyed(Path(INFO[0]).name, _read_info(root), known, notes, problems, what="artists")
     truth = _read_truth(root, known, ties, notes, problems)
-    clips, unlisted = rated.rated_clips(
+    clips, unlisted = rated_clips(
         root, ratings, files, scale=SCALE, ties=ties, table=table.name, about=about, problems=problems
     )
     return Corpus(
@@ -91,22 +95,22 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     )  # fmt: skip
 
 
-def read_static(root: Path) -> dict[str, rated.Rating]:
+def read_static(root: Path) -> dict[str, Rating]:
     """Return song id → static ratings of every usable row, for comparison with DEAM."""
-    table = base.first_file(root, STATIC)
-    return rated.read_ratings(table, COLUMNS, SCALE, []) if table else {}
+    table = audio_files.first_file(root, STATIC)
+    return read_ratings(table, COLUMNS, SCALE, []) if table else {}
 
 
-def _read_info(root: Path) -> dict[str, rated.About]:
+def _read_info(root: Path) -> dict[str, About]:
     """Return song id → artist, title and official split; {} where the optional table is not there."""
-    path = base.first_file(root, INFO)
+    path = audio_files.first_file(root, INFO)
     if path is None:
         return {}
     table = tables.read_table(path, ["song_id", "Artist", "Song title"], optional=["Mediaeval 2013 set"])
     split = table["Mediaeval 2013 set"] if "Mediaeval 2013 set" in table else pd.Series([""] * len(table))
     rows = zip(table["song_id"], table["Artist"], table["Song title"], split, strict=True)
     return {
-        clip_id: rated.About(artist, title, part.casefold() if part.casefold() in SPLITS else None)
+        clip_id: About(artist, title, part.casefold() if part.casefold() in SPLITS else None)
         for clip_id, artist, title, part in rows
     }
 
@@ -115,7 +119,7 @@ def _read_truth(
     root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
     """Return the truth every half second; None where the two optional tables are not there."""
-    valence, arousal = base.first_file(root, VALENCE), base.first_file(root, AROUSAL)
+    valence, arousal = audio_files.first_file(root, VALENCE), audio_files.first_file(root, AROUSAL)
     if valence is None or arousal is None:
         return None
     tables_of = []

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mer_kit.checks import check_folder
-from mer_kit.corpora import base, ids, tables
+from mer_kit.corpora import audio_files, ids, tables
 from mer_kit.corpora.labels import label_named
 from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
 NAME = "4q"
+ORDER = 1
 TITLE = "4Q (MER audio dataset, TAFFC 2018)"
 CITATION = (
     "R. Panda, R. Malheiro, R. P. Paiva: Novel audio features for music emotion recognition. "
@@ -75,7 +76,7 @@ def load(root: str | Path) -> Corpus:
     problems: list[Problem] = []
     labels = _read_labels(root, problems)
     notes: list[Problem] = []
-    files = base.list_audio(*(root / quadrant for quadrant in QUADRANTS))
+    files = audio_files.list_audio(*(root / quadrant for quadrant in QUADRANTS))
     labels, files = ids.settle(labels, files, ANNOTATIONS, notes=notes, problems=problems)
     known = [*labels, *files]
     about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
@@ -99,7 +100,7 @@ def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
     for song, quadrants in rows.items():
         if (wrong := _wrong_row(song, quadrants)) is not None:
             problems.append(wrong)
-        if len(set(quadrants)) == 1 and quadrants[0] in QUADRANTS and song and base.stays_inside(song):
+        if len(set(quadrants)) == 1 and quadrants[0] in QUADRANTS and song and audio_files.stays_inside(song):
             labels[song] = quadrants[0]
     return labels
 
@@ -108,20 +109,22 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
     """Return what is wrong with the table rows of one song, or None."""
     where = f"{ANNOTATIONS}, song {song!r}"
     if not song:
-        return base.problem("empty_id", ANNOTATIONS, f"{len(quadrants)} rows without a song id", "fill in or delete")
-    if not base.stays_inside(song):
-        return base.problem(
+        return audio_files.problem(
+            "empty_id", ANNOTATIONS, f"{len(quadrants)} rows without a song id", "fill in or delete"
+        )
+    if not audio_files.stays_inside(song):
+        return audio_files.problem(
             "leaves_root", where, "the id points outside the dataset, expected a file name", "correct the id", song
         )
     unknown = [quadrant for quadrant in quadrants if quadrant not in QUADRANTS]
     if unknown:
-        return base.problem(
+        return audio_files.problem(
             "unknown_label", where, f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}",
             "correct the table", song,
         )  # fmt: skip
     if len(quadrants) > 1:
         same = "kept once, the labels agree" if len(set(quadrants)) == 1 else "left out, the labels differ"
-        return base.problem(
+        return audio_files.problem(
             "duplicate_id", where, f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; {same}",
             "delete the wrong rows", song,
         )  # fmt: skip
@@ -130,7 +133,7 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
 
 def _read_metadata(root: Path) -> dict[str, _About]:
     """Return clip id → metadata; {} where the optional table is not there."""
-    if not base.is_there(root / METADATA):
+    if not audio_files.is_there(root / METADATA):
         return {}
     table = tables.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
     columns = (table[name] for name in ("Song", "Artist", "Title", "Quadrant", "PQuad"))
@@ -144,11 +147,13 @@ def _find_audio(
     for path in [path for path in paths if path.parent.name != label]:
         what = f"lies in folder {path.parent.name}, but the table says {label}"
         problems.append(
-            base.problem("wrong_folder", base.place(root, path), what, "move the file or correct the table", clip_id)
+            audio_files.problem(
+                "wrong_folder", audio_files.place(root, path), what, "move the file or correct the table", clip_id
+            )
         )
     if not paths:
         problems.append(ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS))
-    return base.pick_file(root, clip_id, [path for path in paths if path.parent.name == label], problems)
+    return audio_files.pick_file(root, clip_id, [path for path in paths if path.parent.name == label], problems)
 
 
 def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, problems: list[Problem]) -> Clip:
@@ -158,11 +163,11 @@ def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, probl
     where = f"{METADATA}, song {clip_id!r}"
     if label_named(about.quadrant) != label:
         what = f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; the clip keeps {label}"
-        problems.append(base.problem("metadata_label", where, what, "correct one of the tables", clip_id))
+        problems.append(audio_files.problem("metadata_label", where, what, "correct one of the tables", clip_id))
     confidence = _share(about.pquad)
     if confidence is None and about.pquad:
         what = f"PQuad {about.pquad!r}, expected a share from 0 to 1; the clip has no confidence"
-        problems.append(base.problem("off_scale", where, what, "correct the value", clip_id))
+        problems.append(audio_files.problem("off_scale", where, what, "correct the value", clip_id))
     return Clip(
         clip_id, path, labels,
         group=about.artist.casefold() or None, title=about.title or None, artist=about.artist or None,
@@ -182,9 +187,11 @@ def _share(text: str) -> float | None:
 def _not_listed(root: Path, files: Mapping[str, list[Path]], known: Iterable[Problem]) -> list[Problem]:
     """Return one problem for every audio file whose id no usable row names and no other problem has told of."""
     told = {problem.clip_id for problem in known}
-    left = [path for stem, paths in sorted(files.items()) if base.printable(stem) not in told for path in paths]
+    left = [path for stem, paths in sorted(files.items()) if audio_files.printable(stem) not in told for path in paths]
     what = f"not listed in {ANNOTATIONS}, so it has no label and is not used"
     return [
-        base.problem("not_listed", base.place(root, path), what, "add a row or remove the file", path.stem)
+        audio_files.problem(
+            "not_listed", audio_files.place(root, path), what, "add a row or remove the file", path.stem
+        )
         for path in left
     ]

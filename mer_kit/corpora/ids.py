@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from mer_kit.corpora import base
+from mer_kit.corpora import audio_files
 from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import Problem
 
@@ -72,7 +72,9 @@ def settle(
     for name, rows in rows_of.items():
         if len(rows) > 1:
             what = f"the rows {' and '.join(map(repr, rows))} mean one file, expected one row; the clip is left out"
-            problems.append(base.problem("duplicate_id", f"{table}, id {name!r}", what, "delete the wrong rows", name))
+            problems.append(
+                audio_files.problem("duplicate_id", f"{table}, id {name!r}", what, "delete the wrong rows", name)
+            )
     return kept, renamed | {
         name: paths for name, paths in files.items() if name not in rows_of or len(rows_of[name]) > 1
     }
@@ -83,13 +85,13 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
     shown = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
     if match.fits:
         what = f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file"
-        return base.problem("ambiguous", shown, what, "write its whole name", clip_id)
+        return audio_files.problem("ambiguous", shown, what, "write its whole name", clip_id)
     what = f"listed in {table}, but there is no such audio file"
     step = "restore it or delete its row"
     near = names.nearest(where)
     if near is not None:
         step = f"did you mean {near!r}? Correct its row, or restore the file"
-    return base.problem("absent", shown, what, step, clip_id)
+    return audio_files.problem("absent", shown, what, step, clip_id)
 
 
 def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
@@ -100,7 +102,7 @@ def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
         first, match = next((name, match) for name, match in found.items() if match.how == how and match.name)
         many = f"{count} names differ" if count > 1 else "one name differs"
         what = f"{many} in {_WAYS[how]} from what is there, first {first!r}, which is taken for {match.name!r}"
-        notes.append(base.problem("spelling", table, what, "correct the table if another is meant"))
+        notes.append(audio_files.problem("spelling", table, what, "correct the table if another is meant"))
     return notes
 
 
@@ -122,11 +124,11 @@ def align(
     first = f"first {lost[0]!r}"
     if aligned:
         some = f"{len(lost)} of {len(wanted)} ids are no clip's, {first}; their {what} are not used"
-        notes.append(base.problem("unknown_clip", table, some, "correct the ids if they should be"))
+        notes.append(audio_files.problem("unknown_clip", table, some, "correct the ids if they should be"))
     else:
         none = f"none of its {len(wanted)} ids is a clip's ({first}; the clips' begin with {names.names[0]!r})"
         problems.append(
-            base.problem("nothing_matches", table, f"{none}, so its {what} would be lost", "correct the ids")
+            audio_files.problem("nothing_matches", table, f"{none}, so its {what} would be lost", "correct the ids")
         )
     return aligned
 

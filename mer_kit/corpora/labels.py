@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import base, tables
+from mer_kit.corpora import audio_files, tables
 from mer_kit.corpora.numerals import numbers
 from mer_kit.records import EMOTIONS, TASKS, Problem, labels_from_quadrant
 
@@ -80,10 +80,10 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
         f"{len(wrong)} stretches begin before the one before them ends, first {first['start_s']:g} to "
         f"{first['end_s']:g} s of clip {first['clip_id']!r}"
     )
-    return [base.problem("overlap", table, what, "let each moment have one label")]
+    return [audio_files.problem("overlap", table, what, "let each moment have one label")]
 
 
 def unknown_label(table: str, clip_id: str, label: str) -> Problem:
     """Return the problem of a label that is none of the accepted ones."""
     what = f"label {label!r}, expected one of {accepted()}"
-    return base.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)
+    return audio_files.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)

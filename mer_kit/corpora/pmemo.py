@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import base, dynamic, ids, rated, tables
+from mer_kit.corpora import audio_files, dynamic, ids, tables
 from mer_kit.corpora.numerals import numbers
+from mer_kit.corpora.ratings import TIES, About, Scale, rated_clips, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "pmemo"
+ORDER = 2
 TITLE = "PMEmo (PMEmo2019)"
 CITATION = (
     "K. Zhang, H. Zhang, S. Li, C. Yang, L. Sun: The PMEmo dataset for music emotion recognition. "
@@ -32,7 +34,7 @@ STATIC = "annotations/static_annotations.csv"
 DYNAMIC = "annotations/dynamic_annotations.csv"
 METADATA = "metadata.csv"
 #: D: the middle of 0–1.
-SCALE = rated.Scale(0, 1)
+SCALE = Scale(0, 1)
 COLUMNS = ("musicId", "Valence(mean)", "Arousal(mean)")
 #: Seconds that one dynamic rating covers: the half second that ends at its frameTime (D: the first is at 15.5 s).
 FRAME_SECONDS = 0.5
@@ -63,18 +65,18 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
     Notebook: 00_start_here
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, TIES)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
     audio = check_folder("chorus folder", root / "chorus", next_step="restore it from the dataset's archive")
     problems: list[Problem] = []
     notes: list[Problem] = []
     table = Path(STATIC).name
-    ratings = rated.read_ratings(root / STATIC, COLUMNS, SCALE, problems)
-    ratings, files = ids.settle(ratings, base.list_audio(audio), table, notes=notes, problems=problems)
+    ratings = read_ratings(root / STATIC, COLUMNS, SCALE, problems)
+    ratings, files = ids.settle(ratings, audio_files.list_audio(audio), table, notes=notes, problems=problems)
     known = list(dict.fromkeys([*ratings, *files]))
     about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
     truth = _read_truth(root, known, ties, notes, problems)
-    clips, unlisted = rated.rated_clips(
+    clips, unlisted = rated_clips(
         root, ratings, files, scale=SCALE, ties=ties, table=table, about=about, problems=problems
     )
     return Corpus(
@@ -83,20 +85,20 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     )  # fmt: skip
 
 
-def _read_metadata(root: Path) -> dict[str, rated.About]:
+def _read_metadata(root: Path) -> dict[str, About]:
     """Return clip id → artist and title; {} where the optional table is not there."""
-    if not base.is_there(root / METADATA):
+    if not audio_files.is_there(root / METADATA):
         return {}
     table = tables.read_table(root / METADATA, ["musicId", "title", "artist"])
     rows = zip(table["musicId"], table["artist"], table["title"], strict=True)
-    return {clip_id: rated.About(artist, title) for clip_id, artist, title in rows}
+    return {clip_id: About(artist, title) for clip_id, artist, title in rows}
 
 
 def _read_truth(
     root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
     """Return the truth every half second; None where the optional table is not there."""
-    if not base.is_there(root / DYNAMIC):
+    if not audio_files.is_there(root / DYNAMIC):
         return None
     names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
     table = tables.read_table(root / DYNAMIC, names)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.corpora import base, dynamic, rated, table_rows
+from mer_kit.corpora import audio_files, dynamic, ratings, table_rows
 from mer_kit.corpora.matching import Names, plain
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
+ORDER = 6
 TITLE = "Your own collection (a plain table)"
 CITATION = "Your own: say in your paper where the music and the labels come from."
 LICENCE = "Whatever your music's licence is; mer-kit reads it where it lies and copies nothing."
@@ -39,7 +40,7 @@ def find(data_root: Path, **_: Any) -> Path | None:
 
     A clips.csv is taken whatever it holds, so that it gets a sentence about what is wrong with it.
     """
-    if data_root.suffix.lower() in ENDINGS and base.is_file(data_root):
+    if data_root.suffix.lower() in ENDINGS and audio_files.is_file(data_root):
         return data_root
     for folder in (data_root, *(data_root / name for name in FOLDERS)):
         table = _table_in(folder)
@@ -65,10 +66,10 @@ def find_table(root: str | Path) -> Path:
 
 def _table_in(folder: Path) -> Path | None:
     """Return the folder's table, whatever the case of its name."""
-    if (exact := base.first_file(folder, TABLES)) is not None:
+    if (exact := audio_files.first_file(folder, TABLES)) is not None:
         return exact
     try:
-        there = {plain(path.name): path for path in sorted(folder.iterdir()) if base.is_file(path)}
+        there = {plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)}
     except OSError:
         return None
     return next((there[name] for name in (*TABLES, *WORKBOOKS) if name in there), None)
@@ -95,12 +96,12 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
 
     Notebook: 07_your_own_music
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, ratings.TIES)
     path = find_table(root)
     span = _scale(scale)
     problems: list[Problem] = []
     notes: list[Problem] = []
-    files = base.audio_below(path.parent)
+    files = audio_files.audio_below(path.parent)
     rows = table_rows.read(path, Names(files), notes)
     used = set(rows["file"])
     spare = Names(name for name in files if name not in used)
@@ -108,17 +109,17 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
     clips = table_rows.clips_of(path, rows, labels, spare, problems)
     truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
-    notes += rated.not_listed(path.parent, used, {name: [path.parent / name] for name in files}, path.name)
+    notes += ratings.not_listed(path.parent, used, {name: [path.parent / name] for name in files}, path.name)
     return Corpus(
         NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=tuple(notes),
         title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
-def _scale(scale: Sequence[float]) -> rated.Scale:
+def _scale(scale: Sequence[float]) -> ratings.Scale:
     if not isinstance(scale, (list, tuple)) or len(scale) != 2:
         raise MerKitError(f"scale is {scale!r}, expected two numbers like [1, 9]: pass the lowest and highest rating")
     low, high = (float(check_range("scale", value)) for value in scale)
     if not low < high:
         raise MerKitError(f"scale is {scale!r}, expected the lowest rating first: pass for example [1, 9]")
-    return rated.Scale(low, high)
+    return ratings.Scale(low, high)

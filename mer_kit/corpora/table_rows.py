@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import base, ids, rated, tables
+from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import LABELS, label_named, overlaps, read_truth, unknown_label
 from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import Clip, Problem
@@ -61,7 +61,7 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
     for name in ("path", *kind):
         if named[name] != name:
             what = f"its column {named[name]!r} is taken for {name!r}"
-            notes.append(base.problem("column", path.name, what, "rename it if another is meant"))
+            notes.append(audio_files.problem("column", path.name, what, "rename it if another is meant"))
     table = table.rename(columns={named[name]: name for name in kind} | {named["path"]: "path"})
     for column in ("artist", "title", "group"):
         if column not in table:
@@ -77,7 +77,7 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
 
 def _match(root: Path, text: str, names: Names) -> Match:
     """Return the file below `root` that a path means."""
-    if text and base.stays_inside(text) and base.is_file(root / text):
+    if text and audio_files.stays_inside(text) and audio_files.is_file(root / text):
         return Match(Path(text).as_posix())
     return names.find(text)
 
@@ -92,7 +92,7 @@ def _id_of(text: str, match: Match) -> str:
 def labels_of(
     name: str,
     rows: pd.DataFrame,
-    scale: rated.Scale,
+    scale: ratings.Scale,
     ties: str,
     spare: Names,
     notes: list[Problem],
@@ -104,7 +104,7 @@ def labels_of(
     """
     labels: Labels = {}
     if "label" not in rows:
-        doubts, oddities = rated.doubtful(
+        doubts, oddities = ratings.doubtful(
             list(zip(rows["valence"], rows["arousal"], strict=True)), name, scale, _OTHER_SCALE
         )
         problems += doubts
@@ -120,7 +120,7 @@ def labels_of(
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            labels[clip_id] = rated.classes(rated.rating_of((row["valence"], row["arousal"])), scale.middle, ties)
+            labels[clip_id] = ratings.classes(ratings.rating_of((row["valence"], row["arousal"])), scale.middle, ties)
     return labels
 
 
@@ -129,23 +129,27 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> P
     clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
     if match.fits:
         return ids.no_such_file(spare, match, path, clip_id, name)
-    wrong = rated.wrong_id(name, clip_id, n_rows)
+    wrong = ratings.wrong_id(name, clip_id, n_rows)
     if wrong is None and not path:
         where = f"{name}, id {clip_id!r}"
-        return base.problem("empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id)
-    if wrong is None and match.name is None and not base.stays_inside(path):
+        return audio_files.problem(
+            "empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id
+        )
+    if wrong is None and match.name is None and not audio_files.stays_inside(path):
         what = f"path {path!r} leaves the table's folder, expected one below it"
-        wrong = base.problem("leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id)
+        wrong = audio_files.problem(
+            "leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id
+        )
     if wrong is not None and wrong.kind == "leaves_root" and (near := spare.nearest(path)) is not None:
         return dataclasses.replace(wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}")
     return wrong
 
 
-def _wrong_value(name: str, row: pd.Series[Any], scale: rated.Scale) -> Problem | None:
+def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Problem | None:
     """Return what is wrong with a row's label or ratings, or None."""
     clip_id = str(row["clip_id"])
     if "label" not in row:
-        return rated.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
+        return ratings.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
     return None if label_named(row["label"]) else unknown_label(name, clip_id, row["label"])
 
 
@@ -155,7 +159,7 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
     if not others:
         return []
     what = f"{len(others)} labels are written in another way, first {others[0]!r}, taken for {label_named(others[0])!r}"
-    return [base.problem("label_spelling", name, what, "correct the table if another is meant")]
+    return [audio_files.problem("label_spelling", name, what, "correct the table if another is meant")]
 
 
 def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]) -> Labels:
@@ -175,7 +179,7 @@ def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list
             else "it is left out, the labels differ"
         )
         problems.append(
-            base.problem("duplicate_path", f"{name}, file {file!r}", what, "delete the wrong rows", of_file[1])
+            audio_files.problem("duplicate_path", f"{name}, file {file!r}", what, "delete the wrong rows", of_file[1])
         )
         left_out.update(of_file[1:] if same else of_file)
     return {clip_id: found for clip_id, found in labels.items() if clip_id not in left_out}
@@ -191,7 +195,7 @@ def clips_of(
         if row["match"].name is None:
             problems.append(ids.no_such_file(spare, row["match"], str(row["path"]), clip_id, path.name))
             continue
-        file = base.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
+        file = audio_files.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
         if file is not None:
             artist, group = str(row["artist"]), str(row["group"] or row["artist"])
             title, found = str(row["title"]) or None, labels[clip_id]
@@ -206,7 +210,7 @@ def truth_of(
 
     A table of one task may have its truth in that task's classes.
     """
-    if not base.is_there(path):
+    if not audio_files.is_there(path):
         return None
     tasks = {task for found in labels.values() for task in found}
     truth = read_truth(path, task=next(iter(tasks)) if len(tasks) == 1 else None)

@@ -13,11 +13,13 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
-from mer_kit.corpora import base, dynamic, rated
+from mer_kit.corpora import audio_files, dynamic
 from mer_kit.corpora.matching import Names
+from mer_kit.corpora.ratings import TIES, About, Rating, Scale, classes, high, make_clips, not_listed
 from mer_kit.records import Clip, Corpus, Problem
 
 NAME = "vgmidi"
+ORDER = 5
 TITLE = "VGMIDI (labelled part)"
 CITATION = (
     "L. N. Ferreira, J. Whitehead: Learning to generate music with sentiment. "
@@ -35,7 +37,7 @@ FOLDERS = ("vgmidi", "VGMIDI", "vgmidi-master", "vgmidi/vgmidi-master")
 ANNOTATIONS = ("vgmidi_raw_1.json", "vgmidi_raw_2.json")
 MIDI_ENDINGS = (".mid", ".midi")
 #: D: the middle of −1…1.
-SCALE = rated.Scale(-1, 1)
+SCALE = Scale(-1, 1)
 OPTIONS: tuple[str, ...] = ("ties", "min_agreement")
 GENERATED = False
 
@@ -52,9 +54,9 @@ class _Piece:
     arousal: np.ndarray
 
     @property
-    def rating(self) -> rated.Rating:
+    def rating(self) -> Rating:
         """The mean over all bars and listeners."""
-        return rated.Rating(float(self.valence.mean()), float(self.arousal.mean()))
+        return Rating(float(self.valence.mean()), float(self.arousal.mean()))
 
     @property
     def game(self) -> str:
@@ -91,23 +93,23 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
 
     Notebook: 02_noisy_labels
     """
-    check_choice("ties", ties, rated.TIES)
+    check_choice("ties", ties, TIES)
     check_range("min_agreement", min_agreement, 0, 1)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
     folder = check_folder("MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository")
     notes: list[Problem] = []
     problems: list[Problem] = []
     pieces = [piece for name in ANNOTATIONS for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)]
-    files = base.list_audio(folder, endings=MIDI_ENDINGS)
-    labels = {piece.clip_id: rated.classes(piece.rating, SCALE.middle, ties) for piece in pieces}
+    files = audio_files.list_audio(folder, endings=MIDI_ENDINGS)
+    labels = {piece.clip_id: classes(piece.rating, SCALE.middle, ties) for piece in pieces}
     names = Names(files)
     stems = {piece.clip_id: names.find(Path(piece.midi).stem).name for piece in pieces}
     own = {clip_id: files[stem] for clip_id, stem in stems.items() if stem is not None}
-    about = {piece.clip_id: rated.About(piece.game, piece.title) for piece in pieces}
-    clips = rated.make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
+    about = {piece.clip_id: About(piece.game, piece.title) for piece in pieces}
+    clips = make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
     truths = {piece.clip_id: _bars(piece, ties) for piece in pieces}
     used = {stem for stem in stems.values() if stem is not None}
-    notes += rated.not_listed(root, used, files, "the annotations")
+    notes += not_listed(root, used, files, "the annotations")
     return Corpus(
         NAME, root, tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips), tuple(problems),
         _all_bars([truths[clip.clip_id] for clip in clips], min_agreement),
@@ -142,7 +144,7 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
 
 def _agree(ratings: np.ndarray, mean: np.ndarray, ties: str) -> np.ndarray:
     """Return bool [listeners, bars]: the listener's rating lies on the same side as the mean."""
-    return np.asarray(rated.high(ratings, SCALE.middle, ties) == rated.high(mean, SCALE.middle, ties))
+    return np.asarray(high(ratings, SCALE.middle, ties) == high(mean, SCALE.middle, ties))
 
 
 def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
@@ -159,18 +161,22 @@ def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
         rows = (annotation.get("valence"), annotation.get("arousal"))
         wrong = _wrong_ratings(rows, int(content["pieces"][piece]["measures"]))
         if wrong:
-            notes.append(base.problem("wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough"))
+            notes.append(
+                audio_files.problem("wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough")
+            )
         else:
             ratings[piece].append(rows)
     for piece, count in sorted(unknown.items()):
         what = f"{count} annotations of a piece that the file does not describe; they are not used"
         notes.append(
-            base.problem("orphan", f"{path.name}, {piece}", what, "nothing: there is no way to know the piece")
+            audio_files.problem("orphan", f"{path.name}, {piece}", what, "nothing: there is no way to know the piece")
         )
     pieces = []
     for piece, about in content["pieces"].items():
         if not ratings[piece]:
-            notes.append(base.problem("no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"))
+            notes.append(
+                audio_files.problem("no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out")
+            )
             continue
         valence, arousal = (np.array([rows[k] for rows in ratings[piece]], dtype=np.float64) for k in (0, 1))
         clip_id = f"{number}-{piece}"

@@ -13,7 +13,7 @@ from mer_kit.extensions import settings_of, source_mark
 from mer_kit.later_settings import flat, hashed, kinds, later
 from mer_kit.records import FoldResult
 from mer_kit.signal import frontends
-from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.training.settings import TrainingSettings
 
 #: How groups that stay together in a fold are made; runs that do not name it were made with "exact".
 GROUPINGS = ("exact", "normalised")

@@ -12,24 +12,25 @@ import numpy as np
 import pandas as pd
 import torch
 
+from mer_kit import files, paths
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import sweep, writing
 from mer_kit.later_settings import flat
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
-from mer_kit.runs import archive, deciding, grouping, stored_folds, system_fold
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs import decisions, grouping, run_folder, stored_folds, system_fold
 from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.config import RunConfig, RunResult, hashed_config
+from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
 from mer_kit.runs.locks import exclusive
-from mer_kit.runs.opening import Opened, checksum, open_corpus, open_logmel
+from mer_kit.runs.run_folder import RunFolder
 from mer_kit.seeding import derive
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore, SegmentView
 from mer_kit.songs import classifiers, folds
-from mer_kit.sssl import METHOD_VERSION, Trainer, networks
-from mer_kit.sssl.passes import place
+from mer_kit.training import METHOD_VERSION, Trainer, networks
+from mer_kit.training.evaluation import place
 
-__all__ = ["Experiment", "Opened", "open_corpus"]
+__all__ = ["Experiment", "OpenedCorpus", "open_corpus"]
 
 #: Networks up to this width leave their warm-up for other methods to start from (wider ones cost gigabytes a fold).
 SHARED_WARMUP_WIDTH = 16
@@ -46,7 +47,7 @@ class Experiment:
     data_root : where the corpus lies; None for MER_DATA or ./data
     runs_dir : where run folders go; None for MER_RUNS or ./runs
     on_epoch : called with (fold number, EpochRecord)
-    device, precision : see `sssl.passes.place`
+    device, precision : see `training.evaluation.place`
     opened : what `open_corpus` returned for the same data settings, where several experiments share it
 
     Attributes
@@ -76,7 +77,7 @@ class Experiment:
         on_epoch: Callable[[int, EpochRecord], None] | None = None,
         device: str = "auto",
         precision: str = "auto",
-        opened: Opened | None = None,
+        opened: OpenedCorpus | None = None,
     ) -> None:
         self.config, self.on_epoch, self.device, self.precision = config, on_epoch, device, precision
         self.classes = TASKS[config.task]
@@ -85,8 +86,8 @@ class Experiment:
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
         self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
-        self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else archive.default_runs_dir()
-        mark = archive.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else paths.default_runs_dir()
+        mark = run_folder.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
         grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
@@ -113,7 +114,7 @@ class Experiment:
     @property
     def deciders(self) -> tuple[str, ...]:
         """The names of what answers for songs: every song-level classifier, or the system alone."""
-        return (deciding.SYSTEM,) if self.config.system else classifiers.NAMES
+        return (decisions.SYSTEM,) if self.config.system else classifiers.NAMES
 
     # ---- training ----------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Experiment:
         """Train one fold, or do nothing if it is finished; return the run's folder.
 
         A fold that was interrupted goes on from its last epoch. Leaves history.csv, epochs.npz, model.safetensors and
-        segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`sssl.Trainer`).
+        segments.csv in `folds/<number>/`. `watch` is shown the fold's Trainer as its epochs end (`training.Trainer`).
         """
         check_choice("fold", number, range(len(self.folds)))
         stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
@@ -156,7 +157,7 @@ class Experiment:
             device=where.device.type,
             precision=where.precision,
             threads=torch.get_num_threads(),
-            files=self.folder.seal(number, archive.SYSTEM_FILES if self.config.system else archive.FOLD_FILES),
+            files=self.folder.seal(number, run_folder.SYSTEM_FILES if self.config.system else run_folder.FOLD_FILES),
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
@@ -194,17 +195,17 @@ class Experiment:
             return None
         about = {"method": "", "song_features": "", "theta": 0.0, "training": c.training.warmup_key(), "model": {}}
         shared = {**hashed_config(c), **about}
-        mark = archive.digest(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        mark = run_folder.digest(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         return self.runs_dir / ".warmup" / f"{mark}-{name.replace(' ', '-')}.safetensors"
 
     def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> float:
         """Write a trained fold's files; return the seconds of all its epochs, those of a shared warm-up included."""
         folder = self.folder.fold(number)
-        archive.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
+        files.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
         with writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
-                probabilities=trainer.epochs_,
+                probabilities=trainer.eval_probabilities_,
                 labels=self.labels[index.clip].astype(np.int8),
                 clip=index.clip.astype(np.int32),
                 start_s=index.start_s.astype(np.float32),
@@ -217,7 +218,7 @@ class Experiment:
         else:
             train = self._predict(trainer, fold.train, "train")
         table = pd.concat([train, self._predict(trainer, fold.test, "test")])
-        archive.write_table(folder / "segments.csv", table, float_format="%.6g")
+        files.write_table(folder / "segments.csv", table, float_format="%.6g")
         return seconds
 
     def _predict(self, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
@@ -257,7 +258,7 @@ class Experiment:
         self.folder.check_seal(number, ("segments.csv",))
         table = self.folder.segments(number)
         seconds = self.folder.fold_status(number).get("seconds", float("nan"))
-        return deciding.decide_fold(
+        return decisions.decide_fold(
             table,
             self.folds[number],
             self.labels,
@@ -289,10 +290,10 @@ class Experiment:
         decided = [self.decide(number) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])
-        summary = deciding.summary(results, songs, len(self.classes))
-        named = without_formulae(deciding.with_names(songs, self.classes))
-        archive.write_table(self.folder.path / "songs.csv", named)
-        archive.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
+        summary = decisions.summary(results, songs, len(self.classes))
+        named = without_formulae(decisions.with_names(songs, self.classes))
+        files.write_table(self.folder.path / "songs.csv", named)
+        run_folder.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
         self.folder.set_status("done", folds=done, of=len(self.folds))
         return RunResult(self.config, self.fingerprint, results, summary)
 
@@ -300,7 +301,7 @@ class Experiment:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
         for folder in (self.folder.path, self.folder.path / "notebooks", self.runs_dir, self.runs_dir / ".warmup"):
             sweep(folder)
-        archive.write_config(
+        run_folder.write_config(
             self.folder,
             self.config,
             fingerprint=self.fingerprint,

@@ -15,12 +15,12 @@ import numpy as np
 
 from mer_kit.corpora import artists
 from mer_kit.records import Clip, Corpus, Fold
-from mer_kit.runs.archive import RunFolder, fingerprint
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.run_folder import RunFolder, fingerprint
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.signal.same_music import same_music
 from mer_kit.signal.store import FeatureStore
-from mer_kit.sssl import METHOD_VERSION
+from mer_kit.training import METHOD_VERSION
 
 _log = logging.getLogger("mer_kit")
 

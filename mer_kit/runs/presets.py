@@ -11,10 +11,10 @@ from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shor
 from mer_kit.later_settings import kinds
 from mer_kit.records import TASKS
 from mer_kit.runs.config import GROUPINGS, RunConfig
-from mer_kit.runs.opening import pooling_step
+from mer_kit.runs.data import pooling_step
 from mer_kit.signal import frontends
-from mer_kit.sssl import methods, networks
-from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.training import methods, networks
+from mer_kit.training.settings import TrainingSettings
 
 #: More folds than this are a slip of the keyboard.
 MOST_FOLDS = 1000

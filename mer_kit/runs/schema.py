@@ -30,6 +30,8 @@ MOST_FOLDS, MOST_NAME = 1000, 200
 
 #: Columns of a method's own that are read from a history.
 MOST_OWN = 50
+#: Lines of a failed notebook's last output that are kept, and the characters of each.
+LOG_LINES, LOG_WIDTH = 12, 240
 #: Scores that are fractions; others may be any number.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 
@@ -272,3 +274,9 @@ def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> N
 def _differs(table: pd.DataFrame, column: str) -> bool:
     """Tell whether a song has two values of a column."""
     return len(table[["clip_id", column]].drop_duplicates()) > table["clip_id"].nunique()
+
+
+def log_of(status: Mapping[str, Any]) -> Sequence[str]:
+    """Return the last lines that a notebook's status file keeps of a failure; () where there are none."""
+    lines = status.get("log")
+    return [str(line) for line in lines] if isinstance(lines, list) else ()

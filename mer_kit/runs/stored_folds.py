@@ -18,9 +18,9 @@ import pandas as pd
 from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS, Corpus, Fold
-from mer_kit.runs.archive import RunFolder, write_json
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.grouping import Grouping
+from mer_kit.runs.run_folder import RunFolder, write_json
 from mer_kit.songs import folds as song_folds
 
 #: The file's name in a run folder.

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mer_kit import systems
+from mer_kit import files, systems
 from mer_kit.checks import MerKitError, check_probabilities
-from mer_kit.runs import archive
 from mer_kit.seeding import derive
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def train(experiment: Experiment, number: int) -> float:
     table["label"] = np.array(experiment.classes)[experiment.labels[clips]]
     for k, name in enumerate(experiment.classes):
         table[name] = p[:, k]
-    archive.write_table(experiment.folder.fold(number) / "segments.csv", table, float_format="%.6g")
+    files.write_table(experiment.folder.fold(number) / "segments.csv", table, float_format="%.6g")
     return time.perf_counter() - began
 
 

@@ -71,7 +71,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Built:
+class StoreUpdate:
     """One Entry or Problem for each clip, and a sentence for each file that had to be redone."""
 
     results: tuple[Entry | Problem, ...]
@@ -86,7 +86,7 @@ def build(
     workers: int | None = None,
     progress: Progress | None = None,
     max_seconds: float | None = None,
-) -> Built:
+) -> StoreUpdate:
     """Bring the store up to date and return what it holds for each clip; of long ones only what `max_seconds` wants."""
     n_workers = usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
     _make_folder(folder)
@@ -105,7 +105,7 @@ def build(
         compute = functools.partial(_compute, folder=folder, recipe=recipe, max_seconds=max_seconds)
         results.update(_compute_all(todo, compute, recipe, manifest, pool, progress))
     found = (results[who] if isinstance(who, str) else who for who in identities)
-    return Built(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
+    return StoreUpdate(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
 
 
 def _with_clip(result: Entry | Problem, clip: Clip) -> Entry | Problem:

@@ -18,6 +18,10 @@ TOLERANCE_SECONDS = 1e-9
 LOGMEL_FRAMES_PER_SECOND = 22050 / 512
 
 
+#: P: the segment durations that the paper compares, in seconds.
+DURATIONS = (1, 2, 3, 4, 5)
+
+
 def count(
     duration_s: float, segment_seconds: float, *, every_seconds: float = 1.0, max_seconds: float | None = 30.0
 ) -> int:

@@ -1,4 +1,10 @@
-"""From segment probabilities to one answer per song: folds, the 7·K features, deciders, scores.
+"""From segment probabilities to one answer per song.
+
+    folds                       songs divided into folds, groups kept together
+    features                    the seven statistics of each class (paper Eq. 11 to 15)
+    classifier, classifiers/    what a song-level classifier answers, and each in a file of its own
+    scores                      accuracy, F1, confusion
+    svm_file                    the fitted SVM on disk, without pickle
 
 Everything here works on plain arrays: probabilities [segments, classes], the song of every segment, labels per song.
 Segments of one song stand in time order, row after row; songs are counted from 0.

@@ -8,13 +8,14 @@ Notebook: 04_song_decisions
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from mer_kit.checks import MerKitError, check_labels, check_range
+from mer_kit.checks import MerKitError, check_labels, check_range, shortened
 from mer_kit.records import Fold
 from mer_kit.seeding import derive
 
@@ -164,3 +165,33 @@ def _check_usable(folds: list[Fold], y: np.ndarray, class_names: Sequence[str] |
                 f"fold {fold.number} would train without {_name(lacking[0], class_names)}, one group holds nearly all its songs: "
                 "lower the number of folds or split that group"
             )
+
+
+def parse_folds(text: str, folds: int) -> list[int]:
+    """Return fold numbers from "0,2" or "0-2"; "" means all.
+
+    Raises
+    ------
+    MerKitError
+        If a part is no number, goes backwards, or there is no such fold.
+
+    Examples
+    --------
+    >>> parse_folds("0,2", 10), parse_folds("1-3", 10), parse_folds("", 3)
+    ([0, 2], [1, 2, 3], [0, 1, 2])
+    """
+    if not text.strip():
+        return list(range(folds))
+    numbers: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
+        said = f"folds {shortened(text)}"
+        if not match:
+            raise MerKitError(f"{said} cannot be read at {shortened(part.strip())}: write numbers like 0,2 or 0-2")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise MerKitError(f"{said} go backwards at {part.strip()!r}: write {last}-{first}")
+        if last >= folds:
+            raise MerKitError(f"fold {last} does not exist, expected 0 to {folds - 1}: folds are counted from 0")
+        numbers += range(first, last + 1)
+    return list(dict.fromkeys(numbers))

@@ -20,8 +20,8 @@ from mer_kit import extensions
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.extensions import settings_of
 from mer_kit.songs import classifiers
-from mer_kit.sssl import methods
 from mer_kit.systems._base import BaseSystem
+from mer_kit.training import methods
 
 __all__ = ["CHAINS", "LOOK", "MODULES", "SYSTEMS", "TITLES", "BaseSystem", "make", "of", "song_features"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import psutil
 
-from mer_kit.runs.parameters import declared_parameters
+from mer_kit.batch.parameters import declared_parameters
 from tests.browser.watch import LOCAL, Watch
 
 if TYPE_CHECKING:

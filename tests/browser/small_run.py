@@ -39,7 +39,8 @@ def make(folder: Path, *extra: str) -> None:
 def main(folder: Path, notebooks: bool) -> int:
     import torch
 
-    from mer_kit.runs import batch, planning
+    from mer_kit.batch import planning
+    from mer_kit.batch.jobs import execute
     from mer_kit.runs.experiment import Experiment
     from mer_kit.runs.presets import resolve
 
@@ -52,7 +53,7 @@ def main(folder: Path, notebooks: bool) -> int:
     jobs = planning.plan(experiment.folder, parameters("", folder), [0])
     given = parameters(YOURS, folder)
     jobs.append(planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given))
-    return sum(outcome.state != "done" for outcome in batch.execute(jobs, mark=experiment.fingerprint))
+    return sum(outcome.state != "done" for outcome in execute(jobs, mark=experiment.fingerprint))
 
 
 if __name__ == "__main__":

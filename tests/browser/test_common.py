@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mer_kit.show import web
+from mer_kit.views import js
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -42,7 +42,7 @@ MODEL = """() => {
 @pytest.fixture
 def page(page_of: Callable[..., Page]) -> Page:
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
-    page.evaluate(SETUP, web.module("live") + "\nexport { channel, deck, lively };")
+    page.evaluate(SETUP, js.module("live") + "\nexport { channel, deck, lively };")
     page.evaluate(MODEL)
     return page
 

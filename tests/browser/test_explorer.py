@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mer_kit.show import web
-from mer_kit.show.explorer import SegmentExplorer
-from tests.show import stands
+from mer_kit.views import js
+from mer_kit.views.segment_explorer import SegmentExplorer
+from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -33,7 +33,7 @@ PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(x, y, 1,
 
 @pytest.fixture(scope="module")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> SegmentExplorer:
-    return SegmentExplorer(stands.segments(tmp_path_factory.mktemp("clips")), clip=1)
+    return SegmentExplorer(fold_stub.segments(tmp_path_factory.mktemp("clips")), clip=1)
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +183,8 @@ def asked(page: Page) -> list[dict[str, Any]]:
 def in_kernel(explorer: SegmentExplorer, page_of: Callable[..., Page]) -> Page:
     """The explorer as a widget whose kernel has answered for the first clip; all else waits for `tell`."""
     page = page_of(
-        f'<div id="place"></div><script type="application/json" id="data">{web.embedded(explorer.data())}</script>'
-        f'<script type="module">{web.module("explorer")}{KERNEL}</script>'
+        f'<div id="place"></div><script type="application/json" id="data">{js.embedded(explorer.data())}</script>'
+        f'<script type="module">{js.module("explorer")}{KERNEL}</script>'
     )
     page.evaluate(EAVESDROP)
     first = asked(page)

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbconvert import HTMLExporter
 
-from mer_kit.show import export
+from mer_kit.pages import export
 from tests.browser import small_run
 from tests.browser.watch import LOCAL, Watch
 

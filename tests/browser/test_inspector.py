@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from mer_kit.runs.song_space import answered
-from mer_kit.show import web
-from mer_kit.show.inspector import SongInspector
-from tests.show import stands
+from mer_kit.analysis.feature_space import answered
+from mer_kit.views import js
+from mer_kit.views.song_inspector import SongInspector
+from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module", params=["quadrant", "valence"])
 def inspector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SongInspector:
-    stand = stands.songs(tmp_path_factory.mktemp("songs"), task=request.param, spread=1.0)
+    stand = fold_stub.songs(tmp_path_factory.mktemp("songs"), task=request.param, spread=1.0)
     return SongInspector(stand, 0, song="s18")
 
 
@@ -177,7 +177,7 @@ def test_a_sound_is_asked_for_once_and_held_once(inspector: SongInspector, page_
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
     data = inspector.data()
     arrays = {name: base64.b64encode(values).decode() for name, values in data.pop("arrays").items()}
-    page.evaluate(KERNEL, [web.module("inspector"), json.loads(json.dumps(data)), arrays])
+    page.evaluate(KERNEL, [js.module("inspector"), json.loads(json.dumps(data)), arrays])
     button = page.locator(".songs [data-song='3'] .play")
     button.click()
     button.click()

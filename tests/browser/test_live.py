@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PIL import Image
 
-from mer_kit.show import plots_live, web
+from mer_kit import plots
+from mer_kit.views import js
 from tests.browser import lab, small_run
 
 if TYPE_CHECKING:
@@ -36,18 +37,18 @@ def page_text(*, buttons: bool = True) -> str:
     data = {
         "title": "Training",
         "epochs": 4,
-        "alts": plots_live.ALTS,
+        "alts": plots.live.ALTS,
         "buttons": buttons,
         "state": state,
         "pictures": [],
     }
     return (
         '<!doctype html><html lang="en"><head><title>live</title><style>:root { color-scheme: light dark; }'
-        f"{web.styles('live')}</style></head><body><main><h1>Live</h1><div id='place'></div></main>"
-        f"<script type='module'>{web.module('live')}\n const hear = {{}}; window.asked = [];"
+        f"{js.styles('live')}</style></head><body><main><h1>Live</h1><div id='place'></div></main>"
+        f"<script type='module'>{js.module('live')}\n const hear = {{}}; window.asked = [];"
         "window.tell = (next) => Object.entries(next).forEach(([kind, value]) => hear[kind](value));"
         "window.png = (text) => bytes(text);"
-        f"mount(document.getElementById('place'), {web.embedded(data)},"
+        f"mount(document.getElementById('place'), {js.embedded(data)},"
         "{ send: (message) => asked.push(message), on: (kind, one) => { hear[kind] = one; } });</script></body></html>"
     )
 
@@ -84,7 +85,7 @@ def test_pictures_words_and_progress_follow(page_of: Callable[..., Page]) -> Non
     tell(page, "running", "Epoch 2 of 4 is over.", 2, [10, 20, 30])
     assert page.get_by_role("status").inner_text() == "Epoch 2 of 4 is over."
     assert page.get_by_role("progressbar", name="Epochs that are over").evaluate("(bar) => bar.value / bar.max") == 0.5
-    assert [image.get_attribute("alt") for image in page.locator("img:visible").all()] == list(plots_live.ALTS)
+    assert [image.get_attribute("alt") for image in page.locator("img:visible").all()] == list(plots.live.ALTS)
     assert re.fullmatch(r"\d+:\d\d", page.locator(".time").inner_text())
     before = page.locator("img").first.get_attribute("src")
     tell(page, "done", "The training is done.", 4, [40, 50, 60])

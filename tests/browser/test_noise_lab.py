@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mer_kit.show import fragments, web
-from mer_kit.show.noise_lab import NoiseLab
-from mer_kit.sssl import diagnostics
-from mer_kit.sssl.diagnostics import split_quality
-from tests.show.noise_labs import make_lab
+from mer_kit.training import diagnostics
+from mer_kit.training.diagnostics import split_quality
+from mer_kit.views import html_fragments, js
+from mer_kit.views.noise_lab import NoiseLab
+from tests.views.noise_labs import make_lab
 
 pytestmark = pytest.mark.browser
 
@@ -40,7 +40,7 @@ def numbers_page(lab: NoiseLab) -> str:
     data = fragment.split("data-mer-data>")[1].split("</script>")[0]
     return (
         f'<script type="application/json" id="data">{data}</script>'
-        f'<script type="module">{web.module("noise_lab")}{NUMBERS}</script>'
+        f'<script type="module">{js.module("noise_lab")}{NUMBERS}</script>'
     )
 
 
@@ -132,7 +132,7 @@ def test_the_note_calls_a_class_by_its_name(
     data = lab.data()
     data["training"][lab.after_epoch - 1]["note"] = "no separation: class 3 would keep 5 samples in X, under 8"
     monkeypatch.setattr(lab, "data", lambda: data)
-    note = page_of(fragments.page("A lab", lab.fragment(sounds=0))).locator(".note").inner_text()
+    note = page_of(html_fragments.page("A lab", lab.fragment(sounds=0))).locator(".note").inner_text()
     assert "Q4 calm would keep 5 samples" in note and "class 3" not in note
 
 
@@ -142,7 +142,7 @@ def rows(page: Any) -> list[int]:
 
 def test_the_brush_lists_what_lies_in_it(opened: tuple[NoiseLab, Any]) -> None:
     lab, page = opened
-    loss, mixture, _ = lab.passes.hill(lab.after_epoch)
+    loss, mixture, _ = lab.passes.fitted_mixture(lab.after_epoch)
     x = mixture.normalise(loss)
     page.get_by_label("only those whose sound").uncheck()
     inside = np.flatnonzero((x >= 0.8) & (x <= 1))
@@ -156,7 +156,7 @@ def test_the_brush_lists_what_lies_in_it(opened: tuple[NoiseLab, Any]) -> None:
     table = diagnostics.data_map(lab.passes.probabilities, lab.passes.labels)
     confidence = table["confidence"].to_numpy().astype(np.float32)
     assert rows(page) == np.argsort(confidence, kind="stable")[:50].tolist()
-    hill = page.locator(".hill").bounding_box()
+    hill = page.locator(".fitted_mixture").bounding_box()
     page.mouse.move(hill["x"] + 200, hill["y"] + 100)
     page.mouse.down()
     page.mouse.move(hill["x"] + 400, hill["y"] + 120, steps=4)
@@ -221,10 +221,10 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     one, after = lab.pass_bytes(lab.after_epoch), lab.after_epoch
     for name in ("p", "model"):
         del data["arrays"][name]
-    data["arrays"] = {name: fragments.text(values) for name, values in data["arrays"].items()}
+    data["arrays"] = {name: html_fragments.text(values) for name, values in data["arrays"].items()}
     page = page_of(
-        f'<div id="place"></div><script type="application/json" id="data">{web.embedded(data)}</script>'
-        f'<script type="module">{web.module("noise_lab")}{KERNEL}</script>'
+        f'<div id="place"></div><script type="application/json" id="data">{js.embedded(data)}</script>'
+        f'<script type="module">{js.module("noise_lab")}{KERNEL}</script>'
     )
     assert page.evaluate("sent") == [{"kind": "pass", "after": after}]
     ask = "([kind, message, parts]) => reply(kind, message, parts.map((part) => new DataView(Uint8Array.from(part).buffer)))"
@@ -261,11 +261,11 @@ def in_kernel(lab: NoiseLab, page_of: Callable[..., Any]) -> Any:
     """The lab as a widget that has asked for its first pass and got it; other passes wait for `tell`."""
     data = lab.data()
     data["arrays"] = {
-        name: fragments.text(values) for name, values in data["arrays"].items() if name not in ("p", "model")
+        name: html_fragments.text(values) for name, values in data["arrays"].items() if name not in ("p", "model")
     }
     page = page_of(
-        f'<div id="place"></div><script type="application/json" id="data">{web.embedded(data)}</script>'
-        f'<script type="module">{web.module("noise_lab")}{KERNEL}</script>'
+        f'<div id="place"></div><script type="application/json" id="data">{js.embedded(data)}</script>'
+        f'<script type="module">{js.module("noise_lab")}{KERNEL}</script>'
     )
     tell(lab, page, page.evaluate("sent.at(-1)"))
     return page
@@ -339,7 +339,7 @@ def test_where_every_label_is_right_there_is_no_roc_curve(tmp_path: Path, page_o
     lab = make_lab(tmp_path)
     lab.passes.truth[:] = lab.passes.labels
     page = page_of(lab.to_html(sounds=0))
-    assert page.locator(".hill svg").count() == 1 and page.locator(".roc svg").count() == 0
+    assert page.locator(".fitted_mixture svg").count() == 1 and page.locator(".roc svg").count() == 0
     assert "NaN" not in page.locator(".mer-noise_lab").inner_html()
 
 

@@ -16,8 +16,9 @@ import pytest
 import soundfile
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from mer_kit.show import export, web
-from mer_kit.show.player import CurvePlayer
+from mer_kit.pages import export
+from mer_kit.views import js
+from mer_kit.views.curve_player import CurvePlayer
 from tests import small_site
 from tests.browser.watch import Watch
 
@@ -93,10 +94,10 @@ def player(scale: Path) -> CurvePlayer:
     return CurvePlayer(curves, scale, truth=truth, disowned=doubted, label="Q1", title="A scale")
 
 
-Opener = Callable[..., "Page"]
+CorpusCache = Callable[..., "Page"]
 
 
-def opened(page_of: Opener, html: str | Path, **options: Any) -> Page:
+def opened(page_of: CorpusCache, html: str | Path, **options: Any) -> Page:
     page = page_of(html, **options)
     page.wait_for_selector("[data-part=plot] svg polyline")
     page.evaluate(EAR)
@@ -125,7 +126,9 @@ def settled(page: Page) -> str:
     return page.inner_text("[data-part=words]")
 
 
-def test_a_click_plays_its_segment_from_start_to_end_and_nothing_else(page_of: Opener, player: CurvePlayer) -> None:
+def test_a_click_plays_its_segment_from_start_to_end_and_nothing_else(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
     page = opened(page_of, player.to_html())
     click_at(page, 6.1)  # nearest to the centre of the segment from 5 to 7 s
     page.wait_for_selector(".mer-player[data-state=segment]")
@@ -140,7 +143,7 @@ def test_a_click_plays_its_segment_from_start_to_end_and_nothing_else(page_of: O
     assert page.inner_text("[data-do=segment]") == "Segment"
 
 
-def test_a_drag_is_heard_once_it_is_let_go(page_of: Opener, player: CurvePlayer) -> None:
+def test_a_drag_is_heard_once_it_is_let_go(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = opened(page_of, player.to_html())
     box = page.locator("[data-part=plot]").bounding_box()
     page.mouse.move(box["x"] + 150, box["y"] + 60)
@@ -152,7 +155,7 @@ def test_a_drag_is_heard_once_it_is_let_go(page_of: Opener, player: CurvePlayer)
 
 
 def test_a_loop_repeats_the_segment_alone_and_ends_when_it_is_switched_off(
-    page_of: Opener, player: CurvePlayer
+    page_of: CorpusCache, player: CurvePlayer
 ) -> None:
     page = opened(page_of, player.to_html())
     page.click("[data-do=loop]")
@@ -167,7 +170,7 @@ def test_a_loop_repeats_the_segment_alone_and_ends_when_it_is_switched_off(
     assert told["positions"][-1] == 4.0 and set(told["seconds"]) <= {2, 3}
 
 
-def test_the_song_plays_on_from_where_it_was_paused(page_of: Opener, player: CurvePlayer) -> None:
+def test_the_song_plays_on_from_where_it_was_paused(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = opened(page_of, player.to_html())
     page.click("[data-do=auto]")
     click_at(page, 3)
@@ -185,7 +188,7 @@ def test_the_song_plays_on_from_where_it_was_paused(page_of: Opener, player: Cur
     assert min(told["positions"]) >= paused and 2 not in told["seconds"]
 
 
-def test_everything_works_by_keyboard(page_of: Opener, player: CurvePlayer) -> None:
+def test_everything_works_by_keyboard(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = opened(page_of, player.to_html())
     page.keyboard.press("Tab")
     slider = page.locator(":focus")
@@ -221,7 +224,7 @@ def test_everything_works_by_keyboard(page_of: Opener, player: CurvePlayer) -> N
     assert names == ["segment", "song", "loop", "previous", "next", "auto", "curves"]
 
 
-def test_python_and_browser_say_the_same_of_every_segment(page_of: Opener, player: CurvePlayer) -> None:
+def test_python_and_browser_say_the_same_of_every_segment(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = opened(page_of, player.to_html())
     page.focus("[data-part=plot]")
     page.click("[data-do=auto]")
@@ -233,7 +236,7 @@ def test_python_and_browser_say_the_same_of_every_segment(page_of: Opener, playe
     assert page.get_attribute("[data-part=words]", "aria-live") == "polite"
 
 
-def test_lines_and_bands_stand_where_the_numbers_say(page_of: Opener, player: CurvePlayer) -> None:
+def test_lines_and_bands_stand_where_the_numbers_say(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = opened(page_of, player.to_html())
     lines = page.eval_on_selector_all("polyline[data-curve]", "(all) => all.map((one) => one.getAttribute('points'))")
     assert len(lines) == 8
@@ -265,7 +268,7 @@ def test_lines_and_bands_stand_where_the_numbers_say(page_of: Opener, player: Cu
 
 @pytest.mark.parametrize("name", ["light", "dark", "narrow"])
 def test_it_is_sensible_in_light_dark_and_on_a_phone(
-    page_of: Opener, player: CurvePlayer, axe: Callable[..., list[Any]], shots: Path, name: str
+    page_of: CorpusCache, player: CurvePlayer, axe: Callable[..., list[Any]], shots: Path, name: str
 ) -> None:
     options: dict[str, Any] = {"dark": {"color_scheme": "dark"}, "narrow": {"viewport": {"width": 360, "height": 800}}}
     page = opened(page_of, player.to_html(), **options.get(name, {}))
@@ -282,14 +285,14 @@ def test_it_is_sensible_in_light_dark_and_on_a_phone(
     assert page.evaluate("listen(400)")["seconds"] == [3, 4]
 
 
-def test_without_scripts_picture_and_sound_are_there(page_of: Opener, player: CurvePlayer) -> None:
+def test_without_scripts_picture_and_sound_are_there(page_of: CorpusCache, player: CurvePlayer) -> None:
     page = page_of(player.to_html(), java_script_enabled=False)
     assert page.locator("img").bounding_box()["width"] > 300 and page.locator("audio").bounding_box()["width"] > 300
     assert page.locator("[data-part=plot]").count() == 0
     assert "Q" in page.locator("img").get_attribute("alt")
 
 
-def test_an_exported_notebook_plays(page_of: Opener, player: CurvePlayer, tmp_path: Path) -> None:
+def test_an_exported_notebook_plays(page_of: CorpusCache, player: CurvePlayer, tmp_path: Path) -> None:
     foreign = '<script src="https://example.org/x.js"></script><script>document.body.dataset.foreign = 1</script>'
     view = new_output("display_data", {"text/html": player.fragment()})
     mixed = new_output("display_data", {"text/html": foreign + player.fragment()})  # a view is an output of its own
@@ -327,7 +330,7 @@ def test_an_exported_page_runs_no_handler_of_a_notebook(chromium: Browser, playe
     assert watch.found == []
 
 
-def test_hostile_names_stay_names(page_of: Opener, scale: Path) -> None:
+def test_hostile_names_stay_names(page_of: CorpusCache, scale: Path) -> None:
     title = "</script><script>document.body.dataset.bad = 1</script>\"'&<img src=x onerror=alert(1)> $x_{$"
     page = opened(page_of, CurvePlayer({"a</script>": curve(), "<b>'\"": curve(1)}, scale, title=title).to_html())
     assert page.evaluate("document.body.dataset.bad") is None
@@ -335,7 +338,7 @@ def test_hostile_names_stay_names(page_of: Opener, scale: Path) -> None:
     assert page.locator("[data-do=curves] option").all_inner_texts()[1:] == ["only a</script>", "only <b>'\""]
 
 
-def test_a_silent_player_says_why_and_is_still_usable(page_of: Opener) -> None:
+def test_a_silent_player_says_why_and_is_still_usable(page_of: CorpusCache) -> None:
     page = opened(page_of, CurvePlayer(curve(), title="mute").to_html())
     assert page.inner_text("[data-part=notice]") == "No sound was given with this curve."
     assert page.locator("[data-do=segment], [data-do=song], [data-do=auto]").count() == 0
@@ -344,7 +347,7 @@ def test_a_silent_player_says_why_and_is_still_usable(page_of: Opener) -> None:
     assert state(page)["selected"] == "10"
 
 
-def test_sound_that_cannot_be_decoded_is_told(page_of: Opener, tmp_path: Path) -> None:
+def test_sound_that_cannot_be_decoded_is_told(page_of: CorpusCache, tmp_path: Path) -> None:
     (tmp_path / "torn.mp3").write_bytes(b"no sound at all")
     page = opened(page_of, CurvePlayer(curve(), tmp_path / "torn.mp3").to_html())
     page.click("[data-do=song]")
@@ -354,7 +357,7 @@ def test_sound_that_cannot_be_decoded_is_told(page_of: Opener, tmp_path: Path) -
 
 @pytest.mark.parametrize("while_playing", [True, False])
 def test_a_player_that_is_thrown_away_gives_its_sound_back(
-    page_of: Opener, player: CurvePlayer, while_playing: bool
+    page_of: CorpusCache, player: CurvePlayer, while_playing: bool
 ) -> None:
     page = page_of(player.to_html())  # without the ear, which hears one context only
     page.wait_for_selector("[data-part=plot] svg polyline")
@@ -394,11 +397,11 @@ MODEL = """async ([text, data, sound]) => {
 }"""
 
 
-def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: Opener, player: CurvePlayer) -> None:
+def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: CorpusCache, player: CurvePlayer) -> None:
 
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
     sound = base64.b64encode(player.sound.data).decode()
-    page.evaluate(MODEL, [web.module("player"), json.loads(json.dumps(player.data())), sound])
+    page.evaluate(MODEL, [js.module("player"), json.loads(json.dumps(player.data())), sound])
     page.wait_for_selector("[data-part=plot] svg polyline")
     page.evaluate(EAR)
     assert state(page)["selected"] == "2"
@@ -415,7 +418,7 @@ def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: Opener, pla
     assert page.evaluate("[model.listeners.length, document.querySelector('main').childElementCount]") == [0, 0]
 
 
-def test_a_page_of_the_site_plays(page_of: Opener, player: CurvePlayer, tmp_path: Path) -> None:
+def test_a_page_of_the_site_plays(page_of: CorpusCache, player: CurvePlayer, tmp_path: Path) -> None:
     pytest.importorskip("myst_nb", reason="the site is built by Sphinx and myst-nb: pip install -e '.[docs]'")
     site = small_site.build(tmp_path, html=player.fragment())
     page = opened(page_of, site / "notebooks" / "03_sssl_training.html")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from mer_kit.show import web
-from mer_kit.show.playground import DropoutPairs, MixupDeck, SharpeningTriangle
-from mer_kit.sssl import objectives
+from mer_kit.training import objectives
+from mer_kit.views import js
+from mer_kit.views.objectives import DropoutPairs, MixupDeck, SharpeningTriangle
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -77,7 +77,7 @@ def test_sharpening_in_the_browser_is_that_of_the_objectives(page_of: Open) -> N
         [p.tolist(), t] for p in [*P, np.array([1.0, 0, 0, 0]), np.array([0.25] * 4)] for t in (0.05, 0.5, 1.0, 2.0)
     ]
     body = f"async ([text, cases]) => {{ {IMPORT} return cases.map(([p, t]) => play.sharpen(p, t)); }}"
-    found = page_of("<!doctype html>").evaluate(body, [web.module("playground"), cases])
+    found = page_of("<!doctype html>").evaluate(body, [js.module("playground"), cases])
     for (p, temperature), values in zip(cases, found, strict=True):
         logits = torch.log(torch.tensor([p], dtype=torch.float64).clamp(min=1e-12))
         expected = objectives.sharpen(logits, temperature)[0]
@@ -87,7 +87,7 @@ def test_sharpening_in_the_browser_is_that_of_the_objectives(page_of: Open) -> N
 def test_symmetric_kl_in_the_browser_is_that_of_the_objectives(page_of: Open) -> None:
     cases = [[P[row].tolist(), P[row - 1].tolist()] for row in range(len(P))] + [[P[0].tolist()] * 2]
     body = f"async ([text, cases]) => {{ {IMPORT} return cases.map(([p, q]) => play.symmetricKl(p, q)); }}"
-    found = page_of("<!doctype html>").evaluate(body, [web.module("playground"), cases])
+    found = page_of("<!doctype html>").evaluate(body, [js.module("playground"), cases])
     first, second = torch.log(torch.tensor(cases, dtype=torch.float64)).unbind(1)
     assert found == pytest.approx(objectives.symmetric_kl(first, second).tolist(), abs=1e-5)
 

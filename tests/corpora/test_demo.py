@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import demo, demo_synth, four_q
-from mer_kit.corpora.demo_plan import ELSEWHERE, make_plan
+from mer_kit.corpora import demo, four_q
+from mer_kit.corpora.demo import synth
+from mer_kit.corpora.demo.plan import ELSEWHERE, make_plan
 from mer_kit.records import Corpus
 
 SMALL = {"clips": 16, "seconds": 8.0, "drift": 0.2}
@@ -150,8 +151,8 @@ def test_a_clip_depends_on_its_id_and_the_seed_alone(
         return (tmp_path / clip.quadrant / f"{clip.clip_id}.wav").read_bytes()
 
     assert made(plan, 0) == corpus.clips[0].path.read_bytes()  # as it came out among all the others
-    same_artist = demo_synth.Production(0.0, 1000.0, 0.0, 0.3, 0.1, -60.0, 0.0)
-    monkeypatch.setattr(demo_synth.Production, "draw", lambda rng: same_artist)
+    same_artist = synth.Production(0.0, 1000.0, 0.0, 0.3, 0.1, -60.0, 0.0)
+    monkeypatch.setattr(synth.Production, "draw", lambda rng: same_artist)
     assert len({made(plan, 0), made(plan, 1), made(twin, 0)}) == 3
 
 

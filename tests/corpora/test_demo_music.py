@@ -7,9 +7,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from mer_kit.corpora.demo_score import Character, Note, compose
-from mer_kit.corpora.demo_styles import STYLES
-from mer_kit.corpora.demo_synth import _DRUMS, _TIMBRES, SYNTH_RATE, Production, master, play
+from mer_kit.corpora.demo.score import Character, Note, compose
+from mer_kit.corpora.demo.styles import STYLES
+from mer_kit.corpora.demo.synth import _DRUMS, _TIMBRES, SYNTH_RATE, Production, master, play
 
 PLAIN = Production(tilt_db=0.0, bump_hz=1000.0, bump_db=0.0, room_s=0.2, wet=0.0, noise_db=-200.0, fader_db=0.0)
 

@@ -11,7 +11,7 @@ import pytest
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import deam, emotion_in_music, pmemo, rated
+from mer_kit.corpora import deam, emotion_in_music, pmemo, ratings
 from mer_kit.records import TASKS, Corpus
 from tests.corpora import tiny
 
@@ -219,7 +219,7 @@ def test_dropping_ties_drops_them_for_their_task_alone(name: str, ties: tuple[in
 @needs_labels
 def test_the_real_eim_table_stands_the_comparison_with_a_swapped_deam(tmp_path: Path) -> None:
     eim = emotion_in_music.read_static(real("eim", tmp_path))
-    ours = {i: rated.Rating(r.arousal, r.valence) for i, r in eim.items()}
+    ours = {i: ratings.Rating(r.arousal, r.valence) for i, r in eim.items()}
     notes: list[Any] = []
     share = deam.compare(ours, eim, notes)
     equal = sum(r.valence == r.arousal for r in eim.values())  # where both are equal there is nothing to swap

@@ -10,8 +10,8 @@ import pytest
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import table
+from mer_kit.corpora.truth import segment_truth
 from mer_kit.records import TASKS
-from mer_kit.runs.truth import segment_truth
 from tests.corpora import tiny
 
 

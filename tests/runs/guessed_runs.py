@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from mer_kit.records import TASKS, FoldResult
-from mer_kit.runs import archive
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs import run_folder
 from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.presets import resolve
+from mer_kit.runs.run_folder import RunFolder
 from mer_kit.songs import classifiers, scores
 
 #: Songs that each fold tests and trains on.
@@ -29,7 +29,7 @@ def configs(count: int) -> list[RunConfig]:
 
 def finished(runs: Path, config: RunConfig) -> RunFolder:
     """Write config.json, metrics.json and status.json of a run whose deciders guess; return its folder."""
-    mark = archive.fingerprint(config, corpus_checksum="guessed", code_version="guessed")
+    mark = run_folder.fingerprint(config, corpus_checksum="guessed", code_version="guessed")
     run = RunFolder.of(runs, config, mark)
     rng = np.random.default_rng(int(mark, 16))
     classes = len(TASKS[config.task])
@@ -49,7 +49,7 @@ def finished(runs: Path, config: RunConfig) -> RunFolder:
         "pooled": {name: guessed() for name in classifiers.NAMES},
     }
     about = {"fingerprint": mark, "corpus_checksum": "guessed", "skipped": []}
-    archive.write_json(run.path / "config.json", {**as_dictionary(config), **about})
-    archive.write_json(run.path / "metrics.json", {"folds": folds, "summary": summary})
+    run_folder.write_json(run.path / "config.json", {**as_dictionary(config), **about})
+    run_folder.write_json(run.path / "metrics.json", {"folds": folds, "summary": summary})
     run.set_status("done", folds=list(range(config.folds)), of=config.folds)
     return run

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.records import EpochRecord
-from mer_kit.runs import results
+from mer_kit.results import runs_table
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
@@ -59,7 +59,7 @@ def test_no_test_song_and_no_group_is_trained_on(finished: Experiment) -> None:
 
 
 def test_a_finished_fold_is_not_trained_again(finished: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mer_kit.sssl.trainer.Trainer.fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("mer_kit.training.trainer.Trainer.fit", lambda *_: pytest.fail("trained again"))
     Experiment(finished.config, runs_dir=finished.runs_dir).train(0)
 
 
@@ -87,7 +87,7 @@ def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tm
     with pytest.raises(KeyboardInterrupt):
         first.train(0)
     assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "paused"
-    (row,) = results.collect(tmp_path).to_dict("records")
+    (row,) = runs_table.collect(tmp_path).to_dict("records")
     assert (row["status"], row["reason"]) == ("paused", "fold 0 is paused: the same command or notebook goes on")
     again = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu")
     seen: list[int] = []
@@ -132,7 +132,7 @@ def test_out_of_fold_features_come_from_networks_that_never_heard_the_song(tmp_p
 
 def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path) -> None:
     source = Path(corpora.load("demo", **SMALL["corpus_options"]).root)
-    results = []
+    experiments: list[Experiment] = []
     for name, spoil in (("bad", lambda p: p.write_bytes(b"")), ("gone", lambda p: p.unlink())):
         root = tmp_path / name
         shutil.copytree(source, root)
@@ -149,8 +149,8 @@ def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path
                 Experiment(resolve(**options), data_root=root, runs_dir=tmp_path / "runs")  # type: ignore[arg-type]
         experiment = Experiment(skipping, data_root=root, runs_dir=tmp_path / name / "runs", precision="float32")
         experiment.train(0)
-        results.append(experiment)
-    bad, gone = results
+        experiments.append(experiment)
+    bad, gone = experiments
     assert any(clip.stem in str(problem) for problem in bad.skipped) and not gone.skipped
     assert bad.fingerprint == gone.fingerprint
     pd.testing.assert_frame_equal(bad.folder.segments(0), gone.folder.segments(0))

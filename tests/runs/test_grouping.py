@@ -20,11 +20,13 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.records import Clip, Corpus, Fold
-from mer_kit.runs import archive, grouping, opening, results, stored_folds
-from mer_kit.runs.archive import FOLD_FILES, RunFolder
+from mer_kit.results import runs_table
+from mer_kit.runs import grouping, run_folder, stored_folds
 from mer_kit.runs.config import as_dictionary
+from mer_kit.runs.data import checksum
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
+from mer_kit.runs.run_folder import FOLD_FILES, RunFolder
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.songs import folds
 from tests.music import RATE, song
@@ -167,12 +169,12 @@ def test_marks_of_runs_from_before_the_setting_are_kept() -> None:
         ({"preset": "paper", "method": "ce"}, "405684b6c0"),
     ):
         config = resolve(**more, grouping="exact")
-        assert archive.fingerprint(config, corpus_checksum="c", code_version="1") == mark
-        assert archive.fingerprint(resolve(**more), corpus_checksum="c", code_version="1") != mark
+        assert run_folder.fingerprint(config, corpus_checksum="c", code_version="1") == mark
+        assert run_folder.fingerprint(resolve(**more), corpus_checksum="c", code_version="1") != mark
         stored = as_dictionary(config)
         del stored["grouping"]
-        assert results.recipe(stored) == results.recipe(as_dictionary(config))
-        assert results.recipe(stored) != results.recipe(as_dictionary(resolve(**more)))
+        assert runs_table.recipe(stored) == runs_table.recipe(as_dictionary(config))
+        assert runs_table.recipe(stored) != runs_table.recipe(as_dictionary(resolve(**more)))
 
 
 def test_the_checksum_counts_groups_before_they_are_joined(
@@ -183,7 +185,7 @@ def test_the_checksum_counts_groups_before_they_are_joined(
     monkeypatch.setattr(grouping, "same_music", lambda _: [])
     after = opened(root, tmp_path / "runs")
     assert after.grouping.music != before.grouping.music and after.fingerprint == before.fingerprint
-    assert before.checksum == opening.checksum(before.corpus, before.store, with_split=False)
+    assert before.checksum == checksum(before.corpus, before.store, with_split=False)
 
 
 def test_an_older_run_with_these_settings_is_pointed_to(

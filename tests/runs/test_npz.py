@@ -13,7 +13,7 @@ import pytest
 
 from mer_kit.checks import MerKitError
 from mer_kit.runs import npz
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs.run_folder import RunFolder
 
 P = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
 GOOD: dict[str, np.ndarray] = {

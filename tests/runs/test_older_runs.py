@@ -12,15 +12,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
 from mer_kit.later_settings import flat, later
-from mer_kit.runs import archive, predict, results
-from mer_kit.runs.archive import RunFolder
+from mer_kit.pages import report
+from mer_kit.results import runs_table
+from mer_kit.runs import run_folder
 from mer_kit.runs.config import RunConfig, hashed_config
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
-from mer_kit.show import report
-from mer_kit.sssl.settings import TrainingSettings
+from mer_kit.runs.run_folder import RunFolder
+from mer_kit.training.settings import TrainingSettings
 from tests.music import RATE, song
 
 #: Fold 0 of two, preset smoke, 16 clips of 8 s, as `Experiment.run([0])` of commit 19c9b69 left it.
@@ -37,7 +39,7 @@ OTHER = ("a0d733c83e", "7b72f84b38", "fa5835aa7a", "bdfe1b5f74")
 
 
 def mark(config: RunConfig) -> str:
-    return archive.fingerprint(config, corpus_checksum="0", code_version="1")
+    return run_folder.fingerprint(config, corpus_checksum="0", code_version="1")
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------
@@ -88,8 +90,8 @@ def test_a_later_setting_of_a_run_counts_likewise() -> None:
 def test_runs_that_name_a_later_setting_and_runs_that_do_not_share_a_recipe() -> None:
     config = RunFolder(OLD).config
     assert "grouping" not in config
-    assert results.recipe(config) == results.recipe({**config, "grouping": "exact"})
-    assert results.recipe(config) != results.recipe({**config, "grouping": "normalised"})
+    assert runs_table.recipe(config) == runs_table.recipe({**config, "grouping": "exact"})
+    assert runs_table.recipe(config) != runs_table.recipe({**config, "grouping": "normalised"})
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -110,7 +112,7 @@ def test_the_copy_is_small() -> None:
 
 
 def test_an_older_run_is_in_the_table_and_on_the_page(old: Path) -> None:
-    row = results.collect(old.parent).iloc[0]
+    row = runs_table.collect(old.parent).iloc[0]
     stored = json.loads((old / "metrics.json").read_text())["summary"]["songs"]["svm"]["accuracy"]["mean"]
     assert (row["status"], row["folds_done"], row["fingerprint"]) == ("partial", 1, "fc15f46979")
     assert row["song_accuracy_mean"] == stored
@@ -134,9 +136,9 @@ def test_an_older_run_predicts(old: Path, tmp_path: Path) -> None:
 
 
 def test_a_classifier_that_is_added_leaves_finished_runs_readable(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "CLASSIFIERS", (*results.CLASSIFIERS, "median"))
-    monkeypatch.setattr(results, "COLUMNS", (*results.COLUMNS, "pooled_accuracy_median"))
-    row = results.collect(old.parent).iloc[0]
+    monkeypatch.setattr(runs_table, "CLASSIFIERS", (*runs_table.CLASSIFIERS, "median"))
+    monkeypatch.setattr(runs_table, "COLUMNS", (*runs_table.COLUMNS, "pooled_accuracy_median"))
+    row = runs_table.collect(old.parent).iloc[0]
     assert row["status"] == "partial" and np.isnan(row["pooled_accuracy_median"]) and row["song_accuracy_mean"] > 0
 
 
@@ -146,7 +148,7 @@ def test_files_and_settings_that_are_not_known_are_no_errors(old: Path) -> None:
     config["training"]["invented"] = [1]
     (old / "config.json").write_text(json.dumps(config))
     (old / "folds" / "0" / "scores_of_tomorrow.json").write_text("{}")
-    row = results.collect(old.parent).iloc[0]
+    row = runs_table.collect(old.parent).iloc[0]
     assert row["status"] == "partial" and row["song_accuracy_mean"] > 0
 
 

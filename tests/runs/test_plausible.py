@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
+from mer_kit.checkup import datasets
 from mer_kit.records import Clip, Corpus, labels_from_quadrant
-from mer_kit.runs import datasets, plausible
+from mer_kit.runs import plausible
 from mer_kit.runs.experiment import Experiment, open_corpus
 from mer_kit.runs.presets import resolve
 from tests.corpora import tiny
@@ -70,7 +71,7 @@ def test_truth_that_ends_long_after_its_clip() -> None:
 def test_one_class_ends_a_run_before_any_audio_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header, rows = "path,valence,arousal", [f"c{k}.wav,{k + 1},{9 - k}" for k in range(8)]
     root = collection(tmp_path, rows, header)
-    monkeypatch.setattr("mer_kit.runs.opening.open_store", lambda *a, **k: pytest.fail("audio was decoded"))
+    monkeypatch.setattr("mer_kit.runs.data.open_store", lambda *a, **k: pytest.fail("audio was decoded"))
     config = resolve(corpus="table", **SETTINGS, corpus_options={"scale": [0, 100]})
     with pytest.raises(MerKitError, match="valence lies from 1 to 8 and arousal from 2 to 9, all in one quarter"):
         open_corpus(config, root)

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.runs import archive, schema
-from mer_kit.runs.archive import RunFolder
+from mer_kit.runs import run_folder, schema
 from mer_kit.runs.presets import resolve
+from mer_kit.runs.run_folder import RunFolder
 
 WRONG_CONFIG: list[tuple[str, Any]] = [
     ("corpus", {"a": 1}), ("corpus", "x" * 300), ("corpus", "a\nb"), ("corpus", "\ud800"), ("corpus", None),
@@ -28,7 +29,7 @@ WRONG_CONFIG: list[tuple[str, Any]] = [
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "a-run")
-    archive.write_json(folder.path / "config.json", resolve(task="valence"))
+    run_folder.write_json(folder.path / "config.json", resolve(task="valence"))
     return folder
 
 
@@ -129,12 +130,12 @@ def test_scores_that_are_not_defined_are_no_error(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("status", [{"state": [1]}, {"seconds": "long"}, {"seconds": -1}, {"message": 3}, {"files": 7}])
 def test_a_status_of_another_kind_is_no_finished_fold(run: RunFolder, status: dict[str, Any]) -> None:
-    for name in archive.FOLD_FILES:
-        with archive.writing(run.fold(0) / name) as partial:
+    for name in run_folder.FOLD_FILES:
+        with run_folder.writing(run.fold(0) / name) as partial:
             partial.write_bytes(b"x")
     run.set_status("done", fold=0, seconds=1.0)
     assert run.folds_done() == [0]
-    archive.write_json(run.fold(0) / "status.json", {"state": "done", **status})
+    run_folder.write_json(run.fold(0) / "status.json", {"state": "done", **status})
     assert run.folds_done() == []
     with pytest.raises(MerKitError, match=r"status.json in 0 has .*, expected"):
         run.fold_status(0)
@@ -174,9 +175,9 @@ def spoilt(column: str, value: Any) -> pd.DataFrame:
     ],
 )
 def test_segments_that_no_network_wrote_are_refused(run: RunFolder, table: pd.DataFrame, words: str) -> None:
-    archive.write_table(run.fold(0) / "segments.csv", segments())
+    files.write_table(run.fold(0) / "segments.csv", segments())
     assert run.segments(0)["clip_id"].tolist() == ["007", "007", "b"]
-    archive.write_table(run.fold(0) / "segments.csv", table)
+    files.write_table(run.fold(0) / "segments.csv", table)
     with pytest.raises(MerKitError, match=f"segments.csv .*{words}"):
         run.segments(0)
 
@@ -192,7 +193,7 @@ def test_what_is_no_table_is_refused(run: RunFolder, content: bytes) -> None:
 
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path: Path) -> None:
-    archive.write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1], "later": ["x"], "b": ["y"]}))
+    files.write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1], "later": ["x"], "b": ["y"]}))
     assert schema.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
         "a": [1], "b": ["y"]
     }  # fmt: skip
@@ -210,10 +211,10 @@ def test_a_history_of_another_version_has_missing_values(run: RunFolder) -> None
         "separated": False,
         "later": 7,
     }
-    archive.write_table(run.fold(0) / "history.csv", pd.DataFrame([row]))
+    files.write_table(run.fold(0) / "history.csv", pd.DataFrame([row]))
     (record,) = run.history(0)
     assert (record.epoch, record.loss, record.note, record.labelled_class_share) == (1, 1.5, "", ())
     assert np.isnan(record.loss_kl) and np.isnan(record.seconds)
-    archive.write_table(run.fold(0) / "history.csv", pd.DataFrame([{**row, "epoch": "first"}]))
+    files.write_table(run.fold(0) / "history.csv", pd.DataFrame([{**row, "epoch": "first"}]))
     with pytest.raises(MerKitError, match="history.csv in fold 0 has a row that no epoch left"):
         run.history(0)

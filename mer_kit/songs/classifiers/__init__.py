@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from mer_kit import extensions
 from mer_kit.checks import check_choice
-from mer_kit.songs.base import SongClassifier
+from mer_kit.songs.classifier import SongClassifier
 
 #: Every classifier's module by name, the paper's first.
 MODULES: dict[str, ModuleType] = extensions.modules(

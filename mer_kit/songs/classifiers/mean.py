@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_kit.songs.base import Rule, mean_probabilities
+from mer_kit.songs.classifier import Rule, mean_probabilities
 
 TITLE = "mean"
 SAYS = "the class with the highest mean probability over the segments"

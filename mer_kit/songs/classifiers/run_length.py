@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_kit.songs.base import Rule, most_frequent
+from mer_kit.songs.classifier import Rule, most_frequent
 
 TITLE = "run length"
 SAYS = "the class with the longest unbroken run of segments that choose it; ties as in the vote"

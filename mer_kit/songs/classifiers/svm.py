@@ -18,7 +18,7 @@ from sklearn.svm import SVC
 from mer_kit.checks import MerKitError, check_probabilities
 from mer_kit.seeding import derive
 from mer_kit.songs import features, svm_file
-from mer_kit.songs.base import checked_training
+from mer_kit.songs.classifier import checked_training
 
 TITLE = "SVM (paper)"
 SAYS = "a support vector machine on the seven statistics of each class's probability over the song"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mer_kit.songs.base import Rule, most_frequent
+from mer_kit.songs.classifier import Rule, most_frequent
 
 TITLE = "vote"
 SAYS = "the class that most segments choose; a tie goes to the higher mean probability"

@@ -1,0 +1,74 @@
+"""A short training beside the real one: few songs, few epochs, a folder of its own, to be shown as it happens."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from mer_kit.checks import check_choice, check_range
+from mer_kit.runs import run_folder
+from mer_kit.runs.config import changed
+from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.run_folder import RunFolder
+from mer_kit.training import METHOD_VERSION, networks
+
+#: D: a network of this width at most, and so many segments, take seconds an epoch on one core.
+WIDTH, SEGMENTS = 8, 240
+#: D: songs that are predicted at the end.
+TEST_SONGS = 4
+
+
+def rehearse(experiment: Experiment, number: int, runs_dir: str | Path, *, epochs: int = 8) -> Experiment:
+    """Return an experiment whose fold `number` is a small part of the real one, with run folders in `runs_dir`.
+
+    The first songs of each class in turn are taken until they have 240 segments; half of the epochs are warm-up. Corpus
+    and store are shared, nothing of the real run is read or written. Its numbers are worth nothing.
+
+    Raises
+    ------
+    MerKitError
+        If there is no such fold, or fewer than two epochs are asked for.
+
+    Notebook: 03_sssl_training
+    """
+    check_choice("fold", number, range(len(experiment.folds)))
+    check_range("epochs", epochs, 2, whole=True)
+    short = copy.copy(experiment)
+    config, fold = experiment.config, experiment.folds[number]
+    short.config = changed(
+        config,
+        epochs=epochs,
+        warmup_epochs=epochs // 2,
+        ramp_epochs=epochs / 4,
+        batch_size=min(32, config.training.batch_size),
+        warmup_accuracy=None,
+        song_features="in_sample",
+    )
+    model = config.training.model
+    if config.network == networks.DEFAULT and model.width > WIDTH:
+        short.config = changed(short.config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True)
+    short.folds = list(experiment.folds)
+    songs = some_songs(experiment, fold.train, segments=SEGMENTS)
+    short.folds[number] = dataclasses.replace(fold, train=songs, test=fold.test[:TEST_SONGS])
+    short.runs_dir = Path(runs_dir).absolute()
+    short.fingerprint = run_folder.fingerprint(
+        short.config, corpus_checksum=short.checksum, code_version=f"{METHOD_VERSION} rehearsal"
+    )
+    short.folder = RunFolder.of(short.runs_dir, short.config, short.fingerprint)
+    return short
+
+
+def some_songs(experiment: Experiment, clips: np.ndarray, *, segments: int) -> np.ndarray:
+    """Return the first of these clips, from each class in turn, that together have about so many training segments.
+
+    Every class keeps at least one clip. int64, sorted.
+    """
+    labels = experiment.labels[clips]
+    turn = np.array([int((labels[:at] == label).sum()) for at, label in enumerate(labels)])
+    order = np.lexsort((labels, turn))
+    counts = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))[clips[order]]
+    enough = max(int((np.cumsum(counts) <= segments).sum()), int((turn == 0).sum()))
+    return np.sort(clips[order[:enough]])

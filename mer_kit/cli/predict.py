@@ -1,0 +1,41 @@
+"""The emotion curve of one recording: `mer-kit predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mer_kit.cli.options import data_option, report_errors, runs_option, terminal
+from mer_kit.paths import default_runs_dir
+
+
+@click.command()
+@click.argument("song", type=click.Path())
+@click.option("--run", "run_folder", type=click.Path(file_okay=False), help="A run folder (default: the newest run).")
+@click.option("--fold", type=int, default=None, help="Use this fold's network only.")
+@data_option
+@click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Where files go.")
+@click.option(
+    "--html/--no-html", "page", default=True, show_default=True, help="Write a page too that plays the song along."
+)
+@runs_option
+@report_errors
+def predict(
+    song: str,
+    run_folder: str | None,
+    fold: int | None,
+    data_root: str | None,
+    out: str,
+    page: bool,
+    runs_dir: str | None,
+) -> None:
+    """Draw the emotion curve of any audio file (PNG, SVG, CSV, HTML) with a run's networks."""
+    from mer_kit.analysis import predict as prediction
+    from mer_kit.views import curve_files
+
+    folder = Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
+    curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
+    click.echo(terminal(prediction.describe(curve)))
+    for path in curve_files.write(curve, Path(out), Path(song), page=page):
+        click.echo(f"wrote {path}")

@@ -1,0 +1,142 @@
+"""One run, notebook by notebook: `mer-kit demo` and `mer-kit run`."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import click
+
+from mer_kit import corpora
+from mer_kit.checks import MerKitError
+from mer_kit.cli.options import (
+    corpus_option,
+    data_option,
+    frontend_option,
+    network_option,
+    parse_setting,
+    preset_option,
+    report_errors,
+    runs_folder,
+    runs_option,
+    settings_option,
+)
+from mer_kit.records import TASKS
+from mer_kit.runs.presets import PRESETS, merged, resolve
+from mer_kit.songs import folds
+from mer_kit.systems import CHAINS
+
+
+@click.command()
+@runs_option
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="demo", show_default=True)
+@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds the songs are divided into.")
+@report_errors
+def demo(runs_dir: str | None, preset: str, folds: int) -> None:
+    """Make the demo corpus, execute the seven notebooks on it (one fold of three), write the results page."""
+    parameters = {"corpus": "demo", "preset": preset, "folds": folds, "method": "sssl"}
+    run_notebooks(parameters, only_folds="0", runs_dir=runs_dir)  # `mer-kit run` trains the others
+
+
+@click.command()
+@click.option("--corpus", type=click.Choice(corpora.names()), default="demo", show_default=True)
+@data_option
+@click.option("--task", type=click.Choice(list(TASKS)), default="quadrant", show_default=True)
+@click.option("--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True)
+@click.option("--method", type=click.Choice(list(CHAINS)), default="sssl", show_default=True)
+@preset_option
+@click.option(
+    "--folds", type=click.IntRange(2), default=10, show_default=True, help="Folds the songs are divided into."
+)
+@click.option("--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--official-split", is_flag=True, help="Train and test on the corpus' own division, not on folds.")
+@corpus_option
+@frontend_option
+@network_option
+@settings_option
+@click.option("--force", is_flag=True, help="Execute notebooks again that are done.")
+@runs_option
+@report_errors
+def run(
+    data_root: str | None,
+    seconds: float,
+    runs_dir: str | None,
+    settings: tuple[str, ...],
+    options: tuple[str, ...],
+    official_split: bool,
+    **typed: Any,
+) -> None:
+    """Execute the notebooks for one corpus, duration, task and method, fold by fold; goes on where it stopped."""
+    parameters = {name: typed[name] for name in ("corpus", "task", "method", "folds", "seed")}
+    parameters["segment_seconds"] = seconds
+    parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
+    overrides = dict(parse_setting(text) for text in settings)
+    overrides |= {name: typed[name] for name in ("frontend", "network") if typed[name]}
+    if options:
+        overrides["corpus_options"] = dict(parse_setting(text) for text in options)
+    if official_split:
+        overrides["divide_by"] = "official"
+    run_notebooks(
+        parameters,
+        overrides=overrides,
+        only_folds=typed["only_folds"],
+        data_root=data_root,
+        runs_dir=runs_dir,
+        force=typed["force"],
+    )
+
+
+def run_notebooks(
+    parameters: dict[str, Any],
+    *,
+    overrides: dict[str, Any] | None = None,
+    only_folds: str = "",
+    data_root: str | None = None,
+    runs_dir: str | None = None,
+    force: bool = False,
+) -> None:
+    """Execute a run's notebooks, write the report, say what to open; exit 1 if a notebook failed.
+
+    A notebook becomes a page while the next one is executed, whose kernel seldom uses every core.
+    """
+    click.echo("loading libraries …")
+    from mer_kit.batch import planning
+    from mer_kit.batch.jobs import Outcome, execute
+    from mer_kit.corpora import truth
+    from mer_kit.pages import report
+    from mer_kit.pages.notebooks import export_notebook
+    from mer_kit.runs.experiment import Experiment
+
+    try:
+        config = resolve(**merged(parameters, overrides or {}))
+        numbers = folds.parse_folds(only_folds, config.folds)
+    except MerKitError as error:
+        raise click.UsageError(str(error)) from error
+    where = runs_folder(runs_dir)
+    click.echo(f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}: opening the corpus …")
+    experiment = Experiment(config, data_root=data_root, runs_dir=where)
+    experiment.write_config()
+    shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
+    jobs = planning.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config)
+    bar = sys.stderr.isatty()
+    with ThreadPoolExecutor(1) as exporter:
+
+        def export(outcome: Outcome) -> None:
+            exporter.submit(export_notebook, outcome.job.target, experiment.folder.path)
+
+        outcomes = execute(
+            jobs, mark=experiment.fingerprint, force=force, say=click.echo, progress_bar=bar, finished=export
+        )
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        names = ", ".join(outcome.job.name for outcome in failed)
+        experiment.folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
+    elif experiment.folder.status == "failed":  # an earlier call failed where this one did not
+        experiment.summarise()
+    page = report.write(where)
+    click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
+    click.echo(f"results page        {page}")
+    if failed:
+        raise MerKitError(f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}")

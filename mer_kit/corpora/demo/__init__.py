@@ -1,0 +1,206 @@
+"""The demo corpus: music synthesised on this machine, whose emotion is known second by second.
+
+It is written to disk in 4Q's own folder layout with 4Q's own tables and loaded by 4Q's own loader; `segment_truth.csv`
+beside them says in which quadrant every second was composed.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+import wave
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mer_kit.checks import MerKitError, check_range
+from mer_kit.corpora import four_q, labels
+from mer_kit.corpora.demo import score, synth
+from mer_kit.corpora.demo.plan import ARTISTS, ClipPlan, make_plan
+from mer_kit.records import EMOTIONS, Corpus
+from mer_kit.seeding import numpy_generator
+
+NAME = "demo"
+ORDER = 0
+TITLE = "Demo corpus (synthesised, 4Q's layout)"
+CITATION = (
+    "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it shows the method and proves nothing on music."
+)
+LICENCE = "CC0-1.0: nobody's recording, use it as you like."
+TRUTH = "segment_truth.csv"
+RECIPE = "demo.json"
+LAYOUT = f"""\
+demo-<hash of its options>/
+  Q1/MT9#########.wav  …  also Q2, Q3, Q4 (the folder is the quadrant)
+  {four_q.ANNOTATIONS}   Song,Quadrant
+  {four_q.METADATA}      as in 4Q; PQuad is the share of seconds that keep the label
+  {TRUTH}                         clip_id,start_s,end_s,label
+  {RECIPE}                                 the options it was made with"""
+REQUEST = "Nothing to ask for: it is generated on first use below the cache folder (MER_CACHE)."
+OPTIONS: tuple[str, ...] = ("clips", "seconds", "drift", "seed")
+GENERATED = True
+#: Raise this with every change that alters a sample or a table: it is part of the folder's name.
+VERSION = 3
+
+
+def generate(
+    root: str | Path,
+    *,
+    clips: int = 80,
+    seconds: float = 20.0,
+    drift: float = 0.15,
+    seed: int = 0,
+) -> Path:
+    """Write the demo corpus below `root` unless it is there already, and return its folder.
+
+    The folder's name holds a hash of the options, so different corpora lie side by side; the same options give the same
+    bytes. All is written under a temporary name first: a half-made corpus is never used, and two processes may do this
+    at once.
+
+    Parameters
+    ----------
+    root : a folder that may still be missing, or a demo corpus (then its parent is meant)
+    clips : how many, a multiple of 4 (a quarter for each quadrant)
+    seconds : length of every clip, whole, 8 to 60 s
+    drift : share of all seconds, 0 to 0.4, composed in another quadrant than the clip's label says
+    seed : another seed is another corpus
+
+    Raises
+    ------
+    MerKitError
+        If an option is out of range or the folder cannot be written.
+
+    Source: D: our decision, since truth per second is what real corpora lack.
+    Notebook: 02_noisy_labels
+    """
+    recipe = _recipe(clips=clips, seconds=seconds, drift=drift, seed=seed)
+    folder = _folder(Path(root), recipe)
+    if (folder / RECIPE).is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            _write(made, recipe)
+            _put_in_place(made, folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise MerKitError(
+            f"the demo corpus cannot be written to {str(folder.parent)!r} ({error.strerror or error}), expected "
+            "a folder with 100 MB free: set MER_CACHE or data_root to one"
+        ) from error
+    return folder
+
+
+def find(data_root: Path, **options: Any) -> Path | None:
+    """Return the corpus with these options if it lies in `data_root` already, else None; makes nothing."""
+    folder = _folder(data_root, _recipe(**options))
+    return folder if (folder / RECIPE).is_file() else None
+
+
+def load(root: str | Path, **options: Any) -> Corpus:
+    """Load the demo corpus with these options (see `generate`) from below `root`; generate it if it is not there.
+
+    Raises
+    ------
+    MerKitError
+        If an option is out of range or the folder cannot be written.
+    """
+    folder = generate(root, **options)
+    corpus = four_q.load(folder)
+    truth = labels.read_truth(folder / TRUTH)
+    return dataclasses.replace(corpus, name=NAME, title=TITLE, citation=CITATION, licence=LICENCE, truth=truth)
+
+
+def _recipe(clips: int = 80, seconds: float = 20.0, drift: float = 0.15, seed: int = 0) -> dict[str, Any]:
+    """Return the checked options as they are written to demo.json."""
+    check_range("clips", clips, 4, 10_000, whole=True)
+    if clips % 4:
+        raise MerKitError(f"clips is {clips}, expected a multiple of 4 (a quarter for each quadrant): change clips")
+    check_range("seconds", seconds, 8, 60, whole=True)
+    check_range("drift", drift, 0, 0.4)
+    check_range("seed", seed, whole=True)
+    return {
+        "version": VERSION, "clips": int(clips), "seconds": float(seconds), "drift": float(drift), "seed": int(seed)
+    }  # fmt: skip
+
+
+def _folder(root: Path, recipe: dict[str, Any]) -> Path:
+    home = root.expanduser().absolute()
+    home = home.parent if (home / RECIPE).is_file() else home
+    digest = hashlib.blake2b(json.dumps(recipe, sort_keys=True).encode(), digest_size=5).hexdigest()
+    return home / f"demo-{digest}"
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Rename the finished folder; where another process was first, its corpus is the same and is kept."""
+    made.chmod(0o755)
+    try:
+        made.rename(folder)
+    except OSError:
+        if not (folder / RECIPE).is_file():
+            raise
+
+
+def _write(folder: Path, recipe: dict[str, Any]) -> None:
+    options = {name: value for name, value in recipe.items() if name != "version"}
+    plan = make_plan(**options)
+    for quadrant in four_q.QUADRANTS:
+        (folder / quadrant).mkdir()
+    for clip in plan:
+        _write_clip(folder, clip, recipe["seed"])
+    _write_table(folder / four_q.ANNOTATIONS, ("Song", "Quadrant"), ((clip.clip_id, clip.quadrant) for clip in plan))
+    _write_table(folder / four_q.METADATA, _METADATA_COLUMNS, map(_metadata_row, plan))
+    sections = [
+        (clip.clip_id, section.start_s, section.end_s, section.quadrant) for clip in plan for section in clip.sections
+    ]
+    _write_table(folder / TRUTH, labels.TRUTH_COLUMNS, sections)
+    (folder / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
+    """Compose, play, record and write one clip; every draw comes from generators of its own."""
+    artist = numpy_generator(seed, f"demo/artist/{clip.artist}")
+    rng = numpy_generator(seed, f"demo/clip/{clip.clip_id}")
+    production = synth.Production.draw(artist).varied(rng)
+    character = score.Character.draw(rng, favourite=ARTISTS.index(clip.artist))
+    notes = [
+        note
+        for section in clip.sections
+        for note in score.compose(section.quadrant, section.start_s, section.end_s, character, rng)
+    ]
+    dry = synth.play(notes, clip.sections[-1].end_s, rng)
+    sample_rate, channels = clip.format
+    samples = synth.master(dry, production, rng, sample_rate=sample_rate, channels=channels)
+    with wave.open(str(folder / clip.quadrant / f"{clip.clip_id}.wav"), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+_METADATA_COLUMNS = (
+    "Song", "Artist", "Title", "Quadrant", "PQuad", "MoodsTotal", "Moods", "MoodsFoundStr", "MoodsStr", "MoodsStrSplit",
+    "Genres", "GenresStr", "Sample", "SampleURL",
+)  # fmt: skip
+
+
+def _metadata_row(clip: ClipPlan) -> tuple[Any, ...]:
+    mood = EMOTIONS[clip.quadrant]
+    share = round(clip.kept_share, 4)
+    return (
+        clip.clip_id, clip.artist, clip.title, clip.quadrant, share, 1, 1, mood, mood.title(), mood.title(),
+        1, "Synthesised", 1, "",
+    )  # fmt: skip
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)

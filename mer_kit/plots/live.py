@@ -1,0 +1,67 @@
+"""What a training shows while it runs and after it: losses, the histogram of the segments' losses, sizes of X and U.
+
+Notebook: 03_sssl_training
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mer_kit.analysis.passes import Passes
+from mer_kit.plots import history
+from mer_kit.plots.losses import loss_histogram
+from mer_kit.plots.picture import EmbeddedFigure
+
+#: What the three pictures show.
+ALTS = (
+    "training loss, its parts and the evaluation loss over the epochs",
+    "histogram of the segments' losses after the last epoch, with both Gaussians",
+    "segments in X and in U for every epoch",
+)
+
+
+def picture(passes: Passes) -> Figure:
+    """Return what the live view ends with as one figure: losses, their last histogram, sizes of X and U.
+
+    Notebook: 03_sssl_training
+    """
+    figure, axes = plt.subplots(1, 3, figsize=(12.5, 3.4))
+    for draw, ax in zip(PANELS, axes, strict=True):
+        draw(passes, ax)
+    return figure
+
+
+def _losses(passes: Passes, ax: Axes) -> None:
+    history.loss_curves(passes.history, ax=ax).set_title("losses")
+
+
+def _histogram(passes: Passes, ax: Axes) -> None:
+    losses, mixture, wrong = passes.fitted_mixture(len(passes))
+    loss_histogram(losses, mixture, wrong=wrong, ax=ax)
+    if mixture is not None:
+        ax.set_yscale("function", functions=(np.sqrt, np.square))  # else the second hill is too flat to see
+        ax.set_ylabel("density (root scale)")
+    ax.set_title(f"segments after epoch {passes.history[-1].epoch}")
+
+
+def _sizes(passes: Passes, ax: Axes) -> None:
+    history.x_u_sizes(passes.history, ax=ax).set_title("X and U")
+
+
+PANELS: tuple[Callable[[Passes, Axes], None], ...] = (_losses, _histogram, _sizes)
+
+
+def panels(passes: Passes) -> list[bytes]:
+    """Return the three pictures as PNG bytes. Notebook: 03_sssl_training"""
+    return [_png(draw, passes) for draw in PANELS]
+
+
+def _png(draw: Callable[[Passes, Axes], None], passes: Passes) -> bytes:
+    made = EmbeddedFigure(1, 1, size=(4.2, 3.3))
+    draw(passes, made.axes[0])
+    return made.png(dpi=150, level=6)

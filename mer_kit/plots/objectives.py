@@ -1,0 +1,259 @@
+"""Pictures of what SSSL does with X and U: sharpening, mixup, R-Drop, the ramp of λ, and the loop around them.
+
+Notebook: 03_sssl_training
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from mer_kit.plots.axes import axes_or_new, percent
+from mer_kit.plots.segments import features_picture
+from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
+from mer_kit.records import EMOTIONS
+from mer_kit.signal import frontends
+from mer_kit.signal.frontend import BaseFrontend
+from mer_kit.training import objectives
+
+#: Box → (centre x, centre y, text, colour) of the loop's picture, on a page of 100 × 44.
+_BOXES: dict[str, tuple[float, float, str, str]] = {
+    "pass": (10, 37, "evaluation pass\ndropout off: pᵢ", NEUTRAL),
+    "loss": (33, 37, "loss of each label\nℓᵢ = −log pᵢ(yᵢ)   Eq. 2", NEUTRAL),
+    "mixture": (56, 37, "two Gaussians\nωᵢ   Eq. 3", NEUTRAL),
+    "u": (79, 37, "U: ωᵢ ≤ τ\nlabels erased", NOISY),
+    "x": (56, 25, "X: ωᵢ > τ\nkeeps its labels", CLEAN),
+    "sharpen": (79, 25, "pseudo-labels\nSharpen(p, T)   Eq. 4", NOISY),
+    "mixup": (56, 13, "mixup over X ∪ Û\nL_MIX   Eq. 6–8", NEUTRAL),
+    "rdrop": (79, 3, "two dropout passes on U\nL_KL   Eq. 9", NOISY),
+    "total": (33, 8, "L = L_MIX + λ L_KL\nEq. 10", NEUTRAL),
+    "step": (10, 8, "one optimizer step\nfor every batch", NEUTRAL),
+}
+_HALF_WIDTH, _HALF_HEIGHT = 9.5, 3.4
+#: From where on a box's edge to where on another's: (box, right, up) twice, in half widths and half heights.
+_ARROWS = (
+    (("pass", 1, 0), ("loss", -1, 0)), (("loss", 1, 0), ("mixture", -1, 0)), (("mixture", 1, 0), ("u", -1, 0)),
+    (("mixture", 0, -1), ("x", 0, 1)), (("u", 0, -1), ("sharpen", 0, 1)), (("x", 0, -1), ("mixup", 0, 1)),
+    (("sharpen", -0.6, -1), ("mixup", 1, 0.3)), (("mixup", -1, 0), ("total", 1, 0.4)),
+    (("rdrop", -1, 0), ("total", 1, -0.4)), (("total", -1, 0), ("step", 1, 0)), (("step", 0, 1), ("pass", 0, -1)),
+)  # fmt: skip
+
+
+def loop(*, ax: Axes | None = None) -> Axes:
+    """Draw one epoch of SSSL as boxes and arrows, each with its equation.
+
+    Source: paper Fig. 1, its training part. Notebook: 03_sssl_training
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9.0, 4.2))
+    for x, y, text, colour in _BOXES.values():
+        corner, size = (x - _HALF_WIDTH, y - _HALF_HEIGHT), (2 * _HALF_WIDTH, 2 * _HALF_HEIGHT)
+        ax.add_patch(
+            FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16)
+        )
+        ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
+    for start, end in _ARROWS:
+        _arrow(ax, _edge(*start), _edge(*end))
+    # U goes to R-Drop too, around the pseudo-labels.
+    (x0, y0), (x1, y1) = _edge("u", 1, 0), _edge("rdrop", 1, 0)
+    ax.plot([x0, 95, 95], [y0, y0, y1], color=NEUTRAL, linewidth=1.2)
+    _arrow(ax, (95, y1), (x1, y1))
+    ax.text(8.8, 22.5, "next epoch", rotation=90, ha="right", va="center", fontsize=8, color=NEUTRAL)
+    ax.set_xlim(-0.5, 97)
+    ax.set_ylim(-1, 41)
+    ax.axis("off")
+    return ax
+
+
+def _edge(name: str, right: float, up: float) -> tuple[float, float]:
+    x, y, _, _ = _BOXES[name]
+    return x + right * (_HALF_WIDTH + 0.3), y + up * (_HALF_HEIGHT + 0.2)
+
+
+def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL, shrinkA=0, shrinkB=0))
+
+
+def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
+    """Return Sharpen(p, T) of probabilities [K] by `objectives.sharpen`, float64 [K].
+
+    Examples
+    --------
+    >>> sharpen(np.array([0.6, 0.3, 0.1]), 0.5).round(4).tolist()
+    [0.7826, 0.1957, 0.0217]
+    """
+    logits = torch.from_numpy(np.log(np.maximum(np.asarray(p, dtype=np.float64), 1e-12)))
+    return np.asarray(objectives.sharpen(logits[None], temperature)[0].double().numpy())
+
+
+def symmetric_kl(p: np.ndarray, q: np.ndarray) -> float:
+    """Return ½ [KL(P‖Q) + KL(Q‖P)] of two sets of probabilities [K] by `objectives.symmetric_kl`, nats.
+
+    Examples
+    --------
+    >>> round(symmetric_kl(np.array([0.8, 0.2]), np.array([0.5, 0.5])), 4)
+    0.2079
+    """
+    logits = torch.from_numpy(np.log(np.maximum([p, q], 1e-12)))
+    return float(objectives.symmetric_kl(logits[:1], logits[1:])[0])
+
+
+def sharpening_bars(
+    p: np.ndarray, temperatures: Sequence[float], classes: Sequence[str], *, ax: Axes | None = None
+) -> Axes:
+    """Draw the probabilities p [K] of one segment sharpened at some temperatures, side by side for each class.
+
+    Notebook: 03_sssl_training
+    """
+    ax = axes_or_new(ax)
+    width = 0.84 / len(temperatures)
+    for number, temperature in enumerate(temperatures):
+        values = sharpen(p, temperature)
+        left = np.arange(len(classes)) + (number - (len(temperatures) - 1) / 2) * width
+        strength = 0.35 + 0.65 * number / max(1, len(temperatures) - 1)
+        ax.bar(0, 0, color=NEUTRAL, alpha=strength, label=f"T = {temperature:g}")  # for the legend
+        for x, value, name in zip(left, values, classes, strict=True):
+            ax.bar(x, value, width=0.92 * width, color=LOOK[name][0], alpha=strength)
+            ax.text(x, value + 0.015, f"{value:.2f}", ha="center", fontsize=8)
+    ax.legend()
+    _class_axis(ax, classes)
+    return ax
+
+
+def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -> Axes:
+    """Draw, for two classes, what a probability p becomes at each temperature T.
+
+    Notebook: 03_sssl_training
+    """
+    ax = axes_or_new(ax)
+    p = np.linspace(1e-6, 1 - 1e-6, 201)
+    for number, temperature in enumerate(temperatures):
+        values = p ** (1 / temperature) / (p ** (1 / temperature) + (1 - p) ** (1 / temperature))
+        line = ("-", "--", "-.", ":")[number % 4]
+        ax.plot(p, values, color=plt.get_cmap("Purples")(0.4 + 0.6 * (number + 1) / len(temperatures)), linestyle=line,
+                label=f"T = {temperature:g}")  # fmt: skip
+    percent(ax, "x")
+    percent(ax)
+    ax.set_xlabel("p of one of two classes")
+    ax.set_ylabel("Sharpen(p, T)")
+    ax.legend()
+    return ax
+
+
+def mixup_pictures(
+    first: np.ndarray, second: np.ndarray, delta: float, *, names: tuple[str, str] = ("xₚ", "x_q"),
+    frontend: BaseFrontend | None = None, axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:  # fmt: skip
+    """Draw two segments [frames, d], log-mels in dB unless a front-end is given, and between them δ·first + (1 − δ)·second.
+
+    Source: paper Eq. (6). Notebook: 03_sssl_training
+    """
+    if axes is None:
+        _, grid = plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)
+        axes = list(grid)
+    left, middle, right = axes
+    frontend = frontend or frontends.make()
+    for ax, values, name in ((left, first, names[0]), (right, second, names[1])):
+        features_picture(values, ax, frontend=frontend, title=name).title.set_fontsize(9)
+    mixture_picture(first, second, delta, frontend=frontend, ax=middle)
+    right.tick_params(labelleft=False)
+    return axes
+
+
+def mixture_picture(
+    first: np.ndarray, second: np.ndarray, delta: float, *, ax: Axes, frontend: BaseFrontend | None = None
+) -> Axes:
+    """Draw δ·first + (1 − δ)·second of two segments [frames, d]. Notebook: 03_sssl_training"""
+    both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
+    mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
+    title = f"mixed, δ = {delta:.2f}"
+    features_picture(mixed, ax, frontend=frontend or frontends.make(), title=title).title.set_fontsize(9)
+    ax.tick_params(labelleft=False)
+    return ax
+
+
+def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
+    """Draw the density of δ ~ Beta(α, α) and of the folded max(δ, 1 − δ) that is used.
+
+    Notebook: 03_sssl_training
+    """
+    ax = axes_or_new(ax)
+    x = np.linspace(0.005, 0.995, 397)
+    constant = math.exp(math.lgamma(2 * alpha) - 2 * math.lgamma(alpha))
+    density = constant * (x * (1 - x)) ** (alpha - 1)
+    half = x >= 0.5
+    ax.plot(x, density, color=NEUTRAL, linestyle="--")
+    ax.plot(x[half], 2 * density[half], color=CLEAN)
+    ax.fill_between(x[half], 0, 2 * density[half], color=CLEAN, alpha=0.15, linewidth=0)
+    ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), xytext=(0, 8), textcoords="offset points",
+                ha="center", color=NEUTRAL)  # fmt: skip
+    ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
+    ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
+    ax.set_xlim(0, 1)
+    ax.set_xlabel("mixing weight δ")
+    ax.set_ylabel("density")
+    return ax
+
+
+def target_bars(target: np.ndarray, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Draw one (soft) target [K] as bars. Source: paper Eq. (7). Notebook: 03_sssl_training"""
+    ax = axes_or_new(ax)
+    for place, (value, name) in enumerate(zip(target, classes, strict=True)):
+        ax.bar(place, value, color=LOOK[name][0], width=0.7)
+        ax.text(place, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=9)
+    _class_axis(ax, classes)
+    return ax
+
+
+def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
+    """Draw the probabilities [2, K] that two dropout passes give one segment, side by side for each class.
+
+    Notebook: 03_sssl_training
+    """
+    ax = axes_or_new(ax)
+    for number, (values, hatch) in enumerate(zip(passes, (None, "////"), strict=True)):
+        left = np.arange(len(classes)) + (number - 0.5) * 0.4
+        ax.bar(0, 0, color=NEUTRAL, hatch=hatch, edgecolor="white", linewidth=0, label=f"dropout pass {number + 1}")
+        for x, value, name in zip(left, values, classes, strict=True):
+            ax.bar(x, value, width=0.37, color=LOOK[name][0], hatch=hatch, edgecolor="white", linewidth=0)
+            ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=8)
+    ax.legend()
+    _class_axis(ax, classes)
+    return ax
+
+
+def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
+    """Draw how far apart two dropout passes are (symmetric KL, nats), one cumulative line per set of segments.
+
+    Notebook: 03_sssl_training
+    """
+    ax = axes_or_new(ax)
+    looks = {"X": (CLEAN, "-"), "U": (NOISY, "--")}
+    top = max((float(np.quantile(kl, 0.98)) for kl in values.values() if len(kl)), default=1.0) or 1e-3
+    for name, kl in values.items():
+        if len(kl) == 0:
+            continue
+        colour, line = looks.get(name, (NEUTRAL, "-."))
+        ordered = np.sort(kl)
+        ax.step(ordered, np.arange(1, len(kl) + 1) / len(kl), where="post", color=colour, linestyle=line,
+                label=f"{name} ({len(kl)} segments), mean {kl.mean():.3f}")  # fmt: skip
+    percent(ax, high=1.02)
+    ax.set_xlim(0, top)
+    ax.legend(loc="lower right")
+    ax.set_xlabel("½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)")
+    ax.set_ylabel("share of the set below")
+    return ax
+
+
+def _class_axis(ax: Axes, classes: Sequence[str]) -> None:
+    ax.set_xticks(range(len(classes)), [f"{name} {EMOTIONS.get(name, '')}" for name in classes])
+    percent(ax, high=1.1)
+    ax.set_yticks(np.linspace(0, 1, 5))
+    ax.set_ylabel("probability")
+    ax.grid(axis="x", visible=False)

@@ -1,0 +1,28 @@
+"""Mixup on the inherited labels from the first epoch to the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mer_kit.training.method import RDROP, SPLIT, BaseMethod
+
+if TYPE_CHECKING:
+    from mer_kit.training.settings import TrainingSettings
+
+TITLE = "mixup, no split"
+SAYS = "mixup on the inherited labels from the first epoch, no split"
+SOURCE = "Zhang et al. 2018; paper, Eq. (6) to (8), without its split"
+COLOUR, LINE = "#f89c20", "--"
+ORDER = 1
+
+
+class Method(BaseMethod):
+    """Each segment is mixed with another of its batch, and so are their labels."""
+
+    shares_warmup = True
+    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup"))
+
+    @classmethod
+    def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
+        """Always."""
+        return True

@@ -1,0 +1,27 @@
+"""SSSL without its consistency loss: the paper's “Proposed*”, λ = 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mer_kit.training.methods import sssl
+
+if TYPE_CHECKING:
+    from mer_kit.training.settings import TrainingSettings
+
+TITLE = "SSSL without KL (Proposed*)"
+SAYS = "SSSL with λ = 0, the paper's “Proposed*”"
+SOURCE = "Sun, Zhang, Zhou, Li: the paper, table 3"
+COLOUR, LINE = "#964a8b", "-."
+ORDER = 2
+
+
+class Method(sssl.Method):
+    """SSSL, but for R-Drop."""
+
+    shares_warmup = True
+
+    @classmethod
+    def weight_kl(cls, settings: TrainingSettings) -> float:
+        """Return 0."""
+        return 0.0

@@ -1,0 +1,110 @@
+"""Networks: from a segment's features to class logits. One file each, found by listing the folder.
+
+A file `<name>.py` says TITLE (its name in tables), SAYS (one sentence), SOURCE, and ACCEPTS: "frames" for segments
+[B, 1, d, n] or "vector" for pooled ones [B, d]. It defines `Network`, which derives from `training.network.SegmentNetwork`.
+
+Notebook: 03_sssl_training
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from mer_kit import extensions
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.extensions import settings_of
+from mer_kit.training.network import SegmentNetwork
+
+#: The network of the paper, and of every run that names none.
+DEFAULT = "vgg16"
+#: Every network's module by name.
+MODULES: dict[str, ModuleType] = extensions.modules(__name__, needed=("TITLE", "SAYS", "SOURCE", "ACCEPTS", "Network"))
+#: Network → what it is, in one sentence.
+NETWORKS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
+TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+
+
+def of(name: str) -> type[SegmentNetwork]:
+    """Return the class of a network.
+
+    Raises
+    ------
+    MerKitError
+        If there is no network of that name.
+    """
+    network: type[SegmentNetwork] = MODULES[check_choice("network", name, MODULES)].Network
+    return network
+
+
+def check(name: str, settings: dict[str, Any]) -> None:
+    """Check a network's settings without building it.
+
+    Raises
+    ------
+    MerKitError
+        If a name or value is not known or out of range.
+
+    Examples
+    --------
+    >>> check("vgg16", {"width": 0})
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: width is 0, expected a whole number of at least 1: change width
+    """
+    settings_of(f"network {name}", of(name).settings, settings)
+
+
+def build(
+    name: str, n_classes: int, *, n_features: int, generator: torch.Generator | None = None, **settings: Any
+) -> SegmentNetwork:
+    """Return a fresh network.
+
+    Parameters
+    ----------
+    n_classes : outputs K
+    n_features : features of a frame or of a vector; reaches the networks that ask for it
+    generator : source of the first weights; None uses torch's global state
+
+    Raises
+    ------
+    MerKitError
+        If there is no network of that name, or a setting is unknown or out of range.
+
+    Examples
+    --------
+    >>> network = build("vgg16", 4, n_features=128, width=2, head_pool=1)
+    >>> network.eval()(torch.zeros(5, 1, 128, 129)).shape
+    torch.Size([5, 4])
+    """
+    kind = of(name)
+    check(name, settings)
+    check_range("n_classes", n_classes, 2, whole=True)
+    sizes = {"n_features": n_features} if "n_features" in inspect.signature(kind).parameters else {}
+    return kind(n_classes, generator=generator, **sizes, **settings)
+
+
+def check_pair(network: str, *, pools: bool, frontend: str) -> None:
+    """Check that a network accepts what a front-end gives.
+
+    Raises
+    ------
+    MerKitError
+        If one has frames and the other vectors.
+
+    Examples
+    --------
+    >>> check_pair("vgg16", pools=False, frontend="logmel")
+    """
+    accepts, given = MODULES[network].ACCEPTS, "vector" if pools else "frames"
+    if accepts != given:
+        others = [name for name, module in MODULES.items() if given == module.ACCEPTS]
+        raise MerKitError(
+            f"network {network} accepts {_PLURAL[accepts]}, but front-end {frontend} gives {_PLURAL[given]}: choose network "
+            f"{' or '.join(others) or 'that accepts ' + _PLURAL[given] + ', which you would add (docs/extending.md)'}"
+        )
+
+
+_PLURAL = {"frames": "frames", "vector": "one vector for each segment"}

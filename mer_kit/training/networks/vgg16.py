@@ -1,0 +1,149 @@
+"""VGG16 for log-mel segments, with the parameter names that torchvision's own VGG16 uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.later_settings import later
+from mer_kit.training.network import SegmentNetwork
+
+TITLE = "VGG16"
+SAYS = "the paper's: VGG16 on the log-mel segment, with a changeable number of filters"
+SOURCE = "Simonyan and Zisserman 2015, layout D; paper, reference [19]"
+ACCEPTS = "frames"
+ORDER = 0
+
+#: Convolution layout D of Simonyan and Zisserman (2015), in multiples of `width`; "M" is a 2×2 max-pooling.
+LAYOUT_D: tuple[int | str, ...] = (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M")
+#: Five poolings halve an input of fewer bands or frames to nothing.
+SMALLEST_INPUT = 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """VGG16's settings; see the class."""
+
+    width: int = 64
+    batch_norm: bool = False
+    head_pool: int = 7
+    dropout: float = later(default=0.5, absent_means=0.5)
+
+    def __post_init__(self) -> None:
+        check_range("width", self.width, 1, whole=True)
+        check_choice("batch_norm", self.batch_norm, (True, False))
+        check_range("head_pool", self.head_pool, 1, whole=True)
+        check_range("dropout", self.dropout, 0, 0.95)
+
+
+class VGG16(SegmentNetwork):
+    """VGG16 with a changeable number of input channels, classes and filters.
+
+    With the default `width=64`, `head_pool=7`, `batch_norm=False` and 3 input channels this is the network of the
+    SSSL paper's reference [19]: 134,276,932 parameters with four outputs. Dropout sits in the head only, which is
+    what lets R-Drop and the pseudo-labels share one pass through the trunk (`features`).
+
+    Parameters
+    ----------
+    n_classes : outputs K
+    in_channels : 1 for log-mel segments (P: only input channels and output number are changed)
+    width : filters of the first convolution; 64 is the standard, 8 runs on a laptop (D)
+    batch_norm : batch normalisation after each convolution (D: the paper does not say; VGG16 from scratch is hard
+        to start without it)
+    head_pool : the trunk's output is pooled to head_pool × head_pool; 7 is the standard (D: 2 for laptops)
+    dropout : probability in the head (P: VGG16's 0.5)
+    generator : source of the initial weights; None uses torch's global state
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = VGG16(4, width=2, head_pool=1).eval()
+    >>> network(torch.zeros(5, 1, 128, 129)).shape
+    torch.Size([5, 4])
+
+    Notebook: 03_sssl_training
+    """
+
+    settings = Settings
+
+    def __init__(
+        self,
+        n_classes: int,
+        *,
+        in_channels: int = 1,
+        width: int = 64,
+        batch_norm: bool = False,
+        head_pool: int = 7,
+        dropout: float = 0.5,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_range("n_classes", n_classes, 2, whole=True)
+        Settings(width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
+        self.n_classes = n_classes
+        hidden = 64 * width
+        with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own, which are replaced below
+            self.features = nn.Sequential(*_convolutions(in_channels, width, batch_norm))
+            self.avgpool = nn.AdaptiveAvgPool2d(head_pool)
+            self.classifier = nn.Sequential(
+                nn.Linear(8 * width * head_pool**2, hidden),
+                nn.ReLU(inplace=True),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, hidden),
+                nn.ReLU(inplace=True),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, n_classes),
+            )
+        _initialise(self, generator)
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """Return the pooled feature maps, flat: [B, C, mel, frames] → [B, 8·width·head_pool²]. No dropout in here.
+
+        Raises
+        ------
+        MerKitError
+            If a segment has fewer than 32 bands or frames, so that nothing is left after five poolings.
+        """
+        if min(x.shape[-2:]) < SMALLEST_INPUT:
+            raise MerKitError(
+                f"segments have {x.shape[-2]} bands and {x.shape[-1]} frames, expected at least {SMALLEST_INPUT} of "
+                "each: raise segment_seconds"
+            )
+        return torch.flatten(self.avgpool(self.features(x)), 1)
+
+    def compile_trunk(self) -> None:
+        """Compile the convolutions."""
+        self.features.compile()
+
+
+def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    channels = in_channels
+    for entry in LAYOUT_D:
+        if entry == "M":
+            layers.append(nn.MaxPool2d(2, 2))
+            continue
+        layers.append(nn.Conv2d(channels, int(entry) * width, 3, padding=1))
+        channels = int(entry) * width
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(channels))
+        layers.append(nn.ReLU(inplace=True))
+    return layers
+
+
+def _initialise(network: nn.Module, generator: torch.Generator | None) -> None:
+    """He initialisation, zero biases (D: torchvision's N(0, 0.01) head learns nothing for epochs without ImageNet)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+        elif isinstance(module, nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu", generator=generator)
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+#: What `training.networks` builds.
+Network = VGG16

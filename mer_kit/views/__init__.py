@@ -1,0 +1,11 @@
+"""Interactive views for notebooks (anywidget) and pages: each widget sends records and draws them in `js/`.
+
+segment_explorer   a clip's segments, heard and seen
+noise_lab          the losses' mixture, the threshold τ, the sets X and U
+live_training      a short training while it runs
+objectives         sharpening, mixup and dropout to try out
+song_inspector     a fold's test songs: features, answers, neighbours
+curve_player       the emotion curve of a song, played along
+curve_data, curve_files, noise_lab_data   what they send, and the files of a curve
+html_fragments, sound                     self-contained HTML, and sound as data
+"""

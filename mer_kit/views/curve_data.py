@@ -1,0 +1,110 @@
+"""What the player is made of: checks, spans as plain records, the words' numbers, and the seconds that a training disowned.
+
+Notebook: 05_emotion_curve
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mer_kit.analysis.paper_fig2 import classes_of
+from mer_kit.analysis.passes import read_passes
+from mer_kit.checks import MerKitError
+from mer_kit.plots.curve import readable_on
+from mer_kit.runs.experiment import Experiment
+from mer_kit.training import diagnostics
+
+#: matplotlib's line styles as SVG's dashes.
+DASHES = {"-": "", "--": "8 5", "-.": "9 4 2 4", ":": "2 3.5"}
+#: Probabilities travel to the browser with so many digits.
+DIGITS = 5
+
+
+def rejected_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
+    """Return the stretches of a clip whose label a training on it disowns: start_s, end_s, omega; None if none learned it.
+
+    The first finished fold that had the clip among its training songs answers, by the pass that decided its last split,
+    at its own τ. A fold's own test songs have no such stretches: nobody asks there whether their label fits.
+
+    Notebook: 05_emotion_curve
+    """
+    at = experiment.corpus.position(clip_id)
+    for number in experiment.folder.folds_done():
+        if at in experiment.folds[number].train:
+            passes = read_passes(experiment, number)
+            split, mine = passes.splits[passes.last_separating_epoch - 1], passes.clip == at
+            if not split.separated:
+                return None
+            return diagnostics.disowned(passes.start_s[mine], passes.end_s[mine], split.omega[mine], tau=passes.tau)
+    return None
+
+
+def check_curves(curves: Mapping[str, pd.DataFrame]) -> None:
+    """Raise one sentence unless these are one or two curves of the same segments and classes."""
+    if not 1 <= len(curves) <= 2:
+        raise MerKitError(f"{len(curves)} curves were given, expected one or two by name: choose two methods")
+    first, *others = curves.values()
+    if first.empty:
+        raise MerKitError(
+            "the curve has no segment, expected one at least: make it with analysis.predict.predict_curve"
+        )
+    for name, other in zip(list(curves)[1:], others, strict=True):
+        same = classes_of(first) == classes_of(other) and len(first) == len(other)
+        if not same or not np.allclose(first[["start_s", "end_s"]], other[["start_s", "end_s"]]):
+            raise MerKitError(
+                f"curve {name!r} has other segments or classes than {next(iter(curves))!r}, expected the same song, task "
+                "and segment_seconds: predict both from the same file"
+            )
+
+
+def records(table: pd.DataFrame | None, *columns: str) -> list[dict[str, Any]] | None:
+    """Return spans as JSON knows them: start_s and end_s as numbers, further columns as text."""
+    if table is None:
+        return None
+    keys = ("start_s", "end_s", *columns)
+    return [dict(zip(keys, span, strict=False)) for span in spans(table, *columns)]
+
+
+def spans(table: pd.DataFrame | None, column: str = "") -> list[tuple[float, float, str]]:
+    """Return a table's stretches as (start_s, end_s, text of a column); none for None."""
+    if table is None:
+        return []
+    names = table[column].astype(str) if column else [""] * len(table)
+    return list(zip(table["start_s"].astype(float), table["end_s"].astype(float), names, strict=True))
+
+
+def overlap(low: float, high: float, start: float, end: float) -> float:
+    """Return how many seconds two stretches share."""
+    return max(0.0, min(high, end) - max(low, start))
+
+
+def ink(colour: str) -> str:
+    """Return black or white as CSS writes it, whichever is readable on a colour."""
+    return {"black": "#000", "white": "#fff"}[readable_on(colour)]
+
+
+def percent(share: float) -> str:
+    """Return a share as the browser's side writes it, which rounds halves up.
+
+    Examples
+    --------
+    >>> percent(0.125), percent(0.614)
+    ('13 %', '61 %')
+    """
+    return f"{math.floor(100 * round(share, DIGITS) + 0.5)} %"
+
+
+def short(seconds: float) -> str:
+    """Return seconds without needless digits.
+
+    Examples
+    --------
+    >>> short(3.0), short(2.504)
+    ('3', '2.5')
+    """
+    return f"{round(seconds, 2):.10g}"

@@ -1,0 +1,203 @@
+"""The player: a song's probability curves with its sound, in a notebook and in a page that needs nothing else.
+
+Notebook: 05_emotion_curve
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import traitlets
+
+from mer_kit.analysis.paper_fig2 import classes_of, leaders
+from mer_kit.checks import MerKitError, check_range
+from mer_kit.plots import style
+from mer_kit.plots.curve import alt_text, curve_figure
+from mer_kit.plots.names import escaped
+from mer_kit.records import EMOTIONS
+from mer_kit.views import curve_data as parts
+from mer_kit.views import html_fragments, js
+from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_bytes
+
+
+class CurvePlayer(traitlets.HasTraits):
+    """One song's curve, or two methods' curves over each other, with its sound; works without a browser.
+
+    Attributes
+    ----------
+    selected : the chosen segment, counted from 0; set it and every view follows, choose in a view and it changes here
+        (`observe` tells of both)
+    curves : name → curve, one or two
+    sound : the song as it goes into a page, or None
+    silence : why there is no sound, or ""
+
+    Parameters
+    ----------
+    curves : from `analysis.predict.predict_curve`: one, or two of the same song and task by name, the first drawn stronger
+    song : its audio file; None, a file that is too long or one that cannot be read leave the player without sound
+    truth : the true stretches (start_s, end_s, leader) from `analysis.paper_fig2.truth_spans`, where known
+    disowned : the stretches (start_s, end_s) whose label a training doubted, from `player_parts.rejected_spans`
+    label : the song's inherited label, a class
+    title : "" takes the song's name from the curve
+    max_bytes : the most that the sound may take
+
+    Raises
+    ------
+    MerKitError
+        If there are no or more than two curves, or they are not of the same segments and classes.
+
+    Notebook: 05_emotion_curve
+    """
+
+    selected = traitlets.Int(0)
+
+    def __init__(
+        self,
+        curves: pd.DataFrame | Mapping[str, pd.DataFrame],
+        song: str | Path | None = None,
+        *,
+        truth: pd.DataFrame | None = None,
+        disowned: pd.DataFrame | None = None,
+        label: str | None = None,
+        title: str = "",
+        max_bytes: int = MAX_SONG_BYTES,
+    ) -> None:
+        super().__init__()
+        self.curves = {"curve": curves} if isinstance(curves, pd.DataFrame) else dict(curves)
+        parts.check_curves(self.curves)
+        self.curve = next(iter(self.curves.values()))
+        self.classes = classes_of(self.curve)
+        self.truth, self.disowned, self.label = truth, disowned, label
+        self.title = title or str(self.curve.attrs.get("song", "song"))
+        self.sound: SongSound | None = None
+        self.silence = "No sound was given with this curve."
+        if song is not None:
+            try:
+                self.sound, self.silence = song_bytes(song, max_bytes=max_bytes), ""
+            except MerKitError as error:
+                self.silence = f"No sound here: {error}."
+
+    @traitlets.validate("selected")
+    def _within(self, proposal: Any) -> int:
+        check_range("selected", proposal["value"], 0, len(self.curve) - 1, whole=True)
+        return int(proposal["value"])
+
+    @property
+    def segment(self) -> dict[str, Any]:
+        """The chosen segment: start_s, end_s, leader and probabilities (class → share)."""
+        row = self.curve.iloc[self.selected]
+        shares = {name: float(row[name]) for name in self.classes}
+        leader = max(shares, key=lambda name: shares[name])
+        return {"start_s": row["start_s"], "end_s": row["end_s"], "leader": leader, "probabilities": shares}
+
+    def sentence(self) -> str:
+        """Return the chosen segment in the words that the view speaks."""
+        chosen, shares = self.segment, self.segment["probabilities"]
+        start, end = float(chosen["start_s"]), float(chosen["end_s"])
+        first, *others = sorted(shares, key=lambda name: -round(shares[name], parts.DIGITS))
+        told = {name: f"{name} {EMOTIONS[name]} {parts.percent(shares[name])}" for name in others}
+        lead = f"{first} {EMOTIONS[first]} leads, {parts.percent(shares[first])}"
+        text = f"{parts.short(start)} to {parts.short(end)} s: {lead}; {', '.join(told.values())}."
+        for method, curve in list(self.curves.items())[1:]:
+            row = curve[self.classes].iloc[self.selected].round(parts.DIGITS)
+            text += f" By {method} {row.idxmax()} {EMOTIONS[str(row.idxmax())]} leads, {parts.percent(row.max())}."
+        met = [(name, parts.overlap(low, high, start, end)) for low, high, name in parts.spans(self.truth, "leader")]
+        if true := list(dict.fromkeys(name for name, length in met if length > 1e-6)):
+            text += f" Truth: {', '.join(true)}."
+        lost = sum(parts.overlap(low, high, start, end) for low, high, _ in parts.spans(self.disowned))
+        if lost > 1e-6:
+            text += f" Label disowned for {parts.short(lost)} of {parts.short(end - start)} s."
+        return text
+
+    def data(self) -> dict[str, Any]:
+        """Return all that the view shows, ready for JSON; the sound goes beside it."""
+        looks = [(name, *style.LOOK[name]) for name in self.classes]
+        return {
+            "title": self.title,
+            "label": f"label {self.label} {EMOTIONS[self.label]}" if self.label else "",
+            "alt": alt_text(self.curve, truth=self.truth),
+            "classes": [
+                {
+                    "name": name,
+                    "emotion": EMOTIONS[name],
+                    "colour": colour,
+                    "ink": parts.ink(colour),
+                    "dash": parts.DASHES[line],
+                }
+                for name, colour, line in looks
+            ],
+            "curves": [
+                {
+                    "name": name,
+                    "probabilities": np.round(curve[self.classes].to_numpy(dtype=float), parts.DIGITS).tolist(),
+                    "leaders": parts.records(leaders(curve), "leader"),
+                }
+                for name, curve in self.curves.items()
+            ],
+            "start_s": self.curve["start_s"].astype(float).tolist(),
+            "end_s": self.curve["end_s"].astype(float).tolist(),
+            "truth": parts.records(self.truth, "leader"),
+            "disowned": parts.records(self.disowned),
+            "audio": None,
+            "silence": self.silence,
+            "selected": self.selected,
+        }
+
+    def widget(self) -> Any:
+        """Return the view for a notebook with a kernel; its `selected` and this player's are one."""
+        sound = self.sound or SongSound(b"", "")
+        view = js.widget("player", self.data(), sides=_Sides, sound=sound.data, mime=sound.mime, selected=self.selected)
+        traitlets.link((self, "selected"), (view, "selected"))
+        return view
+
+    def fragment(self) -> str:
+        """Return the view as HTML for an executed notebook or a page: picture and audio element first, then the script."""
+        return html_fragments.fragment("player", self.data(), self._still())
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of a player: the view that needs no kernel."""
+        return self.fragment()
+
+    def to_html(self, *, note: str = "") -> str:
+        """Return one page that needs nothing else; `note` is text that stands below the player, a paragraph a line."""
+        told = "".join(f"<p>{escaped(line)}</p>" for line in note.splitlines() if line.strip())
+        return html_fragments.page(f"{self.title}: emotion curve", f"{self.fragment()}\n{told}")
+
+    def save(self, path: str | Path, *, note: str = "") -> Path:
+        """Write `to_html()` to a file and return its path."""
+        html_fragments.kept(self.to_html(note=note), path)
+        return Path(path)
+
+    def _still(self) -> str:
+        """Return what is there without a script: the picture with its description, and the sound."""
+        with plt.rc_context(), plt.ioff():
+            style.use()
+            figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=self.title)
+            buffer = io.BytesIO()
+            style.render(figure, buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})
+            plt.close(figure)
+        name, alt = escaped(self.title), escaped(alt_text(self.curve, truth=self.truth))
+        picture = f"data:image/svg+xml;base64,{html_fragments.text(buffer.getvalue())}"
+        still = f'<img alt="{alt}" src="{picture}">'
+        if self.sound is None:
+            return f"{still}<p>{escaped(self.silence)}</p>"
+        return f'{still}<audio controls="" preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
+
+
+class _Sides(traitlets.HasTraits):
+    """What the browser and the kernel share of a player."""
+
+    sound = traitlets.Bytes().tag(sync=True)
+    mime = traitlets.Unicode().tag(sync=True)
+    selected = traitlets.Int(0).tag(sync=True)
+
+    @traitlets.validate("selected")
+    def _within(self, proposal: Any) -> int:
+        check_range("selected", proposal["value"], 0, len(self.data["start_s"]) - 1, whole=True)  # type: ignore[attr-defined]
+        return int(proposal["value"])

@@ -1,0 +1,202 @@
+"""Views as plain HTML: a picture that is complete by itself, and beside it the script that brings it to life.
+
+A fragment is for notebook outputs, exports and pages without a kernel; nothing in it refers to anything outside.
+
+Notebook: 05_emotion_curve
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mer_kit.checks import check_choice
+from mer_kit.files import writing
+from mer_kit.plots.names import escaped
+from mer_kit.views import js
+
+#: Views whose script may stand in a page: those that the package brings.
+VIEWS = tuple(sorted(path.name[:-4] for path in resources.files(js).iterdir() if path.name.endswith(".mjs")))
+
+_PAGE_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { line-height: 1.2; overflow-wrap: anywhere; } p { overflow-wrap: anywhere; }
+"""
+_ELEMENT = re.compile(r"<script\b([^>]*)>(.*)</script>", re.DOTALL)
+_ATTRIBUTE = re.compile(r"""([\w-]+)(?:="([^"]*)")?""")
+_MARK = re.compile(r"([a-z_]+)-[0-9a-f]{16}")
+_FRAGMENT = re.compile(
+    r'<div data-mer-fragment="[^"]*"><style>.*?</style><div class="mer mer-(?P<view>[a-z_]+)">(?P<still>.*)</div>'
+    r'<script type="application/json" data-mer-data>(?P<data>[^<]*)</script></div>'
+    r'<script type="module" data-mer-script="[^"]*">.*?</script>',
+    re.DOTALL,
+)
+_OUR_PAGE = re.compile(
+    r"<!doctype html>\n.*?<main>\n<h1>(?P<title>[^<]*)</h1>\n(?P<fragment><div data-mer-fragment.*</script>)\n?(?P<rest>.*?)"
+    r"\n</main>\n</body>\n</html>\n?",
+    re.DOTALL,
+)
+_COLOURS, _HEX, _GREY = ("colour", "ink"), re.compile(r"#[0-9a-fA-F]{3,8}"), "#8a8a93"
+#: A song's sound and curves take some megabytes of text.
+MOST_DATA = 64 << 20
+_MARKED = re.compile(rf'(?<=data-mer-script="){_MARK.pattern}(?=")')
+
+
+def fragment(view: str, data: dict[str, Any], still: str) -> str:
+    """Return a view as HTML that stands for itself: `still` (picture, sound) first, then data, style and script.
+
+    Where scripts do not run, `still` stays; where they do, the view takes its place. An audio element in `still` with a
+    data: address reaches the view as `data.audio`, so that the sound is there once.
+
+    Parameters
+    ----------
+    view : a name in `web/`
+    data : what the view's `mount` takes, JSON-able
+    still : HTML that is complete without a script; its texts are escaped by the caller
+
+    Raises
+    ------
+    MerKitError
+        If there is no such view.
+    """
+    check_choice("view", view, VIEWS)
+    told = js.embedded(data)
+    mark = f"{view}-{hashlib.blake2b((told + still).encode(), digest_size=8).hexdigest()}"
+    return (
+        f'<div data-mer-fragment="{mark}"><style>{js.styles(view)}</style><div class="mer mer-{view}">{still}</div>'
+        f'<script type="application/json" data-mer-data>{told}</script></div>{_script(mark)}'
+    )
+
+
+def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
+    """Return a fragment built anew from its picture (passed through `clean`) and its data; None where it is none of ours.
+
+    Whatever else stood in it, styles and scripts are those of this version.
+    """
+    found = _FRAGMENT.fullmatch(text.strip())
+    if found is None or found["view"] not in VIEWS or len(found["data"]) > MOST_DATA:
+        return None
+    try:
+        data = json.loads(found["data"])
+    except (ValueError, RecursionError):
+        return None
+    return fragment(found["view"], _plain_colours(data), clean(found["still"])) if isinstance(data, dict) else None
+
+
+def _plain_colours(data: Any) -> Any:
+    """Return a view's data with grey for every colour that is none: views write them into style attributes."""
+    if isinstance(data, dict):
+        return {
+            name: _GREY if name in _COLOURS and not _HEX.fullmatch(str(value)) else _plain_colours(value)
+            for name, value in data.items()
+        }
+    return [_plain_colours(value) for value in data] if isinstance(data, list) else data
+
+
+def rebuilt_page(text: str, clean: Callable[[str], str]) -> str | None:
+    """Return a page of ours with one view, built anew; None where it is none of ours."""
+    found = _OUR_PAGE.fullmatch(text)
+    made = rebuilt(found["fragment"], clean) if found else None
+    if found is None or made is None:
+        return None
+    return page(html.unescape(found["title"]), f"{made}\n{clean(found['rest'])}")
+
+
+def page(title: str, body: str) -> str:
+    """Return one HTML page that needs nothing from anywhere, light or dark as the reader's system is.
+
+    Examples
+    --------
+    >>> "<title>a &lt;b&gt;</title>" in page("a <b>", "<p>text</p>")
+    True
+    """
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{policy(body)}<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"<h1>{escaped(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def kept(page: str, path: str | Path | None) -> str:
+    """Return a page, after writing it to `path` if one is given."""
+    if path is not None:
+        with writing(Path(path)) as partial:
+            partial.write_text(page, "utf-8")
+    return page
+
+
+def text(data: bytes) -> str:
+    """Return bytes as base64 text.
+
+    Examples
+    --------
+    >>> text(b"mer")
+    'bWVy'
+    """
+    return base64.b64encode(data).decode("ascii")
+
+
+def policy(page: str) -> str:
+    """Return the content security policy of a page, as a meta element: our views' scripts run, nothing is loaded.
+
+    The scripts are named by the SHA-256 of the text that this version writes, so that another text does not run under
+    our mark.
+
+    Examples
+    --------
+    >>> "script-src 'none';" in policy("<p onclick='x()'>text</p>")
+    True
+    """
+    marks = sorted({mark[0] for mark in _MARKED.finditer(page) if mark[1] in VIEWS})
+    digests = [hashlib.sha256(code(mark).encode()).digest() for mark in marks]
+    allowed = " ".join(f"'sha256-{text(digest)}'" for digest in digests) or "'none'"
+    return (
+        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src {allowed}; '
+        "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; "
+        "form-action 'none'\">"
+    )
+
+
+def trusted(element: str) -> str:
+    """Return a script element as it may stay in an exported page, or "".
+
+    Of our scripts only the mark counts: the code is written anew from this version, whatever stood in the element. Our
+    data are kept if they are JSON, which no browser runs. Everything else goes.
+
+    Examples
+    --------
+    >>> trusted('<script src="x.js"></script>'), trusted('<script data-mer-script="player-0">x()</script>')
+    ('', '')
+    >>> trusted('<script type="application/json" data-mer-data>{"a": "</b>"}</script>')
+    '<script type="application/json" data-mer-data>{"a": "\\\\u003c/b\\\\u003e"}</script>'
+    """
+    found = _ELEMENT.fullmatch(element)
+    attributes = dict(_ATTRIBUTE.findall(found[1])) if found else {}  # nbconvert writes them in an order of its own
+    mark = _MARK.fullmatch(attributes.get("data-mer-script", ""))
+    if mark is not None and mark[1] in VIEWS and attributes == {"type": "module", "data-mer-script": mark[0]}:
+        return _script(mark[0])
+    if found is not None and attributes == {"type": "application/json", "data-mer-data": ""}:
+        try:
+            return f'<script type="application/json" data-mer-data>{js.embedded(json.loads(found[2]))}</script>'
+        except ValueError:
+            return ""
+    return ""
+
+
+def _script(mark: str) -> str:
+    """Return the element that builds the view of every fragment with this mark."""
+    return f'<script type="module" data-mer-script="{mark}">{code(mark)}</script>'
+
+
+def code(mark: str) -> str:
+    """Return the script that builds the view of every fragment with this mark."""
+    return f'{js.module(mark.partition("-")[0])}\nenhance("{mark}", mount);\n'

@@ -1,0 +1,91 @@
+"""The browser's side of the interactive views: small ES modules and style sheets, joined as text.
+
+A view named "player" has player.mjs and player.css here. Its module says `export function mount(el, data, talk)`, which
+builds the view in an element from plain data and returns a function that takes it down. The same text serves a widget
+(anywidget) and a page without a kernel (`views.html_fragments`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import traitlets
+
+
+def module(name: str) -> str:
+    """Return a view's ES module with what all views share put before it."""
+    return f"{_read('common.mjs')}\n{_read(f'{name}.mjs')}"
+
+
+def styles(name: str) -> str:
+    """Return a view's style sheet after what all views share."""
+    return f"{_read('common.css')}\n{_read(f'{name}.css')}"
+
+
+def widget(
+    name: str,
+    data: dict[str, Any],
+    *,
+    sides: type[traitlets.HasTraits] | None = None,
+    answer: Callable[[Any], tuple[dict[str, Any], list[bytes]]] | None = None,
+    **values: Any,
+) -> Any:
+    """Return a view for a notebook with a kernel, an anywidget.
+
+    Parameters
+    ----------
+    name : a view
+    data : what its `mount` takes
+    sides : the traits that browser and kernel share beside `data`, tagged sync
+    answer : what is called with a message of the browser; its reply and bytes are sent back
+    values : those traits' first values
+    """
+    made = _widget_class(name, sides)(data=data, **values)
+    if answer is not None:
+
+        def hear(view: Any, message: Any, _: Any) -> None:
+            reply, buffers = answer(message)
+            view.send(reply, buffers=buffers)
+
+        made.on_msg(hear)
+    return made
+
+
+@functools.cache
+def _widget_class(name: str, sides: type[traitlets.HasTraits] | None) -> Any:
+    """Return a view's class; made when first asked for, since a terminal needs no widget."""
+    import anywidget
+
+    title = "".join(part.title() for part in name.split("_"))
+    own = {"_esm": module(name), "_css": styles(name), "data": traitlets.Dict().tag(sync=True)}
+    bases = (anywidget.AnyWidget,) if sides is None else (sides, anywidget.AnyWidget)
+    return type(f"{title}Widget", bases, own)
+
+
+def embedded(data: Any) -> str:
+    """Return data as JSON that may stand inside a script element of a page.
+
+    Examples
+    --------
+    >>> embedded({"title": "</script><b>"})
+    '{"title": "\\\\u003c/script\\\\u003e\\\\u003cb\\\\u003e"}'
+    """
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # bytes of a file name that are no UTF-8: \\udce9
+    for sign, code in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
+        text = text.replace(sign, code)
+    return text
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
