@@ -33,7 +33,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from features import find_clips, synthesise
-
 from mer_kit.batch import progress
 from mer_kit.records import Clip
 from mer_kit.results.paper import paper_table
@@ -47,7 +46,7 @@ from mer_kit.training import METHODS, objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss
 from mer_kit.training.evaluation import Placement, Standardise, batches, place, probabilities
 from mer_kit.training.networks.vgg16 import VGG16
-from mer_kit.training.partition import split
+from mer_kit.training.partition import fit_partition
 from mer_kit.training.settings import TrainingSettings
 from mer_kit.training.training_state import make_optimizer
 
@@ -157,7 +156,7 @@ def store_costs(paths: Sequence[Path], folder: Path) -> tuple[Costs, store.Featu
     }, opened
 
 
-def training_costs(opened: store.FeatureStore, preset: str, where: Placement) -> Costs:
+def training_costs(opened: store.FeatureStore, preset: str, placement: Placement) -> Costs:
     """Return seconds per 1000 segments, training and evaluation by duration, and the ratios of the kinds of epochs.
 
     All are measured in turn, several times, so that a busy minute does not fall on one of them alone.
@@ -166,22 +165,26 @@ def training_costs(opened: store.FeatureStore, preset: str, where: Placement) ->
     times: dict[tuple[int, str], list[tuple[float, float]]] = {which: [] for which in wanted}
     for number in range(REPEATS[preset]):
         for seconds, kind in wanted:
-            times[seconds, kind].append(_epoch(opened, preset, seconds, kind, where))
-        print(f"{where.device.type}, {preset}: round {number + 1} of {REPEATS[preset]}", file=sys.stderr, flush=True)
+            times[seconds, kind].append(_epoch(opened, preset, seconds, kind, placement))
+        print(
+            f"{placement.device.type}, {preset}: round {number + 1} of {REPEATS[preset]}", file=sys.stderr, flush=True
+        )
     least = {which: np.min(pairs, axis=0) for which, pairs in times.items()}
     least[3, "plain"][1] = min(least[3, kind][1] for kind in KINDS)  # the evaluation pass is the same for all kinds
     table = {str(s): {"train": float(least[s, "plain"][0]), "evaluate": float(least[s, "plain"][1])} for s in DURATIONS}
     return {"seconds": table, "ratio": {kind: float(least[3, kind][0] / least[3, "plain"][0]) for kind in KINDS}}
 
 
-def _epoch(opened: store.FeatureStore, preset: str, seconds: float, kind: str, where: Placement) -> tuple[float, float]:
+def _epoch(
+    opened: store.FeatureStore, preset: str, seconds: float, kind: str, placement: Placement
+) -> tuple[float, float]:
     """Return seconds per 1000 segments of training batches and of an evaluation pass, after warming up."""
     base, n = PRESETS[preset], MEASURED[preset]
     settings = TrainingSettings.of(**base["training"], method="ce", model=base["model"])
     network = VGG16(N_CLASSES, generator=torch.Generator().manual_seed(0), **base["model"])
-    network.to(device=where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(network, settings, fused=where.device.type == "cuda")
-    order, dropout = np.random.default_rng(1), torch.Generator(where.device).manual_seed(1)
+    network.to(device=placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = make_optimizer(network, settings, fused=placement.device.type == "cuda")
+    order, dropout = np.random.default_rng(1), torch.Generator(placement.device).manual_seed(1)
     view = store.SegmentView(opened, segments.index(opened.durations_s, seconds))
     rows = order.permutation(len(view))[:n]
     standardise = Standardise(np.full(128, -40, np.float32), np.full(128, 12, np.float32))
@@ -190,16 +193,16 @@ def _epoch(opened: store.FeatureStore, preset: str, seconds: float, kind: str, w
     def train(which: np.ndarray) -> None:
         network.train()
         for part, x in batches(view, which, settings.batch_size):
-            partner = None if kind == "plain" else torch.from_numpy(order.permutation(len(part))).to(where.device)
+            partner = None if kind == "plain" else torch.from_numpy(order.permutation(len(part))).to(placement.device)
             batch = Batch(
-                x=where.put(standardise(x)),
-                targets=torch.eye(N_CLASSES)[torch.from_numpy(part % N_CLASSES)].to(where.device),
-                noisy=torch.arange(round(in_u * len(part))).to(where.device),
+                x=placement.put(standardise(x)),
+                targets=torch.eye(N_CLASSES)[torch.from_numpy(part % N_CLASSES)].to(placement.device),
+                noisy=torch.arange(round(in_u * len(part))).to(placement.device),
                 delta=None if kind == "plain" else objectives.draw_delta(order),
                 partner=partner,
                 lambda_kl=float(kind == "sssl"),
             )
-            loss = batch_loss(network, batch, where, EpochSums(), temperature=settings.temperature, dropout=dropout)
+            loss = batch_loss(network, batch, placement, EpochSums(), temperature=settings.temperature, dropout=dropout)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip)
@@ -207,9 +210,9 @@ def _epoch(opened: store.FeatureStore, preset: str, seconds: float, kind: str, w
 
     part = store.SegmentView(opened, view.index.take(np.sort(rows)))
     train(rows[: n // 4])
-    probabilities(network, store.SegmentView(opened, part.index.take(np.arange(n // 4))), standardise, where)
-    training = timed(lambda: train(rows), where.device.type)
-    evaluation = timed(lambda: probabilities(network, part, standardise, where), where.device.type)
+    probabilities(network, store.SegmentView(opened, part.index.take(np.arange(n // 4))), standardise, placement)
+    training = timed(lambda: train(rows), placement.device.type)
+    evaluation = timed(lambda: probabilities(network, part, standardise, placement), placement.device.type)
     return training / n * 1e3, evaluation / n * 1e3
 
 
@@ -228,7 +231,7 @@ def song_costs() -> Costs:
         print(f"SVM, {n} songs: {found[str(n)]:.1f} s", file=sys.stderr, flush=True)
     losses = np.abs(np.r_[rng.normal(0.3, 0.2, 160_000), rng.normal(2, 0.5, 40_000)])
     labels = np.arange(len(losses)) % N_CLASSES
-    splitting = timed(lambda: split(losses, labels, n_classes=N_CLASSES))
+    splitting = timed(lambda: fit_partition(losses, labels, n_classes=N_CLASSES))
     return {"svm_seconds": found, "split_per_1000": splitting / len(losses) * 1e3}
 
 

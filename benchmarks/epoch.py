@@ -34,7 +34,7 @@ from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, frozen_batch_norm
 from mer_kit.training.evaluation import ArraySegments, Placement, Standardise, batches, losses, place, probabilities
 from mer_kit.training.networks.vgg16 import VGG16
-from mer_kit.training.partition import split
+from mer_kit.training.partition import fit_partition
 
 N_CLASSES, BATCH_SIZE, SHARE_IN_U = 4, 64, 0.4
 Loss = Callable[[VGG16, Batch, Placement, torch.Generator], Tensor]
@@ -51,17 +51,17 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="auto, float32 or bfloat16")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    where = place("cpu", chosen.precision)
+    placement = place("cpu", chosen.precision)
     print(
         f"{chosen.segments} segments of {chosen.seconds:g} s, width {chosen.width} with batch normalisation, "
-        f"{SHARE_IN_U:.0%} in U, {where.precision}, {chosen.threads} thread(s), load {os.getloadavg()[0]:.1f}"
+        f"{SHARE_IN_U:.0%} in U, {placement.precision}, {chosen.threads} thread(s), load {os.getloadavg()[0]:.1f}"
     )
     data = make_segments(chosen.segments, round(chosen.seconds * 22050 / 512))
     times: dict[str, list[tuple[float, float, float]]] = {way: [] for way in WAYS}
     for number in range(chosen.repeats + 1):
         for way in WAYS:
             network = make_network(chosen.width)
-            seconds = one_epoch(way, network, *data, where)
+            seconds = one_epoch(way, network, *data, placement)
             if number:  # the first round warms up
                 times[way].append(seconds)
     report({way: np.median(seconds, axis=0) for way, seconds in times.items()})
@@ -100,7 +100,7 @@ def make_network(width: int) -> VGG16:
 
 
 def one_epoch(
-    way: str, network: VGG16, segments: ArraySegments, labels: np.ndarray, noisy: np.ndarray, where: Placement
+    way: str, network: VGG16, segments: ArraySegments, labels: np.ndarray, noisy: np.ndarray, placement: Placement
 ) -> tuple[float, float, float]:
     """Train for one epoch and evaluate; return processor seconds of both and the wall seconds of the whole."""
     loss_of, standardise = WAYS[way], Standardise(np.full(128, -40, np.float32), np.full(128, 12, np.float32))
@@ -111,43 +111,43 @@ def one_epoch(
     network.train()
     for part, x in batches(segments, order.permutation(len(labels)), BATCH_SIZE):
         batch = Batch(
-            x=where.put(standardise(x)),
+            x=placement.put(standardise(x)),
             targets=torch.from_numpy(one_hot[part]),
             noisy=torch.from_numpy(np.flatnonzero(noisy[part])),
             delta=objectives.draw_delta(order),
             partner=torch.from_numpy(order.permutation(len(part))),
             lambda_kl=1.0,
         )
-        loss = loss_of(network, batch, where, dropout)
+        loss = loss_of(network, batch, placement, dropout)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
     trained = time.process_time()
-    p = probabilities(network, segments, standardise, where)
+    p = probabilities(network, segments, standardise, placement)
     if way != "plain":
-        split(losses(p, labels), labels, n_classes=N_CLASSES)
+        fit_partition(losses(p, labels), labels, n_classes=N_CLASSES)
     return trained - started, time.process_time() - trained, time.perf_counter() - wall
 
 
-def plain_loss(network: VGG16, batch: Batch, where: Placement, dropout: torch.Generator) -> Tensor:
+def plain_loss(network: VGG16, batch: Batch, placement: Placement, dropout: torch.Generator) -> Tensor:
     """Return cross-entropy on the inherited labels, as the kit's own step computes it."""
     plain = Batch(x=batch.x, targets=batch.targets, noisy=batch.noisy[:0])
-    return batch_loss(network, plain, where, EpochSums(), temperature=0.5, dropout=dropout)
+    return batch_loss(network, plain, placement, EpochSums(), temperature=0.5, dropout=dropout)
 
 
-def sssl_loss(network: VGG16, batch: Batch, where: Placement, dropout: torch.Generator) -> Tensor:
+def sssl_loss(network: VGG16, batch: Batch, placement: Placement, dropout: torch.Generator) -> Tensor:
     """Return the kit's own SSSL loss."""
-    return batch_loss(network, batch, where, EpochSums(), temperature=0.5, dropout=dropout)
+    return batch_loss(network, batch, placement, EpochSums(), temperature=0.5, dropout=dropout)
 
 
-def literal_loss(network: VGG16, batch: Batch, where: Placement, dropout: torch.Generator) -> Tensor:
+def literal_loss(network: VGG16, batch: Batch, placement: Placement, dropout: torch.Generator) -> Tensor:
     """Return the same loss with three whole passes over U, formula by formula (paper Eq. 4 and 6–10)."""
     assert batch.delta is not None and batch.partner is not None
     u, targets = batch.x[batch.noisy], batch.targets.clone()
 
     def whole_pass(x: Tensor) -> Tensor:
-        with where.autocast():
+        with placement.autocast():
             return network.head(network.trunk(x), generator=dropout).float()
 
     with torch.no_grad():

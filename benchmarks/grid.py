@@ -25,9 +25,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tests.runs import guessed_runs
+
 from mer_kit.batch import cluster, grid, planning
 from mer_kit.pages import report
-from tests.runs import guessed_runs
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}, "epochs": 12, "warmup_epochs": 4}
 

@@ -115,7 +115,7 @@ def python_side(lab: NoiseLab) -> list[tuple[str, float, str]]:
 
     def splits() -> None:
         for epoch in range(1, len(lab.passes) + 1):
-            lab.passes.split(epoch)
+            lab.passes.partition_after(epoch)
 
     rows = [("the training's own splits of all passes (once)", timed(splits)[0], "")]
     seconds, data = timed(lab.data)

@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import soundfile
-import spoiling
 import torch
 
+import spoiling
 from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
 from mer_kit.pages import report

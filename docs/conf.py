@@ -18,11 +18,20 @@ author = "mer-kit contributors"
 version = release = mer_kit.__version__
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "mathml", "kit_pages"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "mathml",
+    "kit_pages",
+]
 root_doc = "index"
 exclude_patterns = ["figures"]
 smartquotes = False
-default_role = "py:obj"  # `name` in a docstring is code, and a link where it names something of the kit
+default_role = (
+    "py:obj"  # `name` in a docstring is code, and a link where it names something of the kit
+)
 # Notebook 03 of other folds stands in no table of contents: the first fold's page links to it.
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "toc.not_included"]
 
@@ -61,9 +70,7 @@ html_logo = html_favicon = "_static/mer-kit.svg"
 html_copy_source = html_show_sourcelink = False
 html_show_sphinx = False
 html_show_copyright = False
-html_show_search_summary = (
-    False  # it fetches pages, which browsers refuse in a folder; extensions/kit_pages.py has its own
-)
+html_show_search_summary = False  # it fetches pages, which browsers refuse in a folder; extensions/kit_pages.py has its own
 html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#2d5fd0",

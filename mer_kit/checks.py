@@ -48,7 +48,9 @@ def plain(text: str, longest: int = 1000) -> str:
     ('\\x1b[2Jcaf\\udce9\\n', 'aaaaaaaaa…')
     """
     text = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
@@ -68,7 +70,9 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     mer_kit.checks.MerKitError: task is 'quadrants', expected one of valence, arousal, quadrant: did you mean 'quadrant'?
     """
     options = list(choices)
-    if not isinstance(value, (Mapping, list, set)) and value in options:  # what has no hash is no choice
+    if (
+        not isinstance(value, (Mapping, list, set)) and value in options
+    ):  # what has no hash is no choice
         return value
     names = {str(option).casefold(): option for option in options}
     near = difflib.get_close_matches(shortened(value).strip("'\"").casefold(), names, n=1)
@@ -110,7 +114,10 @@ def check_range(
         (False, False): "",
         (True, False): f" {'above' if low_open else 'of at least'} {low}",
         (False, True): f" of at most {high}",
-        (True, True): f" {'above' if low_open else 'from'} {low} {'and at most' if low_open else 'to'} {high}",
+        (
+            True,
+            True,
+        ): f" {'above' if low_open else 'from'} {low} {'and at most' if low_open else 'to'} {high}",
     }[(low is not None, high is not None)]
     message = f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}"
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
@@ -134,8 +141,14 @@ def check_probabilities(name: str, values: Any) -> np.ndarray:
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2:
-        raise MerKitError(f"{name} has shape {array.shape}, expected [segments, classes]: pass a 2-D array")
-    bad = ~np.isfinite(array).all(axis=1) | (array < 0).any(axis=1) | (np.abs(array.sum(axis=1) - 1) > 1e-2)
+        raise MerKitError(
+            f"{name} has shape {array.shape}, expected [segments, classes]: pass a 2-D array"
+        )
+    bad = (
+        ~np.isfinite(array).all(axis=1)
+        | (array < 0).any(axis=1)
+        | (np.abs(array.sum(axis=1) - 1) > 1e-2)
+    )
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise MerKitError(
@@ -144,7 +157,9 @@ def check_probabilities(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def check_labels(name: str, values: Any, n_classes: int, *, length: int | None = None) -> np.ndarray:
+def check_labels(
+    name: str, values: Any, n_classes: int, *, length: int | None = None
+) -> np.ndarray:
     """Return `values` as int64 [n] with every label in 0…n_classes−1.
 
     Raises
@@ -159,7 +174,9 @@ def check_labels(name: str, values: Any, n_classes: int, *, length: int | None =
             "pass class indices"
         )
     if length is not None and len(array) != length:
-        raise MerKitError(f"{name} has {len(array)} entries, expected {length}: pass one label per segment")
+        raise MerKitError(
+            f"{name} has {len(array)} entries, expected {length}: pass one label per segment"
+        )
     outside = (array < 0) | (array >= n_classes)
     if outside.any():
         where = int(np.flatnonzero(outside)[0])

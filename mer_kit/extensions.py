@@ -23,10 +23,17 @@ from mer_kit.checks import MerKitError, check_choice, shortened
 #: The environment variable that names a folder of one's own.
 VARIABLE = "MER_EXTENSIONS"
 #: Kinds of settings, in words.
-_KINDS: dict[type, str] = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+_KINDS: dict[type, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+}
 
 
-def modules(package: str, *, needed: Sequence[str] = (), reserved: Iterable[str] = ()) -> dict[str, ModuleType]:
+def modules(
+    package: str, *, needed: Sequence[str] = (), reserved: Iterable[str] = ()
+) -> dict[str, ModuleType]:
     """Return the modules of a package by name, in the order of their ORDER (100 where they have none), then by name.
 
     Names that begin with an underscore are no members.
@@ -48,12 +55,20 @@ def modules(package: str, *, needed: Sequence[str] = (), reserved: Iterable[str]
     """
     home = importlib.import_module(package)
     names = [found.name for found in pkgutil.iter_modules(home.__path__)]
-    members = {name: importlib.import_module(f"{package}.{name}") for name in names if not name.startswith("_")}
+    members = {
+        name: importlib.import_module(f"{package}.{name}")
+        for name in names
+        if not name.startswith("_")
+    }
     members |= own_modules(package, taken=[*members, *reserved], needed=needed)
-    return dict(sorted(members.items(), key=lambda member: (getattr(member[1], "ORDER", 100), member[0])))
+    return dict(
+        sorted(members.items(), key=lambda member: (getattr(member[1], "ORDER", 100), member[0]))
+    )
 
 
-def own_modules(package: str, *, taken: Iterable[str] = (), needed: Sequence[str] = ()) -> dict[str, ModuleType]:
+def own_modules(
+    package: str, *, taken: Iterable[str] = (), needed: Sequence[str] = ()
+) -> dict[str, ModuleType]:
     """Return the modules that the person's own folder adds to a package, by name.
 
     Raises
@@ -71,7 +86,9 @@ def own_modules(package: str, *, taken: Iterable[str] = (), needed: Sequence[str
     for name, module in found.items():
         missing = [entry for entry in needed if not hasattr(module, entry)]
         if missing:
-            raise MerKitError(f"{name}.py in {VARIABLE} lacks {missing[0]}, expected {', '.join(needed)}: add it")
+            raise MerKitError(
+                f"{name}.py in {VARIABLE} lacks {missing[0]}, expected {', '.join(needed)}: add it"
+            )
     return found
 
 
@@ -100,16 +117,22 @@ def settings_of(owner: str, kind: type, given: Any) -> Any:
     if isinstance(given, kind):
         return given
     if not isinstance(given, Mapping):
-        raise MerKitError(f"settings of {owner} are {shortened(given)}, expected names and values: pass a mapping")
+        raise MerKitError(
+            f"settings of {owner} are {shortened(given)}, expected names and values: pass a mapping"
+        )
     fields = dataclasses.fields(kind)
     for name in given:
         check_choice(f"setting of {owner}", name, sorted(field.name for field in fields))
     for field in fields:
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise MerKitError(f"setting {field.name} of {owner} has no default, expected one: give it one")
+            raise MerKitError(
+                f"setting {field.name} of {owner} has no default, expected one: give it one"
+            )
         value, wanted = given.get(field.name, field.default), type(field.default)
         if wanted in _KINDS and not _is_kind(value, wanted):
-            raise MerKitError(f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: change {field.name}")
+            raise MerKitError(
+                f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: change {field.name}"
+            )
     return kind(**given)
 
 
@@ -135,7 +158,9 @@ def _own_files(kind: str) -> list[Path]:
         return []
     folder = Path(os.environ[VARIABLE]).expanduser().absolute()
     if not folder.is_dir():
-        raise MerKitError(f"{VARIABLE} names {str(folder)!r}, expected a folder that is there: correct or unset it")
+        raise MerKitError(
+            f"{VARIABLE} names {str(folder)!r}, expected a folder that is there: correct or unset it"
+        )
     os.environ[VARIABLE] = str(folder)  # for kernels, which start in folders of their own
     return sorted(file for file in (folder / kind).glob("[!_]*.py") if file.stem.isidentifier())
 

@@ -64,7 +64,11 @@ def scratch(name: str = "mer-kit") -> tempfile.TemporaryDirectory[str]:
     for entry in Path(tempfile.gettempdir()).glob(f"{name}-*-*"):
         pid = entry.name.removeprefix(f"{name}-").partition("-")[0]
         with contextlib.suppress(OSError):
-            ours = not entry.is_symlink() and entry.stat().st_uid == os.getuid() if hasattr(os, "getuid") else False
+            ours = (
+                not entry.is_symlink() and entry.stat().st_uid == os.getuid()
+                if hasattr(os, "getuid")
+                else False
+            )
             if ours and pid.isdigit() and not _lives(int(pid)):
                 shutil.rmtree(entry, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=f"{name}-{os.getpid()}-", ignore_cleanup_errors=True)
@@ -116,7 +120,9 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT, inside: Path | None = None)
     about = path.stat()
     where = f"{path.name} in {path.parent.name}"
     if not is_plain_file(path, inside=inside):
-        raise MerKitError(f"{where} is not a regular file of this folder, expected one: restore or delete it")
+        raise MerKitError(
+            f"{where} is not a regular file of this folder, expected one: restore or delete it"
+        )
     if about.st_size > most:
         raise MerKitError(
             f"{where} has {about.st_size:,} bytes, expected at most {most:,}: it was not written by mer-kit; delete it"

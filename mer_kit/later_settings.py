@@ -109,7 +109,9 @@ def hashed(settings: Any) -> dict[str, Any]:
 def without_absent(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
     """Return settings by name, without the later ones that are at the value that their absence means."""
     absent = _absent(settings)
-    return {name: value for name, value in values.items() if name not in absent or value != absent[name]}
+    return {
+        name: value for name, value in values.items() if name not in absent or value != absent[name]
+    }
 
 
 def _absent(settings: type) -> dict[str, Any]:

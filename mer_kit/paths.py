@@ -17,7 +17,9 @@ def project_root() -> Path | None:
     """
     here = Path.cwd()
     candidates = [here, *here.parents, Path(__file__).resolve().parents[1]]
-    return next((folder for folder in candidates if _names_mer_kit(folder / "pyproject.toml")), None)
+    return next(
+        (folder for folder in candidates if _names_mer_kit(folder / "pyproject.toml")), None
+    )
 
 
 def _names_mer_kit(pyproject: Path) -> bool:

@@ -35,7 +35,11 @@ def labels_from_quadrant(quadrant: int) -> dict[str, int]:
     {'valence': 0, 'arousal': 1, 'quadrant': 1}
     """
     check_choice("quadrant", quadrant, range(4))
-    return {"valence": int(quadrant in (0, 3)), "arousal": int(quadrant in (0, 1)), "quadrant": int(quadrant)}
+    return {
+        "valence": int(quadrant in (0, 3)),
+        "arousal": int(quadrant in (0, 1)),
+        "quadrant": int(quadrant),
+    }
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,12 @@ class Corpus:
         """Return the group of every clip (str [clips]), or None where the corpus knows none."""
         if all(clip.group is None for clip in self.clips):
             return None
-        return np.array([clip.group if clip.group is not None else f"clip:{clip.clip_id}" for clip in self.clips])
+        return np.array(
+            [
+                clip.group if clip.group is not None else f"clip:{clip.clip_id}"
+                for clip in self.clips
+            ]
+        )
 
     def position(self, clip_id: str) -> int:
         """Return where `clip_id` stands in `clips`.
@@ -145,7 +154,9 @@ class Corpus:
         clips = tuple(self.clips[int(position)] for position in positions)
         truth = self.truth
         if truth is not None:
-            truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)
+            truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(
+                drop=True
+            )
         return dataclasses.replace(self, clips=clips, truth=truth)
 
 
@@ -184,7 +195,10 @@ class SegmentIndex:
     def take(self, rows: np.ndarray) -> SegmentIndex:
         """Return the index with only these rows; clip positions keep their meaning."""
         return dataclasses.replace(
-            self, clip=self.clip[rows], start_s=self.start_s[rows], start_frame=self.start_frame[rows]
+            self,
+            clip=self.clip[rows],
+            start_s=self.start_s[rows],
+            start_frame=self.start_frame[rows],
         )
 
 
@@ -234,7 +248,9 @@ class EpochRecord:
         """Return the record as one flat table row (the class shares as ';'-joined text)."""
         row = dataclasses.asdict(self)
         row |= row.pop("own")
-        row["labelled_class_share"] = ";".join(repr(float(share)) for share in self.labelled_class_share)
+        row["labelled_class_share"] = ";".join(
+            repr(float(share)) for share in self.labelled_class_share
+        )
         return row
 
     @classmethod
@@ -244,7 +260,9 @@ class EpochRecord:
         values = {name: row[name] for name in names}
         values["own"] = {name: float(value) for name, value in row.items() if name not in names}
         shares = str(values["labelled_class_share"])
-        values["labelled_class_share"] = tuple(float(s) for s in shares.split(";")) if shares not in ("", "nan") else ()
+        values["labelled_class_share"] = (
+            tuple(float(s) for s in shares.split(";")) if shares not in ("", "nan") else ()
+        )
         values["note"] = "" if pd.isna(values["note"]) else str(values["note"])
         for name in ("epoch", "n_labelled", "n_unlabelled"):
             values[name] = int(values[name])
@@ -254,7 +272,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """The scores of one fold: `songs[decider][score]` and `segments[score]`, with the majority baseline beside."""
+    """The scores of one fold: `songs[classifier][score]` and `segments[score]`, with the majority baseline beside."""
 
     fold: int
     n_train: int

@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import soundfile
+from tests.music import RATE, song
 
 from mer_kit import corpora, extensions
 from mer_kit.checks import MerKitError
 from mer_kit.runs.presets import resolve
-from tests.music import RATE, song
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text("utf-8")

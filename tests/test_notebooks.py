@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from tests.corpora import tiny
 
 from mer_kit.batch import planning
 from mer_kit.batch.jobs import Outcome, execute, execute_one, unfinished
@@ -21,7 +22,6 @@ from mer_kit.notebook import session
 from mer_kit.notebook.session import PARAMETERS
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
-from tests.corpora import tiny
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 YOURS = "07_your_own_music"

@@ -11,11 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from tests import small_site
+from tests.small_site import ROOT, tool
 
 from mer_kit.batch import planning
 from mer_kit.checks import MerKitError
-from tests import small_site
-from tests.small_site import ROOT, tool
 
 api = tool.site_api
 

@@ -47,13 +47,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         "training/objectives.py",
         "tests/training/test_objectives.py mer_kit/training/objectives.py",
         ("return -(targets * functional.log_softmax", "return (targets * functional.log_softmax"),
-        ("dim=1) / temperature, dim=1)", "dim=1) * temperature, dim=1)"),
+        ("(log_p / temperature, dim=1)", "(log_p * temperature, dim=1)"),
         ("return max(delta, 1 - delta)", "return delta"),
         (
             "return delta * values + (1 - delta) * values[partner]",
             "return delta * values[partner] + (1 - delta) * values",
         ),
-        ("(1 - delta) * cross_entropy(logits, targets[partner])", "(1 - delta) * cross_entropy(logits, targets)"),
+        (
+            "mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets[partner])",
+            "mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets)",
+        ),
         (
             "return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1)",
             "return (log_p.exp() * (log_p - log_q)).sum(dim=1)",
@@ -65,8 +68,8 @@ MUTATIONS: tuple[Mutation, ...] = (
             "return mixed + consistency if lambda_kl else mixed",
         ),
         (
-            "    with torch.no_grad():\n        return functional.softmax",
-            "    if True:\n        return functional.softmax",
+            "    with torch.no_grad():\n        log_p = functional",
+            "    if True:\n        log_p = functional",
         ),
     ),
     *_of(
@@ -77,7 +80,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "guess = network.head_without_dropout(h.detach()).float()",
             "guess = network.head(h.detach(), generator=dropout).float()",
         ),
-        ("with frozen_batch_norm(network), where.autocast():", "with where.autocast():"),
+        ("with frozen_batch_norm(network), placement.autocast():", "with where.autocast():"),
         (
             "return batch.targets.index_copy(0, batch.noisy, soft.to(batch.targets.dtype)), consistency",
             "return batch.targets, consistency",
@@ -89,37 +92,62 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tests/training/test_evaluation.py tests/training/test_trainer.py",
         ("    network.eval()\n", "    network.train()\n"),
         ("count += x.shape[0] * x.shape[2]", "count += x.shape[0] * x.shape[1]"),
-        ("scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)", "scaled = x - self.mean.reshape(shape)"),
+        (
+            "scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)",
+            "scaled = x - self.mean.reshape(shape)",
+        ),
     ),
     *_of(
         "training/partition.py",
         "tests/training/test_partition.py mer_kit/training/partition.py",
-        ("mixture.posterior(losses[rows], clamp=s.clamp)", "mixture.posterior(losses[rows], clamp=False)"),
+        (
+            "mixture.posterior(losses[rows], clamp=s.clamp)",
+            "mixture.posterior(losses[rows], clamp=False)",
+        ),
         ("clean = omega > s.tau", "clean = omega >= s.tau"),
         (
             "np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex)",
             "np.minimum(x, vertex) if curvature > 0 else np.maximum(x, vertex)",
         ),
         ("order = np.argsort(model.means_[:, 0])", "order = np.argsort(-model.means_[:, 0])"),
-        ("low, high = np.percentile(losses, clip_percentiles)", "low, high = losses.min(), losses.max()"),
-        ("clean[np.lexsort((-losses, omega))[:most]] = False", "clean[np.lexsort((losses, omega))[:most]] = False"),
+        (
+            "low, high = np.percentile(losses, clip_percentiles)",
+            "low, high = losses.min(), losses.max()",
+        ),
+        (
+            "clean[np.lexsort((-losses, omega))[:most]] = False",
+            "clean[np.lexsort((losses, omega))[:most]] = False",
+        ),
         (
             "gap = float(losses[~clean].mean() - losses[clean].mean())",
             "gap = float(losses[clean].mean() - losses[~clean].mean())",
         ),
         (
-            "if s.per_class else [np.ones(len(losses), dtype=bool)]",
-            "if not s.per_class else [np.ones(len(losses), dtype=bool)]",
+            "if s.per_class:\n        groups",
+            "if not s.per_class:\n        groups",
+        ),
+    ),
+    *_of(
+        "training/training_state.py",
+        "tests/training/test_trainer.py",
+        (
+            "return self.epochs[-1] if len(self.epochs) else None",
+            "return self.epochs[0] if len(self.epochs) else None",
         ),
     ),
     *_of(
         "training/trainer.py",
         "tests/training/test_trainer.py tests/training/test_batch_loss.py",
         ("if epoch <= s.warmup_epochs or", "if epoch < s.warmup_epochs or"),
-        ("return state.method.phase, epoch - state.split_epoch", "return state.method.phase, epoch"),
-        ("Epoch(epoch, phase, since, state.epochs[-1] if", "Epoch(epoch, phase, since, state.epochs[0] if"),
-        ("                    scheduler.step()\n", ""),
-        ("torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)", "pass"),
+        (
+            "return state.method.phase, epoch - state.split_epoch",
+            "return state.method.phase, epoch",
+        ),
+        ("                    scheduler.step()\n", "                    pass\n"),
+        (
+            "clip_grad_norm_(network.parameters(), self.settings.gradient_clip)",
+            "pass",
+        ),
     ),
     *_of(
         "training/methods/sssl.py",
@@ -129,21 +157,33 @@ MUTATIONS: tuple[Mutation, ...] = (
             "self.epoch.probabilities[rows[::-1]].astype(np.float32)",
         ),
         ("                settings=self.s.partition,\n", ""),
-        ("np.flatnonzero(~self.division.clean[rows])", "np.flatnonzero(self.division.clean[rows])"),
+        (
+            "np.flatnonzero(~self.partition.clean[rows])",
+            "np.flatnonzero(self.division.clean[rows])",
+        ),
     ),
     *_of(
         "training/diagnostics.py",
         "tests/training/test_diagnostics.py mer_kit/training/diagnostics.py",
         ("roc_auc_score(truly, omega)", "roc_auc_score(~truly, omega)"),
-        ("forgotten = (right[:-1] & ~right[1:]).sum(axis=0)", "forgotten = (~right[:-1] & right[1:]).sum(axis=0)"),
+        (
+            "forgotten = (right[:-1] & ~right[1:]).sum(axis=0)",
+            "forgotten = (~right[:-1] & right[1:]).sum(axis=0)",
+        ),
         ("caught / float((~truly).sum())", "caught / float((~clean).sum())"),
         ("        if mean > tau:\n", "        if mean >= tau:\n"),
     ),
     *_of(
         "training/noise.py",
         "tests/training/test_noise.py mer_kit/training/noise.py",
-        ("shift = generator.integers(1, n_classes, len(rows))", "shift = generator.integers(0, n_classes, len(rows))"),
-        ("shift = generator.choice([1, n_classes - 1], len(rows))", "shift = generator.choice([1, 2], len(rows))"),
+        (
+            "shift = generator.integers(1, n_classes, len(rows))",
+            "shift = generator.integers(0, n_classes, len(rows))",
+        ),
+        (
+            "shift = generator.choice([1, n_classes - 1], len(rows))",
+            "shift = generator.choice([1, 2], len(rows))",
+        ),
     ),
     *_of(
         "songs/features.py",
@@ -182,7 +222,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "songs/classifiers/svm.py",
         "tests/songs/test_svm.py",
-        ('class_weight="balanced"))', "class_weight=None))"),
+        ('gamma="scale", class_weight="balanced")', 'gamma="scale", class_weight=None)'),
         (
             "x = features.pool(p, song, n_songs=n_songs, theta=self.theta)",
             "x = features.pool(p, song, n_songs=n_songs)",
@@ -191,16 +231,28 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "signal/segments.py",
         "tests/signal/test_segments.py mer_kit/signal/segments.py",
-        ("usable = duration_s if max_seconds is None else min(duration_s, max_seconds)", "usable = duration_s"),
-        ("np.rint(start_s * frames_per_second).astype", "np.rint(start_s * int(frames_per_second)).astype"),
+        (
+            "usable = duration_s if max_seconds is None else min(duration_s, max_seconds)",
+            "usable = duration_s",
+        ),
+        (
+            "np.rint(start_s * frames_per_second).astype",
+            "np.rint(start_s * int(frames_per_second)).astype",
+        ),
         ("/ every_seconds)) + 1, 0)", "/ every_seconds)), 0)"),
     ),
     *_of(
         "signal/frontends/logmel.py",
         "tests/signal/frontends mer_kit/signal/frontends/logmel.py",
-        ("power = spectrum.real**2 + spectrum.imag**2", "power = np.sqrt(spectrum.real**2 + spectrum.imag**2)"),
+        (
+            "power = spectrum.real**2 + spectrum.imag**2",
+            "power = np.sqrt(spectrum.real**2 + spectrum.imag**2)",
+        ),
         ('window="hann", center=True', 'window="hamming", center=True'),
-        ("10.0 * np.log10(np.maximum(mel, FLOOR_POWER))", "10.0 * np.log10(np.maximum(mel, mel.max() * 1e-8))"),
+        (
+            "10.0 * np.log10(np.maximum(mel, FLOOR_POWER))",
+            "10.0 * np.log10(np.maximum(mel, mel.max() * 1e-8))",
+        ),
         ("rest = rest[n_frames * hop :]", "rest = rest[(n_frames - 1) * hop :]"),
     ),
     *_of(
@@ -232,7 +284,10 @@ MUTATIONS: tuple[Mutation, ...] = (
             "majority=scores.majority(labels[fold.train], truth, n_classes)",
             "majority=scores.majority(truth, truth, n_classes)",
         ),
-        ("classifier.fit(train_p, train_song, labels[fold.train])", "classifier.fit(test_p, test_song, truth)"),
+        (
+            "classifier.fit(train_p, train_song, labels[fold.train])",
+            "classifier.fit(test_p, test_song, truth)",
+        ),
     ),
     *_of(
         "runs/experiment.py",
@@ -260,7 +315,9 @@ def mutated(mutation: Mutation, root: Path) -> str:
     """
     text = (root / "mer_kit" / mutation.file).read_text("utf-8")
     if text.count(mutation.old) != 1:
-        raise ValueError(f"{mutation.file}: {text.count(mutation.old)} times, expected once: {mutation.old!r}")
+        raise ValueError(
+            f"{mutation.file}: {text.count(mutation.old)} times, expected once: {mutation.old!r}"
+        )
     changed = text.replace(mutation.old, mutation.new)
     ast.parse(changed)
     return changed
@@ -288,7 +345,9 @@ def passes(root: Path, tests: tuple[str, ...]) -> bool:
         "MER_CACHE": str(root / "cache"),
     }
     try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
         return False
     if done.returncode not in (0, 1):

@@ -44,7 +44,10 @@ def read(path: Path) -> dict[str, Any]:
 
 def dumps(notebook: dict[str, Any]) -> str:
     """Return the text that JupyterLab itself would save: sorted keys, indent 1, letters as they are."""
-    return json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False, separators=(",", ": ")) + "\n"
+    return (
+        json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False, separators=(",", ": "))
+        + "\n"
+    )
 
 
 def write(path: Path, notebook: dict[str, Any]) -> bool:
@@ -70,7 +73,11 @@ def title(path: Path) -> str:
     except (ValueError, KeyError):  # `check` tells of it
         cells = []
     for cell in cells:
-        found = re.search(r"^# +(.+)$", source(cell), re.MULTILINE) if cell["cell_type"] == "markdown" else None
+        found = (
+            re.search(r"^# +(.+)$", source(cell), re.MULTILINE)
+            if cell["cell_type"] == "markdown"
+            else None
+        )
         if found:
             return found[1].strip()
     return path.stem
@@ -83,7 +90,10 @@ def clean(notebook: dict[str, Any]) -> dict[str, Any]:
     """Return the notebook without outputs, counters and session metadata; ids, tags and texts stay."""
     cells = []
     for old in notebook["cells"]:
-        cell: dict[str, Any] = {"cell_type": old["cell_type"], "metadata": _kept(old.get("metadata", {}))}
+        cell: dict[str, Any] = {
+            "cell_type": old["cell_type"],
+            "metadata": _kept(old.get("metadata", {})),
+        }
         cell |= {key: old[key] for key in ("id", "attachments") if key in old}
         cell["source"] = source(old).rstrip("\n").splitlines(keepends=True)
         if old["cell_type"] == "code":
@@ -119,7 +129,10 @@ def navigation(path: Path, everything: Sequence[Path]) -> str:
 
 def navigate(notebook: dict[str, Any], line: str) -> dict[str, Any]:
     """Return the notebook with `line` in its two navigation cells."""
-    cells = [cell | {"source": [line]} if cell.get("id") in NAV_CELLS else cell for cell in notebook["cells"]]
+    cells = [
+        cell | {"source": [line]} if cell.get("id") in NAV_CELLS else cell
+        for cell in notebook["cells"]
+    ]
     return notebook | {"cells": cells}
 
 
@@ -132,18 +145,29 @@ def check(path: Path, everything: Sequence[Path]) -> list[str]:
         notebook = read(path)
         cells = list(notebook["cells"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return [f"{path.name} is no notebook ({type(error).__name__}), expected JSON with cells: restore it"]
-    found = [sentence for number, cell in enumerate(cells, start=1) for sentence in _check_cell(number, cell)]
+        return [
+            f"{path.name} is no notebook ({type(error).__name__}), expected JSON with cells: restore it"
+        ]
+    found = [
+        sentence
+        for number, cell in enumerate(cells, start=1)
+        for sentence in _check_cell(number, cell)
+    ]
     ids = [cell.get("id", "") for cell in cells]
     found += [
-        f"cell id {name!r} occurs twice: rename one" for name in sorted({i for i in ids if i and ids.count(i) > 1})
+        f"cell id {name!r} occurs twice: rename one"
+        for name in sorted({i for i in ids if i and ids.count(i) > 1})
     ]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     tagged = ["parameters" in cell.get("metadata", {}).get("tags", []) for cell in code]
     if sum(tagged) != 1 or not tagged[0]:
-        found.append("the first code cell, and only that one, must be tagged 'parameters': papermill looks for the tag")
+        found.append(
+            "the first code cell, and only that one, must be tagged 'parameters': papermill looks for the tag"
+        )
     if notebook.get("metadata") != METADATA:
-        found.append(f"the notebook's metadata hold more or less than kernel and language: {_CLEAN}")
+        found.append(
+            f"the notebook's metadata hold more or less than kernel and language: {_CLEAN}"
+        )
     found += _check_navigation(path, cells, everything)
     if not found and path.read_text("utf-8") != dumps(clean(notebook)):
         found.append(f"the file is not laid out as JupyterLab saves it: {_CLEAN}")
@@ -159,20 +183,32 @@ def _check_cell(number: int, cell: dict[str, Any]) -> list[str]:
         found.append(f"{name} holds outputs or a counter, expected none: {_CLEAN}")
     unexpected = sorted(set(cell.get("metadata", {})) - {"tags"})
     if unexpected:
-        found.append(f"{name} has the metadata {', '.join(unexpected)}, expected tags at most: {_CLEAN}")
+        found.append(
+            f"{name} has the metadata {', '.join(unexpected)}, expected tags at most: {_CLEAN}"
+        )
     lines = sum(not line.startswith(("import ", "from ")) for line in source(cell).splitlines())
     if cell["cell_type"] == "code" and lines > MAX_LINES:
-        found.append(f"{name} has {lines} lines besides imports, expected {MAX_LINES} at most: move logic into mer_kit")
+        found.append(
+            f"{name} has {lines} lines besides imports, expected {MAX_LINES} at most: move logic into mer_kit"
+        )
     return found
 
 
-def _check_navigation(path: Path, cells: Sequence[dict[str, Any]], everything: Sequence[Path]) -> list[str]:
+def _check_navigation(
+    path: Path, cells: Sequence[dict[str, Any]], everything: Sequence[Path]
+) -> list[str]:
     texts = {cell["id"]: source(cell) for cell in cells if cell.get("id") in NAV_CELLS}
     missing = [name for name in NAV_CELLS if name not in texts]
     if missing:
-        return [f"the navigation cell {' and '.join(missing)} is missing: add a markdown cell with that id"]
+        return [
+            f"the navigation cell {' and '.join(missing)} is missing: add a markdown cell with that id"
+        ]
     line = navigation(path, everything)
-    return [] if all(text == line for text in texts.values()) else [f"the navigation is not current: {_NAV}"]
+    return (
+        []
+        if all(text == line for text in texts.values())
+        else [f"the navigation is not current: {_NAV}"]
+    )
 
 
 # ---- the command line --------------------------------------------------------------------------------------------
@@ -190,7 +226,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     strangers = [path for path in chosen if path not in everything]
     if strangers or not chosen:
         what = f"{strangers[0].name} is none of them" if strangers else "none was found"
-        print(f"expected notebooks in {given.folder} or its {SOLUTIONS} folder: {what}", file=sys.stderr)
+        print(
+            f"expected notebooks in {given.folder} or its {SOLUTIONS} folder: {what}",
+            file=sys.stderr,
+        )
         return 2
     if given.command == "check":
         sentences = [sentence for path in chosen for sentence in check(path, everything)]
@@ -198,7 +237,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1 if sentences else 0
     for path in chosen:
         notebook = read(path)
-        change = clean(notebook) if given.command == "clean" else navigate(notebook, navigation(path, everything))
+        change = (
+            clean(notebook)
+            if given.command == "clean"
+            else navigate(notebook, navigation(path, everything))
+        )
         if write(path, change):
             print(f"{given.command}: {path.name}")
     return 0

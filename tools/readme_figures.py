@@ -40,13 +40,18 @@ def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
         If there is no finished demo run, or a figure is missing; accuracy against duration wants demo runs of several
         durations.
     """
-    demo, real = newest(runs_dir, corpus="demo", preset="demo", segment_seconds=3.0), newest(runs_dir, corpus="4q")
+    demo, real = (
+        newest(runs_dir, corpus="demo", preset="demo", segment_seconds=3.0),
+        newest(runs_dir, corpus="4q"),
+    )
     if demo is None:
         raise MerKitError(f"no finished demo run in {runs_dir.name}/: run `mer-kit demo` first")
     root = project_root()
     target = out or ((root / "figures") if root else Path("figures"))
     written = [_copy(demo.path / source, target / name) for name, source in FIGURES.items()]
-    written += [_copy(runs_dir / "figures" / source, target / name) for name, source in SHARED.items()]
+    written += [
+        _copy(runs_dir / "figures" / source, target / name) for name, source in SHARED.items()
+    ]
     if real is not None and (real.path / "figures" / f"{FIG2[1]}.pdf").exists():
         written.append(_copy(real.path / "figures" / FIG2[1], target / FIG2[0]))
     return [path for pair in written for path in pair]
@@ -56,11 +61,16 @@ def _copy(source: Path, target: Path) -> list[Path]:
     """Copy a figure in all formats, with its data (both paths without ending); return what was written."""
     copies = []
     for ending in (*ENDINGS, "csv"):
-        found, wanted = source.with_name(f"{source.name}.{ending}"), target.with_name(f"{target.name}.{ending}")
+        found, wanted = (
+            source.with_name(f"{source.name}.{ending}"),
+            target.with_name(f"{target.name}.{ending}"),
+        )
         if ending == "csv" and not found.exists():
             continue
         if not found.exists():
-            raise MerKitError(f"there is no figure {found.name} in {found.parent.parent.name}/: run `make figures`")
+            raise MerKitError(
+                f"there is no figure {found.name} in {found.parent.parent.name}/: run `make figures`"
+            )
         with writing(wanted) as partial:
             shutil.copyfile(found, partial)
         copies.append(wanted)
@@ -73,7 +83,8 @@ def newest(runs_dir: Path, **settings: Any) -> RunFolder | None:
     fitting = [
         run
         for run in all_runs(runs_dir)
-        if run.status == "done" and all(run.config.get(name) == value for name, value in wanted.items())
+        if run.status == "done"
+        and all(run.config.get(name) == value for name, value in wanted.items())
     ]
     return max(fitting, key=lambda run: (run.path / "status.json").stat().st_mtime, default=None)
 

@@ -105,7 +105,9 @@ def _count(tree: ast.Module, shape: Shape) -> None:
             shape.functions.append(_length(node))
             arguments = node.args
             named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            shape.many_parameters += sum(one.arg not in ("self", "cls") for one in named) > MOST_PARAMETERS
+            shape.many_parameters += (
+                sum(one.arg not in ("self", "cls") for one in named) > MOST_PARAMETERS
+            )
     for node in tree.body:
         if isinstance(node, Function) and not node.name.startswith("_"):
             shape.public += 1
@@ -115,7 +117,10 @@ def _count(tree: ast.Module, shape: Shape) -> None:
 def _docstrings(tree: ast.Module) -> Iterator[ast.stmt]:
     """Yield the statements that are docstrings."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | Function)
+            and ast.get_docstring(node) is not None
+        ):
             yield node.body[0]
 
 
@@ -165,7 +170,12 @@ def main() -> int:
         print(f"| {name} | {' | '.join(column[name] for column in columns)} |")
     for name, shape in shapes.items():
         print(f"\n{name}: modules and lines of each room")
-        print(", ".join(f"{room} {modules} / {lines:,}" for room, (modules, lines) in sorted(shape.rooms.items())))
+        print(
+            ", ".join(
+                f"{room} {modules} / {lines:,}"
+                for room, (modules, lines) in sorted(shape.rooms.items())
+            )
+        )
     return 0
 
 

@@ -43,9 +43,13 @@ _RELATIVE = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)\s]+)(\))")
 #: What a page would fetch: sources and stylesheets of HTML, addresses in CSS.
 _AWAY = r"((?:https?:)?//[^\"'\s>)]+)"
 _FETCHED = (
-    re.compile(rf"<(?:script|img|iframe|audio|video|source|embed)\b[^>]*?\bsrc\s*=\s*[\"']?{_AWAY}", re.I),
     re.compile(
-        r"<link\b(?=[^>]*\brel=[\"']?(?:stylesheet|preload|icon|modulepreload))[^>]*?\bhref\s*=\s*[\"']?" + _AWAY, re.I
+        rf"<(?:script|img|iframe|audio|video|source|embed)\b[^>]*?\bsrc\s*=\s*[\"']?{_AWAY}", re.I
+    ),
+    re.compile(
+        r"<link\b(?=[^>]*\brel=[\"']?(?:stylesheet|preload|icon|modulepreload))[^>]*?\bhref\s*=\s*[\"']?"
+        + _AWAY,
+        re.I,
     ),
     re.compile(rf"(?:url\(\s*|@import\s+)[\"']?{_AWAY}", re.I),
 )
@@ -62,7 +66,11 @@ def finished_run(runs_dir: Path) -> RunFolder:
     MerKitError
         If there is none.
     """
-    runs = [run for run in all_runs(runs_dir) if run.status == "done" and run.config.get("corpus") == "demo"]
+    runs = [
+        run
+        for run in all_runs(runs_dir)
+        if run.status == "done" and run.config.get("corpus") == "demo"
+    ]
     whole = [run for run in runs if all(_is_executed(path) for path in executed(run).values())]
     if not whole:
         raise MerKitError(
@@ -115,10 +123,16 @@ def batch_values(source: str) -> dict[str, Any]:
 def jobs(run: RunFolder, work: Path) -> list[planning.Job]:
     """Return what the run does not hold: every solution, on the same run, and notebook 07, on runs of its own."""
     shared = parameters_of(run) | {"runs_dir": str(run.path.parent)}
-    own = {"preset": run.config["preset"], "folds": run.config["folds"], "runs_dir": str(work / "runs")}
+    own = {
+        "preset": run.config["preset"],
+        "folds": run.config["folds"],
+        "runs_dir": str(work / "runs"),
+    }
     made = [_job(f"{YOURS}.ipynb", work, own)]
     for name in (*planning.NOTEBOOKS, YOURS):
-        made.append(_job(f"solutions/{name}_solutions.ipynb", work, own if name == YOURS else shared))
+        made.append(
+            _job(f"solutions/{name}_solutions.ipynb", work, own if name == YOURS else shared)
+        )
     return made
 
 
@@ -146,17 +160,25 @@ def stage(run: RunFolder, extra: Mapping[str, Path], target: Path) -> None:
         for used in names:
             uses.setdefault(used, []).append(name)
         titles[name] = title_of(notebook)
-        page = prepared(notebook, site_api.functions_section(kit, Path(name).name, names), fold_note(name, books))
+        page = prepared(
+            notebook,
+            site_api.functions_section(kit, Path(name).name, names),
+            fold_note(name, books),
+        )
         wanted[target / f"{name}.ipynb"] = nbformat.writes(page) + "\n"
     for path in sorted((ROOT / "docs").glob("*.md")):
         home = target / "index.md" if path.stem == "index" else target / "docs" / path.name
-        wanted[home] = moved_links(path.read_text("utf-8"), "" if home.parent == target else "docs", "docs")
+        wanted[home] = moved_links(
+            path.read_text("utf-8"), "" if home.parent == target else "docs", "docs"
+        )
     for name in DOCUMENTS:
         wanted[target / name] = (ROOT / name).read_text("utf-8")
     wanted |= {target / name: text for name, text in site_api.pages(kit).items()}
     wanted[target / "index.md"] += contents(titles, run)
     wanted[target / "notebooks" / "solutions" / "index.md"] = solutions_page(titles)
-    wanted[target / "kit_pages.json"] = json.dumps({"titles": titles, "uses": uses}, indent=1, ensure_ascii=False)
+    wanted[target / "kit_pages.json"] = json.dumps(
+        {"titles": titles, "uses": uses}, indent=1, ensure_ascii=False
+    )
     _write_all(target, wanted)
     for name in BESIDE:
         _copy(ROOT / name, target / name)
@@ -181,10 +203,18 @@ def prepared(notebook: NotebookNode, functions: str, note: str) -> NotebookNode:
 def fold_note(name: str, books: Mapping[str, Path]) -> str:
     """Return one sentence that leads from a notebook to its copies for other folds, "" where there are none."""
     stem = re.sub(r"_fold\d+$", "", name)
-    others = [other for other in books if re.fullmatch(rf"{re.escape(stem)}(_fold\d+)?", other) and other != name]
+    others = [
+        other
+        for other in books
+        if re.fullmatch(rf"{re.escape(stem)}(_fold\d+)?", other) and other != name
+    ]
     number = lambda other: books[other].parent.name  # noqa: E731
     links = ", ".join(f"[fold {number(other)}]({Path(other).name}.ipynb)" for other in others)
-    return f"*This copy looks at fold {number(name)}. The same notebook for {links}.*" if others else ""
+    return (
+        f"*This copy looks at fold {number(name)}. The same notebook for {links}.*"
+        if others
+        else ""
+    )
 
 
 def title_of(notebook: NotebookNode) -> str:
@@ -207,7 +237,9 @@ def moved_links(text: str, to: str, was: str) -> str:
 
     def moved(match: re.Match[str]) -> str:
         path, hash_, anchor = match[2].partition("#")
-        new = os.path.relpath(os.path.normpath(os.path.join(was, path)), to or ".").replace(os.sep, "/")
+        new = os.path.relpath(os.path.normpath(os.path.join(was, path)), to or ".").replace(
+            os.sep, "/"
+        )
         return f"{match[1]}{new}{hash_}{anchor}{match[3]}"
 
     return _RELATIVE.sub(moved, text)
@@ -230,7 +262,8 @@ def contents(titles: Mapping[str, str], run: RunFolder) -> str:
         "The project": [Path(name).stem for name in DOCUMENTS],
     }
     blocks = [
-        f"```{{toctree}}\n:hidden:\n:caption: {name}\n\n" + "\n".join(tree) + "\n```" for name, tree in trees.items()
+        f"```{{toctree}}\n:hidden:\n:caption: {name}\n\n" + "\n".join(tree) + "\n```"
+        for name, tree in trees.items()
     ]
     return told + "\n" + "\n\n".join(blocks) + "\n"
 
@@ -238,8 +271,9 @@ def contents(titles: Mapping[str, str], run: RunFolder) -> str:
 def solutions_page(titles: Mapping[str, str]) -> str:
     """Return the page that lists all solutions."""
     names = [Path(name).name for name in sorted(titles) if "/solutions/" in name]
-    return "# Solutions\n\nWorked answers to the exercises of every notebook. Try them yourself first.\n\n" + (
-        "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n"
+    return (
+        "# Solutions\n\nWorked answers to the exercises of every notebook. Try them yourself first.\n\n"
+        + ("```{toctree}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```\n")
     )
 
 
@@ -274,13 +308,25 @@ def build(pages: Path, out: Path, *, strict: bool = False) -> None:
     """
     from sphinx.cmd.build import build_main
 
-    options = ["--quiet", "-b", "html", "-c", str(ROOT / "docs"), "-d", str(pages.parent / "doctrees")]
+    options = [
+        "--quiet",
+        "-b",
+        "html",
+        "-c",
+        str(ROOT / "docs"),
+        "-d",
+        str(pages.parent / "doctrees"),
+    ]
     if build_main([*options, *(["-W", "--keep-going"] if strict else []), str(pages), str(out)]):
-        raise MerKitError(f"Sphinx could not build {pages.name}, expected no error: see its lines above")
+        raise MerKitError(
+            f"Sphinx could not build {pages.name}, expected no error: see its lines above"
+        )
     found = outside_references(out)
     if found:
         where, address = found[0]
-        raise MerKitError(f"{where} would fetch {address}, expected nothing from a network: take it out of that page")
+        raise MerKitError(
+            f"{where} would fetch {address}, expected nothing from a network: take it out of that page"
+        )
 
 
 def outside_references(site: Path) -> list[tuple[str, str]]:
@@ -306,8 +352,12 @@ def mark_of(run: RunFolder) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site; return the exit code."""
     parser = argparse.ArgumentParser(description="Build the static site from a finished demo run.")
-    parser.add_argument("--runs", type=Path, default=default_runs_dir(), help="folder of the run folders")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="where the site goes")
+    parser.add_argument(
+        "--runs", type=Path, default=default_runs_dir(), help="folder of the run folders"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "build" / "site", help="where the site goes"
+    )
     given = parser.parse_args(arguments)
     out, work = given.out.absolute(), given.out.absolute().with_name(f"{given.out.name}-work")
     try:
@@ -315,10 +365,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"run {run.path.name}")
         todo = jobs(run, work)
         outcomes = execute(todo, mark=mark_of(run))
-        failed = [f"{outcome.job.name}: {outcome.message}" for outcome in outcomes if outcome.state == "failed"]
+        failed = [
+            f"{outcome.job.name}: {outcome.message}"
+            for outcome in outcomes
+            if outcome.state == "failed"
+        ]
         if failed:
-            raise MerKitError(f"{len(failed)} of {len(todo)} notebooks failed, expected none: {failed[0]}")
-        places = {str(job.target.relative_to(work / "executed").with_suffix("")): job.target for job in todo}
+            raise MerKitError(
+                f"{len(failed)} of {len(todo)} notebooks failed, expected none: {failed[0]}"
+            )
+        places = {
+            str(job.target.relative_to(work / "executed").with_suffix("")): job.target
+            for job in todo
+        }
         stage(run, places, work / "pages")
         build(work / "pages", out)
     except MerKitError as error:

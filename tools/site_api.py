@@ -44,7 +44,11 @@ class Kit:
     def modules(self) -> list[str]:
         """Return the names of the modules that define something public."""
         names = [name for name, entry in self.entries.items() if entry.kind == "module"]
-        homes = {name.rpartition(".")[0] for name, entry in self.entries.items() if entry.kind in ("class", "function")}
+        homes = {
+            name.rpartition(".")[0]
+            for name, entry in self.entries.items()
+            if entry.kind in ("class", "function")
+        }
         return [name for name in names if name in homes]
 
     def called(self, notebook: NotebookNode) -> list[str]:
@@ -57,13 +61,22 @@ class Kit:
                 continue
             for node in ast.walk(tree):
                 if isinstance(node, ast.ImportFrom) and node.module:
-                    aliases |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
-            places = [node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name))]
+                    aliases |= {
+                        alias.asname or alias.name: f"{node.module}.{alias.name}"
+                        for alias in node.names
+                    }
+            places = [
+                node for node in ast.walk(tree) if isinstance(node, (ast.Attribute, ast.Name))
+            ]
             for node in sorted(places, key=lambda node: (node.lineno, node.col_offset)):
                 root, dot, rest = ast.unparse(node).partition(".")
                 name = f"{aliases.get(root, root)}{dot}{rest}"
                 name = self.moved.get(name, name)
-                if name in self.entries and self.entries[name].kind != "module" and (dot or root not in VARIABLES):
+                if (
+                    name in self.entries
+                    and self.entries[name].kind != "module"
+                    and (dot or root not in VARIABLES)
+                ):
                     found.append(name)
         return list(dict.fromkeys(found))
 
@@ -78,7 +91,9 @@ def read(package: Path) -> Kit:
         entries |= {f"{name}.{inner}": entry for inner, entry in _defined(tree)}
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package.name):
-                moved |= {f"{name}.{a.asname or a.name}": f"{node.module}.{a.name}" for a in node.names}
+                moved |= {
+                    f"{name}.{a.asname or a.name}": f"{node.module}.{a.name}" for a in node.names
+                }
     return Kit(entries, moved)
 
 
@@ -113,12 +128,17 @@ def functions_section(kit: Kit, notebook: str, names: list[str]) -> str:
     """Return the section that ends a notebook's page: what it calls, and what else was written for it."""
     stem = re.sub(r"_fold\d+$", "", notebook)
     others = [
-        name for name, e in kit.entries.items() if stem in e.notebooks and name not in names and e.kind != "module"
+        name
+        for name, e in kit.entries.items()
+        if stem in e.notebooks and name not in names and e.kind != "module"
     ]
     if not names and not others:
         return ""
     lines = ["## Functions of this notebook", ""]
-    for title, group in (("Called above, in the order of their first use:", names), ("Written for it, too:", others)):
+    for title, group in (
+        ("Called above, in the order of their first use:", names),
+        ("Written for it, too:", others),
+    ):
         if group:
             lines += [title, "", *(_item(kit, name) for name in group), ""]
     return "\n".join(lines)
@@ -146,7 +166,15 @@ def pages(kit: Kit) -> dict[str, str]:
             short = name.removeprefix("mer_kit.")
             index.append(f"| [`{short}`]({short}.rst) | {kit.entries[name].summary} |")
             made[f"api/{short}.rst"] = f"{short}\n{'=' * len(short)}\n\n.. automodule:: {name}\n"
-        index += ["", "```{toctree}", ":hidden:", "", *(name.removeprefix("mer_kit.") for name in inside), "```", ""]
+        index += [
+            "",
+            "```{toctree}",
+            ":hidden:",
+            "",
+            *(name.removeprefix("mer_kit.") for name in inside),
+            "```",
+            "",
+        ]
     made["api/index.md"] = "\n".join(index)
     made["commands.md"] = commands()
     return made

@@ -24,7 +24,9 @@ def _load(app: Sphinx) -> None:
     path = Path(app.srcdir) / "kit_pages.json"
     found = json.loads(path.read_text("utf-8")) if path.exists() else {"titles": {}, "uses": {}}
     formulae = Path(app.srcdir) / "docs" / "formulae.md"
-    numbers = re.findall(r"\\tag\{([^}]*)\}", formulae.read_text("utf-8")) if formulae.exists() else []
+    numbers = (
+        re.findall(r"\\tag\{([^}]*)\}", formulae.read_text("utf-8")) if formulae.exists() else []
+    )
     app.kit_pages = found | {"named": {}, "equations": set(numbers)}  # type: ignore[attr-defined]
 
 
@@ -43,18 +45,30 @@ def docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
     text = "\n".join(_entries_apart(text.splitlines()))
     text = re.sub(r"(`[^`\n]*`)|([|])", lambda match: match[1] or r"\|", text)
     pages = app.kit_pages  # type: ignore[attr-defined]
-    text = _EQUATION.sub(lambda m: f":ref:`Eq. ({m[1]}) <eq-{m[1]}>`" if m[1] in pages["equations"] else m[0], text)
+    text = _EQUATION.sub(
+        lambda m: f":ref:`Eq. ({m[1]}) <eq-{m[1]}>`" if m[1] in pages["equations"] else m[0], text
+    )
     lines[:] = text.rstrip().splitlines()
     pages["named"][name] = named
 
 
-def notebook_links(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def notebook_links(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """End a docstring with links to the notebooks that it names and to those that call the function."""
     pages = app.kit_pages  # type: ignore[attr-defined]
     named = pages["named"].pop(name, [])
     told = [("Notebook", f"notebooks/{stem}") for stem in named]
-    told += [("Called in", page) for page in pages["uses"].get(name, []) if page.split("/")[-1] not in named]
-    links = [f"{label} :doc:`{pages['titles'][page]} </{page}>`" for label, page in told if page in pages["titles"]]
+    told += [
+        ("Called in", page)
+        for page in pages["uses"].get(name, [])
+        if page.split("/")[-1] not in named
+    ]
+    links = [
+        f"{label} :doc:`{pages['titles'][page]} </{page}>`"
+        for label, page in told
+        if page in pages["titles"]
+    ]
     if links:
         lines += ["", ".. rst-class:: kit-notebook", "", " · ".join(links), ""]
 
@@ -64,7 +78,11 @@ def _entries_apart(lines: list[str]) -> list[str]:
     out: list[str] = []
     section = ""
     for at, line in enumerate(lines):
-        if at + 1 < len(lines) and set(lines[at + 1].strip()) == {"-"} and _SECTION.match(line.strip()):
+        if (
+            at + 1 < len(lines)
+            and set(lines[at + 1].strip()) == {"-"}
+            and _SECTION.match(line.strip())
+        ):
             section = line.strip()
         match = _ENTRY.match(line) if section in ("Parameters", "Attributes") else None
         out += [match[1], f"    {match[2]}"] if match else [line]
@@ -103,7 +121,9 @@ def _short_names(builder: Any) -> dict[str, str]:
             for at in range(len(parts)):
                 if (len(parts) - at > 1 or parts[at][:1].isupper()) and not entry.aliased:
                     found.setdefault(".".join(parts[at:]), set()).add(full)
-        builder.kit_short_names = {tail: next(iter(full)) for tail, full in found.items() if len(full) == 1}
+        builder.kit_short_names = {
+            tail: next(iter(full)) for tail, full in found.items() if len(full) == 1
+        }
     return dict(builder.kit_short_names)
 
 
@@ -115,12 +135,20 @@ def register(app: Sphinx, doctree: nodes.document) -> None:
     docname, standard = app.env.docname, app.env.domains["std"]
     if docname == "docs/glossary":
         for section in doctree.findall(nodes.section):
-            if isinstance(section.parent, nodes.section) and isinstance(section.parent.parent, nodes.section):
-                standard.note_object("term", section[0].astext(), section["ids"][0], location=section)  # type: ignore[attr-defined]
+            if isinstance(section.parent, nodes.section) and isinstance(
+                section.parent.parent, nodes.section
+            ):
+                standard.note_object(
+                    "term", section[0].astext(), section["ids"][0], location=section
+                )  # type: ignore[attr-defined]
     if docname == "docs/formulae":
         for block in doctree.findall(nodes.math_block):
             for number in re.findall(r"\\tag\{([^}]*)\}", block.astext()):
-                standard.data["labels"][f"eq-{number}"] = (docname, f"eq-{number}", f"Eq. ({number})")
+                standard.data["labels"][f"eq-{number}"] = (
+                    docname,
+                    f"eq-{number}",
+                    f"Eq. ({number})",
+                )
                 standard.data["anonlabels"][f"eq-{number}"] = (docname, f"eq-{number}")
 
 
@@ -133,7 +161,9 @@ def write_texts(app: Sphinx, error: Exception | None) -> None:
         return
     texts = {name: words(app.env.get_doctree(name)) for name in sorted(app.env.found_docs)}
     script = f"window.PAGE_TEXTS = {json.dumps(texts, ensure_ascii=False)};\n"
-    (Path(app.outdir) / "_static" / "page_texts.js").write_text(script.replace("</", "<\\/"), "utf-8")
+    (Path(app.outdir) / "_static" / "page_texts.js").write_text(
+        script.replace("</", "<\\/"), "utf-8"
+    )
 
 
 def words(doctree: nodes.document) -> str:
@@ -146,7 +176,9 @@ def words(doctree: nodes.document) -> str:
     return " ".join(re.sub(r"<IPython\.\S+ object>", "", " ".join(texts)).split())
 
 
-def add_search_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def add_search_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
     """Load the pages' words on the search page only."""
     if page == "search":
         app.add_js_file("page_texts.js")

@@ -45,7 +45,9 @@ def counterpart(experiment: Experiment) -> Experiment:
 
 def on_disk(experiment: Experiment, number: int) -> list[str]:
     """Return the methods for which this fold is finished with the same settings, in the order of `METHODS`."""
-    return [method for method in METHODS if with_method(experiment, method).folder.fold_done(number)]
+    return [
+        method for method in METHODS if with_method(experiment, method).folder.fold_done(number)
+    ]
 
 
 def compare(experiment: Experiment, number: int) -> pd.DataFrame:

@@ -66,7 +66,9 @@ class DropoutProbe:
         """Return the prediction for δ·first + (1 − δ)·second, float32 [K], dropout off. Source: paper Eq. (6)."""
         self.network.eval()
         with torch.inference_mode():
-            x = objectives.mix(self._input(np.array([first, second])), torch.tensor([1, 0]), delta)[:1]
+            x = objectives.mix(self._input(np.array([first, second])), torch.tensor([1, 0]), delta)[
+                :1
+            ]
             return np.asarray(torch.softmax(self.network(x), dim=1)[0].numpy())
 
     def _input(self, rows: np.ndarray) -> torch.Tensor:

@@ -54,7 +54,7 @@ class SongSpace:
     classes : K names
     train, test : Songs
     svm : the fold's own, as stored
-    answers : the test songs' answers, one column a decider (class names), and label, in the order of `test`
+    answers : the test songs' answers, one column a classifier (class names), and label, in the order of `test`
     decisions : float64 [test, K], the SVM's decision value for each class
     """
 
@@ -80,7 +80,9 @@ class SongSpace:
         svc.decision_function_shape = "ovo"
         values = np.atleast_1d(svc.decision_function(self.test.z[[song]])[0])
         known = [int(k) for k in svc.classes_]
-        sign = -1.0 if len(known) == 2 else 1.0  # scikit-learn turns the only duel of two classes round
+        sign = (
+            -1.0 if len(known) == 2 else 1.0
+        )  # scikit-learn turns the only duel of two classes round
         pairs = itertools.combinations(known, 2)
         return [(i, j, sign * float(value)) for (i, j), value in zip(pairs, values, strict=True)]
 
@@ -134,17 +136,31 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
         )
     table = experiment.folder.segments(fold)
     table["centre_s"] = (table["start_s"] + table["end_s"]) / 2
-    tables = {str(name): part.reset_index(drop=True) for name, part in table.groupby("clip_id", sort=False)}
-    train, test = (_songs(experiment, svm, tables, clips) for clips in (division.train, division.test))
+    tables = {
+        str(name): part.reset_index(drop=True)
+        for name, part in table.groupby("clip_id", sort=False)
+    }
+    train, test = (
+        _songs(experiment, svm, tables, clips) for clips in (division.train, division.test)
+    )
     ids = [experiment.corpus.clips[int(at)].clip_id for at in test.clip]
     answers = answers.set_index("clip_id").reindex(ids).reset_index()
     if answers["label"].isna().any():
-        raise MerKitError(f"songs.csv lacks test songs of fold {fold}, expected them all: run the fold again")
-    return SongSpace(experiment.classes, train, test, svm, answers, _decisions(svm, test.z, len(experiment.classes)))
+        raise MerKitError(
+            f"songs.csv lacks test songs of fold {fold}, expected them all: run the fold again"
+        )
+    return SongSpace(
+        experiment.classes,
+        train,
+        test,
+        svm,
+        answers,
+        _decisions(svm, test.z, len(experiment.classes)),
+    )
 
 
 def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
-    """Return a finished fold's song table with class names: clip_id, fold, label, one column a decider.
+    """Return a finished fold's song table with class names: clip_id, fold, label, one column a classifier.
 
     The songs are decided if songs.csv lacks them.
 
@@ -170,16 +186,21 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     return with_names(experiment.decide(fold)[1], experiment.classes)
 
 
-def answered(space: SongSpace, decider: str) -> np.ndarray:
-    """Return int64 [test], a decider's answers as class indices."""
-    check_choice("decider", decider, CLASSIFIERS)
+def answered(space: SongSpace, classifier: str) -> np.ndarray:
+    """Return int64 [test], a classifier's answers as class indices."""
+    check_choice("classifier", classifier, CLASSIFIERS)
     codes = {name: number for number, name in enumerate(space.classes)}
-    return space.answers[decider].map(codes).to_numpy(dtype=np.int64)
+    return space.answers[classifier].map(codes).to_numpy(dtype=np.int64)
 
 
-def _songs(experiment: Experiment, svm: SVM, tables: dict[str, pd.DataFrame], clips: np.ndarray) -> Songs:
+def _songs(
+    experiment: Experiment, svm: SVM, tables: dict[str, pd.DataFrame], clips: np.ndarray
+) -> Songs:
     """Return these clips with their segments, features and scaled features."""
-    ids, classes = [experiment.corpus.clips[int(at)].clip_id for at in clips], list(experiment.classes)
+    ids, classes = (
+        [experiment.corpus.clips[int(at)].clip_id for at in clips],
+        list(experiment.classes),
+    )
     missing = [clip_id for clip_id in ids if clip_id not in tables]
     if missing:
         raise MerKitError(

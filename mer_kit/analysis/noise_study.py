@@ -16,7 +16,7 @@ from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
 from mer_kit.training import Trainer, diagnostics, networks
 from mer_kit.training.noise import inject
-from mer_kit.training.partition import PartitionSettings, Split
+from mer_kit.training.partition import Partition, PartitionSettings
 
 #: D: a network and schedule that learn the coarse pattern of a few hundred segments in seconds.
 MODEL: dict[str, Any] = {"width": 4, "batch_norm": True, "head_pool": 2}
@@ -36,7 +36,7 @@ class NoiseStudy:
     labels : int64 [S], as the training saw them
     spoiled : bool [S], made wrong on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
-    splits : one Split a pass, at the run's τ and without its cap on U
+    partitions : one Split a pass, at the run's τ and without its cap on U
     seconds : what the training took
     """
 
@@ -46,7 +46,7 @@ class NoiseStudy:
     labels: np.ndarray
     spoiled: np.ndarray
     probabilities: np.ndarray
-    splits: list[Split]
+    partitions: list[Partition]
     seconds: float
 
     @property
@@ -62,9 +62,11 @@ class NoiseStudy:
     def quality(self) -> pd.DataFrame:
         """Return one row a pass: kind, realised, after_epoch, and `diagnostics.split_quality` for the planted noise."""
         rows = []
-        for epoch, split in enumerate(self.splits, start=1):
+        for epoch, split in enumerate(self.partitions, start=1):
             found = diagnostics.split_quality(split.clean, split.omega, ~self.spoiled)
-            rows.append({"kind": self.kind, "realised": self.realised, "after_epoch": epoch, **found})
+            rows.append(
+                {"kind": self.kind, "realised": self.realised, "after_epoch": epoch, **found}
+            )
         return pd.DataFrame(rows)
 
 
@@ -101,7 +103,9 @@ def noise_study(
     index = experiment.index.take(rows[experiment.index.start_s[rows] % every_seconds < 1e-9])
     generator = numpy_generator(seed, f"noise study {kind}")
     inherited = experiment.labels[index.clip]
-    labels, realised = inject(inherited, rate, kind=kind, n_classes=n_classes, generator=generator, songs=index.clip)
+    labels, realised = inject(
+        inherited, rate, kind=kind, n_classes=n_classes, generator=generator, songs=index.clip
+    )
     started = time.perf_counter()
     trainer = Trainer(
         n_classes=n_classes,
@@ -114,12 +118,25 @@ def noise_study(
         **TRAINING,
     ).fit(SegmentView(experiment.store, index), labels, index.clip)
     settings = PartitionSettings(tau=experiment.config.training.partition.tau)
-    splits = [diagnostics.replay(one, labels, settings=settings) for one in trainer.eval_probabilities_]
+    partitions = [
+        diagnostics.replay(one, labels, settings=settings) for one in trainer.eval_probabilities_
+    ]
     seconds = time.perf_counter() - started
-    return NoiseStudy(kind, rate, realised, labels, labels != inherited, trainer.eval_probabilities_, splits, seconds)
+    return NoiseStudy(
+        kind,
+        rate,
+        realised,
+        labels,
+        labels != inherited,
+        trainer.eval_probabilities_,
+        partitions,
+        seconds,
+    )
 
 
-def draw_songs(clips: np.ndarray | Sequence[int], labels: np.ndarray, n: int, *, seed: int) -> np.ndarray:
+def draw_songs(
+    clips: np.ndarray | Sequence[int], labels: np.ndarray, n: int, *, seed: int
+) -> np.ndarray:
     """Return n of the clips (or all, if fewer), in equal numbers of every class as far as there are, sorted.
 
     Examples

@@ -25,7 +25,12 @@ PAPER_SAYS: tuple[tuple[str, float, float, str], ...] = (
     ("high-pitched, cheerful singing: Q1 highest for the first few seconds", 0, 3, "Q1"),
     ("the voice turns low: Q3 takes over", 3, 7, "Q3"),
     ("trumpet and drums come in: back to Q1", 7, 20, "Q1"),
-    ("the voice is low again, the drums go on: Q1 dips slightly, still leads", 20, float("inf"), "Q1"),
+    (
+        "the voice is low again, the drums go on: Q1 dips slightly, still leads",
+        20,
+        float("inf"),
+        "Q1",
+    ),
 )
 
 
@@ -61,24 +66,36 @@ def choose(experiment: Experiment, song: str = "", *, fold: int = 0) -> SongChoi
                 f"song is {song!r}, expected a clip id of corpus {experiment.corpus.name} (such as {ids[0]!r}) or the "
                 "path of an audio file: correct song (papermill takes 007 as it is typed after -r song)"
             )
-        return SongChoice(path, None, fold, f"{path.name} is a file of yours; every finished fold has a say.")
+        return SongChoice(
+            path, None, fold, f"{path.name} is a file of yours; every finished fold has a say."
+        )
     if song:
         return _clip(experiment, ids.index(song), f"{song} was asked for")
     if experiment.config.corpus == "4q" and PAPER_CLIP in ids:
-        return _clip(experiment, ids.index(PAPER_CLIP), f"{PAPER_CLIP} is the clip of the paper's Fig. 2")
+        return _clip(
+            experiment, ids.index(PAPER_CLIP), f"{PAPER_CLIP} is the clip of the paper's Fig. 2"
+        )
     drifts = drift(experiment)
     test = experiment.folds[fold].test
     if drifts is None:
-        return _clip(experiment, int(test[0]), f"{ids[test[0]]} is the first test song of fold {fold}")
+        return _clip(
+            experiment, int(test[0]), f"{ids[test[0]]} is the first test song of fold {fold}"
+        )
     shares = np.where(drifts[test] <= 0.5, drifts[test], -1.0)
     at = int(test[shares.argmax()])
-    return _clip(experiment, at, f"{ids[at]} is the test song of fold {fold} that leaves its label longest, up to half")
+    return _clip(
+        experiment,
+        at,
+        f"{ids[at]} is the test song of fold {fold} that leaves its label longest, up to half",
+    )
 
 
 def _clip(experiment: Experiment, at: int, why: str) -> SongChoice:
     fold = next(fold.number for fold in experiment.folds if at in fold.test)
     clip = experiment.corpus.clips[at]
-    return SongChoice(clip.path, clip.clip_id, fold, f"{why}; fold {fold} has it among its test songs.")
+    return SongChoice(
+        clip.path, clip.clip_id, fold, f"{why}; fold {fold} has it among its test songs."
+    )
 
 
 def drift(experiment: Experiment) -> np.ndarray | None:
@@ -164,18 +181,25 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
     """
     classes = classes_of(curve)
     if "Q1" not in classes:
-        raise MerKitError(f"the curve has the classes {', '.join(classes)}, expected Q1 … Q4: use the task quadrant")
+        raise MerKitError(
+            f"the curve has the classes {', '.join(classes)}, expected Q1 … Q4: use the task quadrant"
+        )
     rows: list[dict[str, Any]] = []
     for words, low, high, expected in PAPER_SAYS:
         part = curve[(curve["start_s"] >= low) & (curve["start_s"] < high)]
         if part.empty:
             continue
         p = part[classes].to_numpy()
-        led_by, mean = classes[int(p.mean(axis=0).argmax())], float(p[:, classes.index(expected)].mean())
+        led_by, mean = (
+            classes[int(p.mean(axis=0).argmax())],
+            float(p[:, classes.index(expected)].mean()),
+        )
         agrees = led_by == expected and (high < np.inf or not rows or mean < rows[-1]["mean"])
         share = float((p.argmax(axis=1) == classes.index(expected)).mean())
         to = float(part["start_s"].iloc[-1]) + 1
-        rows.append({"paper": words, "from_s": low, "to_s": to, "segments": len(part), "expected": expected})
+        rows.append(
+            {"paper": words, "from_s": low, "to_s": to, "segments": len(part), "expected": expected}
+        )
         rows[-1] |= {"led_by": led_by, "share_led": share, "mean": mean, "agrees": agrees}
     return pd.DataFrame(rows)
 
@@ -184,7 +208,9 @@ def _joined(start: np.ndarray, end: np.ndarray, names: np.ndarray) -> pd.DataFra
     """Return start_s, end_s, leader of runs of equal names without a gap."""
     gap = start[1:] > np.maximum.accumulate(end)[:-1] + 1e-6
     first = np.flatnonzero(np.r_[True, (names[1:] != names[:-1]) | gap])
-    return pd.DataFrame({"start_s": start[first], "end_s": np.maximum.reduceat(end, first), "leader": names[first]})
+    return pd.DataFrame(
+        {"start_s": start[first], "end_s": np.maximum.reduceat(end, first), "leader": names[first]}
+    )
 
 
 def share_of(spans: pd.DataFrame, name: str | None) -> float:

@@ -17,7 +17,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive
 from mer_kit.training import diagnostics
 from mer_kit.training.methods.sssl import mixture_seed
-from mer_kit.training.partition import Mixture, PartitionSettings, Split
+from mer_kit.training.partition import Mixture, Partition, PartitionSettings
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Passes:
         return self.partition.tau
 
     @property
-    def first_split(self) -> int | None:
+    def first_partition(self) -> int | None:
         """The epoch that made the first split, or None where the method makes none."""
         return next((record.epoch for record in self.history if record.phase == "ssl"), None)
 
@@ -71,7 +71,9 @@ class Passes:
     def last_separating_epoch(self) -> int:
         """The last pass but one at most that separates something: what decided last (E − 1 where none does)."""
         end = max(1, len(self) - 1)
-        return next((epoch for epoch in range(end, 0, -1) if self.splits[epoch - 1].separated), end)
+        return next(
+            (epoch for epoch in range(end, 0, -1) if self.partitions[epoch - 1].separated), end
+        )
 
     @property
     def groups(self) -> dict[str, np.ndarray]:
@@ -79,14 +81,17 @@ class Passes:
         if self.truth is None or not (self.truth >= 0).any():
             return {"all segments": np.ones(len(self.labels), dtype=bool)}
         known = self.truth >= 0
-        return {"right label": known & (self.truth == self.labels), "wrong label": known & (self.truth != self.labels)}
+        return {
+            "right label": known & (self.truth == self.labels),
+            "wrong label": known & (self.truth != self.labels),
+        }
 
     @property
     def wrong(self) -> np.ndarray | None:
         """bool [S], the inherited label is wrong; None where no truth is known."""
         return self.groups.get("wrong label")
 
-    def split(self, after_epoch: int, *, tau: float | None = None) -> Split:
+    def partition_after(self, after_epoch: int, *, tau: float | None = None) -> Partition:
         """Divide the segments by the pass after this epoch; without `tau` the training's own split of the next epoch.
 
         Raises
@@ -96,19 +101,25 @@ class Passes:
         """
         check_range("after_epoch", after_epoch, 1, len(self), whole=True)
         settings = self.partition if tau is None else dataclasses.replace(self.partition, tau=tau)
-        return diagnostics.replay(self.probabilities[after_epoch - 1], self.labels, settings=settings, seed=self.seed)
+        return diagnostics.replay(
+            self.probabilities[after_epoch - 1], self.labels, settings=settings, seed=self.seed
+        )
 
     @cached_property
-    def splits(self) -> list[Split]:
+    def partitions(self) -> list[Partition]:
         """The splits by all E passes at the training's τ; entry e is by the pass after epoch e + 1."""
-        return [self.split(epoch) for epoch in range(1, len(self) + 1)]
+        return [self.partition_after(epoch) for epoch in range(1, len(self) + 1)]
 
     def epochs_to_plot(self, n: int = 6) -> list[int]:
         """Return up to n passes spread evenly from the first to the last, among them the one behind the first split."""
         chosen = np.unique(np.linspace(1, len(self), min(n, len(self))).round().astype(int))
-        if self.first_split is not None and 1 < self.first_split - 1 < len(self) and len(chosen) > 2:
+        if (
+            self.first_partition is not None
+            and 1 < self.first_partition - 1 < len(self)
+            and len(chosen) > 2
+        ):
             inner = chosen[1:-1]
-            inner[np.argmin(np.abs(inner - (self.first_split - 1)))] = self.first_split - 1
+            inner[np.argmin(np.abs(inner - (self.first_partition - 1)))] = self.first_partition - 1
         return [int(epoch) for epoch in np.unique(chosen)]
 
     def fitted_mixture(
@@ -118,15 +129,23 @@ class Passes:
         rows = np.ones(len(self.labels), dtype=bool)
         if self.partition.per_class:
             rows = self.labels == group
-        mixture = self.splits[after_epoch - 1].mixtures[group if self.partition.per_class else 0]
-        return self.losses[after_epoch - 1][rows], mixture, None if self.wrong is None else self.wrong[rows]
+        mixture = self.partitions[after_epoch - 1].mixtures[
+            group if self.partition.per_class else 0
+        ]
+        return (
+            self.losses[after_epoch - 1][rows],
+            mixture,
+            None if self.wrong is None else self.wrong[rows],
+        )
 
     def unlabelled_rows(self, after_epoch: int) -> np.ndarray:
         """Return the rows of U by this pass, int64; where nothing is separated, the tenth with the smallest ω."""
-        split = self.splits[after_epoch - 1]
+        split = self.partitions[after_epoch - 1]
         if split.separated:
             return np.flatnonzero(~split.clean)
-        least = np.lexsort((-self.losses[after_epoch - 1], split.omega))[: max(1, len(self.labels) // 10)]
+        least = np.lexsort((-self.losses[after_epoch - 1], split.omega))[
+            : max(1, len(self.labels) // 10)
+        ]
         return np.sort(least)
 
     def table(self) -> pd.DataFrame:
@@ -145,7 +164,7 @@ class Passes:
                 "loss_gap": split.loss_gap,
                 "note": split.note,
             }
-            for epoch, split in enumerate(self.splits, start=1)
+            for epoch, split in enumerate(self.partitions, start=1)
         ]
         return pd.DataFrame(rows)
 
@@ -155,10 +174,13 @@ class Passes:
             return None
         known = self.truth >= 0
         rows = []
-        for epoch, split in enumerate(self.splits, start=1):
+        for epoch, split in enumerate(self.partitions, start=1):
             right = self.groups["right label"][known]
             rows.append(
-                {"after_epoch": epoch, **diagnostics.split_quality(split.clean[known], split.omega[known], right)}
+                {
+                    "after_epoch": epoch,
+                    **diagnostics.split_quality(split.clean[known], split.omega[known], right),
+                }
             )
         return pd.DataFrame(rows)
 
@@ -169,10 +191,14 @@ class Passes:
         where the truth is known label_is_true and guess_is_true (shares of U).
         """
         rows = []
-        for epoch, split in enumerate(self.splits, start=1):
+        for epoch, split in enumerate(self.partitions, start=1):
             noisy = ~split.clean
             guess, label = self.probabilities[epoch - 1][noisy].argmax(axis=1), self.labels[noisy]
-            row = {"after_epoch": epoch, "n_unlabelled": int(noisy.sum()), "guess_is_label": _share(guess == label)}
+            row = {
+                "after_epoch": epoch,
+                "n_unlabelled": int(noisy.sum()),
+                "guess_is_label": _share(guess == label),
+            }
             if self.truth is not None:
                 truth = self.truth[noisy]
                 known = truth >= 0
@@ -198,7 +224,9 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
     """
     check_choice("fold", number, range(len(experiment.folds)))
     if not experiment.folder.fold_done(number):
-        raise MerKitError(f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it")
+        raise MerKitError(
+            f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it"
+        )
     experiment.folder.check_seal(number, ("epochs.npz", "history.csv"))
     stored, history = experiment.folder.epochs(number), experiment.folder.history(number)
     _, _, n_classes = stored["probabilities"].shape
@@ -212,7 +240,10 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
 
 
 def passes_of(
-    experiment: Experiment, number: int, stored: Mapping[str, np.ndarray], history: list[EpochRecord]
+    experiment: Experiment,
+    number: int,
+    stored: Mapping[str, np.ndarray],
+    history: list[EpochRecord],
 ) -> Passes:
     """Return the evaluation passes of a fold from its arrays, also while it is being trained.
 

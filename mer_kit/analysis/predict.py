@@ -6,6 +6,7 @@ Notebook: 05_emotion_curve
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def predict_curve(
     -------
     DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task", "segment_seconds",
         "folds" (whose networks answered), "held_out" (False if one of them learned this very clip, None if that is not
-        known), "note" (one sentence on that), "decisions" (decider → class name, over the whole file; where several
+        known), "note" (one sentence on that), "decisions" (classifier → class name, over the whole file; where several
         folds answer, their SVMs vote) and "svm_by_fold".
 
     Raises
@@ -68,7 +69,9 @@ def predict_curve(
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
         run.check_seal(number, ("model.safetensors", "segments.csv"))
-    frontend = frontends.make(config.get("frontend", frontends.DEFAULT), **config.get("frontend_settings", {}))
+    frontend = frontends.make(
+        config.get("frontend", frontends.DEFAULT), **config.get("frontend_settings", {})
+    )
     store = FileStore(path, Recipe(frontend, config["segment_seconds"]))
     index = segments.index(
         store.durations_s,
@@ -78,13 +81,23 @@ def predict_curve(
         clip_ids=[path.name],
     )
     source = SegmentView(store, index)
-    by_fold = {k: _network(run, k, device, precision).predict_proba(source).astype(np.float64) for k in folds}
+    by_fold = {
+        k: _network(run, k, device, precision).predict_proba(source).astype(np.float64)
+        for k in folds
+    }
     mean = np.mean(list(by_fold.values()), axis=0)
     classes = TASKS[config["task"]]
-    times = {"start_s": index.start_s, "end_s": index.end_s, "centre_s": (index.start_s + index.end_s) / 2}
+    times = {
+        "start_s": index.start_s,
+        "end_s": index.end_s,
+        "centre_s": (index.start_s + index.end_s) / 2,
+    }
     curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
     answers = {
-        name: {k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]] for k, p in by_fold.items()}
+        name: {
+            k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]]
+            for k, p in by_fold.items()
+        }
         for name in classifiers.LEARNING
     }
     curve.attrs = {
@@ -116,11 +129,13 @@ def decide(
     decisions: dict[str, str] = {}
     for name in classifiers.NAMES:
         if name in answers:
-            votes = list(answers[name].values())
-            decisions[name] = max(classes, key=lambda one, votes=votes: (votes.count(one), means[one]))  # type: ignore[misc]
+            votes = Counter(answers[name].values())
+            decisions[name] = max(classes, key=lambda one: (votes[one], means[one]))
         elif name not in classifiers.LEARNING:
             made = classifiers.make(name)
-            decisions[name] = classes[int(made.predict(probabilities, _one_song(probabilities), 1)[0])]
+            decisions[name] = classes[
+                int(made.predict(probabilities, _one_song(probabilities), 1)[0])
+            ]
     return decisions
 
 
@@ -133,7 +148,9 @@ def describe(curve: pd.DataFrame) -> str:
     """Return a curve in words for the terminal: how long, who answered, what was decided, how sure on average."""
     classes = list(TASKS[curve.attrs["task"]])
     means = ", ".join(f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in classes)
-    decided = ", ".join(f"{name.replace('_', ' ')} {answer}" for name, answer in curve.attrs["decisions"].items())
+    decided = ", ".join(
+        f"{name.replace('_', ' ')} {answer}" for name, answer in curve.attrs["decisions"].items()
+    )
     return (
         f"{curve.attrs['song']}: {len(curve)} segments of {curve.attrs['segment_seconds']:g} s up to "
         f"{curve['end_s'].iloc[-1]:g} s\n{curve.attrs['note']}\nmean probability: {means}\ndecided: {decided}"
@@ -177,7 +194,9 @@ def _who_answers(
         )
     done = [k for k in run.folds_done() if k < config["folds"]]
     if not done:
-        raise MerKitError(f"{run.path.name} has no finished fold, expected at least one: train it first")
+        raise MerKitError(
+            f"{run.path.name} has no finished fold, expected at least one: train it first"
+        )
     if fold is not None:
         check_choice(f"fold (finished ones of {run.path.name})", fold, done)
     parts = {k: _parts(run, k) for k in done}
@@ -185,7 +204,11 @@ def _who_answers(
     corpus = run.config["corpus"]
     if clip_id is None:
         chosen = done if fold is None else [fold]
-        who = f"the network of fold {chosen[0]}" if len(chosen) == 1 else f"the mean of {len(chosen)} folds' networks"
+        who = (
+            f"the network of fold {chosen[0]}"
+            if len(chosen) == 1
+            else f"the mean of {len(chosen)} folds' networks"
+        )
         known = (
             f"is no clip of {corpus}"
             if compared
@@ -195,7 +218,9 @@ def _who_answers(
     tested = [k for k in done if parts[k].get(clip_id) == "test"]
     chosen = [fold] if fold is not None else tested or done
     if set(chosen) <= set(tested):
-        note = f"{clip_id} is a clip of {corpus}: fold {chosen[0]} answers, where it was a test song."
+        note = (
+            f"{clip_id} is a clip of {corpus}: fold {chosen[0]} answers, where it was a test song."
+        )
         return chosen, note, clip_id, True
     named = f"fold{'s' if len(chosen) > 1 else ''} {', '.join(map(str, chosen))}"
     note = f"Beware: {clip_id} was a training song in {named}, so this shows what was learned by heart."
@@ -208,7 +233,9 @@ def _parts(run: RunFolder, fold: int) -> dict[str, str]:
     return dict(zip(table["clip_id"], table["part"], strict=True))
 
 
-def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None) -> tuple[str | None, bool]:
+def _known_clip(
+    run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None
+) -> tuple[str | None, bool]:
     """Return the id of the run's clip that this file is, by name or by its bytes, and whether all could be compared."""
     if path.stem in ids:
         return path.stem, True
@@ -216,17 +243,23 @@ def _known_clip(run: RunFolder, path: Path, ids: set[str], data_root: str | Path
     options = dict(config.get("corpus_options") or {})
     try:
         found = corpora.locate(config["corpus"], data_root, **options)
-        clips = corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
+        clips = (
+            corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
+        )
         size = path.stat().st_size
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
         digest = checksum(path) if alike else ""
-        return next((clip.clip_id for clip in alike if checksum(clip.path) == digest), None), bool(clips)
+        return next((clip.clip_id for clip in alike if checksum(clip.path) == digest), None), bool(
+            clips
+        )
     except (MerKitError, OSError, TypeError):  # no such corpus or option, or none to compare with
         return None, False
 
 
 def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:
-    network = SegmentClassifier(run.fold(fold) / "model.safetensors", device=device, precision=precision)
+    network = SegmentClassifier(
+        run.fold(fold) / "model.safetensors", device=device, precision=precision
+    )
     wanted = len(TASKS[run.config["task"]])
     if network.n_classes != wanted:
         raise MerKitError(

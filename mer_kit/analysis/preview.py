@@ -21,7 +21,9 @@ WIDTH, SEGMENTS = 8, 240
 TEST_SONGS = 4
 
 
-def rehearse(experiment: Experiment, number: int, runs_dir: str | Path, *, epochs: int = 8) -> Experiment:
+def rehearse(
+    experiment: Experiment, number: int, runs_dir: str | Path, *, epochs: int = 8
+) -> Experiment:
     """Return an experiment whose fold `number` is a small part of the real one, with run folders in `runs_dir`.
 
     The first songs of each class in turn are taken until they have 240 segments; half of the epochs are warm-up. Corpus
@@ -49,7 +51,9 @@ def rehearse(experiment: Experiment, number: int, runs_dir: str | Path, *, epoch
     )
     model = config.training.model
     if config.network == networks.DEFAULT and model.width > WIDTH:
-        short.config = changed(short.config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True)
+        short.config = changed(
+            short.config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True
+        )
     short.folds = list(experiment.folds)
     songs = some_songs(experiment, fold.train, segments=SEGMENTS)
     short.folds[number] = dataclasses.replace(fold, train=songs, test=fold.test[:TEST_SONGS])
@@ -69,6 +73,8 @@ def some_songs(experiment: Experiment, clips: np.ndarray, *, segments: int) -> n
     labels = experiment.labels[clips]
     turn = np.array([int((labels[:at] == label).sum()) for at, label in enumerate(labels)])
     order = np.lexsort((labels, turn))
-    counts = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))[clips[order]]
+    counts = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))[
+        clips[order]
+    ]
     enough = max(int((np.cumsum(counts) <= segments).sum()), int((turn == 0).sum()))
     return np.sort(clips[order[:enough]])

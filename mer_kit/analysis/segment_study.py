@@ -48,14 +48,18 @@ def noise_by_duration(
         wrong = (truth != labels[index.clip])[known]
         mixed = _mixed(corpus, index.clip, index.start_s, index.end_s, task)[known]
         rows.append((float(seconds), int(known.sum()), _percent(wrong), _percent(mixed)))
-    return pd.DataFrame(rows, columns=["segment_seconds", "segments", "wrong_percent", "mixed_percent"])
+    return pd.DataFrame(
+        rows, columns=["segment_seconds", "segments", "wrong_percent", "mixed_percent"]
+    )
 
 
 def _percent(flags: np.ndarray) -> float:
     return 100 * float(flags.mean()) if len(flags) else float("nan")
 
 
-def _mixed(corpus: Corpus, clip: np.ndarray, start_s: np.ndarray, end_s: np.ndarray, task: str) -> np.ndarray:
+def _mixed(
+    corpus: Corpus, clip: np.ndarray, start_s: np.ndarray, end_s: np.ndarray, task: str
+) -> np.ndarray:
     """Return bool [S]: does a segment hold seconds of more than one class?"""
     assert corpus.truth is not None
     spans = dict(list(corpus.truth.groupby("clip_id")))
@@ -107,7 +111,10 @@ def transform_difference(
     """
     check_range("start_s", start_s, 0)
     sample_rate, hop_length = settings.sample_rate, settings.hop_length
-    first, n_frames = round(start_s * sample_rate / hop_length), round(segment_seconds * sample_rate / hop_length)
+    first, n_frames = (
+        round(start_s * sample_rate / hop_length),
+        round(segment_seconds * sample_rate / hop_length),
+    )
     exact, length = round(start_s * sample_rate), round(segment_seconds * sample_rate)
     if n_frames < 1 or max(exact + length, (first + n_frames) * hop_length) > len(y) + hop_length:
         raise MerKitError(
@@ -116,7 +123,9 @@ def transform_difference(
         )
     whole = log_mel(y, sample_rate=sample_rate, hop_length=hop_length)
     view = whole[first : first + n_frames].astype(np.float16).astype(np.float32)
-    same = log_mel(y[first * hop_length : (first + n_frames) * hop_length], sample_rate=sample_rate)[: len(view)]
+    same = log_mel(
+        y[first * hop_length : (first + n_frames) * hop_length], sample_rate=sample_rate
+    )[: len(view)]
     own = log_mel(y[exact : exact + length], sample_rate=sample_rate)[: len(view)]
     frame = np.arange(len(view))
     return pd.DataFrame(

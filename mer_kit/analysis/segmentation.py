@@ -75,9 +75,13 @@ def segment_clip(
     Notebook: 01_segmentation
     """
     check_choice("clip", clip, range(len(corpus.clips)))
-    index = segments.index([float(durations_s[clip])], segment_seconds, max_seconds=max_seconds, on_bad_clip="skip")
+    index = segments.index(
+        [float(durations_s[clip])], segment_seconds, max_seconds=max_seconds, on_bad_clip="skip"
+    )
     of_clip = np.full(len(index), clip, dtype=np.int64)
-    return SegmentedClip(index, segment_truth(corpus, of_clip, index.start_s, index.end_s, task=task))
+    return SegmentedClip(
+        index, segment_truth(corpus, of_clip, index.start_s, index.end_s, task=task)
+    )
 
 
 def count_segments(
@@ -101,10 +105,20 @@ def count_segments(
 
     Notebook: 01_segmentation
     """
-    counts = np.array([segments.count(float(d), segment_seconds, max_seconds=max_seconds) for d in durations_s])
+    counts = np.array(
+        [segments.count(float(d), segment_seconds, max_seconds=max_seconds) for d in durations_s]
+    )
     total, silent = int(counts.sum()), int((counts == 0).sum())
-    found = noise_by_duration(corpus, durations_s, (segment_seconds,), task=task, max_seconds=max_seconds)
+    found = noise_by_duration(
+        corpus, durations_s, (segment_seconds,), task=task, max_seconds=max_seconds
+    )
     if found is None or not int(found["segments"].iloc[0]):
         return SegmentCounts(total, silent)
     row = found.iloc[0]
-    return SegmentCounts(total, silent, int(row["segments"]), float(row["wrong_percent"]), float(row["mixed_percent"]))
+    return SegmentCounts(
+        total,
+        silent,
+        int(row["segments"]),
+        float(row["wrong_percent"]),
+        float(row["mixed_percent"]),
+    )

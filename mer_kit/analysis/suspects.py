@@ -1,4 +1,4 @@
-"""The training segments whose labels a model disowns, named so that a person can look and listen."""
+"""The training segments whose labels a model rejects, named so that a person can look and listen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def noisiest(
             "model": classes[probabilities.argmax(axis=1)],
             "p_label": probabilities[np.arange(len(losses)), passes.labels].astype(float),
             "loss": losses,
-            "omega": passes.splits[after_epoch - 1].omega,
+            "omega": passes.partitions[after_epoch - 1].omega,
         }
     )
     if passes.truth is not None:

@@ -29,7 +29,10 @@ WORKER_DEATHS = 3
 #: More workers than this on one machine are a slip of the keyboard.
 MOST_WORKERS = 256
 #: Scheduler and workers answer no HTTP request: not even their health is anybody else's business.
-NO_HTTP: dict[str, Any] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+NO_HTTP: dict[str, Any] = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+}
 #: Seconds between two looks at how many workers there are.
 LOOK_SECONDS = 2.0
 #: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
@@ -57,7 +60,13 @@ def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> d
     """
     failed = [outcome["name"] for outcome in before if outcome["state"] in ("failed", "skipped")]
     if failed and not task.anyway:
-        return {"name": task.name, "state": "skipped", "seconds": 0.0, "peak_mb": 0.0, "message": f"after {failed[0]}"}
+        return {
+            "name": task.name,
+            "state": "skipped",
+            "seconds": 0.0,
+            "peak_mb": 0.0,
+            "message": f"after {failed[0]}",
+        }
     try:
         # asked before the lock too: what is done may lie where nothing can be written any more
         if is_done(task.job, task.mark):
@@ -69,7 +78,12 @@ def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> d
     except Exception as error:  # whatever it is, it is this notebook's failure, and no other's
         outcome = Outcome(task.job, "failed", 0.0, f"{type(error).__name__}: {error}")
         _note(task, outcome.message)
-    told = {"state": outcome.state, "seconds": outcome.seconds, "peak_mb": outcome.peak_mb, "message": outcome.message}
+    told = {
+        "state": outcome.state,
+        "seconds": outcome.seconds,
+        "peak_mb": outcome.peak_mb,
+        "message": outcome.message,
+    }
     return {"name": task.name, **told}
 
 
@@ -83,7 +97,9 @@ def _execute(task: grid.Task, limits: Limits) -> Outcome:
     watch = ResourceLimits(limits.seconds, limits.memory_mb)
     outcome = execute_one(task.job, mark=task.mark, watch=watch)
     if outcome.message.startswith("DeadKernelError") and not watch.reason:
-        outcome = execute_one(task.job, mark=task.mark, watch=ResourceLimits(limits.seconds, limits.memory_mb))
+        outcome = execute_one(
+            task.job, mark=task.mark, watch=ResourceLimits(limits.seconds, limits.memory_mb)
+        )
     return outcome
 
 
@@ -101,10 +117,16 @@ def local(workers: int, *, threads: int | None = None, dashboard: bool = False) 
     """
     check_range("workers", workers, 1, MOST_WORKERS, whole=True)
     environ = {
-        f"distributed.nanny.pre-spawn-environ.{name}": str(threads or max(1, usable_processors() // workers))
+        f"distributed.nanny.pre-spawn-environ.{name}": str(
+            threads or max(1, usable_processors() // workers)
+        )
         for name in THREADS
     }
-    settings = {"distributed.scheduler.allowed-failures": WORKER_DEATHS, **environ, **({} if dashboard else NO_HTTP)}
+    settings = {
+        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
+        **environ,
+        **({} if dashboard else NO_HTTP),
+    }
     with (
         dask.config.set(settings),
         LocalCluster(
@@ -134,8 +156,12 @@ def joined(
     if scheme == "tls":
         for name, file in (("--tls-ca", ca), ("--tls-cert", certificate), ("--tls-key", key)):
             if not file or not Path(file).is_file():
-                raise MerKitError(f"{name} is {file!r}, expected a PEM file: a tls:// scheduler wants all three")
-        security = Security(tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True)
+                raise MerKitError(
+                    f"{name} is {file!r}, expected a PEM file: a tls:// scheduler wants all three"
+                )
+        security = Security(
+            tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True
+        )
     try:
         client = Client(address, security=security, timeout=15)
     except (OSError, TimeoutError, ValueError) as error:
@@ -166,7 +192,9 @@ def slurm(path: str | Path) -> Iterator[Client]:
             "SLURM wants dask-jobqueue and cryptography, of which one is not installed: pip install 'mer-kit[slurm]'"
         ) from error
     finally:
-        signal.signal(signal.SIGINT, ctrl_c)  # its import made Ctrl-C end the process as if all had gone well
+        signal.signal(
+            signal.SIGINT, ctrl_c
+        )  # its import made Ctrl-C end the process as if all had gone well
     options = grid.read_mapping(path, example="jobs: 4")
     for name in options:
         check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
@@ -178,9 +206,15 @@ def slurm(path: str | Path) -> Iterator[Client]:
     options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
     scheduler = options.setdefault("scheduler_options", {})
     if isinstance(scheduler, dict) and "dashboard_address" not in scheduler:
-        scheduler.setdefault("dashboard", False)  # it has no password, and the login node has many users
-    if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:  # else the place's own choice holds
-        options.setdefault("shared_temp_directory", str(Path.cwd()))  # for the certificates, which the jobs read
+        scheduler.setdefault(
+            "dashboard", False
+        )  # it has no password, and the login node has many users
+    if (
+        dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None
+    ):  # else the place's own choice holds
+        options.setdefault(
+            "shared_temp_directory", str(Path.cwd())
+        )  # for the certificates, which the jobs read
     try:
         cluster = SLURMCluster(security=security, nanny=True, **options)
     except (TypeError, ValueError, OSError) as error:
@@ -188,7 +222,9 @@ def slurm(path: str | Path) -> Iterator[Client]:
             f"SLURM workers cannot be described by {Path(path).name} ({error}), expected what SLURMCluster takes: correct it"
         ) from error
     with cluster, Client(cluster) as client:
-        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)  # unlike scale, it replaces a job whose lifetime is over
+        cluster.adapt(
+            minimum_jobs=jobs, maximum_jobs=jobs
+        )  # unlike scale, it replaces a job whose lifetime is over
         yield client
 
 
@@ -216,7 +252,10 @@ def run(
                 work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False,
                 resources=dict(limits.resources) if limits.resources else None,
             )  # fmt: skip
-            running[future.key] = waiting.pop(task.name), future  # the scheduler forgets what nobody holds
+            running[future.key] = (
+                waiting.pop(task.name),
+                future,
+            )  # the scheduler forgets what nobody holds
             future.add_done_callback(ended.put)
         try:
             future = ended.get(timeout=LOOK_SECONDS)
@@ -255,7 +294,13 @@ def _outcome(task: grid.Task, future: Any) -> dict[str, Any]:
             _note(task, message)
         except Exception as error:  # of dask's own: `work` lets none through
             message = f"{type(error).__name__}: {error}"
-    return {"name": task.name, "state": "failed", "seconds": 0.0, "peak_mb": 0.0, "message": message}
+    return {
+        "name": task.name,
+        "state": "failed",
+        "seconds": 0.0,
+        "peak_mb": 0.0,
+        "message": message,
+    }
 
 
 def line(outcome: Mapping[str, Any]) -> str:

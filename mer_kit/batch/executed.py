@@ -97,7 +97,9 @@ def strip_places(notebook: NotebookNode, known: Mapping[str, str]) -> NotebookNo
         noted.pop(key, None)
     for cell in notebook.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = re.sub(rf"^({'|'.join(PLACES)}) = .*$", r'\1 = ""', cell.source, flags=re.MULTILINE)
+            cell.source = re.sub(
+                rf"^({'|'.join(PLACES)}) = .*$", r'\1 = ""', cell.source, flags=re.MULTILINE
+            )
         for output in cell.get("outputs", []):
             for key in ("text", "evalue"):
                 if key in output:
@@ -105,6 +107,8 @@ def strip_places(notebook: NotebookNode, known: Mapping[str, str]) -> NotebookNo
             if "traceback" in output:
                 output["traceback"] = [without_places(line, known) for line in output["traceback"]]
             for kind, content in output.get("data", {}).items():
-                if isinstance(content, str) and (kind.startswith("text/") or kind == "image/svg+xml"):
+                if isinstance(content, str) and (
+                    kind.startswith("text/") or kind == "image/svg+xml"
+                ):
                     output["data"][kind] = without_places(content, known)
     return notebook

@@ -79,7 +79,9 @@ def _field(name: str, value: Any) -> Any:
         return as_mapping("overrides", value)
     if name == "seeds" and not isinstance(value, (list, tuple)):
         value = range(int(check_range("seeds", value, 1, MOST_ENTRIES, whole=True)))
-    several = list(value[: MOST_ENTRIES + 1]) if isinstance(value, (list, tuple, range)) else [value]
+    several = (
+        list(value[: MOST_ENTRIES + 1]) if isinstance(value, (list, tuple, range)) else [value]
+    )
     kinds = (int,) if name == "seeds" else (str, int, float, type(None))
     plain = all(isinstance(one, kinds) and not isinstance(one, bool) for one in several)
     if not several or not plain or len(several) > MOST_ENTRIES:
@@ -89,7 +91,13 @@ def _field(name: str, value: Any) -> Any:
         )
     if name == "only_folds":
         return ",".join(map(str, several))
-    return tuple(dict.fromkeys(several)) if name in _VARIED else several[0] if len(several) == 1 else value
+    return (
+        tuple(dict.fromkeys(several))
+        if name in _VARIED
+        else several[0]
+        if len(several) == 1
+        else value
+    )
 
 
 def read(path: str | Path) -> Grid:
@@ -121,7 +129,9 @@ def read_mapping(path: str | Path, *, example: str) -> dict[str, Any]:
             "correct the file"
         ) from error
     if not isinstance(content, dict):
-        raise MerKitError(f"{Path(path).name} holds no names, expected lines like '{example}': correct the file")
+        raise MerKitError(
+            f"{Path(path).name} holds no names, expected lines like '{example}': correct the file"
+        )
     if not all(isinstance(name, str) for name in content):
         raise MerKitError(
             f"{Path(path).name} has names that are no text ({shortened(list(content))}), expected lines like "
@@ -155,7 +165,9 @@ def cells(grid: Grid) -> list[Cell]:
     """
     n_runs = math.prod(len(getattr(grid, name)) for name in _VARIED)
     if n_runs > MOST_RUNS:
-        raise MerKitError(f"the grid has {n_runs:,} runs, expected {MOST_RUNS:,} at most: divide it into several")
+        raise MerKitError(
+            f"the grid has {n_runs:,} runs, expected {MOST_RUNS:,} at most: divide it into several"
+        )
     made = []
     for corpus, task, seconds, method, seed in itertools.product(
         grid.corpus, grid.task, grid.seconds, grid.method, grid.seeds
@@ -186,11 +198,20 @@ class CorpusCache:
             If the corpus is missing or has bad clips and the configuration says "stop".
         """
         c = cell.config
-        clips = (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip, sorted(c.corpus_options.items()))
+        clips = (
+            c.corpus,
+            c.task,
+            c.segment_seconds,
+            c.max_seconds,
+            c.on_bad_clip,
+            sorted(c.corpus_options.items()),
+        )
         key = repr((clips, c.frontend, c.frontend_settings, c.train_every_seconds))
         if key not in self._opened:
             self._opened[key] = open_corpus(c, self.data_root)
-        return Experiment(c, data_root=self.data_root, runs_dir=self.runs_dir, opened=self._opened[key])
+        return Experiment(
+            c, data_root=self.data_root, runs_dir=self.runs_dir, opened=self._opened[key]
+        )
 
 
 @dataclass(frozen=True)
@@ -208,7 +229,12 @@ class Task:
 
 
 def tasks(
-    cell: Cell, experiment: Experiment, *, runs_dir: Path, data_root: str | Path | None, notebooks: Sequence[str] = ()
+    cell: Cell,
+    experiment: Experiment,
+    *,
+    runs_dir: Path,
+    data_root: str | Path | None,
+    notebooks: Sequence[str] = (),
 ) -> list[Task]:
     """Return a run's notebooks with what each waits for: 01 → 02 ← first 03; all 03 → 04 → 05.
 
@@ -227,7 +253,11 @@ def tasks(
     jobs = [
         job
         for job in planning.plan(
-            experiment.folder, shared, cell.folds, truth=truth.digest(experiment.corpus), config=cell.config
+            experiment.folder,
+            shared,
+            cell.folds,
+            truth=truth.digest(experiment.corpus),
+            config=cell.config,
         )
         if job.source.stem in OF_A_RUN
     ]
@@ -248,7 +278,9 @@ def tasks(
     return [Task(names[id(job)], job, experiment.fingerprint, before(job)) for job in jobs]
 
 
-def results_task(cell: Cell, runs_dir: Path, data_root: str | Path | None, after: Sequence[str]) -> Task:
+def results_task(
+    cell: Cell, runs_dir: Path, data_root: str | Path | None, after: Sequence[str]
+) -> Task:
     """Return notebook 06 as a task after all others, always executed; its copy lies in the runs folder itself.
 
     It reads every run; the cell is the one whose settings stand in its parameters.

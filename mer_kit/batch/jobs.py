@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mer_kit import files
-from mer_kit.batch.executed import PLACES, last_lines, places, strip_places, unfinished, without_places
+from mer_kit.batch.executed import (
+    PLACES,
+    last_lines,
+    places,
+    strip_places,
+    unfinished,
+    without_places,
+)
 from mer_kit.batch.limits import ResourceLimits
 from mer_kit.batch.planning import Job
 from mer_kit.checks import MerKitError
@@ -74,12 +81,20 @@ def execute(
         try:
             with exclusive(lock_file(job)):
                 done = not force and is_done(job, mark)  # by another process, while this one waited
-                outcome = Outcome(job, "kept", 0.0) if done else execute_one(job, mark=mark, progress_bar=progress_bar)
-        except Exception as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
+                outcome = (
+                    Outcome(job, "kept", 0.0)
+                    if done
+                    else execute_one(job, mark=mark, progress_bar=progress_bar)
+                )
+        except (
+            Exception
+        ) as error:  # a full disk, say: this notebook's failure, the next may lie elsewhere
             outcome = Outcome(job, "failed", 0.0, f"{type(error).__name__}: {error}")
         outcomes.append(outcome)
         finished(outcome)
-        say(f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}")
+        say(
+            f"{label}: {outcome.state} in {outcome.seconds:.0f} s{': ' + outcome.message if outcome.message else ''}"
+        )
     return outcomes
 
 
@@ -100,7 +115,9 @@ def is_done(job: Job, mark: str) -> bool:
     return stored.get("state") == "done" and stored.get("key") == _key(job, mark)
 
 
-def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: ResourceLimits | None = None) -> Outcome:
+def execute_one(
+    job: Job, *, mark: str, progress_bar: bool = False, watch: ResourceLimits | None = None
+) -> Outcome:
     """Execute one notebook; the copy and its status file appear at the end, whole, also when a cell failed.
 
     Neither names a folder of this machine; the returned message does. Of a failure the status file keeps the message
@@ -126,19 +143,26 @@ def execute_one(job: Job, *, mark: str, progress_bar: bool = False, watch: Resou
         message = watch.reason or message or unfinished(notebook)
         if message:
             log = last_lines(notebook, _stderr(scratch) if "Error" in message.split()[0] else "")
-        if log and message.endswith("CellExecutionError: "):  # the error's own report failed: what was printed says why
+        if log and message.endswith(
+            "CellExecutionError: "
+        ):  # the error's own report failed: what was printed says why
             message = message.removesuffix("CellExecutionError: ") + log[-1]
         if copy.exists():
             _write_notebook(job.target, strip_places(notebook, known))
     seconds = time.perf_counter() - started
     state, peak = "failed" if message else "done", round(watch.peak_mb)
     told = {"state": state, "key": _key(job, mark), "seconds": round(seconds, 2), "peak_mb": peak}
-    told |= {"message": without_places(message, known), "log": [without_places(line, known) for line in log]}
+    told |= {
+        "message": without_places(message, known),
+        "log": [without_places(line, known) for line in log],
+    }
     write_json(_status_file(job), told)
     return Outcome(job, state, seconds, message, peak, tuple(log))
 
 
-def _papermill_says(job: Job, copy: Path, scratch: str, progress_bar: bool, watch: ResourceLimits) -> str:
+def _papermill_says(
+    job: Job, copy: Path, scratch: str, progress_bar: bool, watch: ResourceLimits
+) -> str:
     """Execute a notebook into `copy`; return why it failed, or "" where papermill noticed nothing."""
     import papermill
 
@@ -168,7 +192,9 @@ def _stderr(scratch: str) -> str:
 def note_failure(job: Job, mark: str, message: str) -> None:
     """Write a job's status file as failed: for whoever saw it end without a word of its own."""
     told = without_places(message, places(job.parameters, job.source.parent))
-    write_json(_status_file(job), {"state": "failed", "key": _key(job, mark), "message": told, "log": []})
+    write_json(
+        _status_file(job), {"state": "failed", "key": _key(job, mark), "message": told, "log": []}
+    )
 
 
 def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
@@ -215,5 +241,9 @@ def _key(job: Job, mark: str) -> str:
     The run's mark stands for its settings, so that it does not matter who spelled out which of them.
     """
     source = hashlib.blake2b(job.source.read_bytes(), digest_size=6).hexdigest()
-    wanted = {key: value for key, value in sorted(job.parameters.items()) if key not in (*PLACES, *SETTINGS)}
+    wanted = {
+        key: value
+        for key, value in sorted(job.parameters.items())
+        if key not in (*PLACES, *SETTINGS)
+    }
     return f"{mark} {source} {wanted}" + (f" truth {job.truth}" if job.truth else "")

@@ -43,13 +43,20 @@ class ResourceLimits:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._stop.set()
         self._thread.join()
 
     def _children(self) -> list[psutil.Process]:
-        return [child for child in psutil.Process().children(recursive=True) if child.pid not in self._before]
+        return [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.pid not in self._before
+        ]
 
     def _look(self) -> None:
         began = time.monotonic()
@@ -63,7 +70,9 @@ class ResourceLimits:
             if self.limit_seconds is not None and taken > self.limit_seconds:
                 self._end(f"took more than the limit of {self.limit_seconds:g} s")
             elif self.limit_mb is not None and memory / 2**20 > self.limit_mb:
-                self._end(f"took {memory / 2**20:.0f} MB, more than the limit of {self.limit_mb:g} MB")
+                self._end(
+                    f"took {memory / 2**20:.0f} MB, more than the limit of {self.limit_mb:g} MB"
+                )
 
     def _end(self, reason: str) -> None:
         self.reason = self.reason or reason

@@ -135,7 +135,9 @@ def _as_text(name: str, value: Any) -> str:
     if name == "only_folds" and isinstance(value, (list, tuple)):
         return ",".join(str(as_declared("fold", number)) for number in value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float, os.PathLike)):
-        raise MerKitError(f"{name} is {shortened(value)}, expected text: papermill takes it as it is after -r {name}")
+        raise MerKitError(
+            f"{name} is {shortened(value)}, expected text: papermill takes it as it is after -r {name}"
+        )
     return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
 
 
@@ -156,5 +158,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise MerKitError(f"has {shortened(twice)} twice, expected each name once: delete one of them")
+        raise MerKitError(
+            f"has {shortened(twice)} twice, expected each name once: delete one of them"
+        )
     return found

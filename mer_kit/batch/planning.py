@@ -81,7 +81,9 @@ def plan(
             home = folder.fold(number) if name.startswith("03") else folder.path / "notebooks"
             notebook = source / f"{name}.ipynb"
             known = parameters_of(notebook)
-            chosen = {key: value for key, value in {**shared, "fold": number}.items() if key in known}
+            chosen = {
+                key: value for key, value in {**shared, "fold": number}.items() if key in known
+            }
             title = f"{name} fold {number}" if name.startswith("03") else name
             jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen, truth))
     return jobs

@@ -39,7 +39,11 @@ def state(task: Task) -> tuple[str, str]:
         stored = read_json(status) if status.exists() else {}
     except MerKitError:
         stored = {}
-    return ("failed", str(stored.get("message", ""))) if stored.get("state") == "failed" else ("to do", "")
+    return (
+        ("failed", str(stored.get("message", "")))
+        if stored.get("state") == "failed"
+        else ("to do", "")
+    )
 
 
 def unit_costs(runs_dir: Path) -> pd.DataFrame:
@@ -56,7 +60,10 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
         except (MerKitError, KeyError):
             continue
         rows += [{"what": TRAINING, **about, "seconds": seconds} for seconds in trained.values()]
-        rows += [{"what": name, **about, "seconds": seconds} for name, seconds in _notebook_seconds(run, trained)]
+        rows += [
+            {"what": name, **about, "seconds": seconds}
+            for name, seconds in _notebook_seconds(run, trained)
+        ]
     return pd.DataFrame(rows, columns=["what", *LIKENESS, "seconds"])
 
 
@@ -65,7 +72,10 @@ def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tupl
 
     Left out is a 03 that took less than its fold's training: some of that was done before, and nobody knows how much.
     """
-    homes = {run.path / "notebooks": 0.0, **{run.fold(k): seconds for k, seconds in trained.items()}}
+    homes = {
+        run.path / "notebooks": 0.0,
+        **{run.fold(k): seconds for k, seconds in trained.items()},
+    }
     found = []
     for home, training in homes.items():
         for file in sorted(home.glob("*.status.json")):
@@ -74,7 +84,9 @@ def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tupl
             except MerKitError:
                 continue
             if stored.get("state") == "done" and stored.get("seconds", -1.0) >= training:
-                found.append((file.name.removesuffix(".status.json"), float(stored["seconds"]) - training))
+                found.append(
+                    (file.name.removesuffix(".status.json"), float(stored["seconds"]) - training)
+                )
     return found
 
 
@@ -113,8 +125,12 @@ def plan_table(
         counts = {name: states.count(name) for name in ("done", "running", "failed", "to do")}
         minutes = f"{seconds / 60:.0f}" if fold is not None or not training else "?"
         rows.append({"run": cell.title, "folds": len(cell.folds), **counts, "minutes": minutes})
-    told = f"{len(rows)} runs, {sum(row['to do'] + row['failed'] for row in rows)} notebooks to do, "
-    told += f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' if workers > 1 else ''}"
+    told = (
+        f"{len(rows)} runs, {sum(row['to do'] + row['failed'] for row in rows)} notebooks to do, "
+    )
+    told += (
+        f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' if workers > 1 else ''}"
+    )
     if unknown:
         told += f", and the training of {unknown} runs of which nothing alike was measured yet"
     return pd.DataFrame(rows), told
@@ -127,9 +143,16 @@ def _trained(task: Task) -> bool:
 
 
 def choose(
-    found: Sequence[tuple[Cell, Sequence[Task]]], *, only_failed: bool = False, limit: int | None = None
+    found: Sequence[tuple[Cell, Sequence[Task]]],
+    *,
+    only_failed: bool = False,
+    limit: int | None = None,
 ) -> list[tuple[Cell, Sequence[Task]]]:
     """Return the runs that are not finished, or only those with a failure, at most `limit` of them."""
-    wanted: Callable[[list[str]], bool] = (lambda s: "failed" in s) if only_failed else (lambda s: set(s) != {"done"})
-    chosen = [(cell, planned) for cell, planned in found if wanted([state(task)[0] for task in planned])]
+    wanted: Callable[[list[str]], bool] = (
+        (lambda s: "failed" in s) if only_failed else (lambda s: set(s) != {"done"})
+    )
+    chosen = [
+        (cell, planned) for cell, planned in found if wanted([state(task)[0] for task in planned])
+    ]
     return chosen[:limit]

@@ -46,7 +46,11 @@ def measure(
     progress : called with (files done, files to do); by default a bar where a person watches
     """
     ids = {clip.path: clip.clip_id for clip in corpus.clips}
-    tables = [p for p in corpus.root.rglob("*") if p.suffix.lower() in TABLES and p.name != INDEX and p.is_file()]
+    tables = [
+        p
+        for p in corpus.root.rglob("*")
+        if p.suffix.lower() in TABLES and p.name != INDEX and p.is_file()
+    ]
     files = sorted({*ids, *tables})
     problems: list[Problem] = []
     rows = []
@@ -62,15 +66,24 @@ def measure(
     return table, sorted(problems, key=lambda problem: problem.clip_id or "")
 
 
-def _measure(path: Path, root: Path, clip_id: str | None) -> tuple[dict[str, object], Problem | None]:
-    row: dict[str, object] = {"path": place(root, path), "size": None, "md5": None, "duration_s": float("nan")}
+def _measure(
+    path: Path, root: Path, clip_id: str | None
+) -> tuple[dict[str, object], Problem | None]:
+    row: dict[str, object] = {
+        "path": place(root, path),
+        "size": None,
+        "md5": None,
+        "duration_s": float("nan"),
+    }
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
         row |= {"size": path.stat().st_size, "md5": digest.hexdigest()}
     except OSError as error:
         what = f"cannot be read ({error.strerror or type(error).__name__})"
-        return row, Problem("unreadable_file", str(row["path"]), what, "check its permissions", clip_id)
+        return row, Problem(
+            "unreadable_file", str(row["path"]), what, "check its permissions", clip_id
+        )
     if clip_id is None:
         return row, None
     try:
@@ -123,7 +136,9 @@ def read_index(path: str | Path) -> pd.DataFrame:
 
 def compare(found: pd.DataFrame, index: pd.DataFrame) -> list[Problem]:
     """Return one problem for each file that is gone, new, or not the one that was indexed."""
-    both = index.merge(found, on="path", how="outer", suffixes=("_was", "_is"), indicator="where").sort_values("path")
+    both = index.merge(
+        found, on="path", how="outer", suffixes=("_was", "_is"), indicator="where"
+    ).sort_values("path")
     problems = []
     for row in both.to_dict("records"):
         told = _difference({str(name): value for name, value in row.items()})
@@ -139,12 +154,20 @@ def _difference(row: dict[str, object]) -> tuple[str, str, str] | None:
     if row["where"] == "right_only":
         return "new", "is not in the index", "write the index again if it belongs there"
     if row["size_was"] != row["size_is"]:
-        return "other_size", f"has {row['size_is']:.0f} bytes, the index says {row['size_was']:.0f}", "copy it again"
+        return (
+            "other_size",
+            f"has {row['size_is']:.0f} bytes, the index says {row['size_was']:.0f}",
+            "copy it again",
+        )
     if row["md5_was"] != row["md5_is"]:
         return "other_content", "has the indexed size, but other content", "copy it again"
     was, now = float(str(row["duration_s_was"])), float(str(row["duration_s_is"]))
     if was == was and not abs(was - now) <= SAME_SECONDS:
-        return "other_duration", f"decodes to {now:.2f} s, the index says {was:.2f}", "update librosa and soundfile"
+        return (
+            "other_duration",
+            f"decodes to {now:.2f} s, the index says {was:.2f}",
+            "update librosa and soundfile",
+        )
     return None
 
 

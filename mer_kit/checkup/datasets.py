@@ -27,7 +27,10 @@ OF_A_TABLE = ("spelling", "unknown_clip", "one_class", "few_songs")
 
 
 def overview(
-    data_root: str | Path | None = None, *, only: str | None = None, options: Mapping[str, Any] | None = None
+    data_root: str | Path | None = None,
+    *,
+    only: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return one row per corpus that mer-kit knows; reads label tables and audio headers, and makes nothing.
 
@@ -50,7 +53,9 @@ def overview(
     return table.astype(dict.fromkeys(COUNTS, "Int64") | shares)
 
 
-def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str, Any] = {}) -> dict[str, Any]:
+def row_of(
+    name: str, data_root: str | Path | None = None, options: Mapping[str, Any] = {}
+) -> dict[str, Any]:
     """Return one corpus' row of `overview` as a dict; what is not known is left out.
 
     Whatever goes wrong with one corpus is told in its row, and never hides the others.
@@ -65,14 +70,15 @@ def row_of(name: str, data_root: str | Path | None = None, options: Mapping[str,
         sentence = f"it cannot be read ({error}): check the folder and who may read it"
         return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
     except Exception as error:
-        sentence = (
-            f"reading it failed with {type(error).__name__}: {error}; please report this with the table's first rows"
-        )
+        sentence = f"reading it failed with {type(error).__name__}: {error}; please report this with the table's first rows"
         return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
 
 
 def _found(
-    name: str, module: corpora.CorpusModule, data_root: str | Path | None, options: Mapping[str, Any]
+    name: str,
+    module: corpora.CorpusModule,
+    data_root: str | Path | None,
+    options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return what there is to tell of a corpus: where it is, what it holds, and what to do."""
     root = data_root or None
@@ -90,7 +96,11 @@ def _found(
         return {"state": "broken", "folder": str(folder), "next_step": str(error)}
     more, oddities = plausible.hindrances(corpus)
     row: dict[str, Any] = {"state": "found", "folder": str(folder), "clips": len(corpus.clips)}
-    row |= {"problems": len(corpus.problems) + len(more), "notes": len(corpus.notes), **_files(corpus)}
+    row |= {
+        "problems": len(corpus.problems) + len(more),
+        "notes": len(corpus.notes),
+        **_files(corpus),
+    }
     for task, numbers in counts.items():
         row[task] = " · ".join(f"{label} {number}" for label, number in numbers.items())
         row[f"majority_{task}"] = numbers.max() / numbers.sum() if numbers.sum() else None
@@ -120,7 +130,9 @@ def _header(path: Path) -> float | None:
 
 def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
     """Return how many clips each class of a task has, indexed by class name; clips without a label do not count."""
-    labels = pd.Series([clip.labels[task] for clip in corpus.clips if task in clip.labels], dtype="int64")
+    labels = pd.Series(
+        [clip.labels[task] for clip in corpus.clips if task in clip.labels], dtype="int64"
+    )
     counts = labels.value_counts().reindex(range(len(TASKS[task])), fill_value=0)
     return counts.set_axis(list(TASKS[task]))
 
@@ -132,7 +144,9 @@ def typical(corpus: Corpus, task: str) -> list[int]:
     has no clip.
     """
     labels = corpus.labels(task)
-    confidence = np.array([clip.confidence if clip.confidence is not None else -1.0 for clip in corpus.clips])
+    confidence = np.array(
+        [clip.confidence if clip.confidence is not None else -1.0 for clip in corpus.clips]
+    )
     chosen = []
     for k in range(len(TASKS[task])):
         clips = np.flatnonzero(labels == k)
@@ -165,7 +179,10 @@ def as_text(row: dict[str, Any]) -> str:
         )
         for task in TASKS:
             share = row[f"majority_{task}"]
-            lines.append(f"{'':<7}{task}: {row[task]}" + ("" if pd.isna(share) else f" (majority {share:.1%})"))
+            lines.append(
+                f"{'':<7}{task}: {row[task]}"
+                + ("" if pd.isna(share) else f" (majority {share:.1%})")
+            )
     lines.append(f"{'':<7}{row['next_step']}")
     return "\n".join(lines)
 
@@ -196,5 +213,10 @@ def notes(corpus: Corpus, more: Sequence[Problem] = ()) -> list[str]:
     """Return a corpus' notes, and `more`, as lines: the first of each kind (and table), and how many more there are."""
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for note in (*corpus.notes, *more):
-        kinds.setdefault((note.kind, note.where if note.kind in OF_A_TABLE else ""), []).append(note)
-    return [f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "") for found in kinds.values()]
+        kinds.setdefault((note.kind, note.where if note.kind in OF_A_TABLE else ""), []).append(
+            note
+        )
+    return [
+        f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
+        for found in kinds.values()
+    ]

@@ -22,15 +22,23 @@ def lines(corpus: Corpus) -> list[str]:
     Opens the corpus' log-mel store, computing what it lacks; clips that cannot be decoded are left out.
     """
     artists = grouping.spellings(grouping.joined_artists(corpus))
-    told = [f"note: one artist under {len(names)} names: {', '.join(map(printable, names))}" for names in artists]
+    told = [
+        f"note: one artist under {len(names)} names: {', '.join(map(printable, names))}"
+        for names in artists
+    ]
     try:
         store = open_store(corpus.clips, store_folder(frontends.DEFAULT), on_bad_clip="skip")
     except MerKitError:  # no clip can be decoded, which has been said
         return told
     pairs = same_music(store)
     told += [f"note: {_pair(store, pair)}" for pair in pairs]
-    counts = f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several names"
-    return [*told, counts + (": folds keep them together (grouping=normalised)" if pairs or artists else "")]
+    counts = (
+        f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several names"
+    )
+    return [
+        *told,
+        counts + (": folds keep them together (grouping=normalised)" if pairs or artists else ""),
+    ]
 
 
 def _pair(store: FeatureStore, pair: Pair) -> str:
@@ -48,6 +56,10 @@ def _pair(store: FeatureStore, pair: Pair) -> str:
 def _name(clip: Clip) -> str:
     """Return a clip's id, file, label, artist and title, as far as they are known."""
     classes = [TASKS[task][clip.labels[task]] for task in TASKS if task in clip.labels]
-    label = TASKS["quadrant"][clip.labels["quadrant"]] if "quadrant" in clip.labels else " ".join(classes)
+    label = (
+        TASKS["quadrant"][clip.labels["quadrant"]]
+        if "quadrant" in clip.labels
+        else " ".join(classes)
+    )
     work = ": ".join(text for text in (clip.artist, clip.title) if text)
     return printable(f"{clip.path.name} [{label}]" + (f" {work}" if work else ""))

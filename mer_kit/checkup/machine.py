@@ -94,7 +94,9 @@ def _processor() -> HealthCheck:
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
     found = f"{cores} cores, torch uses {threads} threads"
     if threads < cores // 2:
-        return HealthCheck("processor", "note", found, "unset OMP_NUM_THREADS to train on all cores")
+        return HealthCheck(
+            "processor", "note", found, "unset OMP_NUM_THREADS to train on all cores"
+        )
     return HealthCheck("processor", "ready", found)
 
 
@@ -104,7 +106,10 @@ def _bfloat16() -> HealthCheck:
     if place("cpu", "auto").precision == "bfloat16":
         return HealthCheck("bfloat16", "ready", "the processor computes in it, so training does")
     return HealthCheck(
-        "bfloat16", "note", "not on this processor", "nothing to do: training runs in float32, about half as fast"
+        "bfloat16",
+        "note",
+        "not on this processor",
+        "nothing to do: training runs in float32, about half as fast",
     )
 
 
@@ -112,7 +117,12 @@ def _gpu() -> HealthCheck:
     import torch
 
     if not torch.cuda.is_available():
-        return HealthCheck("GPU", "note", "none that torch can use", "nothing to do: only the preset 'paper' wants one")
+        return HealthCheck(
+            "GPU",
+            "note",
+            "none that torch can use",
+            "nothing to do: only the preset 'paper' wants one",
+        )
     memory = torch.cuda.get_device_properties(0).total_memory / 2**30
     return HealthCheck("GPU", "ready", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")
 
@@ -139,7 +149,9 @@ def _decoding(kind: str, state: str) -> HealthCheck:
     if abs(len(y) / audio.SAMPLE_RATE - 1) > 0.1 or abs(level - 0.5 / np.sqrt(2)) > 0.03:
         found = f"one second came back as {len(y) / audio.SAMPLE_RATE:.2f} s at level {level:.2f}, expected 0.35"
         return HealthCheck(item, state, found, "install librosa, soxr and soundfile again")
-    return HealthCheck(item, "ready", f"soundfile {soundfile.__version__}, one second of tone came back whole")
+    return HealthCheck(
+        item, "ready", f"soundfile {soundfile.__version__}, one second of tone came back whole"
+    )
 
 
 def _space(item: str, folder: Path) -> HealthCheck:
@@ -150,11 +162,19 @@ def _space(item: str, folder: Path) -> HealthCheck:
     found = f"{free:.1f} GB free at {folder}"
     if not os.access(there, os.W_OK):
         return HealthCheck(
-            item, "problem", f"{there} cannot be written", "set MER_RUNS or MER_CACHE to a folder of yours"
+            item,
+            "problem",
+            f"{there} cannot be written",
+            "set MER_RUNS or MER_CACHE to a folder of yours",
         )
     if free < PLENTY_GB:
         state = "problem" if free < ENOUGH_GB else "note"
-        return HealthCheck(item, state, found, f"free {PLENTY_GB:g} GB or set MER_RUNS and MER_CACHE to another disk")
+        return HealthCheck(
+            item,
+            state,
+            found,
+            f"free {PLENTY_GB:g} GB or set MER_RUNS and MER_CACHE to another disk",
+        )
     return HealthCheck(item, "ready", found)
 
 
@@ -162,17 +182,31 @@ def _kernel() -> HealthCheck:
     """Look whether the kernel called python3, which every notebook asks for, is a Python that has mer-kit."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    item, again = "notebook kernel", "run `python -m ipykernel install --sys-prefix` in mer-kit's environment"
+    item, again = (
+        "notebook kernel",
+        "run `python -m ipykernel install --sys-prefix` in mer-kit's environment",
+    )
     try:
         spec: Any = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
         return HealthCheck(item, "problem", "no kernel called python3", again)
     program = spec.argv[0]
-    own = ("python", "python3", f"python3.{sys.version_info[1]}")  # jupyter puts the running Python in their place
+    own = (
+        "python",
+        "python3",
+        f"python3.{sys.version_info[1]}",
+    )  # jupyter puts the running Python in their place
     if program in own or Path(program).parent == Path(sys.executable).parent:
         return HealthCheck(item, "ready", f"python3 is this Python ({sys.prefix})")
-    tried = subprocess.run([program, "-c", "import mer_kit"], capture_output=True, check=False, timeout=60)
+    tried = subprocess.run(
+        [program, "-c", "import mer_kit"], capture_output=True, check=False, timeout=60
+    )
     if tried.returncode == 0:
-        return HealthCheck(item, "note", f"python3 is {program}, which has mer-kit", "set JUPYTER_PREFER_ENV_PATH=1")
+        return HealthCheck(
+            item,
+            "note",
+            f"python3 is {program}, which has mer-kit",
+            "set JUPYTER_PREFER_ENV_PATH=1",
+        )
     advice = f"set JUPYTER_PREFER_ENV_PATH=1, or {again}"
     return HealthCheck(item, "problem", f"python3 is {program}, which lacks mer-kit", advice)

@@ -20,8 +20,17 @@ from mer_kit.records import Corpus
     is_flag=True,
     help="Decode everything, compare with the index if there is one, and list what is there twice.",
 )
-@click.option("--index", "make_index", is_flag=True, help="Write sizes, checksums and durations to compare with later.")
-@click.option("--index-file", type=click.Path(dir_okay=False), help="Where the index is (default: in the corpus).")
+@click.option(
+    "--index",
+    "make_index",
+    is_flag=True,
+    help="Write sizes, checksums and durations to compare with later.",
+)
+@click.option(
+    "--index-file",
+    type=click.Path(dir_okay=False),
+    help="Where the index is (default: in the corpus).",
+)
 @corpus_option
 @data_option
 @report_errors
@@ -37,7 +46,9 @@ def data(
     from mer_kit.checkup import datasets
 
     if corpus is None and (check or make_index or options):
-        raise click.UsageError("--check, --index and --option want the name of a corpus: mer-kit data CORPUS …")
+        raise click.UsageError(
+            "--check, --index and --option want the name of a corpus: mer-kit data CORPUS …"
+        )
     chosen = dict(parse_setting(text) for text in options)
     table = datasets.overview(data_root, only=corpus, options=chosen)
     if corpus is None:

@@ -21,4 +21,6 @@ def doctor(runs_dir: str | None) -> None:
         click.echo(f"{row['state']!s:<8} {row['item']!s:<20} {row['found']}{advice}")
     broken = table[table["state"] == "problem"]
     if len(broken):
-        raise MerKitError(f"{len(broken)} things need mending, first {broken['item'].iloc[0]}: see above")
+        raise MerKitError(
+            f"{len(broken)} things need mending, first {broken['item'].iloc[0]}: see above"
+        )

@@ -30,35 +30,68 @@ from mer_kit.cli.options import (
 @click.option("--task", default=None, help="Tasks, like valence,arousal.")
 @click.option("--method", default=None, help="Methods, like ce,sssl_no_kl,sssl.")
 @click.option("--seeds", type=click.IntRange(1), default=None, help="How many seeds, from 0 on.")
-@click.option("--folds", type=click.IntRange(2), default=None, help="Folds the songs are divided into.")
-@click.option("--only-folds", default=None, help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
+@click.option(
+    "--folds", type=click.IntRange(2), default=None, help="Folds the songs are divided into."
+)
+@click.option(
+    "--only-folds", default=None, help="Which of them to run, like 0,1,2 or 0-2 (default: all)."
+)
 @preset_option
 @frontend_option
 @network_option
 @settings_option
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at once.")
 @click.option(
-    "--dashboard", is_flag=True, help="Serve dask's dashboard on loopback; all users of this machine can read it."
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at once."
+)
+@click.option(
+    "--dashboard",
+    is_flag=True,
+    help="Serve dask's dashboard on loopback; all users of this machine can read it.",
 )
 @click.option("--scheduler", default=None, help="Join this scheduler: tcp://… or tls://…")
 @click.option("--tls-ca", type=click.Path(), help="The authority's PEM file, for tls://.")
 @click.option("--tls-cert", type=click.Path(), help="Our certificate, for tls://.")
 @click.option("--tls-key", type=click.Path(), help="Its key, for tls://.")
 @click.option(
-    "--slurm", type=click.Path(exists=True, dir_okay=False), help="Start workers with SLURM, as this file says."
+    "--slurm",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Start workers with SLURM, as this file says.",
 )
-@click.option("--gpus", is_flag=True, help="One notebook per GPU: workers that offer the resource GPU.")
-@click.option("--limit-minutes", type=click.FloatRange(0, min_open=True), help="End a notebook that takes longer.")
-@click.option("--limit-mb", type=click.FloatRange(0, min_open=True), help="End a notebook that takes more memory.")
-@click.option("--notebooks", default="", help="Only these of each run, like 04 (which trains what is missing).")
+@click.option(
+    "--gpus", is_flag=True, help="One notebook per GPU: workers that offer the resource GPU."
+)
+@click.option(
+    "--limit-minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="End a notebook that takes longer.",
+)
+@click.option(
+    "--limit-mb",
+    type=click.FloatRange(0, min_open=True),
+    help="End a notebook that takes more memory.",
+)
+@click.option(
+    "--notebooks",
+    default="",
+    help="Only these of each run, like 04 (which trains what is missing).",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and what it will cost; run nothing.")
-@click.option("--status", "only_status", is_flag=True, help="Print what is done, running and failed; run nothing.")
+@click.option(
+    "--status",
+    "only_status",
+    is_flag=True,
+    help="Print what is done, running and failed; run nothing.",
+)
 @click.option("--only-failed", is_flag=True, help="Only runs with a failed notebook.")
-@click.option("--limit", type=click.IntRange(1), default=None, help="At most so many unfinished runs.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=None, help="At most so many unfinished runs."
+)
 @data_option
 @runs_option
 @report_errors
-def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, **typed: Any) -> None:
+def grid_command(
+    file: str | None, data_root: str | None, runs_dir: str | None, **typed: Any
+) -> None:
     """Execute many runs: every corpus with every task, duration, method and seed, from options or a YAML FILE.
 
     Whatever was interrupted goes on with the same command. Exit 1 if a notebook failed.
@@ -78,11 +111,16 @@ def grid_command(file: str | None, data_root: str | None, runs_dir: str | None, 
     opener = grid.CorpusCache(where, data_root)
     places: dict[str, Any] = {"runs_dir": where, "data_root": data_root}
     only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
-    found = [(cell, grid.tasks(cell, opener.experiment(cell), **places, notebooks=only)) for cell in planned]
+    found = [
+        (cell, grid.tasks(cell, opener.experiment(cell), **places, notebooks=only))
+        for cell in planned
+    ]
     chosen = progress.choose(found, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:
         table, told = progress.plan_table(
-            found if typed["only_status"] else chosen, progress.unit_costs(where), workers=typed["workers"]
+            found if typed["only_status"] else chosen,
+            progress.unit_costs(where),
+            workers=typed["workers"],
         )
         click.echo(table.to_string(index=False) if len(table) else "nothing to do")
         click.echo(told)
@@ -96,7 +134,9 @@ def varied(typed: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a grid that were typed; "1,2" is a list, and --seeds 3 is 0, 1, 2."""
     from mer_kit.batch import grid
 
-    given: dict[str, Any] = {name: typed[name] for name in ("folds", "only_folds", "preset", "seeds")}
+    given: dict[str, Any] = {
+        name: typed[name] for name in ("folds", "only_folds", "preset", "seeds")
+    }
     for name in ("corpus", "task", "method"):
         given[name] = [part.strip() for part in typed[name].split(",")] if typed[name] else None
     if typed["seconds"]:
@@ -127,7 +167,9 @@ def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[st
     )
     outcomes: list[dict[str, Any]] = []
     if tasks:
-        tasks.append(grid.results_task(chosen[0][0], where, data_root, [task.name for task in tasks]))
+        tasks.append(
+            grid.results_task(chosen[0][0], where, data_root, [task.name for task in tasks])
+        )
         with workers(typed) as client:
             shown = f"; dashboard {client.dashboard_link}" if typed["dashboard"] else ""
             click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks{shown}")
@@ -151,6 +193,9 @@ def workers(typed: dict[str, Any]) -> AbstractContextManager[Any]:
         return cluster.slurm(typed["slurm"])
     if typed["scheduler"]:
         return cluster.joined(
-            typed["scheduler"], ca=typed["tls_ca"], certificate=typed["tls_cert"], key=typed["tls_key"]
+            typed["scheduler"],
+            ca=typed["tls_ca"],
+            certificate=typed["tls_cert"],
+            key=typed["tls_key"],
         )
     return cluster.local(typed["workers"], dashboard=typed["dashboard"])

@@ -18,22 +18,40 @@ from mer_kit.runs.presets import PRESETS
 from mer_kit.signal.frontends import FRONTENDS
 from mer_kit.training.networks import NETWORKS
 
-runs_option = click.option("--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders.")
+runs_option = click.option(
+    "--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders."
+)
 data_option = click.option(
     "--data", "data_root", type=click.Path(), help="Where corpora lie (default MER_DATA, data/)."
 )
 corpus_option = click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the corpus, like ties=low."
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the corpus, like ties=low.",
 )
 preset_option = click.option(
-    "--preset", type=click.Choice(list(PRESETS)), default=None, help="Default: demo for demo, else cpu."
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default=None,
+    help="Default: demo for demo, else cpu.",
 )
 frontend_option = click.option(
-    "--frontend", type=click.Choice(list(FRONTENDS)), default=None, help="What a segment is to the network."
+    "--frontend",
+    type=click.Choice(list(FRONTENDS)),
+    default=None,
+    help="What a segment is to the network.",
 )
-network_option = click.option("--network", type=click.Choice(list(NETWORKS)), default=None, help="Of segments.")
+network_option = click.option(
+    "--network", type=click.Choice(list(NETWORKS)), default=None, help="Of segments."
+)
 settings_option = click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Override one setting of the preset."
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Override one setting of the preset.",
 )
 
 
@@ -119,7 +137,9 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise click.UsageError(f"--set {shortened(text)} cannot be read: write NAME=VALUE, for example tau=0.3")
+        raise click.UsageError(
+            f"--set {shortened(text)} cannot be read: write NAME=VALUE, for example tau=0.3"
+        )
     try:
         return name.strip(), json.loads(value)
     except ValueError:

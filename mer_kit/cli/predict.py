@@ -12,12 +12,27 @@ from mer_kit.paths import default_runs_dir
 
 @click.command()
 @click.argument("song", type=click.Path())
-@click.option("--run", "run_folder", type=click.Path(file_okay=False), help="A run folder (default: the newest run).")
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(file_okay=False),
+    help="A run folder (default: the newest run).",
+)
 @click.option("--fold", type=int, default=None, help="Use this fold's network only.")
 @data_option
-@click.option("--out", type=click.Path(file_okay=False), default=".", show_default=True, help="Where files go.")
 @click.option(
-    "--html/--no-html", "page", default=True, show_default=True, help="Write a page too that plays the song along."
+    "--out",
+    type=click.Path(file_okay=False),
+    default=".",
+    show_default=True,
+    help="Where files go.",
+)
+@click.option(
+    "--html/--no-html",
+    "page",
+    default=True,
+    show_default=True,
+    help="Write a page too that plays the song along.",
 )
 @runs_option
 @report_errors
@@ -34,7 +49,9 @@ def predict(
     from mer_kit.analysis import predict as prediction
     from mer_kit.views import curve_files
 
-    folder = Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
+    folder = (
+        Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
+    )
     curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
     click.echo(terminal(prediction.describe(curve)))
     for path in curve_files.write(curve, Path(out), Path(song), page=page):

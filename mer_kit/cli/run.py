@@ -31,7 +31,13 @@ from mer_kit.systems import CHAINS
 @click.command()
 @runs_option
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="demo", show_default=True)
-@click.option("--folds", type=click.IntRange(2), default=3, show_default=True, help="Folds the songs are divided into.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    default=3,
+    show_default=True,
+    help="Folds the songs are divided into.",
+)
 @report_errors
 def demo(runs_dir: str | None, preset: str, folds: int) -> None:
     """Make the demo corpus, execute the seven notebooks on it (one fold of three), write the results page."""
@@ -43,15 +49,27 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @click.option("--corpus", type=click.Choice(corpora.names()), default="demo", show_default=True)
 @data_option
 @click.option("--task", type=click.Choice(list(TASKS)), default="quadrant", show_default=True)
-@click.option("--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True
+)
 @click.option("--method", type=click.Choice(list(CHAINS)), default="sssl", show_default=True)
 @preset_option
 @click.option(
-    "--folds", type=click.IntRange(2), default=10, show_default=True, help="Folds the songs are divided into."
+    "--folds",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="Folds the songs are divided into.",
 )
-@click.option("--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all).")
+@click.option(
+    "--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all)."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--official-split", is_flag=True, help="Train and test on the corpus' own division, not on folds.")
+@click.option(
+    "--official-split",
+    is_flag=True,
+    help="Train and test on the corpus' own division, not on folds.",
+)
 @corpus_option
 @frontend_option
 @network_option
@@ -115,11 +133,20 @@ def run_notebooks(
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     where = runs_folder(runs_dir)
-    click.echo(f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}: opening the corpus …")
+    click.echo(
+        f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}: opening the corpus …"
+    )
     experiment = Experiment(config, data_root=data_root, runs_dir=where)
     experiment.write_config()
-    shared = {**parameters, "overrides": overrides or {}, "runs_dir": str(where), "data_root": data_root or ""}
-    jobs = planning.plan(experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config)
+    shared = {
+        **parameters,
+        "overrides": overrides or {},
+        "runs_dir": str(where),
+        "data_root": data_root or "",
+    }
+    jobs = planning.plan(
+        experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
+    )
     bar = sys.stderr.isatty()
     with ThreadPoolExecutor(1) as exporter:
 
@@ -127,7 +154,12 @@ def run_notebooks(
             exporter.submit(export_notebook, outcome.job.target, experiment.folder.path)
 
         outcomes = execute(
-            jobs, mark=experiment.fingerprint, force=force, say=click.echo, progress_bar=bar, finished=export
+            jobs,
+            mark=experiment.fingerprint,
+            force=force,
+            say=click.echo,
+            progress_bar=bar,
+            finished=export,
         )
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
@@ -139,4 +171,6 @@ def run_notebooks(
     click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
     click.echo(f"results page        {page}")
     if failed:
-        raise MerKitError(f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}")
+        raise MerKitError(
+            f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}"
+        )

@@ -17,11 +17,17 @@ from collections.abc import Iterable, Iterator
 #: Names that no rule can see to be one artist, each checked by hand: key → key.
 ALIASES = {"sizzlakalonji": "sizzla"}
 #: Letters that Unicode does not take apart into a letter and an accent.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "$": "s"})
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "$": "s"}
+)
 _ACCENTS = re.compile("[\u0300-\u036f]")
 #: Guests and whoever plays along: what follows is no part of the name. Little Feat keeps its name, and so does 6 ft.
-_GUESTS = re.compile(r"(?<=[^\d\s])\s*[(\[]?(?<=[\s(\[])(?:feat|ft|featuring)\b\.?\s+(?!and\b|&)\S.*$")
-_COMPANY = re.compile(r"\s+(?:and|with|y|et|und|mit|con)\s+(?:his|her|their|su|sus|son|ses|sein|seine|seinem|ihr)\s.*$")
+_GUESTS = re.compile(
+    r"(?<=[^\d\s])\s*[(\[]?(?<=[\s(\[])(?:feat|ft|featuring)\b\.?\s+(?!and\b|&)\S.*$"
+)
+_COMPANY = re.compile(
+    r"\s+(?:and|with|y|et|und|mit|con)\s+(?:his|her|their|su|sus|son|ses|sein|seine|seinem|ihr)\s.*$"
+)
 _PLUS_NUMBER = re.compile(r"\s+and\s+\d+$")
 _ARTICLE_BEHIND = re.compile(r"^(.+),\s*the$")
 _ARTICLE = re.compile(r"^the\s+(?=\S)")

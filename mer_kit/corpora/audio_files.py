@@ -64,7 +64,9 @@ def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[s
 def audio_below(root: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> list[str]:
     """Return the audio files anywhere below a folder, sorted, as relative paths with forward slashes."""
     found = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in endings)
-    return [place(root, path) for path in found if not is_hidden(place(root, path)) and is_file(path)]
+    return [
+        place(root, path) for path in found if not is_hidden(place(root, path)) and is_file(path)
+    ]
 
 
 def is_hidden(place: str) -> bool:
@@ -78,14 +80,20 @@ def is_hidden(place: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in place.split("/"))
 
 
-def pick_file(root: Path, clip_id: str, paths: Sequence[Path], problems: list[Problem]) -> Path | None:
+def pick_file(
+    root: Path, clip_id: str, paths: Sequence[Path], problems: list[Problem]
+) -> Path | None:
     """Return the first of a clip's audio files unless it is empty; every other finding adds a problem."""
     for path in paths[1:]:
         what = f"a second file of clip {clip_id}, {paths[0].name} is used"
-        problems.append(problem("duplicate_file", place(root, path), what, "keep one of them", clip_id))
+        problems.append(
+            problem("duplicate_file", place(root, path), what, "keep one of them", clip_id)
+        )
     if paths and paths[0].stat().st_size == 0:
         what = "0 bytes, expected audio"
-        problems.append(problem("empty_file", place(root, paths[0]), what, "copy the file again", clip_id))
+        problems.append(
+            problem("empty_file", place(root, paths[0]), what, "copy the file again", clip_id)
+        )
         return None
     return paths[0] if paths else None
 
@@ -106,7 +114,9 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def problem(kind: str, where: str, what: str, next_step: str, clip_id: str | None = None) -> Problem:
+def problem(
+    kind: str, where: str, what: str, next_step: str, clip_id: str | None = None
+) -> Problem:
     """Return a `Problem` whose texts can be printed and stored, whatever bytes the file names hold."""
     safe_id = printable(clip_id) if clip_id is not None else None
     return Problem(kind, printable(where), printable(what), next_step, safe_id)

@@ -20,7 +20,9 @@ CITATION = (
     "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of music. "
     "PLOS ONE 12(3), 2017. doi:10.1371/journal.pone.0173392"
 )
-LICENCE = "Annotations CC BY-NC 4.0; the songs are under Creative Commons licences of several kinds."
+LICENCE = (
+    "Annotations CC BY-NC 4.0; the songs are under Creative Commons licences of several kinds."
+)
 LAYOUT = """\
 deam/
   MEMD_audio/<song_id>.mp3              … 1,802 files
@@ -57,7 +59,14 @@ GENERATED = False
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return the one of FOLDERS in `data_root`, or `data_root` itself, that holds a label table of DEAM's."""
     folders = (*(data_root / name for name in FOLDERS), data_root)
-    return next((folder for folder in folders if tables.has_columns(_table(folder, "development"), COLUMNS)), None)
+    return next(
+        (
+            folder
+            for folder in folders
+            if tables.has_columns(_table(folder, "development"), COLUMNS)
+        ),
+        None,
+    )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
@@ -84,11 +93,15 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     files = audio_files.list_audio(_audio(root))
     problems: list[Problem] = []
     notes: list[Problem] = []
-    rows, files = ids.settle(_read_static(root, problems), files, TABLE, notes=notes, problems=problems)
+    rows, files = ids.settle(
+        _read_static(root, problems), files, TABLE, notes=notes, problems=problems
+    )
     ratings = {clip_id: rating for clip_id, (rating, _) in rows.items()}
     compare(ratings, _eim_ratings(root), notes)
     artists = _read_metadata(root, [*rows, *files], notes, problems)
-    about = {clip_id: About(*artists.get(clip_id, ("", "")), part) for clip_id, (_, part) in rows.items()}
+    about = {
+        clip_id: About(*artists.get(clip_id, ("", "")), part) for clip_id, (_, part) in rows.items()
+    }
     clips, unlisted = rated_clips(
         root, ratings, files, scale=SCALE, ties=ties, table=TABLE, about=about, problems=problems
     )
@@ -108,7 +121,9 @@ def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Prob
     if not shared:
         what = "744 songs are also in Emotion in Music, where valence and arousal are the other way round in DEAM"
         notes.append(
-            audio_files.problem("not_compared", TABLE, what, "put that corpus beside this one to have it checked")
+            audio_files.problem(
+                "not_compared", TABLE, what, "put that corpus beside this one to have it checked"
+            )
         )
         return float("nan")
     ours = np.array([[ratings[i].valence, ratings[i].arousal] for i in shared])
@@ -142,7 +157,11 @@ def _folders(root: Path) -> list[Path]:
         if len(folder.relative_to(root).parts) >= DEPTH or folder.name == AUDIO[0]:
             continue
         try:
-            below = sorted(path for path in folder.iterdir() if not audio_files.is_hidden(path.name) and path.is_dir())
+            below = sorted(
+                path
+                for path in folder.iterdir()
+                if not audio_files.is_hidden(path.name) and path.is_dir()
+            )
         except OSError:
             continue
         found += below[: max(0, MOST_FOLDERS - len(found))]
@@ -151,7 +170,12 @@ def _folders(root: Path) -> list[Path]:
 
 def _table(root: Path, part: str) -> Path | None:
     return next(
-        (folder / _TABLES[part] for folder in _folders(root) if audio_files.is_file(folder / _TABLES[part])), None
+        (
+            folder / _TABLES[part]
+            for folder in _folders(root)
+            if audio_files.is_file(folder / _TABLES[part])
+        ),
+        None,
     )
 
 
@@ -164,13 +188,17 @@ def _audio(root: Path) -> Path:
         If there is no audio.
     """
     folders = _folders(root)
-    named = [folder for name in AUDIO for folder in folders if folder.name.casefold() == name.casefold()]
+    named = [
+        folder for name in AUDIO for folder in folders if folder.name.casefold() == name.casefold()
+    ]
     for folder in (*named, root):
         if audio_files.list_audio(folder):
             return folder
     place = named[0] if named else root / AUDIO[0]
     check_folder("MEMD_audio folder", place, next_step="unpack DEAM_audio.zip")
-    raise MerKitError(f"MEMD_audio folder {str(place)!r} holds no audio, expected mp3 files: unpack DEAM_audio.zip")
+    raise MerKitError(
+        f"MEMD_audio folder {str(place)!r} holds no audio, expected mp3 files: unpack DEAM_audio.zip"
+    )
 
 
 def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating, str]]:
@@ -179,12 +207,16 @@ def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating,
     for part in _TABLES:
         path = _table(root, part)
         if path is None and part == "development":
-            raise MerKitError(f"{_TABLES[part]} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}")
+            raise MerKitError(
+                f"{_TABLES[part]} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
+            )
         rows = read_ratings(path, COLUMNS, SCALE, problems) if path else {}
         for clip_id in sorted(set(rows) & set(found)):
             what = "rows in both label tables, expected one; the first is kept"
             where = f"{_TABLES[part]}, id {clip_id!r}"
-            problems.append(audio_files.problem("duplicate_id", where, what, "delete the wrong row", clip_id))
+            problems.append(
+                audio_files.problem("duplicate_id", where, what, "delete the wrong row", clip_id)
+            )
         found = {clip_id: (rating, part) for clip_id, rating in rows.items()} | found
     return found
 
@@ -198,7 +230,11 @@ def _read_metadata(
     beyond the header; 2015: id, Filename, title, artist, album, genre, which do so too.
     """
     about: dict[str, tuple[str, str]] = {}
-    paths = {path.name: path for folder in reversed(_folders(root)) for path in folder.glob("metadata_20*.csv")}
+    paths = {
+        path.name: path
+        for folder in reversed(_folders(root))
+        for path in folder.glob("metadata_20*.csv")
+    }
     for name, path in sorted(paths.items()):
         columns = tables.header(path, [*KEYS, *TITLES, "artist"])
         key = next((column for column in KEYS if column in columns), KEYS[0])
@@ -207,7 +243,9 @@ def _read_metadata(
             table = tables.read_table(path, [key, "artist"], optional=title, open_ended=True)
         except MerKitError as error:
             what = f"its artists are not known ({error})"
-            problems.append(audio_files.problem("metadata", name, what, "restore it, or take it away"))
+            problems.append(
+                audio_files.problem("metadata", name, what, "restore it, or take it away")
+            )
             continue
         titles = table[title[0]] if title else [""] * len(table)
         rows = {i: (a, t) for i, a, t in zip(table[key], table["artist"], titles, strict=True)}

@@ -34,17 +34,24 @@ the scale: pass the right one
     lowest, highest, middle = ratings.min(axis=0), ratings.max(axis=0), (low + high) / 2
     names = ("valence", "arousal")
     ranges = [f"from {first:g} to {last:g}" for first, last in zip(lowest, highest, strict=True)]
-    both, scale = f"valence lies {ranges[0]} and arousal {ranges[1]}", f"the scale of {low:g} to {high:g}"
+    both, scale = (
+        f"valence lies {ranges[0]} and arousal {ranges[1]}",
+        f"the scale of {low:g} to {high:g}",
+    )
     off = int(((ratings < low) | (ratings > high)).any(axis=1).sum())
     if off >= max(FEWEST, FRACTION_OFF * len(ratings)):
         what = f"{both}, {off} of {len(ratings)} rows off {scale}, so that is hardly the scale"
         return [audio_files.problem("scale", table, what, next_step)], []
-    one_sided = ((highest <= middle) & (lowest < middle)) | ((lowest >= middle) & (highest > middle))
+    one_sided = ((highest <= middle) & (lowest < middle)) | (
+        (lowest >= middle) & (highest > middle)
+    )
     if len(ratings) < ENOUGH or not one_sided.any():
         return [], []
     if one_sided.all():
         what = f"{both}, all in one quarter of {scale}, so that is hardly the scale"
         return [audio_files.problem("scale", table, what, next_step)], []
     at = int(np.flatnonzero(one_sided)[0])
-    what = f"{names[at]} lies {ranges[at]}, all in one half of {scale}, so that may not be the scale"
+    what = (
+        f"{names[at]} lies {ranges[at]}, all in one half of {scale}, so that may not be the scale"
+    )
     return [], [audio_files.problem("scale", table, what, next_step)]

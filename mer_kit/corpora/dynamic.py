@@ -33,9 +33,12 @@ def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
     """
     check_choice("ties", ties, ratings.TIES)
     high_v, high_a = (
-        ratings.high(spans[name].to_numpy(dtype=np.float64), middle, ties) for name in ("valence", "arousal")
+        ratings.high(spans[name].to_numpy(dtype=np.float64), middle, ties)
+        for name in ("valence", "arousal")
     )
-    label = np.select([high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4")
+    label = np.select(
+        [high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4"
+    )
     table = spans.copy()
     table.insert(3, "label", label)
     known = np.isfinite(spans[["valence", "arousal"]].to_numpy(dtype=np.float64)).all(axis=1)
@@ -58,10 +61,16 @@ def read_frames(path: Path, id_column: str) -> pd.DataFrame:
     """
     table = tables.read_table(path, [id_column, "sample_15000ms"])
     samples = [column for column in table.columns if _SAMPLE.fullmatch(column)]
-    long = table.melt(id_vars=[id_column], value_vars=samples, var_name="sample", value_name="value")
-    long["start_s"] = long["sample"].str.removeprefix("sample_").str.removesuffix("ms").astype(float) / 1000
+    long = table.melt(
+        id_vars=[id_column], value_vars=samples, var_name="sample", value_name="value"
+    )
+    long["start_s"] = (
+        long["sample"].str.removeprefix("sample_").str.removesuffix("ms").astype(float) / 1000
+    )
     long["value"] = numbers(long["value"])
-    frames = pd.DataFrame({"clip_id": long[id_column], "start_s": long["start_s"], "value": long["value"]})
+    frames = pd.DataFrame(
+        {"clip_id": long[id_column], "start_s": long["start_s"], "value": long["value"]}
+    )
     kept: pd.DataFrame = frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)
     return kept
 

@@ -19,9 +19,7 @@ CITATION = (
     "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional analysis of music. "
     "ACM International Workshop on Crowdsourcing for Multimedia (CrowdMM), 2013. doi:10.1145/2506364.2506365"
 )
-LICENCE = (
-    "Music from the Free Music Archive under Creative Commons licences of several kinds; annotations for research."
-)
+LICENCE = "Music from the Free Music Archive under Creative Commons licences of several kinds; annotations for research."
 LAYOUT = """\
 eim/
   clips_45seconds/<song_id>.mp3         … 744 of them have a row in the label table
@@ -31,7 +29,16 @@ eim/
 The tables may also lie in eim/ itself."""
 REQUEST = "Ask for the 1000 songs dataset at https://cvml.unige.ch/databases/emoMusic/ and unpack it as data/eim."
 #: Folder names under which people keep it, relative to the data root.
-FOLDERS = ("eim", "EiM", "emotion_in_music", "Emotion_in_Music", "emoMusic", "emomusic", "emoMusic45s", "1000songs")
+FOLDERS = (
+    "eim",
+    "EiM",
+    "emotion_in_music",
+    "Emotion_in_Music",
+    "emoMusic",
+    "emomusic",
+    "emoMusic45s",
+    "1000songs",
+)
 STATIC = ("annotations/static_annotations.csv", "static_annotations.csv")
 INFO = ("annotations/songs_info.csv", "songs_info.csv")
 VALENCE = ("annotations/valence_cont_average.csv", "valence_cont_average.csv")
@@ -53,7 +60,12 @@ def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, whose label table names song_id and mean_valence."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
     return next(
-        (folder for folder in folders if tables.has_columns(audio_files.first_file(folder, STATIC), COLUMNS)), None
+        (
+            folder
+            for folder in folders
+            if tables.has_columns(audio_files.first_file(folder, STATIC), COLUMNS)
+        ),
+        None,
     )
 
 
@@ -77,17 +89,32 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     """
     check_choice("ties", ties, TIES)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
-    audio = check_folder("clips_45seconds folder", root / "clips_45seconds", next_step="unpack clips_45seconds.tar.gz")
+    audio = check_folder(
+        "clips_45seconds folder",
+        root / "clips_45seconds",
+        next_step="unpack clips_45seconds.tar.gz",
+    )
     problems: list[Problem] = []
     table = audio_files.first_file(root, STATIC) or root / STATIC[0]
     ratings = read_ratings(table, COLUMNS, SCALE, problems)
     notes: list[Problem] = []
-    ratings, files = ids.settle(ratings, audio_files.list_audio(audio), table.name, notes=notes, problems=problems)
+    ratings, files = ids.settle(
+        ratings, audio_files.list_audio(audio), table.name, notes=notes, problems=problems
+    )
     known = list(dict.fromkeys([*ratings, *files]))
-    about = ids.rekeyed(Path(INFO[0]).name, _read_info(root), known, notes, problems, what="artists")
+    about = ids.rekeyed(
+        Path(INFO[0]).name, _read_info(root), known, notes, problems, what="artists"
+    )
     truth = _read_truth(root, known, ties, notes, problems)
     clips, unlisted = rated_clips(
-        root, ratings, files, scale=SCALE, ties=ties, table=table.name, about=about, problems=problems
+        root,
+        ratings,
+        files,
+        scale=SCALE,
+        ties=ties,
+        table=table.name,
+        about=about,
+        problems=problems,
     )
     return Corpus(
         NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=(*notes, *unlisted),
@@ -106,8 +133,14 @@ def _read_info(root: Path) -> dict[str, About]:
     path = audio_files.first_file(root, INFO)
     if path is None:
         return {}
-    table = tables.read_table(path, ["song_id", "Artist", "Song title"], optional=["Mediaeval 2013 set"])
-    split = table["Mediaeval 2013 set"] if "Mediaeval 2013 set" in table else pd.Series([""] * len(table))
+    table = tables.read_table(
+        path, ["song_id", "Artist", "Song title"], optional=["Mediaeval 2013 set"]
+    )
+    split = (
+        table["Mediaeval 2013 set"]
+        if "Mediaeval 2013 set" in table
+        else pd.Series([""] * len(table))
+    )
     rows = zip(table["song_id"], table["Artist"], table["Song title"], split, strict=True)
     return {
         clip_id: About(artist, title, part.casefold() if part.casefold() in SPLITS else None)
@@ -129,7 +162,9 @@ def _read_truth(
         frames["clip_id"] = frames["clip_id"].map(found)
         tables_of.append(frames.dropna(subset=["clip_id"]))
     frames = tables_of[0].merge(tables_of[1], on=["clip_id", "start_s"], suffixes=("_v", "_a"))
-    frames = frames[frames["start_s"] < CLIP_SECONDS].sort_values(["clip_id", "start_s"], kind="stable")
+    frames = frames[frames["start_s"] < CLIP_SECONDS].sort_values(
+        ["clip_id", "start_s"], kind="stable"
+    )
     frames = frames.reset_index(drop=True)
     spans = pd.DataFrame(
         {

@@ -75,4 +75,8 @@ def what_it_is(raw: bytes) -> str | None:
         return "is a web page or XML"
     head = decode(raw[:4096])
     controls = sum(ord(character) < 32 and character not in "\n\t\0\f\v\x1a" for character in head)
-    return "is not text" if controls > len(head) // 50 + 1 or head.count("\0") > len(head) // 10 + 1 else None
+    return (
+        "is not text"
+        if controls > len(head) // 50 + 1 or head.count("\0") > len(head) // 10 + 1
+        else None
+    )

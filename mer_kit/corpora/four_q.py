@@ -31,7 +31,15 @@ REQUEST = (
     "http://mir.dei.uc.pt/downloads.html, and unpack it as data/4q."
 )
 #: Folder names under which people keep it, relative to the data root.
-FOLDERS = ("4q", "4Q", "MER_audio_taffc_dataset", "Dataset", "4q/Dataset", "4Q/Dataset", "4q/MER_audio_taffc_dataset")
+FOLDERS = (
+    "4q",
+    "4Q",
+    "MER_audio_taffc_dataset",
+    "Dataset",
+    "4q/Dataset",
+    "4Q/Dataset",
+    "4q/MER_audio_taffc_dataset",
+)
 ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
 METADATA = "panda_dataset_taffc_metadata.csv"
 QUADRANTS = TASKS["quadrant"]
@@ -52,7 +60,9 @@ class _About:
 def find(data_root: Path) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, that holds the label table or the four quadrant folders."""
     for folder in (data_root, *(data_root / name for name in FOLDERS)):
-        if (folder / ANNOTATIONS).is_file() or all((folder / quadrant).is_dir() for quadrant in QUADRANTS):
+        if (folder / ANNOTATIONS).is_file() or all(
+            (folder / quadrant).is_dir() for quadrant in QUADRANTS
+        ):
             return folder
     return None
 
@@ -72,7 +82,11 @@ def load(root: str | Path) -> Corpus:
     """
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
     for quadrant in QUADRANTS:
-        check_folder(f"quadrant folder {quadrant}", root / quadrant, next_step="restore it from the dataset's archive")
+        check_folder(
+            f"quadrant folder {quadrant}",
+            root / quadrant,
+            next_step="restore it from the dataset's archive",
+        )
     problems: list[Problem] = []
     labels = _read_labels(root, problems)
     notes: list[Problem] = []
@@ -87,7 +101,9 @@ def load(root: str | Path) -> Corpus:
         if path is not None:
             clips.append(_make_clip(clip_id, path, labels[clip_id], about.get(clip_id), problems))
     problems += _not_listed(root, files, problems)
-    return Corpus(NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE)
+    return Corpus(
+        NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE
+    )
 
 
 def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
@@ -100,7 +116,12 @@ def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
     for song, quadrants in rows.items():
         if (wrong := _wrong_row(song, quadrants)) is not None:
             problems.append(wrong)
-        if len(set(quadrants)) == 1 and quadrants[0] in QUADRANTS and song and audio_files.stays_inside(song):
+        if (
+            len(set(quadrants)) == 1
+            and quadrants[0] in QUADRANTS
+            and song
+            and audio_files.stays_inside(song)
+        ):
             labels[song] = quadrants[0]
     return labels
 
@@ -114,7 +135,11 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
         )
     if not audio_files.stays_inside(song):
         return audio_files.problem(
-            "leaves_root", where, "the id points outside the dataset, expected a file name", "correct the id", song
+            "leaves_root",
+            where,
+            "the id points outside the dataset, expected a file name",
+            "correct the id",
+            song,
         )
     unknown = [quadrant for quadrant in quadrants if quadrant not in QUADRANTS]
     if unknown:
@@ -123,7 +148,11 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
             "correct the table", song,
         )  # fmt: skip
     if len(quadrants) > 1:
-        same = "kept once, the labels agree" if len(set(quadrants)) == 1 else "left out, the labels differ"
+        same = (
+            "kept once, the labels agree"
+            if len(set(quadrants)) == 1
+            else "left out, the labels differ"
+        )
         return audio_files.problem(
             "duplicate_id", where, f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; {same}",
             "delete the wrong rows", song,
@@ -148,22 +177,34 @@ def _find_audio(
         what = f"lies in folder {path.parent.name}, but the table says {label}"
         problems.append(
             audio_files.problem(
-                "wrong_folder", audio_files.place(root, path), what, "move the file or correct the table", clip_id
+                "wrong_folder",
+                audio_files.place(root, path),
+                what,
+                "move the file or correct the table",
+                clip_id,
             )
         )
     if not paths:
-        problems.append(ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS))
-    return audio_files.pick_file(root, clip_id, [path for path in paths if path.parent.name == label], problems)
+        problems.append(
+            ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
+        )
+    return audio_files.pick_file(
+        root, clip_id, [path for path in paths if path.parent.name == label], problems
+    )
 
 
-def _make_clip(clip_id: str, path: Path, label: str, about: _About | None, problems: list[Problem]) -> Clip:
+def _make_clip(
+    clip_id: str, path: Path, label: str, about: _About | None, problems: list[Problem]
+) -> Clip:
     labels = labels_from_quadrant(QUADRANTS.index(label))
     if about is None:
         return Clip(clip_id, path, labels)
     where = f"{METADATA}, song {clip_id!r}"
     if label_named(about.quadrant) != label:
         what = f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; the clip keeps {label}"
-        problems.append(audio_files.problem("metadata_label", where, what, "correct one of the tables", clip_id))
+        problems.append(
+            audio_files.problem("metadata_label", where, what, "correct one of the tables", clip_id)
+        )
     confidence = _share(about.pquad)
     if confidence is None and about.pquad:
         what = f"PQuad {about.pquad!r}, expected a share from 0 to 1; the clip has no confidence"
@@ -184,14 +225,25 @@ def _share(text: str) -> float | None:
     return value if 0 <= value <= 1 else None
 
 
-def _not_listed(root: Path, files: Mapping[str, list[Path]], known: Iterable[Problem]) -> list[Problem]:
+def _not_listed(
+    root: Path, files: Mapping[str, list[Path]], known: Iterable[Problem]
+) -> list[Problem]:
     """Return one problem for every audio file whose id no usable row names and no other problem has told of."""
     told = {problem.clip_id for problem in known}
-    left = [path for stem, paths in sorted(files.items()) if audio_files.printable(stem) not in told for path in paths]
+    left = [
+        path
+        for stem, paths in sorted(files.items())
+        if audio_files.printable(stem) not in told
+        for path in paths
+    ]
     what = f"not listed in {ANNOTATIONS}, so it has no label and is not used"
     return [
         audio_files.problem(
-            "not_listed", audio_files.place(root, path), what, "add a row or remove the file", path.stem
+            "not_listed",
+            audio_files.place(root, path),
+            what,
+            "add a row or remove the file",
+            path.stem,
         )
         for path in left
     ]

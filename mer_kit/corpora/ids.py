@@ -73,10 +73,14 @@ def settle(
         if len(rows) > 1:
             what = f"the rows {' and '.join(map(repr, rows))} mean one file, expected one row; the clip is left out"
             problems.append(
-                audio_files.problem("duplicate_id", f"{table}, id {name!r}", what, "delete the wrong rows", name)
+                audio_files.problem(
+                    "duplicate_id", f"{table}, id {name!r}", what, "delete the wrong rows", name
+                )
             )
     return kept, renamed | {
-        name: paths for name, paths in files.items() if name not in rows_of or len(rows_of[name]) > 1
+        name: paths
+        for name, paths in files.items()
+        if name not in rows_of or len(rows_of[name]) > 1
     }
 
 
@@ -99,15 +103,25 @@ def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
     ways = Counter(match.how for match in found.values() if match.name is not None and match.how)
     notes = []
     for how, count in ways.items():
-        first, match = next((name, match) for name, match in found.items() if match.how == how and match.name)
+        first, match = next(
+            (name, match) for name, match in found.items() if match.how == how and match.name
+        )
         many = f"{count} names differ" if count > 1 else "one name differs"
         what = f"{many} in {_WAYS[how]} from what is there, first {first!r}, which is taken for {match.name!r}"
-        notes.append(audio_files.problem("spelling", table, what, "correct the table if another is meant"))
+        notes.append(
+            audio_files.problem("spelling", table, what, "correct the table if another is meant")
+        )
     return notes
 
 
 def align(
-    table: str, ids: Iterable[str], known: Iterable[str], notes: list[Problem], problems: list[Problem], *, what: str
+    table: str,
+    ids: Iterable[str],
+    known: Iterable[str],
+    notes: list[Problem],
+    problems: list[Problem],
+    *,
+    what: str,
 ) -> dict[str, str]:
     """Return id in a table → the clip's id that it means; ids of no clip are left out.
 
@@ -124,17 +138,27 @@ def align(
     first = f"first {lost[0]!r}"
     if aligned:
         some = f"{len(lost)} of {len(wanted)} ids are no clip's, {first}; their {what} are not used"
-        notes.append(audio_files.problem("unknown_clip", table, some, "correct the ids if they should be"))
+        notes.append(
+            audio_files.problem("unknown_clip", table, some, "correct the ids if they should be")
+        )
     else:
         none = f"none of its {len(wanted)} ids is a clip's ({first}; the clips' begin with {names.names[0]!r})"
         problems.append(
-            audio_files.problem("nothing_matches", table, f"{none}, so its {what} would be lost", "correct the ids")
+            audio_files.problem(
+                "nothing_matches", table, f"{none}, so its {what} would be lost", "correct the ids"
+            )
         )
     return aligned
 
 
 def rekeyed(
-    table: str, rows: Mapping[str, T], known: Iterable[str], notes: list[Problem], problems: list[Problem], *, what: str
+    table: str,
+    rows: Mapping[str, T],
+    known: Iterable[str],
+    notes: list[Problem],
+    problems: list[Problem],
+    *,
+    what: str,
 ) -> dict[str, T]:
     """Return the rows of a table under the clips' own ids; see `align`."""
     aligned = align(table, rows, known, notes, problems, what=what)

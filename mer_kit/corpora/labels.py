@@ -20,7 +20,9 @@ LABELS: dict[str, dict[str, int]] = {
     **{name: {task: k} for task in ("valence", "arousal") for k, name in enumerate(TASKS[task])},
 }
 #: Label or everyday word, in lower case → label.
-_SPELLINGS = {name.casefold(): name for name in LABELS} | {word: name for name, word in EMOTIONS.items()}
+_SPELLINGS = {name.casefold(): name for name in LABELS} | {
+    word: name for name, word in EMOTIONS.items()
+}
 
 
 def label_named(text: str) -> str | None:
@@ -33,7 +35,9 @@ def label_named(text: str) -> str | None:
     """
     if text in LABELS:
         return text
-    return _SPELLINGS.get("".join(text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"}).split()).casefold())
+    return _SPELLINGS.get(
+        "".join(text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"}).split()).casefold()
+    )
 
 
 def accepted() -> str:
@@ -56,7 +60,11 @@ def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
         table[column] = numbers(table[column])
     table["label"] = [label_named(text) or text for text in table["label"]]
     known = list(dict.fromkeys([*TASKS["quadrant"], *(TASKS[task] if task else ())]))
-    wrong = ~(table["start_s"] >= 0) | ~(table["end_s"] > table["start_s"]) | ~table["label"].isin(known)
+    wrong = (
+        ~(table["start_s"] >= 0)
+        | ~(table["end_s"] > table["start_s"])
+        | ~table["label"].isin(known)
+    )
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         found = ", ".join(f"{column} {table[column].iloc[row]}" for column in TRUTH_COLUMNS)
@@ -86,4 +94,6 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
 def unknown_label(table: str, clip_id: str, label: str) -> Problem:
     """Return the problem of a label that is none of the accepted ones."""
     what = f"label {label!r}, expected one of {accepted()}"
-    return audio_files.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)
+    return audio_files.problem(
+        "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id
+    )

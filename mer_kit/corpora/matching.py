@@ -119,4 +119,7 @@ def _tails(wanted: str) -> list[tuple[str, bool]]:
     parts = text.split("/")
     if not _ABSOLUTE.match(text) or ".." in parts:
         return [(wanted, True)]
-    return [(wanted, True), *(("/".join(parts[at:]), False) for at in range(1, len(parts)) if parts[at])]
+    return [
+        (wanted, True),
+        *(("/".join(parts[at:]), False) for at in range(1, len(parts)) if parts[at]),
+    ]

@@ -20,7 +20,9 @@ CITATION = (
     "K. Zhang, H. Zhang, S. Li, C. Yang, L. Sun: The PMEmo dataset for music emotion recognition. "
     "ACM International Conference on Multimedia Retrieval (ICMR), 2018. doi:10.1145/3206025.3206037"
 )
-LICENCE = "For research; the choruses belong to their owners, so mer-kit never ships or copies them."
+LICENCE = (
+    "For research; the choruses belong to their owners, so mer-kit never ships or copies them."
+)
 LAYOUT = """\
 pmemo/
   chorus/<musicId>.mp3                  … 794 files
@@ -45,7 +47,9 @@ GENERATED = False
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, whose label table names a musicId."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next((folder for folder in folders if tables.has_columns(folder / STATIC, COLUMNS)), None)
+    return next(
+        (folder for folder in folders if tables.has_columns(folder / STATIC, COLUMNS)), None
+    )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
@@ -67,12 +71,16 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     """
     check_choice("ties", ties, TIES)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
-    audio = check_folder("chorus folder", root / "chorus", next_step="restore it from the dataset's archive")
+    audio = check_folder(
+        "chorus folder", root / "chorus", next_step="restore it from the dataset's archive"
+    )
     problems: list[Problem] = []
     notes: list[Problem] = []
     table = Path(STATIC).name
     ratings = read_ratings(root / STATIC, COLUMNS, SCALE, problems)
-    ratings, files = ids.settle(ratings, audio_files.list_audio(audio), table, notes=notes, problems=problems)
+    ratings, files = ids.settle(
+        ratings, audio_files.list_audio(audio), table, notes=notes, problems=problems
+    )
     known = list(dict.fromkeys([*ratings, *files]))
     about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
     truth = _read_truth(root, known, ties, notes, problems)

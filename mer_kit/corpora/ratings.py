@@ -88,7 +88,10 @@ def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     >>> classes(Rating(valence=0.5, arousal=0.7), 0.5, "high"), classes(Rating(0.5, 0.7), 0.5, "drop")
     ({'valence': 1, 'arousal': 1, 'quadrant': 0}, {'arousal': 1})
     """
-    sides = {"valence": side(rating.valence, middle, ties), "arousal": side(rating.arousal, middle, ties)}
+    sides = {
+        "valence": side(rating.valence, middle, ties),
+        "arousal": side(rating.arousal, middle, ties),
+    }
     labels = {task: value for task, value in sides.items() if value is not None}
     if len(labels) == 2:
         quadrant = _QUADRANT[labels["valence"], labels["arousal"]]
@@ -96,7 +99,9 @@ def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     return labels
 
 
-def read_ratings(path: Path, columns: tuple[str, str, str], scale: Scale, problems: list[Problem]) -> dict[str, Rating]:
+def read_ratings(
+    path: Path, columns: tuple[str, str, str], scale: Scale, problems: list[Problem]
+) -> dict[str, Rating]:
     """Return clip id → ratings of every usable row; each other row adds a problem, and so does an unlikely scale.
 
     `columns` names the id, valence and arousal columns.
@@ -110,11 +115,15 @@ def read_ratings(path: Path, columns: tuple[str, str, str], scale: Scale, proble
     rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for clip_id, valence, arousal in zip(*(table[column] for column in columns), strict=True):
         rows[clip_id].append((valence, arousal))
-    doubts, _ = doubtful([values[0] for values in rows.values()], path.name, scale, "restore the original table")
+    doubts, _ = doubtful(
+        [values[0] for values in rows.values()], path.name, scale, "restore the original table"
+    )
     problems += doubts
     ratings = {}
     for clip_id, values in rows.items():
-        wrong = wrong_id(path.name, clip_id, len(values)) or wrong_values(path.name, clip_id, values, scale)
+        wrong = wrong_id(path.name, clip_id, len(values)) or wrong_values(
+            path.name, clip_id, values, scale
+        )
         if wrong is not None:
             problems.append(wrong)
         else:
@@ -142,7 +151,10 @@ def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
     """Return what is wrong with an id as a table gives it, or None."""
     if not clip_id:
         return audio_files.problem(
-            "empty_id", table, f"{n_rows} rows without an id, expected one each", "fill in or delete"
+            "empty_id",
+            table,
+            f"{n_rows} rows without an id, expected one each",
+            "fill in or delete",
         )
     where = f"{table}, id {clip_id!r}"
     if not audio_files.stays_inside(clip_id):
@@ -154,16 +166,22 @@ def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
     return None
 
 
-def wrong_values(table: str, clip_id: str, rows: Sequence[tuple[str, str]], scale: Scale) -> Problem | None:
+def wrong_values(
+    table: str, clip_id: str, rows: Sequence[tuple[str, str]], scale: Scale
+) -> Problem | None:
     """Return what is wrong with a row's valence and arousal, or None."""
     for name, text in zip(("valence", "arousal"), rows[0], strict=True):
         value = number(text)
         if value is None:
             what = f"{name} {text!r}, expected a number from {scale.low:g} to {scale.high:g}"
-            return audio_files.problem("unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id)
+            return audio_files.problem(
+                "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id
+            )
         if not scale.low <= value <= scale.high:
             what = f"{name} {text}, off the scale of {scale.low:g} to {scale.high:g}"
-            return audio_files.problem("off_scale", f"{table}, id {clip_id!r}", what, "correct the value", clip_id)
+            return audio_files.problem(
+                "off_scale", f"{table}, id {clip_id!r}", what, "correct the value", clip_id
+            )
     return None
 
 
@@ -231,7 +249,9 @@ def not_listed(
     known = set(listed)
     what = f"not listed in {table}, so it has no label and is not used"
     return [
-        audio_files.problem("not_listed", audio_files.place(root, path), what, "add a row or leave it", path.stem)
+        audio_files.problem(
+            "not_listed", audio_files.place(root, path), what, "add a row or leave it", path.stem
+        )
         for stem, paths in sorted(files.items())
         if stem not in known
         for path in paths

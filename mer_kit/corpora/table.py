@@ -44,7 +44,9 @@ def find(data_root: Path, **_: Any) -> Path | None:
         return data_root
     for folder in (data_root, *(data_root / name for name in FOLDERS)):
         table = _table_in(folder)
-        if table is not None and (plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)):
+        if table is not None and (
+            plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
+        ):
             return folder
     return None
 
@@ -69,7 +71,9 @@ def _table_in(folder: Path) -> Path | None:
     if (exact := audio_files.first_file(folder, TABLES)) is not None:
         return exact
     try:
-        there = {plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)}
+        there = {
+            plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)
+        }
     except OSError:
         return None
     return next((there[name] for name in (*TABLES, *WORKBOOKS) if name in there), None)
@@ -109,7 +113,9 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
     clips = table_rows.clips_of(path, rows, labels, spare, problems)
     truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
-    notes += ratings.not_listed(path.parent, used, {name: [path.parent / name] for name in files}, path.name)
+    notes += ratings.not_listed(
+        path.parent, used, {name: [path.parent / name] for name in files}, path.name
+    )
     return Corpus(
         NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=tuple(notes),
         title=TITLE, citation=CITATION, licence=LICENCE,
@@ -118,8 +124,12 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
 
 def _scale(scale: Sequence[float]) -> ratings.Scale:
     if not isinstance(scale, (list, tuple)) or len(scale) != 2:
-        raise MerKitError(f"scale is {scale!r}, expected two numbers like [1, 9]: pass the lowest and highest rating")
+        raise MerKitError(
+            f"scale is {scale!r}, expected two numbers like [1, 9]: pass the lowest and highest rating"
+        )
     low, high = (float(check_range("scale", value)) for value in scale)
     if not low < high:
-        raise MerKitError(f"scale is {scale!r}, expected the lowest rating first: pass for example [1, 9]")
+        raise MerKitError(
+            f"scale is {scale!r}, expected the lowest rating first: pass for example [1, 9]"
+        )
     return ratings.Scale(low, high)

@@ -27,7 +27,9 @@ ALSO_NAMED = {
 }
 OTHERS = ("clip_id", "group", "artist", "title")
 #: What to do about a scale that does not fit.
-_OTHER_SCALE = "pass the right one with --option 'scale=[lowest,highest]', in a notebook as corpus_options"
+_OTHER_SCALE = (
+    "pass the right one with --option 'scale=[lowest,highest]', in a notebook as corpus_options"
+)
 
 
 def columns(path: Path) -> dict[str, str]:
@@ -51,7 +53,9 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
     named = columns(path)
     rated_only = "label" not in named and {"valence", "arousal"} <= set(named)
     kind = ["valence", "arousal"] if rated_only else ["label"]
-    table = tables.read_table(path, [named[name] for name in ("path", *kind) if name in named], optional=OTHERS)
+    table = tables.read_table(
+        path, [named[name] for name in ("path", *kind) if name in named], optional=OTHERS
+    )
     lacking = [name for name in ("path", *kind) if name not in named]
     if lacking:
         raise MerKitError(
@@ -61,7 +65,9 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
     for name in ("path", *kind):
         if named[name] != name:
             what = f"its column {named[name]!r} is taken for {name!r}"
-            notes.append(audio_files.problem("column", path.name, what, "rename it if another is meant"))
+            notes.append(
+                audio_files.problem("column", path.name, what, "rename it if another is meant")
+            )
     table = table.rename(columns={named[name]: name for name in kind} | {named["path"]: "path"})
     for column in ("artist", "title", "group"):
         if column not in table:
@@ -71,7 +77,9 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
     table["match"] = pd.Series(matches, index=table.index, dtype=object)
     table["file"] = [match.name or "" for match in matches]
     if "clip_id" not in table:
-        table["clip_id"] = [_id_of(text, match) for text, match in zip(table["path"], matches, strict=True)]
+        table["clip_id"] = [
+            _id_of(text, match) for text, match in zip(table["path"], matches, strict=True)
+        ]
     return table.set_index("clip_id", drop=False)
 
 
@@ -114,13 +122,17 @@ def labels_of(
     counts = rows.index.value_counts()
     for clip_id in dict.fromkeys(rows.index):
         row = rows.loc[[clip_id]].iloc[0]
-        wrong = _wrong_place(name, row, int(counts[clip_id]), spare) or _wrong_value(name, row, scale)
+        wrong = _wrong_place(name, row, int(counts[clip_id]), spare) or _wrong_value(
+            name, row, scale
+        )
         if wrong is not None:
             problems.append(wrong)
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            labels[clip_id] = ratings.classes(ratings.rating_of((row["valence"], row["arousal"])), scale.middle, ties)
+            labels[clip_id] = ratings.classes(
+                ratings.rating_of((row["valence"], row["arousal"])), scale.middle, ties
+            )
     return labels
 
 
@@ -140,8 +152,14 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> P
         wrong = audio_files.problem(
             "leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id
         )
-    if wrong is not None and wrong.kind == "leaves_root" and (near := spare.nearest(path)) is not None:
-        return dataclasses.replace(wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}")
+    if (
+        wrong is not None
+        and wrong.kind == "leaves_root"
+        and (near := spare.nearest(path)) is not None
+    ):
+        return dataclasses.replace(
+            wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}"
+        )
     return wrong
 
 
@@ -159,10 +177,14 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
     if not others:
         return []
     what = f"{len(others)} labels are written in another way, first {others[0]!r}, taken for {label_named(others[0])!r}"
-    return [audio_files.problem("label_spelling", name, what, "correct the table if another is meant")]
+    return [
+        audio_files.problem("label_spelling", name, what, "correct the table if another is meant")
+    ]
 
 
-def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]) -> Labels:
+def one_row_a_file(
+    name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]
+) -> Labels:
     """Return the labels without those of a file that several ids name, unless they agree: then the first id keeps it."""
     ids_of: defaultdict[str, list[str]] = defaultdict(list)
     for clip_id, file in zip(rows.index, rows["file"], strict=True):
@@ -173,33 +195,57 @@ def one_row_a_file(name: str, rows: pd.DataFrame, labels: Labels, problems: list
         if len(of_file) < 2:
             continue
         same = all(labels[clip_id] == labels[of_file[0]] for clip_id in of_file)
-        what = f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, expected one; " + (
-            f"it is kept once, as {of_file[0]!r}, since the labels agree"
-            if same
-            else "it is left out, the labels differ"
+        what = (
+            f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, expected one; "
+            + (
+                f"it is kept once, as {of_file[0]!r}, since the labels agree"
+                if same
+                else "it is left out, the labels differ"
+            )
         )
         problems.append(
-            audio_files.problem("duplicate_path", f"{name}, file {file!r}", what, "delete the wrong rows", of_file[1])
+            audio_files.problem(
+                "duplicate_path",
+                f"{name}, file {file!r}",
+                what,
+                "delete the wrong rows",
+                of_file[1],
+            )
         )
         left_out.update(of_file[1:] if same else of_file)
     return {clip_id: found for clip_id, found in labels.items() if clip_id not in left_out}
 
 
 def clips_of(
-    path: Path, rows: pd.DataFrame, labels: Mapping[str, dict[str, int]], spare: Names, problems: list[Problem]
+    path: Path,
+    rows: pd.DataFrame,
+    labels: Mapping[str, dict[str, int]],
+    spare: Names,
+    problems: list[Problem],
 ) -> tuple[Clip, ...]:
     """Return the clips whose file is there and not empty, sorted by id; each other adds a problem."""
     clips = []
     for clip_id in sorted(labels):
         row = rows.loc[[clip_id]].iloc[0]
         if row["match"].name is None:
-            problems.append(ids.no_such_file(spare, row["match"], str(row["path"]), clip_id, path.name))
+            problems.append(
+                ids.no_such_file(spare, row["match"], str(row["path"]), clip_id, path.name)
+            )
             continue
         file = audio_files.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
         if file is not None:
             artist, group = str(row["artist"]), str(row["group"] or row["artist"])
             title, found = str(row["title"]) or None, labels[clip_id]
-            clips.append(Clip(clip_id, file, found, group=group.casefold() or None, title=title, artist=artist or None))
+            clips.append(
+                Clip(
+                    clip_id,
+                    file,
+                    found,
+                    group=group.casefold() or None,
+                    title=title,
+                    artist=artist or None,
+                )
+            )
     return tuple(clips)
 
 
@@ -214,7 +260,9 @@ def truth_of(
         return None
     tasks = {task for found in labels.values() for task in found}
     truth = read_truth(path, task=next(iter(tasks)) if len(tasks) == 1 else None)
-    found = ids.align(path.name, truth["clip_id"], rows.index, notes, problems, what="segment truth")
+    found = ids.align(
+        path.name, truth["clip_id"], rows.index, notes, problems, what="segment truth"
+    )
     truth["clip_id"] = truth["clip_id"].map(found)
     truth = truth.dropna(subset=["clip_id"]).reset_index(drop=True)
     problems += overlaps(path.name, truth)

@@ -57,7 +57,11 @@ class _Row:
 
 
 def read_table(
-    path: str | Path, required: Iterable[str], *, optional: Iterable[str] = (), open_ended: bool = False
+    path: str | Path,
+    required: Iterable[str],
+    *,
+    optional: Iterable[str] = (),
+    open_ended: bool = False,
 ) -> pd.DataFrame:
     """Read a table as text: every column and value a stripped str, empty cells "".
 
@@ -133,7 +137,8 @@ def _open(path: Path, required: Sequence[str]) -> tuple[str, str]:
             raise _unusable(path, "it is a folder or a device")
         if (size := path.stat().st_size) > MAX_BYTES:
             raise _unusable(
-                path, f"it has {size / 1e6:.0f} MB, and a table of labels has at most {MAX_BYTES / 1e6:.0f}"
+                path,
+                f"it has {size / 1e6:.0f} MB, and a table of labels has at most {MAX_BYTES / 1e6:.0f}",
             )
         raw = path.read_bytes()
     except OSError as error:

@@ -48,7 +48,9 @@ def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task:
     first = np.full(seconds.shape, np.inf)
     for k in range(seconds.shape[1]):
         seconds[:, k] = overlap[:, classes == k].sum(axis=1)
-        first[:, k] = np.where(overlap > 0, low, np.inf)[:, classes == k].min(axis=1, initial=np.inf)
+        first[:, k] = np.where(overlap > 0, low, np.inf)[:, classes == k].min(
+            axis=1, initial=np.inf
+        )
     longest = seconds.max(axis=1, keepdims=True)
     earliest = np.where(seconds >= longest - 1e-9, first, np.inf).argmin(axis=1)
     return np.where(longest[:, 0] > 0, earliest, -1)

@@ -15,7 +15,16 @@ import pandas as pd
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
 from mer_kit.corpora import audio_files, dynamic
 from mer_kit.corpora.matching import Names
-from mer_kit.corpora.ratings import TIES, About, Rating, Scale, classes, high, make_clips, not_listed
+from mer_kit.corpora.ratings import (
+    TIES,
+    About,
+    Rating,
+    Scale,
+    classes,
+    high,
+    make_clips,
+    not_listed,
+)
 from mer_kit.records import Clip, Corpus, Problem
 
 NAME = "vgmidi"
@@ -68,7 +77,9 @@ class _Piece:
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the one of FOLDERS in it, that holds labelled/annotations."""
     folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next((f for f in folders if (f / "labelled" / "annotations" / ANNOTATIONS[0]).is_file()), None)
+    return next(
+        (f for f in folders if (f / "labelled" / "annotations" / ANNOTATIONS[0]).is_file()), None
+    )
 
 
 def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) -> Corpus:
@@ -96,10 +107,16 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     check_choice("ties", ties, TIES)
     check_range("min_agreement", min_agreement, 0, 1)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
-    folder = check_folder("MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository")
+    folder = check_folder(
+        "MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository"
+    )
     notes: list[Problem] = []
     problems: list[Problem] = []
-    pieces = [piece for name in ANNOTATIONS for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)]
+    pieces = [
+        piece
+        for name in ANNOTATIONS
+        for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)
+    ]
     files = audio_files.list_audio(folder, endings=MIDI_ENDINGS)
     labels = {piece.clip_id: classes(piece.rating, SCALE.middle, ties) for piece in pieces}
     names = Names(files)
@@ -118,7 +135,9 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
 
 
 def _with_confidence(clip: Clip, bars: pd.DataFrame) -> Clip:
-    return dataclasses.replace(clip, confidence=round(float(bars["agreement"].mean()), 4) if len(bars) else None)
+    return dataclasses.replace(
+        clip, confidence=round(float(bars["agreement"].mean()), 4) if len(bars) else None
+    )
 
 
 def _all_bars(tables: list[pd.DataFrame], min_agreement: float) -> pd.DataFrame | None:
@@ -135,7 +154,13 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
     same = _agree(piece.valence, mean_v, ties) & _agree(piece.arousal, mean_a, ties)
     spans = pd.DataFrame(
-        {"clip_id": piece.clip_id, "start_s": edges[:-1], "end_s": edges[1:], "valence": mean_v, "arousal": mean_a}
+        {
+            "clip_id": piece.clip_id,
+            "start_s": edges[:-1],
+            "end_s": edges[1:],
+            "valence": mean_v,
+            "arousal": mean_a,
+        }
     )
     spans["agreement"] = same.mean(axis=0)
     spans["listeners"] = len(piece.valence)
@@ -162,26 +187,44 @@ def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
         wrong = _wrong_ratings(rows, int(content["pieces"][piece]["measures"]))
         if wrong:
             notes.append(
-                audio_files.problem("wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough")
+                audio_files.problem(
+                    "wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough"
+                )
             )
         else:
             ratings[piece].append(rows)
     for piece, count in sorted(unknown.items()):
         what = f"{count} annotations of a piece that the file does not describe; they are not used"
         notes.append(
-            audio_files.problem("orphan", f"{path.name}, {piece}", what, "nothing: there is no way to know the piece")
+            audio_files.problem(
+                "orphan",
+                f"{path.name}, {piece}",
+                what,
+                "nothing: there is no way to know the piece",
+            )
         )
     pieces = []
     for piece, about in content["pieces"].items():
         if not ratings[piece]:
             notes.append(
-                audio_files.problem("no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out")
+                audio_files.problem(
+                    "no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"
+                )
             )
             continue
-        valence, arousal = (np.array([rows[k] for rows in ratings[piece]], dtype=np.float64) for k in (0, 1))
+        valence, arousal = (
+            np.array([rows[k] for rows in ratings[piece]], dtype=np.float64) for k in (0, 1)
+        )
         clip_id = f"{number}-{piece}"
         pieces.append(
-            _Piece(clip_id, str(about["name"]), str(about["midi"]), float(about["duration"]), valence, arousal)
+            _Piece(
+                clip_id,
+                str(about["name"]),
+                str(about["midi"]),
+                float(about["duration"]),
+                valence,
+                arousal,
+            )
         )
     return pieces
 
@@ -191,7 +234,9 @@ def _wrong_ratings(rows: tuple[Any, Any], n_bars: int) -> str:
     for name, values in zip(("valence", "arousal"), rows, strict=True):
         if not isinstance(values, list) or len(values) != n_bars:
             found = len(values) if isinstance(values, list) else "no"
-            return f"{found} {name} ratings, expected {n_bars}, one a bar; this listener is left out"
+            return (
+                f"{found} {name} ratings, expected {n_bars}, one a bar; this listener is left out"
+            )
         if not all(isinstance(v, (int, float)) and SCALE.low <= v <= SCALE.high for v in values):
             return f"a {name} rating off the scale of {SCALE.low:g} to {SCALE.high:g}; this listener is left out"
     return ""
@@ -206,5 +251,7 @@ def _read_json(path: Path) -> dict[str, Any]:
             "restore it from the repository"
         ) from error
     if not isinstance(content, dict) or not {"pieces", "annotations"} <= set(content):
-        raise MerKitError(f"{path.name} lacks 'pieces' or 'annotations': restore it from the repository")
+        raise MerKitError(
+            f"{path.name} lacks 'pieces' or 'annotations': restore it from the repository"
+        )
     return content

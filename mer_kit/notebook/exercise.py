@@ -47,10 +47,14 @@ def check(
         except (TypeError, ValueError):
             print(f"✘ {title}: not yet. A number is wanted here, not {type(answer).__name__}.")
             return False
-        ok = math.isclose(value, float(right), rel_tol=tolerance, abs_tol=tolerance * min(1.0, abs(right) + 1e-9))
+        ok = math.isclose(
+            value, float(right), rel_tol=tolerance, abs_tol=tolerance * min(1.0, abs(right) + 1e-9)
+        )
         ok = ok or (right == 0 and abs(value) <= tolerance)
     else:
-        ok = np.ravel(answer).tolist() == right if isinstance(right, list) else bool(answer == right)
+        ok = (
+            np.ravel(answer).tolist() == right if isinstance(right, list) else bool(answer == right)
+        )
     if ok:
         print(f"✔ {title}: right.")
         return True

@@ -68,13 +68,19 @@ class Session:
     def open(self, data_root: str | Path | None = None) -> Experiment:
         """Return the experiment; with `data_root`, open it there first."""
         if data_root is not None:
-            self.experiment = Experiment(self.config, data_root=data_root, runs_dir=self.runs_dir, on_epoch=_say)
+            self.experiment = Experiment(
+                self.config, data_root=data_root, runs_dir=self.runs_dir, on_epoch=_say
+            )
             self.figures = self.experiment.folder.path / "figures"
         if self.experiment is None:
-            raise MerKitError(f"notebook {self.name} opened no corpus: call start with open_corpus=True")
+            raise MerKitError(
+                f"notebook {self.name} opened no corpus: call start with open_corpus=True"
+            )
         return self.experiment
 
-    def keep(self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None) -> None:
+    def keep(
+        self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None
+    ) -> None:
         """Save a figure in the run folder (SVG, PDF, PNG, CSV of the data) and show it with its alt text."""
         paths = style.save_figure(figure, self.figures / name, alt=alt, data=data)
         show_image(paths["png"], alt)
@@ -138,10 +144,14 @@ def start(
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
     if open_corpus:
         _check_system(name, config)
-        session.experiment = Experiment(config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say)
+        session.experiment = Experiment(
+            config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say
+        )
         _check_fold(parameters.get("fold"), session.experiment)
         folder = session.experiment.folder
-        own = folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path  # 03 runs once a fold
+        own = (
+            folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path
+        )  # 03 runs once a fold
         session.figures = own / "figures"
     print(_line(session))
     unused = [name for name in injected if declared and name not in declared]
@@ -227,7 +237,12 @@ def _papermill_ran() -> bool:
 
 def injected_names() -> tuple[str, ...]:
     """Return the names that papermill's injected cell assigns, in order; () outside papermill."""
-    return tuple(name for cell in _inputs() if cell.lstrip().startswith("# Parameters") for name in assigned(cell))
+    return tuple(
+        name
+        for cell in _inputs()
+        if cell.lstrip().startswith("# Parameters")
+        for name in assigned(cell)
+    )
 
 
 def declared_names() -> tuple[str, ...]:

@@ -24,7 +24,9 @@ from mer_kit.pages import sanitizer
 from mer_kit.views import html_fragments
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices stay prices.
-_FORMULA = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>(?!\s)[^$\n]+?(?<!\s))\$(?!\d)", re.DOTALL)
+_FORMULA = re.compile(
+    r"\$\$(?P<block>.+?)\$\$|(?<![\\$])\$(?P<inline>(?!\s)[^$\n]+?(?<!\s))\$(?!\d)", re.DOTALL
+)
 # Browsers take </script > and </script/> for end tags too.
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\b[^>]*>", re.DOTALL | re.IGNORECASE)
 # The policy stands behind it: browsers look for the encoding in the first 1,024 bytes only.
@@ -56,9 +58,15 @@ class _Exporter(HTMLExporter):
 
 def version() -> str:
     """Return a mark that changes with everything, beside the notebook, that decides what `to_html` writes."""
-    parts = [mer_kit.__version__, nbconvert.__version__, STYLE, *map(html_fragments.code, html_fragments.VIEWS)]
+    parts = [
+        mer_kit.__version__,
+        nbconvert.__version__,
+        STYLE,
+        *map(html_fragments.code, html_fragments.VIEWS),
+    ]
     sources = [
-        Path(module.__file__ or "").read_bytes() for module in (sanitizer, html_fragments, sys.modules[__name__])
+        Path(module.__file__ or "").read_bytes()
+        for module in (sanitizer, html_fragments, sys.modules[__name__])
     ]
     return hashlib.blake2b("\n".join(parts).encode() + b"".join(sources), digest_size=8).hexdigest()
 
@@ -86,8 +94,12 @@ def to_html(source: str | Path, target: str | Path) -> Path:
         )
     notebook = with_mathml(sanitizer.tamed(nbformat.reads(raw.decode("utf-8"), as_version=4)))
     name = re.sub(r"[^\w .-]", "_", Path(source).stem)
-    page, _ = _Exporter(template_name="lab").from_notebook_node(notebook, resources={"metadata": {"name": name}})
-    page = _guarded(_without_scripts(page.replace(".ipynb", ".html"))).replace("</head>", f"{STYLE}</head>", 1)
+    page, _ = _Exporter(template_name="lab").from_notebook_node(
+        notebook, resources={"metadata": {"name": name}}
+    )
+    page = _guarded(_without_scripts(page.replace(".ipynb", ".html"))).replace(
+        "</head>", f"{STYLE}</head>", 1
+    )
     path = Path(target)
     with writing(path) as partial:
         partial.write_text(page, "utf-8")
@@ -97,7 +109,9 @@ def to_html(source: str | Path, target: str | Path) -> Path:
 def _without_scripts(page: str) -> str:
     """Return a page without the script elements of MathJax, widget loaders and whatever a notebook printed, but ours."""
     before = ""
-    while page != before:  # what is taken away may have stood inside another tag and leave a new one
+    while (
+        page != before
+    ):  # what is taken away may have stood inside another tag and leave a new one
         before, page = page, _SCRIPT.sub(lambda found: html_fragments.trusted(found[0]), page)
     return page
 
@@ -140,6 +154,10 @@ def _convert(match: re.Match[str]) -> str:
     formula = (match["block"] or match["inline"]).strip()
     try:
         # One line: a blank one inside would end the Markdown paragraph.
-        return str(re.sub(r"\s*\n\s*", " ", converter.convert(formula, display="block" if block else "inline")))
+        return str(
+            re.sub(
+                r"\s*\n\s*", " ", converter.convert(formula, display="block" if block else "inline")
+            )
+        )
     except Exception:  # the converter raises many classes; the formula then stays readable as LaTeX
         return match[0]

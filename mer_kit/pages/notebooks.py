@@ -42,13 +42,29 @@ def export_notebook(source: Path, run: Path) -> str:
     try:
         note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
         known = note.read_text("utf-8") if note.is_file() else ""
-        if not (known and files.is_plain_file(target, inside=run) and files.checksum(target) == known):
+        if not (
+            known and files.is_plain_file(target, inside=run) and files.checksum(target) == known
+        ):
             export.to_html(source, target)
-            with contextlib.suppress(OSError), writing(note) as partial:  # a cache that takes no files costs time only
+            with (
+                contextlib.suppress(OSError),
+                writing(note) as partial,
+            ):  # a cache that takes no files costs time only
                 partial.write_text(files.checksum(target), "utf-8")
-    except Exception as error:  # nbconvert and its libraries raise anything on a notebook that is none
-        said = plain(str(error))[:200] if isinstance(error, (MerKitError, OSError)) else type(error).__name__
-        _log.warning("%s of %s cannot be exported (%s): run it again", plain(source.name), plain(run.name), said)
+    except (
+        Exception
+    ) as error:  # nbconvert and its libraries raise anything on a notebook that is none
+        said = (
+            plain(str(error))[:200]
+            if isinstance(error, (MerKitError, OSError))
+            else type(error).__name__
+        )
+        _log.warning(
+            "%s of %s cannot be exported (%s): run it again",
+            plain(source.name),
+            plain(run.name),
+            said,
+        )
         return f"cannot be exported ({said}): run it again"
     return ""
 

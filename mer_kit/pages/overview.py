@@ -12,7 +12,17 @@ import pandas as pd
 from mer_kit.results.runs_table import HEADLINES
 
 #: Headings of the columns.
-HEAD = ("run", "songs", "per fold", "songs, macro-F1", "segments", "majority", "folds", "minutes", "state")
+HEAD = (
+    "run",
+    "songs",
+    "per fold",
+    "songs, macro-F1",
+    "segments",
+    "majority",
+    "folds",
+    "minutes",
+    "state",
+)
 #: Width and height of a sparkline, pixels.
 SPARK = (90, 22)
 #: Sorts by a click (or Enter) on a heading, and shows the rows that hold every typed word. No library, nothing fetched.
@@ -48,9 +58,13 @@ def overview(rows: list[dict[Any, Any]], folds: pd.DataFrame) -> str:
     rows : of `results.runs_table.collect`
     folds : `results.runs_table.fold_scores` of the same runs
     """
-    head = "".join(f'<th scope="col"><button type="button">{html.escape(name)}</button></th>' for name in HEAD)
-    svm = folds[folds["decider"].isin(HEADLINES)] if len(folds) else folds
-    by_run = {name: part.sort_values("fold") for name, part in svm.groupby("folder")} if len(svm) else {}
+    head = "".join(
+        f'<th scope="col"><button type="button">{html.escape(name)}</button></th>' for name in HEAD
+    )
+    svm = folds[folds["classifier"].isin(HEADLINES)] if len(folds) else folds
+    by_run = (
+        {name: part.sort_values("fold") for name, part in svm.groupby("folder")} if len(svm) else {}
+    )
     lines = "".join(_line(row, by_run.get(row["folder"])) for row in rows)
     return (
         '<p><label>show only <input id="filter" type="search" placeholder="4q valence sssl"></label> '
@@ -67,17 +81,29 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame | None) -> str:
     scores = folds["accuracy"].to_numpy(dtype=float) if folds is not None else np.zeros(0)
     cells = [
         (f'<a href="#{name}">{html.escape(title(row))}</a>', title(row)),
-        (spread(row.get("song_accuracy_mean"), row.get("song_accuracy_sd")), row.get("song_accuracy_mean")),
+        (
+            spread(row.get("song_accuracy_mean"), row.get("song_accuracy_sd")),
+            row.get("song_accuracy_mean"),
+        ),
         (sparkline(scores, row.get("majority_accuracy_mean")), row.get("song_accuracy_sd")),
-        (spread(row.get("song_macro_f1_mean"), row.get("song_macro_f1_sd")), row.get("song_macro_f1_mean")),
-        (spread(row.get("segment_accuracy_mean"), row.get("segment_accuracy_sd")), row.get("segment_accuracy_mean")),
+        (
+            spread(row.get("song_macro_f1_mean"), row.get("song_macro_f1_sd")),
+            row.get("song_macro_f1_mean"),
+        ),
+        (
+            spread(row.get("segment_accuracy_mean"), row.get("segment_accuracy_sd")),
+            row.get("segment_accuracy_mean"),
+        ),
         (percent(row.get("majority_accuracy_mean")), row.get("majority_accuracy_mean")),
         (f"{number(done)} of {number(of)}", done),
         (f"{minutes:.1f}" if known(minutes) else "–", minutes),
         (f"<span{mark}>{state}</span>", state),
     ]
     values = [f"{value}" if known(value) else "-1" for _, value in cells]
-    tds = [f'<td data-value="{html.escape(v)}">{cell}</td>' for v, (cell, _) in zip(values, cells, strict=True)]
+    tds = [
+        f'<td data-value="{html.escape(v)}">{cell}</td>'
+        for v, (cell, _) in zip(values, cells, strict=True)
+    ]
     return f"<tr>{''.join(tds)}</tr>"
 
 
@@ -94,7 +120,9 @@ def sparkline(scores: np.ndarray, majority: Any = None) -> str:
     width, height = SPARK
     x = (np.arange(len(scores)) + 0.5) * width / len(scores)
     y = 2 + (1 - np.clip(scores, 0, 1)) * (height - 4)
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True))
+    dots = "".join(
+        f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True)
+    )
     told = "accuracy of the folds: " + ", ".join(percent(score) for score in scores)
     line = ""
     if known(majority):

@@ -41,13 +41,18 @@ def section(folder: Path, table: pd.DataFrame) -> str:
             "has no such corpus."
         )
         parts.append(_table("Table 1: segments", first, note))
-    for name, make in (("Table 2: segment duration", runs_table.table2), ("Table 3: methods", runs_table.table3)):
+    for name, make in (
+        ("Table 2: segment duration", runs_table.table2),
+        ("Table 3: methods", runs_table.table3),
+    ):
         beside = make(table)
         if len(beside):
             parts.append(_table(name, beside, str(beside.attrs.get("note", ""))))
     figures = "".join(duration_figures(folder, table))
     if figures:
-        parts.append(f'<h2>Accuracy against segment duration</h2><div class="figures">{figures}</div>')
+        parts.append(
+            f'<h2>Accuracy against segment duration</h2><div class="figures">{figures}</div>'
+        )
     return "\n".join(parts)
 
 
@@ -57,7 +62,9 @@ def table1(table: pd.DataFrame) -> pd.DataFrame:
     for row in table.itertuples():
         file = Path(str(row.path)) / "figures" / TABLE1
         if str(row.corpus) not in found and file.exists():
-            with contextlib.suppress(OSError, ValueError, KeyError):  # an odd file takes only its own table away
+            with contextlib.suppress(
+                OSError, ValueError, KeyError
+            ):  # an odd file takes only its own table away
                 found[str(row.corpus)] = pd.read_csv(file)[list(_TITLES)]
     return pd.concat(found.values()).rename(columns=_TITLES) if found else pd.DataFrame()
 
@@ -66,7 +73,11 @@ def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
     """Write accuracy against duration for each corpus and task with runs of several durations; yield the HTML of each."""
     scored = table[table["song_accuracy_mean"].notna()]
     for (corpus, task), runs in scored.groupby(["corpus", "task"], sort=False):
-        if runs["segment_seconds"].nunique() < 2 or corpus not in corpora.names() or task not in TASKS:
+        if (
+            runs["segment_seconds"].nunique() < 2
+            or corpus not in corpora.names()
+            or task not in TASKS
+        ):
             continue  # names become file names: only those that mer-kit knows
         style.use()
         figure, ax = plt.subplots(figsize=(6.4, 3.8))
@@ -78,7 +89,10 @@ def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
         stem = folder / "figures" / f"duration-{corpus}-{task}"
         style.save_figure(figure, stem, alt=alt, data=rows)
         plt.close(figure)
-        links = " · ".join(f'<a href="figures/{stem.name}.{kind}">{kind.upper()}</a>' for kind in ("pdf", "png", "csv"))
+        links = " · ".join(
+            f'<a href="figures/{stem.name}.{kind}">{kind.upper()}</a>'
+            for kind in ("pdf", "png", "csv")
+        )
         text = html.escape(alt)
         yield (
             f'<figure><img src="figures/{stem.name}.svg" alt="{text}"><figcaption>{text} ({links}).</figcaption></figure>'
@@ -86,5 +100,7 @@ def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
 
 
 def _table(name: str, table: pd.DataFrame, note: str) -> str:
-    text = table.to_html(index=False, border=0, na_rep="–", float_format=lambda value: f"{value:.4g}")
+    text = table.to_html(
+        index=False, border=0, na_rep="–", float_format=lambda value: f"{value:.4g}"
+    )
     return f"<h2>{name}, beside the paper</h2><div class='scroll'>{text}</div><p class='quiet'>{html.escape(note)}</p>"

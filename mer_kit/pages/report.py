@@ -92,7 +92,9 @@ def _check_no_run(folder: Path) -> None:
             )
 
 
-def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame, exported: dict[str, dict[Path, str]]) -> str:
+def _page(
+    folder: Path, table: pd.DataFrame, copies: pd.DataFrame, exported: dict[str, dict[Path, str]]
+) -> str:
     rows = table.to_dict("records")
     body = [
         "<h1>mer-kit results</h1>",
@@ -106,7 +108,10 @@ def _page(folder: Path, table: pd.DataFrame, copies: pd.DataFrame, exported: dic
             overview(rows, runs_table.fold_scores(table)),
             paper.section(folder, table),
             "<h2>Runs</h2>",
-            *(_run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW) for row in rows),
+            *(
+                _run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW)
+                for row in rows
+            ),
         ]
     else:
         body.append("<p>No run here yet. <code>mer-kit demo</code> makes the first one.</p>")
@@ -131,15 +136,23 @@ def _policy() -> str:
 def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened: bool) -> str:
     name = str(row["folder"])
     run = Path(str(row["path"]))
-    run = run / "none" if run.is_symlink() else run  # what a link leads to is neither shown nor written into
+    run = (
+        run / "none" if run.is_symlink() else run
+    )  # what a link leads to is neither shown nor written into
     said = row.get("reason")
     broken = runs_table.failures(run)
     message = "".join(map(_failure, broken))
     if not broken and known(said) and said:
         look = "failed" if row.get("status") in ("failed", "unreadable", "changed") else "quiet"
         message = f'<p class="{look}">{html.escape(str(said))}</p>'
-    of_fold = next(iter(sorted((run / "folds").glob("*/figures"))), run / "none")  # notebook 03's, of the first fold
-    found = [p for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png")) if _is_shown(p, inside=run)]
+    of_fold = next(
+        iter(sorted((run / "folds").glob("*/figures"))), run / "none"
+    )  # notebook 03's, of the first fold
+    found = [
+        p
+        for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png"))
+        if _is_shown(p, inside=run)
+    ]
     pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
@@ -171,7 +184,11 @@ def _link(path: Path, folder: Path) -> str:
 
 
 def _link_text(path: Path) -> str:
-    return plain(f"{path.stem} (fold {path.parent.name})" if path.parent.parent.name == "folds" else path.stem)
+    return plain(
+        f"{path.stem} (fold {path.parent.name})"
+        if path.parent.parent.name == "folds"
+        else path.stem
+    )
 
 
 def _figure(folder: Path, path: Path) -> str:

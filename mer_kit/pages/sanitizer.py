@@ -35,7 +35,9 @@ _MATH_ATTRIBUTES = (
     "display xmlns mathvariant stretchy fence separator lspace rspace linethickness columnalign rowalign accent "
     "accentunder displaystyle scriptlevel movablelimits form largeop symmetric maxsize minsize width height depth"
 )
-_EVERYWHERE = "title alt lang dir role scope colspan rowspan align class style border controls preload open"
+_EVERYWHERE = (
+    "title alt lang dir role scope colspan rowspan align class style border controls preload open"
+)
 _STYLES = (
     "color background-color font-weight font-style font-size text-align text-decoration white-space border "
     "border-left border-right border-top border-bottom border-collapse border-radius padding padding-left "
@@ -43,10 +45,14 @@ _STYLES = (
     "overflow-x overflow-y opacity"
 )
 #: Pictures and sounds as data: addresses; a browser runs nothing of them in img and audio elements.
-_DATA = re.compile(r"data:(?:image/(?:png|jpeg|gif|webp|svg\+xml)|audio/[\w.+-]+);base64,[A-Za-z0-9+/=\s]*")
+_DATA = re.compile(
+    r"data:(?:image/(?:png|jpeg|gif|webp|svg\+xml)|audio/[\w.+-]+);base64,[A-Za-z0-9+/=\s]*"
+)
 _LINK = re.compile(r"(?:https?://|mailto:|#|[\w.%()-]+\.(?:html|ipynb|md)\b)", re.ASCII)
 #: Elements that go with all that they hold.
-_WITH_CONTENT = frozenset(("script", "style", "template", "noscript", "iframe", "object", "svg", "textarea", "title"))
+_WITH_CONTENT = frozenset(
+    ("script", "style", "template", "noscript", "iframe", "object", "svg", "textarea", "title")
+)
 #: Elements whose text holds no tags.
 _RAW = {
     name: re.compile(f"</{name}", re.ASCII | re.IGNORECASE)
@@ -54,18 +60,41 @@ _RAW = {
 }
 _NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.ASCII | re.IGNORECASE)
 #: Values of a style: words, colours and lengths that are not negative, which could move things over others.
-_STYLE_VALUE = re.compile(r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE)
+_STYLE_VALUE = re.compile(
+    r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE
+)
 #: What holds nothing, what ends where the next of its kind begins, and what a parser opens again in every paragraph.
 _VOID = frozenset(("area", "br", "col", "hr", "img", "input", "source", "wbr"))
 _ENDS = {"p": {"p"}, "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th"}, "th": {"td", "th"},
          "tr": {"td", "th", "tr"}, "tbody": {"td", "th", "tr", "thead", "tbody", "tfoot"}}  # fmt: skip
 _ENDS |= {"thead": _ENDS["tbody"], "tfoot": _ENDS["tbody"]}
 _FORMATTING = frozenset(
-    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
+    [
+        "a",
+        "b",
+        "big",
+        "code",
+        "em",
+        "font",
+        "i",
+        "nobr",
+        "s",
+        "small",
+        "strike",
+        "strong",
+        "tt",
+        "u",
+    ]
 )
 #: What one output or text may hold. Parsers take time with the square of the depth and of the number of references, and
 #: write formatting that is left open again in every paragraph.
-MOST_HTML, MOST_DEPTH, MOST_REFERENCES, MOST_TAGS, MOST_AGAIN = 64 << 20, 500, 50_000, 400_000, 4 << 20
+MOST_HTML, MOST_DEPTH, MOST_REFERENCES, MOST_TAGS, MOST_AGAIN = (
+    64 << 20,
+    500,
+    50_000,
+    400_000,
+    4 << 20,
+)
 #: Pixels of one picture: a poster of 600 dpi has fewer, and a browser keeps four bytes of each.
 MOST_PIXELS = 50_000_000
 #: Names that the page's own style sheet and scripts use; what a notebook brings may not dress up as them.
@@ -80,7 +109,9 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
         return _style(value) or None
     allowed = True
     if name == "src":
-        allowed = tag in ("img", "audio") and _DATA.fullmatch(value) is not None and _is_shown(value)
+        allowed = (
+            tag in ("img", "audio") and _DATA.fullmatch(value) is not None and _is_shown(value)
+        )
     elif name == "href":
         allowed = tag == "a" and _LINK.match(value) is not None
     elif name in ("class", "id"):
@@ -93,7 +124,9 @@ def _style(value: str) -> str:
     pairs = (part.partition(":") for part in value.split(";"))
     said = ((name.strip().lower(), what.strip()) for name, _, what in pairs)
     return "".join(
-        f"{name}: {what}; " for name, what in said if name in _STYLES.split() and _STYLE_VALUE.fullmatch(what)
+        f"{name}: {what}; "
+        for name, what in said
+        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(what)
     ).strip()
 
 
@@ -137,7 +170,11 @@ def _too_much(text: str) -> str:
     again = 0
     for number, (end, name, tag) in enumerate(_tags(text)):
         if name in _FORMATTING:
-            formatting = _without_last(formatting, name) if end else [*formatting, (name, len(tag))][-MOST_DEPTH:]
+            formatting = (
+                _without_last(formatting, name)
+                if end
+                else [*formatting, (name, len(tag))][-MOST_DEPTH:]
+            )
         elif not end:
             again += sum(size for _, size in formatting)
         if end:
@@ -189,7 +226,9 @@ def tamed(notebook: NotebookNode) -> NotebookNode:
         If it is not what nbformat calls a notebook.
     """
     made = copy.deepcopy(notebook)
-    made.metadata = NotebookNode(language_info=NotebookNode(name="python", pygments_lexer="ipython3"))
+    made.metadata = NotebookNode(
+        language_info=NotebookNode(name="python", pygments_lexer="ipython3")
+    )
     for number, cell in enumerate(made.cells):
         cell.id, cell.metadata = f"cell-{number}", NotebookNode()
         if cell.cell_type == "code":
@@ -210,7 +249,9 @@ def _output(output: NotebookNode) -> NotebookNode:
         text = "".join(value) if isinstance(value, list) else value
         if isinstance(text, str):
             data.update(_representation(kind, text))
-    made = NotebookNode(output_type="display_data", metadata=NotebookNode(), data=NotebookNode(data))
+    made = NotebookNode(
+        output_type="display_data", metadata=NotebookNode(), data=NotebookNode(data)
+    )
     return made
 
 
@@ -225,7 +266,9 @@ def _representation(kind: str, text: str) -> dict[str, str]:
         return {kind: text} if _is_shown(f"data:{kind};base64,{text}") else {}
     if kind in ("text/latex", "text/plain"):
         return {"text/plain": text} if kind == "text/plain" else {"text/html": html.escape(text)}
-    return {kind: text} if kind == "text/markdown" else {}  # markdown is cleaned when it has become HTML
+    return (
+        {kind: text} if kind == "text/markdown" else {}
+    )  # markdown is cleaned when it has become HTML
 
 
 def is_picture(data: bytes | Path) -> bool:

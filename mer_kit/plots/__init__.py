@@ -16,7 +16,19 @@
 Notebook: all of them
 """
 
-from mer_kit.plots import curve, flow, history, labels, live, losses, objectives, quality, results, segments, songs
+from mer_kit.plots import (
+    curve,
+    flow,
+    history,
+    labels,
+    live,
+    losses,
+    objectives,
+    quality,
+    results,
+    segments,
+    songs,
+)
 
 __all__ = [
     "curve",

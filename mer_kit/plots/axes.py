@@ -28,7 +28,9 @@ def axes_or_new(ax: Axes | None) -> Axes:
     return ax if ax is not None else plt.subplots()[1]
 
 
-def percent(ax: Axes, which: str = "y", *, low: float | None = 0.0, high: float | None = 1.0) -> None:
+def percent(
+    ax: Axes, which: str = "y", *, low: float | None = 0.0, high: float | None = 1.0
+) -> None:
     """Write an axis of shares 0–1 in percent, from `low` to `high`."""
     axis = ax.yaxis if which == "y" else ax.xaxis
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
@@ -44,7 +46,12 @@ def epoch_axis(ax: Axes, n_epochs: int, *, label: str = "epoch") -> None:
 
 
 def end_labels(
-    ax: Axes, x: float, items: Sequence[tuple[float, str, str]], *, gap: float = 0.07, size: float = 9
+    ax: Axes,
+    x: float,
+    items: Sequence[tuple[float, str, str]],
+    *,
+    gap: float = 0.07,
+    size: float = 9,
 ) -> None:
     """Write names beside the right ends of lines, moved apart so that none covers another.
 
@@ -77,7 +84,7 @@ def room_right(ax: Axes, first: float, last: float, share: float = 0.28) -> None
     ax.set_xlim(first - 0.03 * span, last + span * share / (1 - share))
 
 
-def mark_first_split(ax: Axes, history: Sequence[EpochRecord]) -> None:
+def mark_first_partition(ax: Axes, history: Sequence[EpochRecord]) -> None:
     """Draw a line where the warm-up ends and the first split is made, and name it."""
     first = next((record.epoch for record in history if record.phase == "ssl"), None)
     if first is None:

@@ -34,13 +34,20 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     many = len(x) > 60
     for name in classes:
         colour, line = LOOK[name]
-        ax.plot(x, curve[name], color=colour, linestyle=line, marker=None if many else "o", markersize=3)
+        ax.plot(
+            x, curve[name], color=colour, linestyle=line, marker=None if many else "o", markersize=3
+        )
     percent(ax, low=-0.02, high=1.02)
     ax.set_ylabel("probability")
     ax.set_xlabel("seconds (centre of the segment)")
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
-    end_labels(ax, x[-1], [(curve[n].iloc[-1], f"{n} {EMOTIONS[n]}", LOOK[n][0]) for n in classes], gap=0.075)
+    end_labels(
+        ax,
+        x[-1],
+        [(curve[n].iloc[-1], f"{n} {EMOTIONS[n]}", LOOK[n][0]) for n in classes],
+        gap=0.075,
+    )
     return ax
 
 
@@ -58,9 +65,19 @@ def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "le
     total = float(spans["end_s"].iloc[-1] - spans["start_s"].iloc[0])
     for start, end, leader in zip(spans["start_s"], spans["end_s"], spans["leader"], strict=True):
         colour = LOOK[leader][0]
-        ax.barh(0, end - start, left=start, height=1.0, color=colour, edgecolor="white", linewidth=1)
+        ax.barh(
+            0, end - start, left=start, height=1.0, color=colour, edgecolor="white", linewidth=1
+        )
         if end - start > 0.03 * total:
-            ax.text((start + end) / 2, 0, leader, color=readable_on(colour), ha="center", va="center", fontsize=8)
+            ax.text(
+                (start + end) / 2,
+                0,
+                leader,
+                color=readable_on(colour),
+                ha="center",
+                va="center",
+                fontsize=8,
+            )
     ax.set_ylim(-0.5, 0.5)
     ax.set_yticks([0], [name])
     ax.tick_params(axis="y", length=0)
@@ -71,7 +88,11 @@ def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "le
 
 
 def curve_figure(
-    curve: pd.DataFrame, *, truth: pd.DataFrame | None = None, label: str | None = None, title: str = ""
+    curve: pd.DataFrame,
+    *,
+    truth: pd.DataFrame | None = None,
+    label: str | None = None,
+    title: str = "",
 ) -> Figure:
     """Return the whole picture: the curve, the band of who leads, and the band of truth where it is known.
 
@@ -85,12 +106,18 @@ def curve_figure(
     """
     bands = [("leads", leaders(curve))] + ([("truth", truth)] if truth is not None else [])
     figure, axes = plt.subplots(
-        1 + len(bands), 1, figsize=(8.4, 3.4 + 0.35 * len(bands)), sharex=True, height_ratios=[8] + [0.9] * len(bands)
+        1 + len(bands),
+        1,
+        figsize=(8.4, 3.4 + 0.35 * len(bands)),
+        sharex=True,
+        height_ratios=[8] + [0.9] * len(bands),
     )
     emotion_curve(curve, axes[0])
     axes[0].set_xlabel("")
     told = f", label {label} {EMOTIONS[label]}" if label else ""
-    axes[0].set_title(style.name(title or str(curve.attrs.get("song", "song"))) + told, parse_math=False)
+    axes[0].set_title(
+        style.name(title or str(curve.attrs.get("song", "song"))) + told, parse_math=False
+    )
     for ax, (name, spans) in zip(axes[1:], bands, strict=True):
         leader_strip(spans, ax, name=name)
         ax.tick_params(axis="x", length=0, labelbottom=False)
@@ -99,7 +126,9 @@ def curve_figure(
     return figure
 
 
-def probability_bars(curve: pd.DataFrame, row: int, ax: Axes | None = None, *, name: str = "") -> Axes:
+def probability_bars(
+    curve: pd.DataFrame, row: int, ax: Axes | None = None, *, name: str = ""
+) -> Axes:
     """Draw the probabilities of one segment as bars with their numbers; row counts the curve's segments from 0.
 
     Parameters
@@ -120,14 +149,19 @@ def probability_bars(curve: pd.DataFrame, row: int, ax: Axes | None = None, *, n
     ax.grid(False, axis="y")
     ax.set_xticks([0, 0.5, 1])
     told = f"{name}: " if name else ""
-    ax.set_title(f"{told}{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s", fontsize=10)
+    ax.set_title(
+        f"{told}{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s", fontsize=10
+    )
     return ax
 
 
 def alt_text(curve: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> str:
     """Return the curve in words, from its numbers: who leads when, with which mean probability."""
     spans = leaders(curve)
-    told = [f"{s.leader} from {s.start_s:g} to {s.end_s:g} s ({s.probability:.0%})" for s in spans.itertuples()]
+    told = [
+        f"{s.leader} from {s.start_s:g} to {s.end_s:g} s ({s.probability:.0%})"
+        for s in spans.itertuples()
+    ]
     shown, more = told[:12], f" and {len(told) - 12} further spans" if len(told) > 12 else ""
     text = f"Probabilities of {', '.join(classes_of(curve))} over the song. Leading: {'; '.join(shown)}{more}."
     if truth is not None:

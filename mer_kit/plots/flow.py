@@ -95,7 +95,9 @@ def _box(ax: Axes, step: Step) -> tuple[float, float]:
     )  # fmt: skip
     ax.add_patch(patch)
     ax.text(x, y + 0.31, step.name, ha="center", va="center", fontsize=8.5, weight="bold", zorder=3)
-    ax.text(x, y - 0.13, step.text, ha="center", va="center", fontsize=7, linespacing=1.25, zorder=3)
+    ax.text(
+        x, y - 0.13, step.text, ha="center", va="center", fontsize=7, linespacing=1.25, zorder=3
+    )
     ax.text(
         x + WIDTH / 2 - 0.04, y - HEIGHT / 2, step.notebook, ha="right", va="center", fontsize=6.8, color="white",
         bbox={"boxstyle": "round,pad=0.25", "facecolor": step.colour, "edgecolor": "none"}, zorder=4,
@@ -112,7 +114,13 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     else:
         side = 1 if x1 > x0 else -1
         tail, head = (x0 + side * (WIDTH / 2 + 0.05), y0), (x1 - side * (WIDTH / 2 + 0.05), y1)
-    look = {"arrowstyle": "-|>", "color": style.NEUTRAL, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
+    look = {
+        "arrowstyle": "-|>",
+        "color": style.NEUTRAL,
+        "linewidth": 1.4,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     ax.annotate("", xy=head, xytext=tail, arrowprops=look, zorder=1)
 
 
@@ -120,7 +128,13 @@ def _again(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     """Draw the way back from training to the loss, over the top."""
     top = 3.45
     (x0, y0), (x1, y1) = start, end
-    ax.plot([x0, x0, x1], [y0 + HEIGHT / 2 + 0.05, top, top], color=style.NEUTRAL, linewidth=1.4, linestyle="--")
+    ax.plot(
+        [x0, x0, x1],
+        [y0 + HEIGHT / 2 + 0.05, top, top],
+        color=style.NEUTRAL,
+        linewidth=1.4,
+        linestyle="--",
+    )
     look = {
         "arrowstyle": "-|>",
         "color": style.NEUTRAL,
@@ -130,4 +144,11 @@ def _again(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
         "linestyle": "--",
     }
     ax.annotate("", xy=(x1, y1 + HEIGHT / 2 + 0.05), xytext=(x1, top), arrowprops=look)
-    ax.text((x0 + x1) / 2, top + 0.12, "again at the start of every epoch", ha="center", va="bottom", fontsize=8)
+    ax.text(
+        (x0 + x1) / 2,
+        top + 0.12,
+        "again at the start of every epoch",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+    )

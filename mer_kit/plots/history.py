@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mer_kit.plots.axes import axes_or_new, end_labels, epoch_axis, mark_first_split, percent, room_right
+from mer_kit.plots.axes import (
+    axes_or_new,
+    end_labels,
+    epoch_axis,
+    mark_first_partition,
+    percent,
+    room_right,
+)
 from mer_kit.plots.style import CLEAN, LOOK, METHOD_LOOK, NEUTRAL, NOISY
 from mer_kit.records import EpochRecord
 from mer_kit.training import objectives
@@ -24,7 +31,11 @@ def history_table(history: Sequence[EpochRecord]) -> pd.DataFrame:
 
 
 def history_lines(
-    history: Sequence[EpochRecord], fields: dict[str, tuple[str, str, str]], *, ylabel: str, ax: Axes | None = None
+    history: Sequence[EpochRecord],
+    fields: dict[str, tuple[str, str, str]],
+    *,
+    ylabel: str,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw some fields of the history over the epochs: field → (name, colour, line style).
 
@@ -35,7 +46,9 @@ def history_lines(
     ends = []
     for field, (name, colour, line) in fields.items():
         known = table[table[field].notna()]
-        ax.plot(known["epoch"], known[field], color=colour, linestyle=line, marker="o", markersize=3)
+        ax.plot(
+            known["epoch"], known[field], color=colour, linestyle=line, marker="o", markersize=3
+        )
         if len(known):
             ends.append((float(known[field].iloc[-1]), name, colour))
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
@@ -43,7 +56,7 @@ def history_lines(
     end_labels(ax, len(table), ends)
     epoch_axis(ax, len(table))
     ax.set_ylabel(ylabel)
-    mark_first_split(ax, history)
+    mark_first_partition(ax, history)
     return ax
 
 
@@ -59,7 +72,9 @@ def loss_curves(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Ax
     return history_lines(history, fields, ylabel="nats per sample", ax=ax)
 
 
-def agreement_curve(history: Sequence[EpochRecord], *, n_classes: int, ax: Axes | None = None) -> Axes:
+def agreement_curve(
+    history: Sequence[EpochRecord], *, n_classes: int, ax: Axes | None = None
+) -> Axes:
     """Draw how often the model's first choice is the inherited label of a training segment; dotted: chance.
 
     Notebook: 03_sssl_training
@@ -71,7 +86,9 @@ def agreement_curve(history: Sequence[EpochRecord], *, n_classes: int, ax: Axes 
     return ax
 
 
-def ramp_curve(history: Sequence[EpochRecord], *, weight: float, ramp_epochs: float, ax: Axes | None = None) -> Axes:
+def ramp_curve(
+    history: Sequence[EpochRecord], *, weight: float, ramp_epochs: float, ax: Axes | None = None
+) -> Axes:
     """Draw λ over the epochs: the ramp as a line, and the λ that each epoch ended with as dots.
 
     Source: λ of paper Eq. (10); the ramp is ours. Notebook: 03_sssl_training
@@ -80,9 +97,13 @@ def ramp_curve(history: Sequence[EpochRecord], *, weight: float, ramp_epochs: fl
     first = next((record.epoch for record in history if record.phase == "ssl"), None)
     epochs = np.linspace(1, len(history) + 1, 40 * len(history) + 1)
     values = [
-        0.0 if first is None else objectives.ramp(e - first, weight=weight, ramp_epochs=ramp_epochs) for e in epochs
+        0.0 if first is None else objectives.ramp(e - first, weight=weight, ramp_epochs=ramp_epochs)
+        for e in epochs
     ]
-    values = [0.0 if first is None or e < first else value for e, value in zip(epochs, values, strict=True)]
+    values = [
+        0.0 if first is None or e < first else value
+        for e, value in zip(epochs, values, strict=True)
+    ]
     ax.plot(epochs, values, color=NEUTRAL)
     ends = np.array([record.epoch + 1 for record in history])
     ax.plot(ends, [record.lambda_kl for record in history], "o", color=CLEAN, markersize=5)
@@ -106,7 +127,15 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
         refused = record.phase == "ssl" and not record.separated
         ax.fill_between(x, 0, record.n_labelled, color=CLEAN, alpha=0.55, linewidth=0)
         if refused:
-            ax.fill_between(x, 0, record.n_labelled, facecolor="none", hatch="////", edgecolor="white", linewidth=0)
+            ax.fill_between(
+                x,
+                0,
+                record.n_labelled,
+                facecolor="none",
+                hatch="////",
+                edgecolor="white",
+                linewidth=0,
+            )
         if record.n_unlabelled:
             ax.fill_between(x, record.n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)
             share = record.n_unlabelled / total
@@ -124,7 +153,7 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
     epoch_axis(ax, len(history))
     ax.grid(False)
     ax.set_ylabel("training segments")
-    mark_first_split(ax, history)
+    mark_first_partition(ax, history)
     return ax
 
 
@@ -140,7 +169,9 @@ def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = Non
     ax = history_lines(history, fields, ylabel="mean over U", ax=ax)
     percent(ax, high=1.02)
     if not any(record.n_unlabelled for record in history):
-        ax.text(0.5, 0.5, "this training had no U", transform=ax.transAxes, ha="center", color=NEUTRAL)
+        ax.text(
+            0.5, 0.5, "this training had no U", transform=ax.transAxes, ha="center", color=NEUTRAL
+        )
     return ax
 
 
@@ -159,7 +190,14 @@ def pseudo_truth_curves(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     }
     for column, (name, colour, line) in looks.items():
         known = table[table[column].notna()]
-        ax.plot(known["after_epoch"], known[column], color=colour, linestyle=line, marker="o", markersize=3)
+        ax.plot(
+            known["after_epoch"],
+            known[column],
+            color=colour,
+            linestyle=line,
+            marker="o",
+            markersize=3,
+        )
         if len(known):
             ends.append((float(known[column].iloc[-1]), name, colour))
     percent(ax, high=1.02)
@@ -171,7 +209,11 @@ def pseudo_truth_curves(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def class_shares(
-    history: Sequence[EpochRecord], base: Sequence[float], classes: Sequence[str], *, ax: Axes | None = None
+    history: Sequence[EpochRecord],
+    base: Sequence[float],
+    classes: Sequence[str],
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw each class's share of X in every epoch against its share of all training segments (thin, level lines).
 
@@ -191,7 +233,7 @@ def class_shares(
     end_labels(ax, len(history), ends)
     epoch_axis(ax, len(history))
     ax.set_ylabel("share of X")
-    mark_first_split(ax, history)
+    mark_first_partition(ax, history)
     return ax
 
 
@@ -203,7 +245,9 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 0.9 + 0.7 * len(table)))
     names = [str(name) for name in table["method"]]
-    columns = (table[column].to_numpy(dtype=float) for column in ("segments", "songs", "songs_error"))
+    columns = (
+        table[column].to_numpy(dtype=float) for column in ("segments", "songs", "songs_error")
+    )
     for place, (name, segments, songs, error) in enumerate(zip(names, *columns, strict=True)):
         colour = METHOD_LOOK[name][0]
         ax.errorbar(songs, place - 0.12, xerr=error, fmt="s", color=colour, markersize=7, capsize=3)
@@ -213,7 +257,14 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
             (f"segments {segments:.1%}", segments, place + 0.16, -6, "top"),
         ):
             ax.annotate(
-                text, (x, y), xytext=(0, up), textcoords="offset points", ha="center", va=va, fontsize=8, color=colour
+                text,
+                (x, y),
+                xytext=(0, up),
+                textcoords="offset points",
+                ha="center",
+                va=va,
+                fontsize=8,
+                color=colour,
             )
     majority = float(table["majority"].iloc[0])
     ax.axvline(majority, color=NEUTRAL, linestyle=":", linewidth=1)

@@ -1,4 +1,4 @@
-"""Pictures of single labels: the data map, forgetting and flips, a song's disowned seconds.
+"""Pictures of single labels: the data map, forgetting and flips, a song's rejected seconds.
 
 Notebook: 02_noisy_labels
 """
@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from mer_kit.plots.axes import GROUP_LOOK, axes_or_new, percent
 from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
 from mer_kit.records import EMOTIONS
-from mer_kit.training.diagnostics import disowned
+from mer_kit.training.diagnostics import rejected
 
 #: ω from 0 (noisy) over ½ (undecided) to 1 (clean).
 OMEGA_MAP = LinearSegmentedColormap.from_list("omega", [NOISY, "#f5f5f7", CLEAN])
@@ -25,7 +25,9 @@ OMEGA_MAP = LinearSegmentedColormap.from_list("omega", [NOISY, "#f5f5f7", CLEAN]
 MOST = 5
 
 
-def data_map_scatter(table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
+def data_map_scatter(
+    table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, ax: Axes | None = None
+) -> Axes:
     """Draw the data map: each segment's confidence (mean p of its label) against its variability over the passes.
 
     `table` is what `diagnostics.data_map` returns; `groups` maps names to bool [S]. Where only one group is known,
@@ -36,15 +38,28 @@ def data_map_scatter(table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, a
     ax = axes_or_new(ax)
     x, y = table["variability"].to_numpy(), table["confidence"].to_numpy()
     if len(groups) == 1:
-        dots = ax.scatter(x, y, c=table["correctness"], cmap="viridis", s=10, alpha=0.7, linewidths=0)
+        dots = ax.scatter(
+            x, y, c=table["correctness"], cmap="viridis", s=10, alpha=0.7, linewidths=0
+        )
         ax.figure.colorbar(dots, ax=ax, label="correctness (share of passes)")
     for name, rows in groups.items() if len(groups) > 1 else ():
         colour, _, marker = GROUP_LOOK[name]
         size = 10 if marker == "o" else 26
         label = f"{name} (n = {int(rows.sum())})"
-        ax.scatter(x[rows], y[rows], s=size, color=colour, marker=marker, alpha=0.55, linewidths=0.3, label=label)
+        ax.scatter(
+            x[rows],
+            y[rows],
+            s=size,
+            color=colour,
+            marker=marker,
+            alpha=0.55,
+            linewidths=0.3,
+            label=label,
+        )
     if len(groups) > 1:
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6)
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6
+        )
     percent(ax, low=-0.02, high=1.02)
     ax.set_xlim(0, max(0.3, 1.12 * float(x.max())))
     ax.set_xlabel("variability (standard deviation of p(label) over the passes)")
@@ -54,12 +69,25 @@ def data_map_scatter(table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, a
         ((0.99, 0.5), "ambiguous", "right"),
         ((0.01, 0.03), "never learned: suspect", "left"),
     ):
-        ax.text(*where, text, transform=ax.transAxes, ha=side, va="center", style="italic", color=NEUTRAL)
+        ax.text(
+            *where,
+            text,
+            transform=ax.transAxes,
+            ha=side,
+            va="center",
+            style="italic",
+            color=NEUTRAL,
+        )
     return ax
 
 
 def count_bars(
-    counts: np.ndarray, groups: Mapping[str, np.ndarray], *, xlabel: str, never: str = "", ax: Axes | None = None
+    counts: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    *,
+    xlabel: str,
+    never: str = "",
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw what share of each group has each count: 0, 1, 2 … 5 or more; −1 is drawn first, under the name `never`.
 
@@ -97,7 +125,7 @@ def song_strip(
     truth: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one song along time: its inherited label, ω second by second, what is disowned, and the truth where known.
+    """Draw one song along time: its inherited label, ω second by second, what is rejected, and the truth where known.
 
     Parameters
     ----------
@@ -109,15 +137,40 @@ def song_strip(
     if ax is None:
         _, ax = plt.subplots(figsize=(7.2, 2.4 if truth is None else 2.9))
     end = float(end_s.max())
-    rows = ["inherited label", "ω of each second", "disowned (ω ≤ τ)"] + (["true label"] if truth is not None else [])
+    rows = ["inherited label", "ω of each second", "rejected (ω ≤ τ)"] + (
+        ["true label"] if truth is not None else []
+    )
     _class_bar(ax, 0, 0.0, end, label)
     for low, high, value in second_by_second(start_s, end_s, omega):
-        ax.barh(1, high - low, left=low, height=0.8, color=OMEGA_MAP(value), edgecolor="white", linewidth=0.5)
-        ax.text((low + high) / 2, 1, f"{value:.1f}".lstrip("0") or "0", ha="center", va="center", fontsize=7)
-    spans = disowned(start_s, end_s, omega, tau=tau)
+        ax.barh(
+            1,
+            high - low,
+            left=low,
+            height=0.8,
+            color=OMEGA_MAP(value),
+            edgecolor="white",
+            linewidth=0.5,
+        )
+        ax.text(
+            (low + high) / 2,
+            1,
+            f"{value:.1f}".lstrip("0") or "0",
+            ha="center",
+            va="center",
+            fontsize=7,
+        )
+    spans = rejected(start_s, end_s, omega, tau=tau)
     for low, high in spans[["start_s", "end_s"]].to_numpy(dtype=float).tolist():
         ax.barh(
-            2, high - low, left=low, height=0.8, color=NOISY, alpha=0.8, hatch="////", edgecolor="white", linewidth=0
+            2,
+            high - low,
+            left=low,
+            height=0.8,
+            color=NOISY,
+            alpha=0.8,
+            hatch="////",
+            edgecolor="white",
+            linewidth=0,
         )
     if truth is not None:
         times = truth[["start_s", "end_s"]].to_numpy(dtype=float).tolist()
@@ -136,12 +189,23 @@ def _class_bar(ax: Axes, row: int, low: float, high: float, name: str) -> None:
     if high <= low:
         return
     colour = LOOK.get(name, (NEUTRAL, "-"))[0]
-    ax.barh(row, high - low, left=low, height=0.8, color=colour, alpha=0.75, edgecolor="white", linewidth=0.5)
+    ax.barh(
+        row,
+        high - low,
+        left=low,
+        height=0.8,
+        color=colour,
+        alpha=0.75,
+        edgecolor="white",
+        linewidth=0.5,
+    )
     text = f"{name} {EMOTIONS.get(name, '')}" if high - low >= 3 else name
     ax.text((low + high) / 2, row, text, ha="center", va="center", fontsize=8)
 
 
-def second_by_second(start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray) -> list[tuple[float, float, float]]:
+def second_by_second(
+    start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray
+) -> list[tuple[float, float, float]]:
     """Return (from, to, mean ω of the segments that cover it) for every stretch between two segment edges.
 
     Examples
@@ -158,7 +222,9 @@ def second_by_second(start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray) 
     return stretches
 
 
-def telling_songs(clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | None = None) -> list[int]:
+def telling_songs(
+    clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | None = None
+) -> list[int]:
     """Return two clips (entries of int [S]) that are worth a strip.
 
     Where the wrong labels are known: the song in which U finds them best and the one in which it errs most, so that
@@ -171,7 +237,9 @@ def telling_songs(clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | No
     """
     names = np.unique(clip)
     if wrong is None or not wrong.any() or len(names) < 2:
-        order = np.argsort([abs(float((~clean)[clip == name].mean()) - 0.5) for name in names], kind="stable")
+        order = np.argsort(
+            [abs(float((~clean)[clip == name].mean()) - 0.5) for name in names], kind="stable"
+        )
         return [int(name) for name in names[order[:2]]]
     found = np.array([int((wrong & ~clean)[clip == name].sum()) for name in names])
     error = np.array([int((wrong == clean)[clip == name].sum()) for name in names])

@@ -44,7 +44,9 @@ def _histogram(passes: Passes, ax: Axes) -> None:
     losses, mixture, wrong = passes.fitted_mixture(len(passes))
     loss_histogram(losses, mixture, wrong=wrong, ax=ax)
     if mixture is not None:
-        ax.set_yscale("function", functions=(np.sqrt, np.square))  # else the second hill is too flat to see
+        ax.set_yscale(
+            "function", functions=(np.sqrt, np.square)
+        )  # else the second hill is too flat to see
         ax.set_ylabel("density (root scale)")
     ax.set_title(f"segments after epoch {passes.history[-1].epoch}")
 

@@ -21,7 +21,11 @@ BINS = 40
 
 
 def loss_over_epochs(
-    losses: np.ndarray, groups: Mapping[str, np.ndarray], *, counts: bool = True, ax: Axes | None = None
+    losses: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    *,
+    counts: bool = True,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw median and quartiles of the losses [E, S] (nats) after every epoch, one line per group (name → bool [S]).
 
@@ -39,7 +43,9 @@ def loss_over_epochs(
         low, middle, high = np.percentile(losses[:, rows], [25, 50, 75], axis=1)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(epochs, middle, color=colour, linestyle=line, marker="o", markersize=3)
-        ends.append((float(middle[-1]), name + (f" (n = {int(rows.sum())})" if counts else ""), colour))
+        ends.append(
+            (float(middle[-1]), name + (f" (n = {int(rows.sum())})" if counts else ""), colour)
+        )
     ax.set_ylim(bottom=0)
     room_right(ax, 1, len(losses))
     end_labels(ax, len(losses), ends)
@@ -49,7 +55,11 @@ def loss_over_epochs(
 
 
 def loss_histogram(
-    losses: np.ndarray, mixture: Mixture | None, *, wrong: np.ndarray | None = None, ax: Axes | None = None
+    losses: np.ndarray,
+    mixture: Mixture | None,
+    *,
+    wrong: np.ndarray | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw the losses [n] (nats) of one pass on the mixture's 0–1 axis, with both Gaussians of Eq. (3).
 
@@ -62,14 +72,28 @@ def loss_histogram(
     if mixture is None:
         ax.hist(losses, bins=BINS, color=NEUTRAL, alpha=0.5)
         ax.set_xlabel("loss (nats)")
-        ax.text(0.5, 0.5, "no mixture:\nall losses are equal", transform=ax.transAxes, ha="center", color=NEUTRAL)
+        ax.text(
+            0.5,
+            0.5,
+            "no mixture:\nall losses are equal",
+            transform=ax.transAxes,
+            ha="center",
+            color=NEUTRAL,
+        )
         return ax
     x = mixture.normalise(losses)
     parts = [x] if wrong is None else [x[~wrong], x[wrong]]
     colours = [NEUTRAL] if wrong is None else [CLEAN, NOISY]
     weights = [np.full(len(part), BINS / len(x)) for part in parts]
     heights, _, areas = ax.hist(
-        parts, bins=BINS, range=(0, 1), weights=weights, stacked=True, histtype="stepfilled", color=colours, alpha=0.4
+        parts,
+        bins=BINS,
+        range=(0, 1),
+        weights=weights,
+        stacked=True,
+        histtype="stepfilled",
+        color=colours,
+        alpha=0.4,
     )
     if wrong is not None:
         areas[1][0].set(hatch="////", edgecolor="white", linewidth=0)  # type: ignore[index]
@@ -83,13 +107,17 @@ def loss_histogram(
     return ax
 
 
-def nat_ticks(ax: Axes, mixture: Mixture | None, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)) -> None:
+def nat_ticks(
+    ax: Axes, mixture: Mixture | None, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
+) -> None:
     """Label the normalised axis twice: 0–1, and below it the same place in nats."""
     if mixture is None:
         return
     nats = [mixture.low + tick * (mixture.high - mixture.low) for tick in ticks]
     ax.set_xlim(0, 1)
-    ax.set_xticks(ticks, [f"{tick:g}\n{value:.2f}" for tick, value in zip(ticks, nats, strict=True)])
+    ax.set_xticks(
+        ticks, [f"{tick:g}\n{value:.2f}" for tick, value in zip(ticks, nats, strict=True)]
+    )
     ax.set_xlabel("normalised loss (below: nats)")
 
 
@@ -114,7 +142,9 @@ def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = No
     for low, high in itertools.pairwise(edges):
         kept = bool(inside[np.searchsorted(x, (low + high) / 2)])
         ax.axvspan(low, high, color=CLEAN if kept else NOISY, alpha=0.15, linewidth=0)
-        ax.text((low + high) / 2, 0.5, "X" if kept else "U", ha="center", va="center", weight="bold")
+        ax.text(
+            (low + high) / 2, 0.5, "X" if kept else "U", ha="center", va="center", weight="bold"
+        )
     ax.plot(x, raw, color="black", linestyle=":", linewidth=1.2)
     ax.plot(x, omega, color="black")
     nat_ticks(ax, mixture)
@@ -141,7 +171,9 @@ def histogram_with_posterior(
     loss_histogram(losses, mixture, wrong=wrong, ax=upper)
     posterior_curve(mixture, tau=tau, ax=lower)
     if mixture is not None:
-        upper.set_yscale("function", functions=(np.sqrt, np.square))  # else the second hill is too flat to see
+        upper.set_yscale(
+            "function", functions=(np.sqrt, np.square)
+        )  # else the second hill is too flat to see
         upper.set_ylabel("density (root scale)")
         upper.tick_params(labelbottom=False)
         upper.set_xlabel("")
@@ -178,13 +210,20 @@ def loss_multiples(
     drawn = []
     for place, epoch in enumerate(after_epochs):
         row, column = divmod(place, columns)
-        pair = (figure.add_subplot(grid[2 * row, column]), figure.add_subplot(grid[2 * row + 1, column]))
-        histogram_with_posterior(losses[epoch - 1], mixtures[epoch - 1], tau=tau, wrong=wrong, axes=pair)
+        pair = (
+            figure.add_subplot(grid[2 * row, column]),
+            figure.add_subplot(grid[2 * row + 1, column]),
+        )
+        histogram_with_posterior(
+            losses[epoch - 1], mixtures[epoch - 1], tau=tau, wrong=wrong, axes=pair
+        )
         upper, lower = pair
         upper.set_ylabel(upper.get_ylabel() if column == 0 else "")
         lower.set_ylabel("ω" if column == 0 else "")
         refused = notes is not None and bool(notes[epoch - 1])
-        upper.set_title(f"after epoch {epoch}" + (": no separation" if refused else ""), fontsize=10)
+        upper.set_title(
+            f"after epoch {epoch}" + (": no separation" if refused else ""), fontsize=10
+        )
         nat_ticks(lower, mixtures[epoch - 1], (0.0, 0.5, 1.0))
         lower.set_xlabel("normalised loss, nats below" if column == 0 else "")
         drawn.append(pair)

@@ -13,7 +13,9 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 #: Control characters but tab and line feed, marks that turn the direction of writing, and what no UTF-8 or XML file holds.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def printable(text: str) -> str:
@@ -38,7 +40,9 @@ def escaped(text: str) -> str:
     return html.escape(printable(text), quote=True)
 
 
-def table_view(table: pd.DataFrame, formats: Any = None, *, index: bool = False, **options: Any) -> Styler:
+def table_view(
+    table: pd.DataFrame, formats: Any = None, *, index: bool = False, **options: Any
+) -> Styler:
     """Return a table as a notebook shows it: its names escaped, and dollar signs no formula.
 
     Parameters

@@ -55,7 +55,9 @@ def loop(*, ax: Axes | None = None) -> Axes:
     for x, y, text, colour in _BOXES.values():
         corner, size = (x - _HALF_WIDTH, y - _HALF_HEIGHT), (2 * _HALF_WIDTH, 2 * _HALF_HEIGHT)
         ax.add_patch(
-            FancyBboxPatch(corner, *size, boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16)
+            FancyBboxPatch(
+                corner, *size, boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16
+            )
         )
         ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
     for start, end in _ARROWS:
@@ -64,7 +66,9 @@ def loop(*, ax: Axes | None = None) -> Axes:
     (x0, y0), (x1, y1) = _edge("u", 1, 0), _edge("rdrop", 1, 0)
     ax.plot([x0, 95, 95], [y0, y0, y1], color=NEUTRAL, linewidth=1.2)
     _arrow(ax, (95, y1), (x1, y1))
-    ax.text(8.8, 22.5, "next epoch", rotation=90, ha="right", va="center", fontsize=8, color=NEUTRAL)
+    ax.text(
+        8.8, 22.5, "next epoch", rotation=90, ha="right", va="center", fontsize=8, color=NEUTRAL
+    )
     ax.set_xlim(-0.5, 97)
     ax.set_ylim(-1, 41)
     ax.axis("off")
@@ -77,7 +81,11 @@ def _edge(name: str, right: float, up: float) -> tuple[float, float]:
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL, shrinkA=0, shrinkB=0))
+    ax.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL, shrinkA=0, shrinkB=0
+        )
+    )
 
 
 def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
@@ -167,13 +175,20 @@ def mixup_pictures(
 
 
 def mixture_picture(
-    first: np.ndarray, second: np.ndarray, delta: float, *, ax: Axes, frontend: BaseFrontend | None = None
+    first: np.ndarray,
+    second: np.ndarray,
+    delta: float,
+    *,
+    ax: Axes,
+    frontend: BaseFrontend | None = None,
 ) -> Axes:
     """Draw δ·first + (1 − δ)·second of two segments [frames, d]. Notebook: 03_sssl_training"""
     both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
     mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
     title = f"mixed, δ = {delta:.2f}"
-    features_picture(mixed, ax, frontend=frontend or frontends.make(), title=title).title.set_fontsize(9)
+    features_picture(
+        mixed, ax, frontend=frontend or frontends.make(), title=title
+    ).title.set_fontsize(9)
     ax.tick_params(labelleft=False)
     return ax
 
@@ -219,9 +234,25 @@ def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = 
     ax = axes_or_new(ax)
     for number, (values, hatch) in enumerate(zip(passes, (None, "////"), strict=True)):
         left = np.arange(len(classes)) + (number - 0.5) * 0.4
-        ax.bar(0, 0, color=NEUTRAL, hatch=hatch, edgecolor="white", linewidth=0, label=f"dropout pass {number + 1}")
+        ax.bar(
+            0,
+            0,
+            color=NEUTRAL,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0,
+            label=f"dropout pass {number + 1}",
+        )
         for x, value, name in zip(left, values, classes, strict=True):
-            ax.bar(x, value, width=0.37, color=LOOK[name][0], hatch=hatch, edgecolor="white", linewidth=0)
+            ax.bar(
+                x,
+                value,
+                width=0.37,
+                color=LOOK[name][0],
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0,
+            )
             ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=8)
     ax.legend()
     _class_axis(ax, classes)
@@ -235,7 +266,10 @@ def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) ->
     """
     ax = axes_or_new(ax)
     looks = {"X": (CLEAN, "-"), "U": (NOISY, "--")}
-    top = max((float(np.quantile(kl, 0.98)) for kl in values.values() if len(kl)), default=1.0) or 1e-3
+    top = (
+        max((float(np.quantile(kl, 0.98)) for kl in values.values() if len(kl)), default=1.0)
+        or 1e-3
+    )
     for name, kl in values.items():
         if len(kl) == 0:
             continue

@@ -28,7 +28,16 @@ def x_u_bars(clean: np.ndarray, *, wrong: np.ndarray | None = None, ax: Axes | N
         good = int(rows.sum()) - bad
         colour = NEUTRAL if wrong is None else CLEAN
         ax.barh(place, good, color=colour, height=0.6)
-        ax.barh(place, bad, left=good, color=NOISY, height=0.6, hatch="////", edgecolor="white", linewidth=0)
+        ax.barh(
+            place,
+            bad,
+            left=good,
+            color=NOISY,
+            height=0.6,
+            hatch="////",
+            edgecolor="white",
+            linewidth=0,
+        )
         text = f" {good + bad}" + (f" ({bad} wrong)" if wrong is not None else "")
         ax.text(good + bad, place, text, va="center")
     ax.set_yticks([0, 1], ["X", "U"], weight="bold")
@@ -41,14 +50,20 @@ def x_u_bars(clean: np.ndarray, *, wrong: np.ndarray | None = None, ax: Axes | N
     return ax
 
 
-def tau_curve(omega: np.ndarray, *, right: np.ndarray | None = None, tau: float, ax: Axes | None = None) -> Axes:
+def tau_curve(
+    omega: np.ndarray, *, right: np.ndarray | None = None, tau: float, ax: Axes | None = None
+) -> Axes:
     """Draw against τ the share of segments in X and, where `right` (bool [S]) is known, X's precision and recall.
 
     Notebook: 02_noisy_labels
     """
     ax = axes_or_new(ax)
     table = tau_table(omega, right=right)
-    looks = {"precision": (CLEAN, "-", 0.2), "share in X": (NEUTRAL, "-.", 0.5), "recall": (NOISY, "--", 0.8)}
+    looks = {
+        "precision": (CLEAN, "-", 0.2),
+        "share in X": (NEUTRAL, "-.", 0.5),
+        "recall": (NOISY, "--", 0.8),
+    }
     for name, (colour, line, x) in looks.items():
         if name in table:
             ax.plot(table["tau"], table[name], color=colour, linestyle=line)
@@ -56,14 +71,23 @@ def tau_curve(omega: np.ndarray, *, right: np.ndarray | None = None, tau: float,
             ax.text(x, y, name, color=colour, ha="center", va="center",
                     bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     ax.axvline(tau, color=NEUTRAL, linestyle=":", linewidth=1)
-    ax.annotate(f"τ = {tau:g}", (tau, 0.0), xytext=(4, 4), textcoords="offset points", color=NEUTRAL, fontsize=9)
+    ax.annotate(
+        f"τ = {tau:g}",
+        (tau, 0.0),
+        xytext=(4, 4),
+        textcoords="offset points",
+        color=NEUTRAL,
+        fontsize=9,
+    )
     percent(ax, high=1.05)
     ax.set_xlim(0, 1)
     ax.set_xlabel("threshold τ")
     return ax
 
 
-def tau_table(omega: np.ndarray, *, right: np.ndarray | None = None, steps: int = 100) -> pd.DataFrame:
+def tau_table(
+    omega: np.ndarray, *, right: np.ndarray | None = None, steps: int = 100
+) -> pd.DataFrame:
     """Return tau, share in X and, where `right` is known, precision and recall for τ = 0, 1/steps … 1.
 
     Examples
@@ -82,7 +106,9 @@ def tau_table(omega: np.ndarray, *, right: np.ndarray | None = None, steps: int 
     return table
 
 
-def roc_curves(omegas: Mapping[int, np.ndarray], right: np.ndarray, *, ax: Axes | None = None) -> Axes:
+def roc_curves(
+    omegas: Mapping[int, np.ndarray], right: np.ndarray, *, ax: Axes | None = None
+) -> Axes:
     """Draw one ROC curve per pass (after epoch → ω [S]): right labels kept in X against wrong labels kept in X.
 
     Notebook: 02_noisy_labels
@@ -112,7 +138,14 @@ def auc_over_epochs(curves: Mapping[str, Sequence[float]], *, ax: Axes | None = 
     longest = max(len(values) for values in curves.values())
     ends = []
     for (name, values), (colour, line) in zip(curves.items(), looks, strict=False):
-        ax.plot(np.arange(1, len(values) + 1), values, color=colour, linestyle=line, marker="o", markersize=3)
+        ax.plot(
+            np.arange(1, len(values) + 1),
+            values,
+            color=colour,
+            linestyle=line,
+            marker="o",
+            markersize=3,
+        )
         ends.append((float(np.asarray(values)[-1]), name, colour))
     ax.axhline(0.5, color=NEUTRAL, linestyle=":", linewidth=1)
     lowest = min(float(np.nanmin(values)) for values in curves.values())

@@ -21,36 +21,59 @@ from mer_kit.songs import classifiers
 from mer_kit.systems import CHAINS
 
 #: What a row of dots is called.
-ROW_TITLES: dict[str, str] = {**classifiers.TITLES, "system": "the system itself", "segments": "single segments"}
+ROW_TITLES: dict[str, str] = {
+    **classifiers.TITLES,
+    "system": "the system itself",
+    "segments": "single segments",
+}
 ROW_ORDER = [*CHAINS, *classifiers.NAMES, "system", "segments"]
 
 
-def fold_dots(folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: str = "accuracy") -> Axes:
-    """Draw one dot a fold, one row a decider or method, with the mean as a bar and the majority guess as a line.
+def fold_dots(
+    folds: pd.DataFrame, ax: Axes | None = None, *, by: str, score: str = "accuracy"
+) -> Axes:
+    """Draw one dot a fold, one row a classifier or method, with the mean as a bar and the majority guess as a line.
 
     Parameters
     ----------
-    folds : from `results.runs_table.fold_scores`: one run for by="decider", runs that differ in the method for by="method"
-    by : "decider" or "method" (whose SVM answers are drawn)
+    folds : from `results.runs_table.fold_scores`: one run for by="classifier", runs that differ in the method for by="method"
+    by : "classifier" or "method" (whose SVM answers are drawn)
     score : a column of `folds`, fractions
 
     Notebook: 04_song_decisions, 06_results
     """
     ax = axes_or_new(ax)
-    shown = folds[folds["decider"].isin(HEADLINES)] if by == "method" else folds[folds["decider"] != "majority"]
+    shown = (
+        folds[folds["classifier"].isin(HEADLINES)]
+        if by == "method"
+        else folds[folds["classifier"] != "majority"]
+    )
     there = {str(name) for name in shown[by]}
-    rows: list[str] = [*(name for name in ROW_ORDER if name in there), *sorted(there - set(ROW_ORDER))]
+    rows: list[str] = [
+        *(name for name in ROW_ORDER if name in there),
+        *sorted(there - set(ROW_ORDER)),
+    ]
     for y, name in enumerate(rows):
         values = shown.loc[shown[by] == name].sort_values("fold")[score].to_numpy(dtype=float)
-        colour = METHOD_LOOK[name][0] if name in METHOD_LOOK else METHOD_LOOK["sssl" if name in HEADLINES else "ce"][0]
+        colour = (
+            METHOD_LOOK[name][0]
+            if name in METHOD_LOOK
+            else METHOD_LOOK["sssl" if name in HEADLINES else "ce"][0]
+        )
         shift = np.linspace(-0.16, 0.16, len(values)) if len(values) > 1 else np.zeros(1)
-        ax.plot(values, y + shift, linestyle="none", marker="o", color=colour, markersize=6, alpha=0.75)
+        ax.plot(
+            values, y + shift, linestyle="none", marker="o", color=colour, markersize=6, alpha=0.75
+        )
         ax.vlines(values.mean(), y - 0.3, y + 0.3, color=colour, linewidth=3)
         sd = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
         ax.annotate(
-            f"{100 * values.mean():.1f}{sd} %", (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=9
+            f"{100 * values.mean():.1f}{sd} %",
+            (1.01, y),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=9,
         )
-    guess = float(folds.loc[folds["decider"] == "majority", score].mean())
+    guess = float(folds.loc[folds["classifier"] == "majority", score].mean())
     ax.axvline(guess, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.annotate(
         f"majority {guess:.0%}", (guess, 1), xycoords=("data", "axes fraction"), xytext=(4, -2),
@@ -79,10 +102,21 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for y, ((first, second), part) in enumerate(pairs.groupby(["first", "second"], sort=False)):
         d = 100 * part.sort_values("fold")["difference"].to_numpy(dtype=float)
         shift = np.linspace(-0.16, 0.16, len(d)) if len(d) > 1 else np.zeros(1)
-        ax.plot(d, y + shift, linestyle="none", marker="o", color=METHOD_LOOK["sssl"][0], alpha=0.75)
+        ax.plot(
+            d, y + shift, linestyle="none", marker="o", color=METHOD_LOOK["sssl"][0], alpha=0.75
+        )
         if len(d) > 1:
             sd = float(d.std(ddof=1))
-            ax.errorbar(d.mean(), y, xerr=sd, color="black", marker="D", markersize=5, capsize=3, linewidth=1.2)
+            ax.errorbar(
+                d.mean(),
+                y,
+                xerr=sd,
+                color="black",
+                marker="D",
+                markersize=5,
+                capsize=3,
+                linewidth=1.2,
+            )
         names.append(f"{second}\nagainst {first}")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
@@ -93,7 +127,9 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpus: str, task: str) -> Axes:
+def accuracy_by_duration(
+    results: pd.DataFrame, ax: Axes | None = None, *, corpus: str, task: str
+) -> Axes:
     """Draw song accuracy against segment duration: our runs with ± sd over folds, the paper's numbers as reference.
 
     Runs that differ only in their seed are combined, as in the tables. A method with one duration is a single point.
@@ -106,7 +142,11 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
     Source: paper, table 2. Notebook: 06_results
     """
     ax = axes_or_new(ax)
-    ours = results[(results["corpus"] == corpus) & (results["task"] == task) & results["song_accuracy_mean"].notna()]
+    ours = results[
+        (results["corpus"] == corpus)
+        & (results["task"] == task)
+        & results["song_accuracy_mean"].notna()
+    ]
     labels: dict[str, tuple[float, str, str]] = {}
     last = float(ours["segment_seconds"].max()) if len(ours) else 5.0
     series = list(ours.groupby(["method", "preset", "song_features", "recipe"], sort=False))
@@ -114,7 +154,9 @@ def accuracy_by_duration(results: pd.DataFrame, ax: Axes | None = None, *, corpu
         colour, line = METHOD_LOOK.get(str(method), (NEUTRAL, "-"))
         x, y, sd = seeds_combined(runs)
         x += 0.06 * (number - (len(series) - 1) / 2)
-        ax.errorbar(x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3)
+        ax.errorbar(
+            x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3
+        )
         seeds = sorted({int(seed) for seed in runs["seed"]})
         name = f"{method}, {preset}" + (
             f", seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if any(seeds) else ""
@@ -144,7 +186,10 @@ def seeds_combined(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarr
     runs : rows of `results.runs_table.collect` that differ in duration and seed only
     """
     names = ["song_accuracy_mean", "song_accuracy_sd", "folds_done"]
-    rows = [(s, *combine(*(part[n].tolist() for n in names))[:2]) for s, part in runs.groupby("segment_seconds")]
+    rows = [
+        (s, *combine(*(part[n].tolist() for n in names))[:2])
+        for s, part in runs.groupby("segment_seconds")
+    ]
     x, y, sd = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     return x, y, sd
 
@@ -163,7 +208,10 @@ def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[fl
         groups.append((item[0], [item]))
         while len(groups) > 1:
             (low, below), (high, above) = groups[-2:]
-            if high - gap * (len(above) - 1) / 2 - (low + gap * (len(below) - 1) / 2) >= gap - 1e-12:
+            if (
+                high - gap * (len(above) - 1) / 2 - (low + gap * (len(below) - 1) / 2)
+                >= gap - 1e-12
+            ):
                 break
             members = below + above
             groups[-2:] = [(float(np.mean([y for y, _, _ in members])), members)]
@@ -177,10 +225,20 @@ def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[fl
 def _paper_reference(ax: Axes, corpus: str, task: str) -> Sequence[tuple[float, str, str]]:
     """Draw the paper's accuracies where it has any; return what to write at the line's end."""
     table = paper_table(2)
-    rows = table[(table["corpus"] == corpus) & (table["task"] == task)].sort_values("segment_seconds")
+    rows = table[(table["corpus"] == corpus) & (table["task"] == task)].sort_values(
+        "segment_seconds"
+    )
     if len(rows):
         y = rows["accuracy_percent"].to_numpy(dtype=float) / 100
-        ax.plot(rows["segment_seconds"], y, color="black", linewidth=1, linestyle=":", marker="s", markersize=4)
+        ax.plot(
+            rows["segment_seconds"],
+            y,
+            color="black",
+            linewidth=1,
+            linestyle=":",
+            marker="s",
+            markersize=4,
+        )
         return [(float(y[-1]), "paper, table 2", "black")]
     table = paper_table(3)
     one = table[(table["corpus"] == corpus) & (table["task"] == task) & (table["method"] == "sssl")]

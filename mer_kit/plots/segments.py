@@ -50,7 +50,9 @@ def mel_picture(
         extent=(start_s, end_s, 0, bands), vmin=MEL_RANGE_DB[0], vmax=MEL_RANGE_DB[1],
     )  # fmt: skip
     picture.set_gid("log-mel")
-    ax.set_yticks(bands_of(FREQUENCIES, bands, frontend.sample_rate), [f"{f} Hz" for f in FREQUENCIES])
+    ax.set_yticks(
+        bands_of(FREQUENCIES, bands, frontend.sample_rate), [f"{f} Hz" for f in FREQUENCIES]
+    )
     ax.set_xlabel("seconds")
     ax.set_title(style.name(title), parse_math=False)
     ax.grid(False)
@@ -58,7 +60,12 @@ def mel_picture(
 
 
 def features_picture(
-    values: np.ndarray, ax: Axes | None = None, *, frontend: BaseFrontend, start_s: float = 0.0, title: str = ""
+    values: np.ndarray,
+    ax: Axes | None = None,
+    *,
+    frontend: BaseFrontend,
+    start_s: float = 0.0,
+    title: str = "",
 ) -> Axes:
     """Draw a segment as a front-end gives it: its frames [n, d] as a picture, or its pooled vector [1, d′] as a line.
 
@@ -150,7 +157,9 @@ def staircase(
     end = float(start_s[-1]) + segment_seconds if len(start_s) else segment_seconds
     for name in dict.fromkeys(true):
         last = max(n for n, other in enumerate(true) if other == name)
-        says = f"{name} {EMOTIONS.get(name, '')}" + (": inherited" if name == label else f": true, labelled {label}")
+        says = f"{name} {EMOTIONS.get(name, '')}" + (
+            ": inherited" if name == label else f": true, labelled {label}"
+        )
         colour = style.LOOK.get(name, (style.NEUTRAL, "-"))[0]
         x, side = (float(start_s[last]) + segment_seconds + 0.2, "left")
         if x > 0.7 * end:  # left of the bar above too, which the letters reach
@@ -187,7 +196,12 @@ def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             color=colour,
             va="center",
         )
-    ax.set(xlabel="segment duration in seconds", ylabel="share of segments (%)", xticks=list(x), ylim=(0, None))
+    ax.set(
+        xlabel="segment duration in seconds",
+        ylabel="share of segments (%)",
+        xticks=list(x),
+        ylim=(0, None),
+    )
     ax.margins(x=0.04)
     return ax
 

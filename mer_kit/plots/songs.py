@@ -17,7 +17,9 @@ from mer_kit.records import EMOTIONS
 from mer_kit.songs import features
 
 
-def seven_numbers(probabilities: np.ndarray, classes: Sequence[str], ax: Axes | None = None, *, theta: float) -> Axes:
+def seven_numbers(
+    probabilities: np.ndarray, classes: Sequence[str], ax: Axes | None = None, *, theta: float
+) -> Axes:
     """Draw f1…f7 of one song: whiskers to max and min, box between the quartiles, median, mean, and the share above θ.
 
     Parameters
@@ -37,7 +39,15 @@ def seven_numbers(probabilities: np.ndarray, classes: Sequence[str], ax: Axes | 
         ax.vlines(k, f["min"], f["max"], color=colour, linewidth=1.5)
         ax.hlines([f["min"], f["max"]], k - 0.1, k + 0.1, color=colour, linewidth=1.5)
         height = max(f["upper quartile"] - f["lower quartile"], 0.004)
-        ax.bar(k, height, bottom=f["lower quartile"], width=0.36, color=colour, alpha=0.45, edgecolor=colour)
+        ax.bar(
+            k,
+            height,
+            bottom=f["lower quartile"],
+            width=0.36,
+            color=colour,
+            alpha=0.45,
+            edgecolor=colour,
+        )
         ax.hlines(f["median"], k - 0.18, k + 0.18, color="black", linewidth=1.5)
         ax.plot(k, f["mean"], marker="D", markersize=5, color="white", markeredgecolor="black")
         ax.text(k, 1.04, f"{f['share above θ']:.0%} > θ", ha="center", fontsize=9)
@@ -50,11 +60,15 @@ def seven_numbers(probabilities: np.ndarray, classes: Sequence[str], ax: Axes | 
     return ax
 
 
-def feature_table(probabilities: np.ndarray, classes: Sequence[str], *, theta: float) -> pd.DataFrame:
+def feature_table(
+    probabilities: np.ndarray, classes: Sequence[str], *, theta: float
+) -> pd.DataFrame:
     """Return one song's 7·K features as a table: a row a class, a column a statistic (f1…f7 in the paper's order)."""
     song = np.zeros(len(probabilities), dtype=np.int64)
     row = features.pool(probabilities, song, n_songs=1, theta=theta)
-    return pd.DataFrame(row.reshape(len(classes), 7), index=list(classes), columns=list(features.STATISTICS))
+    return pd.DataFrame(
+        row.reshape(len(classes), 7), index=list(classes), columns=list(features.STATISTICS)
+    )
 
 
 def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None) -> Axes:
@@ -72,7 +86,15 @@ def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None)
     for i, j in np.ndindex(*table.shape):
         colour = "white" if share[i, j] > 0.55 else "black"
         text = f"{table[i, j]}\n{share[i, j]:.0%}" if table[i, j] else "0"
-        ax.text(j, i, text, ha="center", va="center", color=colour if table[i, j] else NEUTRAL, fontsize=9)
+        ax.text(
+            j,
+            i,
+            text,
+            ha="center",
+            va="center",
+            color=colour if table[i, j] else NEUTRAL,
+            fontsize=9,
+        )
     names = [f"{name}\n{EMOTIONS[name]}" for name in classes]
     ax.set_xticks(range(len(classes)), names)
     ax.set_yticks(range(len(classes)), names)
@@ -109,14 +131,24 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     bins = np.linspace(0, 1, 21)
-    looks = {"train": ("songs the SVM learns from", CLEAN, "-"), "test": ("test songs", NOISY, "--")}
+    looks = {
+        "train": ("songs the SVM learns from", CLEAN, "-"),
+        "test": ("test songs", NOISY, "--"),
+    }
     labels = []
     for part, (name, colour, line) in looks.items():
         means = songs.loc[songs["part"] == part, "mean"].to_numpy()
         share = np.histogram(means, bins)[0] / max(len(means), 1)
         ax.stairs(share, bins, color=colour, linestyle=line, linewidth=1.8, fill=False)
         ax.stairs(share, bins, color=colour, alpha=0.15, fill=True)
-        labels.append((float(means.mean()), f"{name}: mean {means.mean():.0%}, n = {len(means)}", colour, line))
+        labels.append(
+            (
+                float(means.mean()),
+                f"{name}: mean {means.mean():.0%}, n = {len(means)}",
+                colour,
+                line,
+            )
+        )
     high = 1.3 * ax.get_ylim()[1]
     percent(ax, low=0, high=high)
     percent(ax, "x")

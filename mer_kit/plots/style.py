@@ -104,7 +104,11 @@ def render(figure: Figure, target: Any, **options: Any) -> None:
     with plt.rc_context({"svg.hashsalt": "mer-kit"}), missing_glyphs_once():
         for text in figure.findobj(Text):
             text.set_parse_math(False)
-            text.set_text("\n".join(_cut(line, LONGEST_LINE) for line in printable(text.get_text()).split("\n")))
+            text.set_text(
+                "\n".join(
+                    _cut(line, LONGEST_LINE) for line in printable(text.get_text()).split("\n")
+                )
+            )
         for ax in figure.axes:
             _plain_ticks(ax)
         _shorten_titles(figure)
@@ -127,7 +131,10 @@ def _printable_tick(label: Callable[..., str], *where: Any) -> str:
 
 def _shorten_titles(figure: Figure) -> None:
     """Make each title one line, and cut the middle out of one that would reach into its neighbour or out of the figure."""
-    titles = [(ax, title) for ax in figure.axes for title in (ax.title, ax._left_title, ax._right_title)]  # type: ignore[attr-defined]
+    titles = []
+    for ax in figure.axes:
+        beside = (ax._left_title, ax._right_title)  # type: ignore[attr-defined]
+        titles += [(ax, title) for title in (ax.title, *beside)]
     whole = {place: name(place[1].get_text(), longest=LONGEST_LINE) for place in titles}
     long = [place for place in titles if len(whole[place]) > LONG_TITLE]
     for place in titles:
@@ -136,7 +143,11 @@ def _shorten_titles(figure: Figure) -> None:
         figure.draw_without_rendering()  # the layout must be known, and a title that is too long would spoil it
     for ax, title in long:
         right = min(
-            (other.bbox.x0 for other in figure.axes if other.bbox.x0 >= ax.bbox.x1 and _same_row(ax, other)),
+            (
+                other.bbox.x0
+                for other in figure.axes
+                if other.bbox.x0 >= ax.bbox.x1 and _same_row(ax, other)
+            ),
             default=figure.bbox.x1,
         )
         text = whole[ax, title]
@@ -201,13 +212,21 @@ def save_figure(
         If `alt` is empty.
     """
     if not alt.strip():
-        raise MerKitError(f"figure {Path(stem).name} has no alt text, expected one sentence: say what it shows")
+        raise MerKitError(
+            f"figure {Path(stem).name} has no alt text, expected one sentence: say what it shows"
+        )
     alt = printable(alt)
     # Dates and version stamps would make the bytes differ from day to day.
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": "mer-kit", "Title": alt},
         "png": {"Software": "mer-kit", "Description": alt},
-        "pdf": {"CreationDate": None, "ModDate": None, "Creator": "mer-kit", "Producer": "mer-kit", "Title": alt},
+        "pdf": {
+            "CreationDate": None,
+            "ModDate": None,
+            "Creator": "mer-kit",
+            "Producer": "mer-kit",
+            "Title": alt,
+        },
     }
     written: dict[str, Path] = {}
     for kind in formats:

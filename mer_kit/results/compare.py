@@ -34,7 +34,7 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     Parameters
     ----------
     folds : from `results.runs_table.fold_scores`
-    by : "method" compares runs that differ in nothing else, by the SVM's songs; "decider" compares answers within a run
+    by : "method" compares runs that differ in nothing else, by the SVM's songs; "classifier" compares answers within a run
     score : one of `results.runs_table.SCORES`
 
     Returns
@@ -45,10 +45,10 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
 
     Notebook: 06_results
     """
-    if by not in ("method", "decider"):
-        raise MerKitError(f"by is {by!r}, expected 'method' or 'decider': choose one of these")
-    same = [*SAME, *(["method"] if by == "decider" else [])]
-    kept = distinct(folds[folds["decider"].isin(HEADLINES if by == "method" else CLASSIFIERS)])
+    if by not in ("method", "classifier"):
+        raise MerKitError(f"by is {by!r}, expected 'method' or 'classifier': choose one of these")
+    same = [*SAME, *(["method"] if by == "classifier" else [])]
+    kept = distinct(folds[folds["classifier"].isin(HEADLINES if by == "method" else CLASSIFIERS)])
     rows: list[dict[str, Any]] = []
     for key, part in kept.groupby(same, sort=False):
         table = part.pivot_table(index="fold", columns=by, values=score)
@@ -60,7 +60,10 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
                  "first_score": a, "second_score": b, "difference": b - a}
                 for fold, a, b in zip(both.index, both[first], both[second], strict=True)
             ]  # fmt: skip
-    return pd.DataFrame(rows, columns=[*same, "first", "second", "fold", "first_score", "second_score", "difference"])
+    return pd.DataFrame(
+        rows,
+        columns=[*same, "first", "second", "fold", "first_score", "second_score", "difference"],
+    )
 
 
 def distinct(folds: pd.DataFrame) -> pd.DataFrame:
@@ -102,9 +105,15 @@ def verdict(differences: np.ndarray, *, n_folds: int) -> str:
     d = np.asarray(differences, dtype=float)
     n, mean = len(d), float(d.mean())
     if n == 1:
-        return f"{100 * mean:+.1f} points on 1 fold: a single fold has no spread, so nothing follows"
+        return (
+            f"{100 * mean:+.1f} points on 1 fold: a single fold has no spread, so nothing follows"
+        )
     sd = float(d.std(ddof=1))
-    counts = [(int((d > 0).sum()), "better"), (int((d == 0).sum()), "equal"), (int((d < 0).sum()), "worse")]
+    counts = [
+        (int((d > 0).sum()), "better"),
+        (int((d == 0).sum()), "equal"),
+        (int((d < 0).sum()), "worse"),
+    ]
     tally = ", ".join(f"{word} in {count}" for count, word in counts if count)
     reach = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / (n_folds - 1))
     beyond = "beyond the spread of the folds, to be confirmed with other seeds"
@@ -129,25 +138,33 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
         if run["status"] in ("failed", "unreadable"):
             lines.append(f"{run['folder']} is {run['status']}: {run['reason']}.")
     for folder, part in folds.groupby("folder", sort=False):
-        mark = str(folder).rsplit("-", 1)[-1]  # the fingerprint: other settings may differ under one title
+        mark = str(folder).rsplit("-", 1)[
+            -1
+        ]  # the fingerprint: other settings may differ under one title
         lines.append(f"{title(part.iloc[0])} ({mark}): {_against_majority(part)}.")
     for _, part in paired(folds).groupby([*SAME, "first", "second"], sort=False):
         head = part.iloc[0]
         difference = verdict(part["difference"].to_numpy(), n_folds=int(head["folds"]))
-        lines.append(f"{title(head, method=False)}: {head['second']} against {head['first']}: {difference}.")
+        lines.append(
+            f"{title(head, method=False)}: {head['second']} against {head['first']}: {difference}."
+        )
     return lines
 
 
 def title(row: Any, *, method: bool = True) -> str:
     """Return a run's name for people from any row that holds its settings."""
-    settings = [row["corpus"], row["task"], f"{row['segment_seconds']:g} s"] + ([row["method"]] if method else [])
+    settings = [row["corpus"], row["task"], f"{row['segment_seconds']:g} s"] + (
+        [row["method"]] if method else []
+    )
     return ", ".join([*settings, str(row["preset"]), f"seed {int(row['seed'])}"])
 
 
 def _against_majority(part: pd.DataFrame) -> str:
     """Return how one run's songs stand against always answering the commonest class."""
-    songs = part[part["decider"].isin(HEADLINES)].set_index("fold")["accuracy"]
-    guess = part[part["decider"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
+    songs = part[part["classifier"].isin(HEADLINES)].set_index("fold")["accuracy"]
+    guess = (
+        part[part["classifier"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
+    )
     n, above = len(songs), int((songs > guess).sum())
     spread = f" ± {100 * songs.std(ddof=1):.1f}" if n > 1 else ""
     of = int(part["folds"].iloc[0])

@@ -39,7 +39,11 @@ def paper_table(number: int) -> pd.DataFrame:
     Notebook: 01_segmentation
     """
     name = PAPER_FILES[check_choice("number", number, PAPER_FILES)]
-    with resources.files("mer_kit.results").joinpath("printed", name).open("r", encoding="utf-8") as file:
+    with (
+        resources.files("mer_kit.results")
+        .joinpath("printed", name)
+        .open("r", encoding="utf-8") as file
+    ):
         return pd.read_csv(file)
 
 
@@ -78,7 +82,9 @@ def table1(
             "songs": int(n_songs),
             "segment_seconds": float(seconds),
             "overlap_seconds": max(float(seconds) - 1.0, 0.0),
-            "segments": sum(segments.count(float(d), seconds, max_seconds=max_seconds) for d in durations_s),
+            "segments": sum(
+                segments.count(float(d), seconds, max_seconds=max_seconds) for d in durations_s
+            ),
         }
         for seconds in segment_seconds
     ]

@@ -35,9 +35,24 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
                 ("majority", "majority_accuracy"),
             )
         }  # fmt: skip
-        counts = {"seed": str(int(row["seed"])), "folds": f"{int(row['folds_done'])} of {int(row['folds'])}"}
+        counts = {
+            "seed": str(int(row["seed"])),
+            "folds": f"{int(row['folds_done'])} of {int(row['folds'])}",
+        }
         rows.append({**about, **counts, **scores, "run": row["fingerprint"]})
-    names = ["corpus", "task", "s", "method", "seed", "folds", "songs", "songs F1", "segments", "majority", "run"]
+    names = [
+        "corpus",
+        "task",
+        "s",
+        "method",
+        "seed",
+        "folds",
+        "songs",
+        "songs F1",
+        "segments",
+        "majority",
+        "run",
+    ]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -67,7 +82,9 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         f"{mer_kit.__version__}; a run's settings stand in its folder's config.json, found by its mark in the last column."
     )
     table.attrs["note"] = note
-    body = [" & ".join(map(latex_cell, map(str, row))) + r" \\" for row in table.to_numpy().tolist()]
+    body = [
+        " & ".join(map(latex_cell, map(str, row))) + r" \\" for row in table.to_numpy().tolist()
+    ]
     latex = "\n".join(
         [r"% needs \usepackage{booktabs}", rf"\begin{{tabular}}{{{'l' * 4}rr{'r' * 4}l}}", r"\toprule",
          " & ".join(table.columns) + r" \\", r"\midrule", *body, r"\bottomrule", r"\end{tabular}",

@@ -30,13 +30,30 @@ from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.training import METHODS, methods
 from mer_kit.training.settings import TrainingSettings
 
-__all__ = ["collect", "failures", "fold_scores", "markdown", "table2", "table3", "write_results_csv"]
+__all__ = [
+    "collect",
+    "failures",
+    "fold_scores",
+    "markdown",
+    "table2",
+    "table3",
+    "write_results_csv",
+]
 
-#: The decider whose scores are a run's headline: the paper's, and what a system answers itself.
+#: The classifier whose scores are a run's headline: the paper's, and what a system answers itself.
 HEADLINES = ("svm", SYSTEM)
-#: The scores that are kept of every decider; macro_f1 is the headline F1 (D), positive_f1 exists for two classes.
+#: The scores that are kept of every classifier; macro_f1 is the headline F1 (D), positive_f1 exists for two classes.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
-_SETTINGS = ("corpus", "task", "segment_seconds", "method", "preset", "seed", "song_features", "folds")
+_SETTINGS = (
+    "corpus",
+    "task",
+    "segment_seconds",
+    "method",
+    "preset",
+    "seed",
+    "song_features",
+    "folds",
+)
 _MEANS = [f"{score}_{part}" for score in SCORES for part in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
@@ -75,7 +92,9 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder and return its path."""
-    write_table(folder / "results.csv", without_formulae(table.drop(columns="path")), float_format="%.6g")
+    write_table(
+        folder / "results.csv", without_formulae(table.drop(columns="path")), float_format="%.6g"
+    )
     return folder / "results.csv"
 
 
@@ -89,10 +108,14 @@ def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
         if len(copies) > 1:
             found = [_fold_scores(Path(path)) for path in copies["path"]]
             shared = set.intersection(*(set(scores) for scores in found))
-            other = [k for k in sorted(shared) if any(scores[k] != found[0][k] for scores in found[1:])]
+            other = [
+                k for k in sorted(shared) if any(scores[k] != found[0][k] for scores in found[1:])
+            ]
             says = "; ".join(_difference(k, [scores[k] for scores in found]) for k in other)
             says = says or ("the same" if shared else "no fold in common")
-            rows.append({"run": name, "places": len(copies), "folds in all": len(shared), "says": says})
+            rows.append(
+                {"run": name, "places": len(copies), "folds in all": len(shared), "says": says}
+            )
     return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
 
 
@@ -119,19 +142,23 @@ def headline(songs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _difference(fold: int, found: Sequence[dict[str, float]]) -> str:
-    return f"fold {fold}: accuracy " + " or ".join(f"{scores.get('accuracy', float('nan')):.4f}" for scores in found)
+    return f"fold {fold}: accuracy " + " or ".join(
+        f"{scores.get('accuracy', float('nan')):.4f}" for scores in found
+    )
 
 
 def without_copies(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of `collect` with each run once: the copy with most finished folds, the first of equals."""
-    order = table.sort_values("folds_done", ascending=False, kind="stable").drop_duplicates("folder")
+    order = table.sort_values("folds_done", ascending=False, kind="stable").drop_duplicates(
+        "folder"
+    )
     return table.loc[sorted(order.index)].reset_index(drop=True)
 
 
 def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each run, fold and answer: the deciders', "segments" (one segment each) and "majority".
 
-    Columns: the settings, recipe, folder, fold, n_train, n_test, decider, and the SCORES (fractions). Runs without
+    Columns: the settings, recipe, folder, fold, n_train, n_test, classifier, and the SCORES (fractions). Runs without
     scores give no rows.
 
     Parameters
@@ -140,17 +167,26 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for _, run in results.iterrows():
-        if not (isinstance(run["path"], str) and run["folds_done"] and _finite(run["song_accuracy_mean"])):
+        if not (
+            isinstance(run["path"], str)
+            and run["folds_done"]
+            and _finite(run["song_accuracy_mean"])
+        ):
             continue
         about = {name: run[name] for name in (*_SETTINGS, "recipe", "folder")}
         for fold in RunFolder(run["path"]).metrics()["folds"]:
             counts = {name: int(fold[name]) for name in ("fold", "n_train", "n_test")}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
             rows += [
-                {**about, **counts, "decider": name, **{score: answer.get(score, np.nan) for score in SCORES}}
+                {
+                    **about,
+                    **counts,
+                    "classifier": name,
+                    **{score: answer.get(score, np.nan) for score in SCORES},
+                }
                 for name, answer in answers.items()
             ]
-    columns = [*_SETTINGS, "recipe", "folder", "fold", "n_train", "n_test", "decider", *SCORES]
+    columns = [*_SETTINGS, "recipe", "folder", "fold", "n_train", "n_test", "classifier", *SCORES]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -158,21 +194,31 @@ def _run_folders(folder: Path) -> Iterator[RunFolder]:
     """Yield everything below `folder` that is a run, also one whose config.json is gone or that is a link."""
     if folder.is_dir():
         for entry in sorted(folder.iterdir()):
-            looks_like_one = os.path.lexists(entry / "config.json") or os.path.isdir(entry / "folds")
+            looks_like_one = os.path.lexists(entry / "config.json") or os.path.isdir(
+                entry / "folds"
+            )
             closed = not os.access(entry, os.R_OK | os.X_OK)
-            if not entry.name.startswith(".") and os.path.isdir(entry) and (looks_like_one or closed):
+            if (
+                not entry.name.startswith(".")
+                and os.path.isdir(entry)
+                and (looks_like_one or closed)
+            ):
                 yield RunFolder(entry)
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("corpus", "task", "method", "preset", "song_features", "fingerprint"), "?")
+    row: dict[str, Any] = dict.fromkeys(
+        ("corpus", "task", "method", "preset", "song_features", "fingerprint"), "?"
+    )
     row |= {"folder": plain(run.path.name), "path": str(run.path), "folds_done": 0}
     try:
         return row | _read(run)
     except MerKitError as error:
         reason = str(error)
     except Exception as error:  # no folder, whatever is in it, takes the others' rows away
-        reason = f"its files are not what a run writes ({type(error).__name__}: {error}): run it again"
+        reason = (
+            f"its files are not what a run writes ({type(error).__name__}: {error}): run it again"
+        )
     return row | {"status": "unreadable", "reason": plain(reason)}
 
 
@@ -198,9 +244,20 @@ def recipe(config: dict[str, Any]) -> str:
 
     What the preset sets counts, only its name does not; and so do the clips (the corpus' checksum).
     """
-    free = {"corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip", "system"}
+    free = {
+        "corpus",
+        "task",
+        "segment_seconds",
+        "method",
+        "preset",
+        "seed",
+        "on_bad_clip",
+        "system",
+    }
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
-    kept = without_absent({name: value for name, value in config.items() if name not in free | about}, RunConfig)
+    kept = without_absent(
+        {name: value for name, value in config.items() if name not in free | about}, RunConfig
+    )
     if config.get("system"):
         kept = _system_recipe(kept, config)
     elif isinstance(kept.get("training"), dict):
@@ -245,13 +302,17 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
         row |= {f"song_{score}_{part}": _of(song, score, part) for part in ("mean", "sd")}
     for score in SCORES[:2]:
         row[f"majority_{score}_mean"] = _of(majority, score, "mean")
-        row |= {f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in CLASSIFIERS}
+        row |= {
+            f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in CLASSIFIERS
+        }
     return row
 
 
 def _summarised(folds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Return mean and sd of the scores that every fold has."""
-    return scores.summarise([{name: _number(fold.get(name)) for name in SCORES if name in folds[0]} for fold in folds])
+    return scores.summarise(
+        [{name: _number(fold.get(name)) for name in SCORES if name in folds[0]} for fold in folds]
+    )
 
 
 def _number(value: Any) -> float:

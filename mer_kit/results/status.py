@@ -20,7 +20,9 @@ def failures(run: Path) -> list[dict[str, Any]]:
     """Return a run's notebooks that failed, in reading order: notebook, message and the last lines it printed (log)."""
     found = []
     folds = [RunFolder(run).fold(number) for number in RunFolder(run).fold_numbers()]
-    files = [file for home in (run / "notebooks", *folds) for file in home.glob("[!.]*.status.json")]
+    files = [
+        file for home in (run / "notebooks", *folds) for file in home.glob("[!.]*.status.json")
+    ]
     for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
         try:
             status = schema.read_json(file, schema.STATUS, inside=run)
@@ -30,7 +32,13 @@ def failures(run: Path) -> list[dict[str, Any]]:
             of_fold = f" fold {file.parent.name}" if file.parent.parent.name == "folds" else ""
             name = file.name.removesuffix(".status.json") + of_fold
             log = [plain(line, LOG_WIDTH) for line in log_of(status)[-LOG_LINES:]]
-            found.append({"notebook": plain(name), "message": plain(str(status.get("message", ""))), "log": log})
+            found.append(
+                {
+                    "notebook": plain(name),
+                    "message": plain(str(status.get("message", ""))),
+                    "log": log,
+                }
+            )
     return found
 
 
@@ -41,7 +49,11 @@ def of(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -
         more = f" (and {len(broken) - 1} more notebooks)" if len(broken) > 1 else ""
         return "failed", f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
     own_file = run.path / "status.json"
-    own = schema.read_json(own_file, schema.STATUS, inside=run.path) if os.path.lexists(own_file) else {}
+    own = (
+        schema.read_json(own_file, schema.STATUS, inside=run.path)
+        if os.path.lexists(own_file)
+        else {}
+    )
     if own.get("state") == "failed":
         return "failed", str(own.get("message", "no message was left"))
     states = {number: run.fold_status(number) for number in run.fold_numbers()}
@@ -54,8 +66,14 @@ def of(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -
     if changed:
         return "changed", changed
     if metrics is None and done:
-        return "undecided", f"{_folds(done)} trained, no song is decided yet: run notebook 04_song_decisions"
-    said = {"running": "running, or interrupted", "paused": "paused: the same command or notebook goes on"}
+        return (
+            "undecided",
+            f"{_folds(done)} trained, no song is decided yet: run notebook 04_song_decisions",
+        )
+    said = {
+        "running": "running, or interrupted",
+        "paused": "paused: the same command or notebook goes on",
+    }
     open_ = {}
     for name, words in said.items():
         numbers = [number for number, one in sorted(states.items()) if one.get("state") == name]
@@ -66,9 +84,14 @@ def of(run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None) -
         return (next(iter(open_)), busy) if open_ else ("new", "no fold is finished yet")
     late = [number for number in done if number not in decided]
     if late:
-        return "partial", f"{_folds(late)} trained, but the scores do not count that yet: run 04_song_decisions"
+        return (
+            "partial",
+            f"{_folds(late)} trained, but the scores do not count that yet: run 04_song_decisions",
+        )
     if len(decided) < int(config["folds"]):
-        return "partial", f"{len(decided)} of {config['folds']} folds" + (f"; {busy}" if busy else "")
+        return "partial", f"{len(decided)} of {config['folds']} folds" + (
+            f"; {busy}" if busy else ""
+        )
     return "done", ""
 
 

@@ -44,7 +44,13 @@ def table2(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
     Source: paper, table 2. Notebook: 06_results
     """
     paper = paper_table(2).assign(method="sssl")
-    return _table(results, paper, ("valence", "arousal"), by=["corpus", "segment_seconds"], every_run=every_run)
+    return _table(
+        results,
+        paper,
+        ("valence", "arousal"),
+        by=["corpus", "segment_seconds"],
+        every_run=every_run,
+    )
 
 
 def table3(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
@@ -52,8 +58,16 @@ def table3(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
 
     Source: paper, table 3. Notebook: 06_results
     """
-    paper = paper_table(3).assign(segment_seconds=float("nan"))  # the paper does not say which duration
-    return _table(results, paper, ("valence", "arousal", "quadrant"), by=["corpus", "method"], every_run=every_run)
+    paper = paper_table(3).assign(
+        segment_seconds=float("nan")
+    )  # the paper does not say which duration
+    return _table(
+        results,
+        paper,
+        ("valence", "arousal", "quadrant"),
+        by=["corpus", "method"],
+        every_run=every_run,
+    )
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -81,10 +95,16 @@ def markdown_cell(text: str) -> str:
     'a\\|b &lt;i&gt;c&lt;/i&gt; \\`d\\`'
     """
     plain = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\|`\[\]*_])", r"\\\1", plain) if re.search(r"[|`<\[*]", text) else plain.replace("\\", "\\\\")
+    return (
+        re.sub(r"([\\|`\[\]*_])", r"\\\1", plain)
+        if re.search(r"[|`<\[*]", text)
+        else plain.replace("\\", "\\\\")
+    )
 
 
-def combine(means: Sequence[float], sds: Sequence[float], counts: Sequence[int]) -> tuple[float, float, int]:
+def combine(
+    means: Sequence[float], sds: Sequence[float], counts: Sequence[int]
+) -> tuple[float, float, int]:
     """Return mean, sd (n − 1) and n of all values together, from the mean, sd and n of each part (seeds of one run).
 
     Examples
@@ -102,18 +122,27 @@ def combine(means: Sequence[float], sds: Sequence[float], counts: Sequence[int])
 
 
 def _table(
-    results: pd.DataFrame, paper: pd.DataFrame, tasks: tuple[str, ...], *, by: list[str], every_run: bool
+    results: pd.DataFrame,
+    paper: pd.DataFrame,
+    tasks: tuple[str, ...],
+    *,
+    by: list[str],
+    every_run: bool,
 ) -> pd.DataFrame:
     ours = results[results["song_accuracy_mean"].notna() & results["task"].isin(tasks)]
     known = {(corpus, task) for corpus, task in zip(paper["corpus"], paper["task"], strict=True)}
-    counterpart = np.array([pair in known for pair in zip(ours["corpus"], ours["task"], strict=True)], dtype=bool)
+    counterpart = np.array(
+        [pair in known for pair in zip(ours["corpus"], ours["task"], strict=True)], dtype=bool
+    )
     if not every_run:
         ours = ours[counterpart]
     shown = paper if every_run else paper[paper["corpus"].isin(set(ours["corpus"]))]
     rows = [*_paper_rows(shown, tasks), *_our_rows(ours, tasks)]
     rows.sort(key=lambda row: _order(row, by, list(paper["corpus"].unique())))
     names = ["corpus", "segment (s)", "method", "who", *_columns(tasks), "folds", "run"]
-    table = pd.DataFrame([{name: row.get(name, "–") for name in names} for row in rows], columns=names)
+    table = pd.DataFrame(
+        [{name: row.get(name, "–") for name in names} for row in rows], columns=names
+    )
     table.attrs["note"] = NOTE
     return table
 
@@ -132,7 +161,9 @@ def _order(row: dict[str, Any], by: list[str], corpora: list[str]) -> tuple[Any,
 
 
 def _paper_rows(paper: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for (corpus, seconds, method), part in paper.groupby(["corpus", "segment_seconds", "method"], dropna=False):
+    for (corpus, seconds, method), part in paper.groupby(
+        ["corpus", "segment_seconds", "method"], dropna=False
+    ):
         row = _head(corpus, seconds, method, "paper")
         for _, cell in part.iterrows():
             row[f"{cell['task']} acc."] = percent(cell["accuracy_percent"] / 100)
@@ -146,8 +177,13 @@ def _our_rows(ours: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, An
     again = ours.groupby([*keys, "task", "seed"]).cumcount().rename("again")
     for (corpus, seconds, method, preset, features, *_), part in ours.groupby([*keys, again]):
         seeds = sorted({int(seed) for seed in part["seed"]})
-        who = [f"ours: {preset}", f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"]
-        row = _head(corpus, seconds, method, ", ".join(who + (["oof"] if features == "oof" else [])))
+        who = [
+            f"ours: {preset}",
+            f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}",
+        ]
+        row = _head(
+            corpus, seconds, method, ", ".join(who + (["oof"] if features == "oof" else []))
+        )
         for task, runs in part.groupby("task"):
             for score, title in (("accuracy", "acc."), ("macro_f1", "F1")):
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()

@@ -27,7 +27,9 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
     made = table.copy()
     for column in made.columns:
         if not pd.api.types.is_numeric_dtype(made[column]):
-            made[column] = pd.Series([_as_text(value) for value in made[column]], index=made.index, dtype=object)
+            made[column] = pd.Series(
+                [_as_text(value) for value in made[column]], index=made.index, dtype=object
+            )
     return made
 
 

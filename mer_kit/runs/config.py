@@ -37,7 +37,9 @@ class RunConfig:
     folds: int = 10  # P: ten-fold cross-validation
     seed: int = 0
     group_by: str = "auto"  # D: artist where known, "song" to ignore artists
-    grouping: str = later(default="exact", absent_means="exact")  # presets choose "normalised": runs.grouping
+    grouping: str = later(
+        default="exact", absent_means="exact"
+    )  # presets choose "normalised": runs.grouping
     max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
     on_bad_clip: str = "stop"  # D: or "skip"
     divide_by: str = later(
@@ -45,22 +47,36 @@ class RunConfig:
     )  # P: cross-validation; "official": the corpus' own two sets
     song_features: str = "in_sample"  # D: or "oof"
     theta: float = 0.5  # D: the paper leaves θ open
-    frontend: str = later(default=frontends.DEFAULT, absent_means="logmel")  # P: log-mel; signal.frontends
-    frontend_settings: Any = later(default_factory=dict, absent_means=dict(LOGMEL))  # a mapping becomes its record
-    training: TrainingSettings = field(default_factory=TrainingSettings)  # method, network and their settings
-    system: str = later(default="", absent_means="")  # D: a system in place of a segment network; mer_kit.systems
+    frontend: str = later(
+        default=frontends.DEFAULT, absent_means="logmel"
+    )  # P: log-mel; signal.frontends
+    frontend_settings: Any = later(
+        default_factory=dict, absent_means=dict(LOGMEL)
+    )  # a mapping becomes its record
+    training: TrainingSettings = field(
+        default_factory=TrainingSettings
+    )  # method, network and their settings
+    system: str = later(
+        default="", absent_means=""
+    )  # D: a system in place of a segment network; mer_kit.systems
     system_settings: Any = later(
         default_factory=dict, absent_means={}
     )  # the system's own; a mapping becomes its record
-    train_every_seconds: float = 1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
-    corpus_options: Mapping[str, Any] = field(default_factory=dict)  # corpora.load keywords (demo: drift, clips)
+    train_every_seconds: float = (
+        1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
+    )
+    corpus_options: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # corpora.load keywords (demo: drift, clips)
 
     def __post_init__(self) -> None:
         kind = frontends.of(self.frontend).settings
         given = settings_of(f"front-end {self.frontend}", kind, self.frontend_settings)
         object.__setattr__(self, "frontend_settings", given)
         if self.system:
-            own = settings_of(f"system {self.system}", systems.of(self.system).settings, self.system_settings)
+            own = settings_of(
+                f"system {self.system}", systems.of(self.system).settings, self.system_settings
+            )
             object.__setattr__(self, "system_settings", own)
 
     @property
@@ -97,10 +113,20 @@ def hashed_config(config: RunConfig) -> dict[str, Any]:
     have their effects in the settings and the clips.
     """
     values = {**hashed(config), "training": config.training.effective()}
-    values = _apart({name: value for name, value in values.items() if name not in ("preset", "on_bad_clip")})
-    if config.system:  # no network is trained: neither its settings nor those of the song-level classifiers count
+    values = _apart(
+        {name: value for name, value in values.items() if name not in ("preset", "on_bad_clip")}
+    )
+    if (
+        config.system
+    ):  # no network is trained: neither its settings nor those of the song-level classifiers count
         mark = source_mark(systems.MODULES[config.system])
-        idle = {"training": {}, "model": {}, "theta": 0.0, "song_features": "", "method": config.system}
+        idle = {
+            "training": {},
+            "model": {},
+            "theta": 0.0,
+            "song_features": "",
+            "method": config.system,
+        }
         return {**values, **idle, **({"system_source": mark} if mark else {})}
     # The first version built the training's part with the method and an empty network.
     return {**values, "training": {**values["training"], "method": config.method, "model": {}}}
@@ -131,8 +157,15 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
     >>> other.method, other.training.partition.tau, other.model.width, other.theta
     ('ce', 0.3, 8, 0.4)
     """
-    run = {name: settings.pop(name) for name in kinds(RunConfig) if name in settings and name != "training"}
-    training = {field.name: getattr(config.training, field.name) for field in dataclasses.fields(config.training)}
+    run = {
+        name: settings.pop(name)
+        for name in kinds(RunConfig)
+        if name in settings and name != "training"
+    }
+    training = {
+        field.name: getattr(config.training, field.name)
+        for field in dataclasses.fields(config.training)
+    }
     for name in ("method", "network"):
         if settings.get(name, training[name]) != training[name]:
             training |= {"own" if name == "method" else "model": {}}

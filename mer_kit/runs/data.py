@@ -62,7 +62,9 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
         store = open_features(corpus, config)
     plausible.check_classes(corpus, config.task)
     stored = zip(corpus.clips, store.durations_s.tolist(), strict=True)
-    lengths = {clip.clip_id: length for clip, length in stored if limit is None or length < limit}  # else maybe a part
+    lengths = {
+        clip.clip_id: length for clip, length in stored if limit is None or length < limit
+    }  # else maybe a part
     for problem in plausible.truth_beyond(corpus, lengths):
         _log.warning("%s: %s", corpus.name, problem)
     return corpus, store, skipped
@@ -76,7 +78,9 @@ def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop
         store_folder(config.frontend),
         frontend=frontend,
         segment_seconds=config.segment_seconds,
-        every_seconds=pooling_step(config.train_every_seconds) if frontend.pool is not None else 1.0,
+        every_seconds=pooling_step(config.train_every_seconds)
+        if frontend.pool is not None
+        else 1.0,
         on_bad_clip=on_bad_clip,
         max_seconds=config.max_seconds,
     )
@@ -127,7 +131,8 @@ def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
     stored.
     """
     text = "\n".join(
-        f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}" + (f" {clip.split}" if with_split else "")
+        f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+        + (f" {clip.split}" if with_split else "")
         for clip, digest in zip(corpus.clips, store.digests, strict=True)
     )
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

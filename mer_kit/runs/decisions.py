@@ -59,7 +59,9 @@ def decide_fold(
         songs[name] = classifier.predict(test_p, test_song, len(fold.test))
         results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
         if classifiers.is_saved(name):
-            with contextlib.suppress(OSError):  # a folder that takes no files: it is fitted again where it is needed
+            with contextlib.suppress(
+                OSError
+            ):  # a folder that takes no files: it is fitted again where it is needed
                 classifier.save(folder / f"{name}.safetensors")
     return FoldResult(
         fold=fold.number,

@@ -79,15 +79,24 @@ class Experiment:
         precision: str = "auto",
         opened: OpenedCorpus | None = None,
     ) -> None:
-        self.config, self.on_epoch, self.device, self.precision = config, on_epoch, device, precision
+        self.config, self.on_epoch, self.device, self.precision = (
+            config,
+            on_epoch,
+            device,
+            precision,
+        )
         self.classes = TASKS[config.task]
         self.corpus, self.store, self.skipped = opened or open_corpus(config, data_root)
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
         self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
-        self.runs_dir = Path(runs_dir).expanduser().absolute() if runs_dir else paths.default_runs_dir()
-        mark = run_folder.fingerprint(config, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
+        self.runs_dir = (
+            Path(runs_dir).expanduser().absolute() if runs_dir else paths.default_runs_dir()
+        )
+        mark = run_folder.fingerprint(
+            config, corpus_checksum=self.checksum, code_version=METHOD_VERSION
+        )
         self.fingerprint = mark
         self.folder = RunFolder.of(self.runs_dir, config, mark)
         grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
@@ -112,7 +121,7 @@ class Experiment:
         return open_logmel(self.corpus, self.config, self.store)
 
     @property
-    def deciders(self) -> tuple[str, ...]:
+    def song_classifiers(self) -> tuple[str, ...]:
         """The names of what answers for songs: every song-level classifier, or the system alone."""
         return (decisions.SYSTEM,) if self.config.system else classifiers.NAMES
 
@@ -147,7 +156,9 @@ class Experiment:
             raise
         except BaseException as error:
             with contextlib.suppress(OSError):  # a disk that is full takes no status either
-                self.folder.set_status("failed", fold=number, message=f"{type(error).__name__}: {error}")
+                self.folder.set_status(
+                    "failed", fold=number, message=f"{type(error).__name__}: {error}"
+                )
             raise
         where = place(self.device, self.precision)
         self.folder.set_status(
@@ -157,13 +168,17 @@ class Experiment:
             device=where.device.type,
             precision=where.precision,
             threads=torch.get_num_threads(),
-            files=self.folder.seal(number, run_folder.SYSTEM_FILES if self.config.system else run_folder.FOLD_FILES),
+            files=self.folder.seal(
+                number, run_folder.SYSTEM_FILES if self.config.system else run_folder.FOLD_FILES
+            ),
         )
         (self.folder.fold(number) / "checkpoint.safetensors").unlink(missing_ok=True)
         shutil.rmtree(self.folder.fold(number) / "inner", ignore_errors=True)
 
     def _train_network(self, number: int, watch: Callable[[Trainer], None] | None) -> float:
-        trainer, index = self._fit(self.folds[number].train, f"fold {number}", self.folder.fold(number), number, watch)
+        trainer, index = self._fit(
+            self.folds[number].train, f"fold {number}", self.folder.fold(number), number, watch
+        )
         return self._keep(number, trainer, index)
 
     def _fit(
@@ -187,13 +202,21 @@ class Experiment:
             watch=watch,
             **flat(self.config.training),
         )
-        return trainer.fit(SegmentView(self.store, index), self.labels[index.clip], index.clip), index
+        return trainer.fit(
+            SegmentView(self.store, index), self.labels[index.clip], index.clip
+        ), index
 
     def _warmup_file(self, name: str) -> Path | None:
         c = self.config
         if c.network == networks.DEFAULT and c.model.width > SHARED_WARMUP_WIDTH:
             return None
-        about = {"method": "", "song_features": "", "theta": 0.0, "training": c.training.warmup_key(), "model": {}}
+        about = {
+            "method": "",
+            "song_features": "",
+            "theta": 0.0,
+            "training": c.training.warmup_key(),
+            "model": {},
+        }
         shared = {**hashed_config(c), **about}
         mark = run_folder.digest(shared, corpus_checksum=self.checksum, code_version=METHOD_VERSION)
         return self.runs_dir / ".warmup" / f"{mark}-{name.replace(' ', '-')}.safetensors"
@@ -201,7 +224,9 @@ class Experiment:
     def _keep(self, number: int, trainer: Trainer, index: SegmentIndex) -> float:
         """Write a trained fold's files; return the seconds of all its epochs, those of a shared warm-up included."""
         folder = self.folder.fold(number)
-        files.write_table(folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_]))
+        files.write_table(
+            folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_])
+        )
         with writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -226,7 +251,9 @@ class Experiment:
         index = self.index.take(self.index.rows_of(clips))
         probabilities = trainer.predict_proba(SegmentView(self.store, index))
         ids, names = np.array(self.clip_ids), np.array(self.classes)
-        table = pd.DataFrame({"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s})
+        table = pd.DataFrame(
+            {"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s}
+        )
         table["part"], table["label"] = part, names[self.labels[index.clip]]
         for k, name in enumerate(self.classes):
             table[name] = probabilities[:, k]
@@ -254,7 +281,7 @@ class Experiment:
     # ---- songs ---------------------------------------------------------------------------------------------------
 
     def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
-        """Return a finished fold's scores and its song table (clip_id, fold, label, one column a decider)."""
+        """Return a finished fold's scores and its song table (clip_id, fold, label, one column a classifier)."""
         self.folder.check_seal(number, ("segments.csv",))
         table = self.folder.segments(number)
         seconds = self.folder.fold_status(number).get("seconds", float("nan"))
@@ -293,13 +320,20 @@ class Experiment:
         summary = decisions.summary(results, songs, len(self.classes))
         named = without_formulae(decisions.with_names(songs, self.classes))
         files.write_table(self.folder.path / "songs.csv", named)
-        run_folder.write_json(self.folder.path / "metrics.json", {"folds": results, "summary": summary})
+        run_folder.write_json(
+            self.folder.path / "metrics.json", {"folds": results, "summary": summary}
+        )
         self.folder.set_status("done", folds=done, of=len(self.folds))
         return RunResult(self.config, self.fingerprint, results, summary)
 
     def write_config(self) -> None:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
-        for folder in (self.folder.path, self.folder.path / "notebooks", self.runs_dir, self.runs_dir / ".warmup"):
+        for folder in (
+            self.folder.path,
+            self.folder.path / "notebooks",
+            self.runs_dir,
+            self.runs_dir / ".warmup",
+        ):
             sweep(folder)
         run_folder.write_config(
             self.folder,

@@ -99,7 +99,9 @@ def spellings(joined: dict[str, str]) -> tuple[tuple[str, ...], ...]:
 
 def is_artist(clip: Clip) -> bool:
     """Tell whether a clip's group is its artist, and no column of groups that somebody wrote by hand."""
-    return bool(clip.artist) and clip.group is not None and clip.group == str(clip.artist).casefold()
+    return (
+        bool(clip.artist) and clip.group is not None and clip.group == str(clip.artist).casefold()
+    )
 
 
 def divided(folds: Sequence[Fold], music: Sequence[Pair]) -> list[Pair]:
@@ -115,7 +117,10 @@ def divided(folds: Sequence[Fold], music: Sequence[Pair]) -> list[Pair]:
     return [
         pair
         for pair in music
-        if any({pair.first, pair.second} & train and {pair.first, pair.second} & test for train, test in sides)
+        if any(
+            {pair.first, pair.second} & train and {pair.first, pair.second} & test
+            for train, test in sides
+        )
     ]
 
 
@@ -130,14 +135,18 @@ def describe(grouping: Grouping, folds: Sequence[Fold]) -> str:
     """
     lines = ["every clip stands alone"]
     if grouping.groups is not None:
-        sides = [set(grouping.groups[fold.train]) & set(grouping.groups[fold.test]) for fold in folds]
+        sides = [
+            set(grouping.groups[fold.train]) & set(grouping.groups[fold.test]) for fold in folds
+        ]
         lines = [
             f"{len(set(grouping.groups))} groups (artists, or clips of one recording), on both sides of a fold: "
             f"{sum(map(len, sides))}"
         ]
     lines += [f"one artist: {' = '.join(names)}" for names in grouping.artists]
     apart = len(divided(folds, grouping.music))
-    lines.append(f"pairs of clips that are one recording: {len(grouping.music)}, on both sides of a fold: {apart}")
+    lines.append(
+        f"pairs of clips that are one recording: {len(grouping.music)}, on both sides of a fold: {apart}"
+    )
     return "\n".join(lines)
 
 

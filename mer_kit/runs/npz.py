@@ -24,7 +24,9 @@ FREE_BYTES, MOST_RATIO = 64 << 20, 64
 _END = struct.Struct("<4s4H2LH")
 
 
-def read(path: Path, wanted: Mapping[str, int], *, inside: Path | None = None) -> dict[str, np.ndarray]:
+def read(
+    path: Path, wanted: Mapping[str, int], *, inside: Path | None = None
+) -> dict[str, np.ndarray]:
     """Return the arrays of an `.npz` file by name; `wanted` gives each one's number of dimensions.
 
     Raises
@@ -36,13 +38,20 @@ def read(path: Path, wanted: Mapping[str, int], *, inside: Path | None = None) -
     where = f"{path.name} in fold {path.parent.name}"
     try:
         if not files.is_plain_file(path, inside=inside) or path.stat().st_size > MOST_BYTES:
-            raise MerKitError(f"{where} is missing or no regular file, expected a fold's arrays: train the fold again")
+            raise MerKitError(
+                f"{where} is missing or no regular file, expected a fold's arrays: train the fold again"
+            )
         _check_directory(path)
         with zipfile.ZipFile(path) as archive:
-            return {name: _array(archive, f"{name}.npy", dimensions) for name, dimensions in wanted.items()}
+            return {
+                name: _array(archive, f"{name}.npy", dimensions)
+                for name, dimensions in wanted.items()
+            }
     except MerKitError:
         raise
-    except Exception as error:  # zipfile and numpy raise anything from KeyError to MemoryError on spoilt files
+    except (
+        Exception
+    ) as error:  # zipfile and numpy raise anything from KeyError to MemoryError on spoilt files
         raise MerKitError(
             f"{where} cannot be read ({type(error).__name__}), expected a fold's arrays: train the fold again"
         ) from error
@@ -65,7 +74,11 @@ def _array(archive: zipfile.ZipFile, name: str, dimensions: int) -> np.ndarray:
     with archive.open(entry) as file:
         head = io.BytesIO(file.read(4096))
         version = np.lib.format.read_magic(head)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        read_header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
         shape, _, dtype = read_header(head)
     expected = head.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
     if dtype.kind not in "fiu" or len(shape) != dimensions or expected != entry.file_size:
@@ -84,7 +97,9 @@ def check_passes(arrays: Mapping[str, np.ndarray], where: str) -> None:
     """
     p, labels, clip = arrays["probabilities"], arrays["labels"], arrays["clip"]
     wrong = ""
-    if 0 in p.shape or any(len(arrays[name]) != p.shape[1] for name in ("labels", "clip", "start_s")):
+    if 0 in p.shape or any(
+        len(arrays[name]) != p.shape[1] for name in ("labels", "clip", "start_s")
+    ):
         wrong = "arrays of different lengths"
     elif p.dtype.kind != "f" or not ((p >= 0) & (p <= 1)).all():  # also false where it is NaN
         wrong = "probabilities outside 0 to 1"
@@ -93,4 +108,6 @@ def check_passes(arrays: Mapping[str, np.ndarray], where: str) -> None:
     elif clip.dtype.kind != "i" or (clip < 0).any() or not np.isfinite(arrays["start_s"]).all():
         wrong = "segments of no clip"
     if wrong:
-        raise MerKitError(f"{where} has {wrong}: train the fold again, or ask the sender for the file")
+        raise MerKitError(
+            f"{where} has {wrong}: train the fold again, or ask the sender for the file"
+        )

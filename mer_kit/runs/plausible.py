@@ -74,7 +74,11 @@ def few_songs(corpus: Corpus, task: str, folds: int = RunConfig.folds) -> Proble
         return None
     one, many = ("group (artist)", "groups (artists)") if groups else ("song", "songs")
     what = f"{TASKS[task][label]} has {found} {one if found == 1 else many}, fewer than the usual {folds} folds"
-    step = f"ask for --folds {found}" if found > 1 else "add songs of this class, since it cannot be divided"
+    step = (
+        f"ask for --folds {found}"
+        if found > 1
+        else "add songs of this class, since it cannot be divided"
+    )
     return Problem("few_songs", task, what, step)
 
 
@@ -98,17 +102,28 @@ def truth_beyond(corpus: Corpus, seconds: Mapping[str, float]) -> list[Problem]:
         f"that of {len(late)} of {len(seconds)} clips ends long after the clip, first {clip_id}: at {end:g} s, where the "
         f"clip has {length:.3g} s"
     )
-    return [Problem("truth_beyond", "segment truth", what, "give its times in seconds (are they milliseconds?)")]
+    return [
+        Problem(
+            "truth_beyond",
+            "segment truth",
+            what,
+            "give its times in seconds (are they milliseconds?)",
+        )
+    ]
 
 
-def _sampled_seconds(corpus: Corpus, read: Callable[[str | Path], float] = audio.duration) -> dict[str, float]:
+def _sampled_seconds(
+    corpus: Corpus, read: Callable[[str | Path], float] = audio.duration
+) -> dict[str, float]:
     """Return clip id → seconds of some clips that have a truth, as their headers say."""
     if corpus.truth is None:
         return {}
     known = set(corpus.truth["clip_id"])
     clips = [clip for clip in corpus.clips if clip.clip_id in known]
     seconds: dict[str, float] = {}
-    for at in np.unique(np.linspace(0, max(len(clips) - 1, 0), min(SAMPLED, len(clips))).astype(int)):
+    for at in np.unique(
+        np.linspace(0, max(len(clips) - 1, 0), min(SAMPLED, len(clips))).astype(int)
+    ):
         try:
             seconds[clips[at].clip_id] = read(clips[at].path)
         except MerKitError:  # its own problem, told elsewhere

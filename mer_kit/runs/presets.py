@@ -21,14 +21,29 @@ MOST_FOLDS = 1000
 #: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
 SHORTEST_STEP = 0.02
 #: Parts of a configuration that are set by the names of what they hold.
-_PARTS = ("training", "model", "method", "network", "own", "frontend_settings", "system", "system_settings")
+_PARTS = (
+    "training",
+    "model",
+    "method",
+    "network",
+    "own",
+    "frontend_settings",
+    "system",
+    "system_settings",
+)
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
 #: Preset → what it sets. The origin of each number stands in RunConfig and TrainingSettings; sizes are D.
 PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {  # tests: seconds
         "model": {"width": 2, "batch_norm": True, "head_pool": 1},
-        "training": {"epochs": 3, "warmup_epochs": 1, "optimizer": "adamw", "learning_rate": 1e-3, "min_gap": 0.01},
+        "training": {
+            "epochs": 3,
+            "warmup_epochs": 1,
+            "optimizer": "adamw",
+            "learning_rate": 1e-3,
+            "min_gap": 0.01,
+        },
         "train_every_seconds": 2.0,
     },
     "demo": {  # `make demo`, lectures: minutes on two cores
@@ -106,7 +121,10 @@ def resolve(
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
     base = PRESETS[preset]
-    plain: dict[str, Any] = {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"}
+    plain: dict[str, Any] = {
+        "train_every_seconds": base["train_every_seconds"],
+        "grouping": "normalised",
+    }
     network = overrides.get("network", networks.DEFAULT)
     frontend = overrides.get("frontend", frontends.DEFAULT)
     homes: dict[str, dict[str, Any]] = {
@@ -178,7 +196,11 @@ def _owners(method: str, network: str, frontend: str, system: str) -> dict[str, 
     MerKitError
         If the method's, the network's or the front-end's own settings have names that are taken.
     """
-    owners = {name: ("training", kind) for name, kind in kinds(TrainingSettings).items() if name not in _PARTS}
+    owners = {
+        name: ("training", kind)
+        for name, kind in kinds(TrainingSettings).items()
+        if name not in _PARTS
+    }
     owners |= {name: ("run", kind) for name, kind in kinds(RunConfig).items() if name not in _PARTS}
     owners |= {"network": ("run", "str")}
     members = {
@@ -188,7 +210,10 @@ def _owners(method: str, network: str, frontend: str, system: str) -> dict[str, 
     }
     if system:  # nothing is trained, so nothing of a training can be set
         owners = {name: owner for name, owner in owners.items() if owner[0] == "run"}
-        members = {"system": (system, systems.of(system).settings), "front-end": members["front-end"]}
+        members = {
+            "system": (system, systems.of(system).settings),
+            "front-end": members["front-end"],
+        }
     for what, (name, settings) in members.items():
         own = {field.name: type(field.default).__name__ for field in dataclasses.fields(settings)}
         taken = sorted(set(own) & (set(owners) | set(_PARTS)))
@@ -206,7 +231,9 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind == "bool" and not isinstance(value, bool):
         raise MerKitError(f"{name} is {shortened(value)}, expected True or False: change {name}")
-    if number and kind.startswith("float") and abs(value) <= LARGEST:  # what is larger is refused by the checks
+    if (
+        number and kind.startswith("float") and abs(value) <= LARGEST
+    ):  # what is larger is refused by the checks
         return float(value)
     return int(value) if number and kind == "int" and value == value // 1 else value
 
@@ -226,5 +253,9 @@ def _check(config: RunConfig) -> None:
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:
         check_range("max_seconds", config.max_seconds, config.segment_seconds)
-    if not isinstance(config.corpus_options, dict) or not all(isinstance(name, str) for name in config.corpus_options):
-        raise MerKitError("corpus_options is no mapping, expected for example {'drift': 0.4}: pass a dict")
+    if not isinstance(config.corpus_options, dict) or not all(
+        isinstance(name, str) for name in config.corpus_options
+    ):
+        raise MerKitError(
+            "corpus_options is no mapping, expected for example {'drift': 0.4}: pass a dict"
+        )

@@ -93,7 +93,12 @@ def write_config(
     skipped: Sequence[str],
 ) -> None:
     """Write a run's config.json: its settings, its fingerprint, and where the numbers come from."""
-    about = {"fingerprint": fingerprint, "corpus_checksum": corpus_checksum, "n_clips": n_clips, "skipped": skipped}
+    about = {
+        "fingerprint": fingerprint,
+        "corpus_checksum": corpus_checksum,
+        "n_clips": n_clips,
+        "skipped": skipped,
+    }
     versions = {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__}
     write_json(
         folder.path / "config.json",
@@ -116,7 +121,10 @@ class RunFolder:
     @classmethod
     def of(cls, runs_dir: Path, config: RunConfig, mark: str) -> RunFolder:
         """Return the folder that belongs to a configuration and its fingerprint."""
-        return cls(runs_dir / f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}-{mark}")
+        return cls(
+            runs_dir
+            / f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}-{mark}"
+        )
 
     def fold(self, number: int) -> Path:
         """Return the folder of one fold."""
@@ -162,7 +170,11 @@ class RunFolder:
             entries = list(os.scandir(self.path / "folds"))
         except OSError:  # none yet, or no folder
             return []
-        return sorted(int(entry.name) for entry in entries if _FOLD_NAME.fullmatch(entry.name) and entry.is_dir())
+        return sorted(
+            int(entry.name)
+            for entry in entries
+            if _FOLD_NAME.fullmatch(entry.name) and entry.is_dir()
+        )
 
     def folds_done(self) -> list[int]:
         """Return the numbers of the finished folds, ascending."""
@@ -171,13 +183,17 @@ class RunFolder:
     def fold_status(self, number: int) -> dict[str, Any]:
         """Return what a fold's status.json says, checked; {} where there is none."""
         file = self.fold(number) / "status.json"
-        return schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
+        return (
+            schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
+        )
 
     def seal(self, number: int, names: Sequence[str] = FOLD_FILES) -> dict[str, dict[str, Any]]:
         """Return size and checksum of a trained fold's files, to be kept in its status.json."""
         return seal.of(self.fold(number), names)
 
-    def check_seal(self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False) -> None:
+    def check_seal(
+        self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False
+    ) -> None:
         """Compare a finished fold's files with what its status.json says of them; older folds say nothing.
 
         Parameters
@@ -208,7 +224,11 @@ class RunFolder:
         """
         fields = [field for field in dataclasses.fields(EpochRecord) if field.name != "own"]
         kinds = {field.name: float if field.type == "float" else str for field in fields}
-        later = [name for name, kind in kinds.items() if kind is float or name in ("labelled_class_share", "note")]
+        later = [
+            name
+            for name, kind in kinds.items()
+            if kind is float or name in ("labelled_class_share", "note")
+        ]
         path = self.fold(fold) / "history.csv"
         table = schema.read_table(
             path, kinds, inside=self.path, exact=True, optional=later, most=schema.MOST_JSON
@@ -233,7 +253,9 @@ class RunFolder:
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
         path = self.fold(fold) / "epochs.npz"
-        arrays = npz.read(path, {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}, inside=self.path)
+        arrays = npz.read(
+            path, {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}, inside=self.path
+        )
         npz.check_passes(arrays, f"epochs.npz in fold {fold}")
         return arrays
 
@@ -268,7 +290,9 @@ class RunFolder:
 def _state(folder: Path) -> str:
     file = folder / "status.json"
     try:
-        found = schema.read_json(file, schema.STATUS, inside=folder) if os.path.lexists(file) else {}
+        found = (
+            schema.read_json(file, schema.STATUS, inside=folder) if os.path.lexists(file) else {}
+        )
     except MerKitError:
         return "failed"
     return str(found.get("state", "new"))
@@ -279,4 +303,8 @@ def all_runs(runs_dir: str | Path) -> list[RunFolder]:
     folder = Path(runs_dir)
     if not folder.is_dir():
         return []
-    return [RunFolder(entry.parent) for entry in sorted(folder.glob("*/config.json")) if files.is_plain_file(entry)]
+    return [
+        RunFolder(entry.parent)
+        for entry in sorted(folder.glob("*/config.json"))
+        if files.is_plain_file(entry)
+    ]

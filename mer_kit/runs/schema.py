@@ -46,11 +46,15 @@ class Field:
 
 
 def _number(low: float = -1e15, high: float = 1e15) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    return lambda value: (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    )
 
 
 def _whole(low: int = 0, high: int = 10**12) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    return lambda value: (
+        isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    )
 
 
 def _text(value: Any) -> bool:
@@ -76,7 +80,9 @@ def _scores_by_name(value: Any) -> bool:
 _NAME = Field("a short text", _text)
 CONFIG: dict[str, Field] = {
     "corpus": _NAME,
-    "task": Field(f"one of {', '.join(TASKS)}", lambda value: isinstance(value, str) and value in TASKS),
+    "task": Field(
+        f"one of {', '.join(TASKS)}", lambda value: isinstance(value, str) and value in TASKS
+    ),
     "segment_seconds": Field("seconds above 0 and at most 30", _number(1e-3, 30)),
     "method": _NAME,
     "preset": _NAME,
@@ -85,7 +91,9 @@ CONFIG: dict[str, Field] = {
     "song_features": Field("a short text", _text, needed=False),
     "fingerprint": Field("a short text", _text, needed=False),
     "theta": Field("a number from 0 to 1", _number(0, 1), needed=False),
-    "max_seconds": Field("seconds or null", lambda value: value is None or _number(0, 1e6)(value), needed=False),
+    "max_seconds": Field(
+        "seconds or null", lambda value: value is None or _number(0, 1e6)(value), needed=False
+    ),
     "frontend": Field("a short text", _text, needed=False),
     "frontend_settings": Field("names and values", _mapping, needed=False),
     "network": Field("a short text", _text, needed=False),
@@ -112,17 +120,25 @@ _FOLD: dict[str, Field] = {
     "majority": Field("fractions", _scores),
 }
 METRICS: dict[str, Field] = {
-    "folds": Field("a list of folds", lambda value: isinstance(value, list) and len(value) <= MOST_FOLDS),
+    "folds": Field(
+        "a list of folds", lambda value: isinstance(value, list) and len(value) <= MOST_FOLDS
+    ),
     "summary": Field("names and values", _mapping),
 }
 _SUMMARY: dict[str, Field] = {
     "n_songs": Field("a count", _whole()),
-    "seconds": Field("a number of seconds or null", lambda value: value is None or _number(0)(value), needed=False),
+    "seconds": Field(
+        "a number of seconds or null",
+        lambda value: value is None or _number(0)(value),
+        needed=False,
+    ),
     "pooled": Field("fractions for each classifier", _scores_by_name),
 }
 
 
-def read_json(path: Path, fields: Mapping[str, Field] | None = None, *, inside: Path | None = None) -> dict[str, Any]:
+def read_json(
+    path: Path, fields: Mapping[str, Field] | None = None, *, inside: Path | None = None
+) -> dict[str, Any]:
     """Return a run's JSON file, its `fields` checked.
 
     Raises
@@ -132,7 +148,9 @@ def read_json(path: Path, fields: Mapping[str, Field] | None = None, *, inside: 
     """
     where = f"{path.name} in {path.parent.name}"
     try:
-        content = json.loads(files.read_bytes(path, most=MOST_JSON, inside=inside).decode("utf-8-sig"))
+        content = json.loads(
+            files.read_bytes(path, most=MOST_JSON, inside=inside).decode("utf-8-sig")
+        )
     except MerKitError:
         raise
     except (OSError, RecursionError, ValueError) as error:
@@ -140,7 +158,9 @@ def read_json(path: Path, fields: Mapping[str, Field] | None = None, *, inside: 
             f"{where} cannot be read ({type(error).__name__}), expected a run's JSON file: run it again"
         ) from error
     if not isinstance(content, dict):
-        raise MerKitError(f"{where} holds {shortened(content)}, expected names and values: run it again")
+        raise MerKitError(
+            f"{where} holds {shortened(content)}, expected names and values: run it again"
+        )
     check(content, fields or {}, where)
     return content
 
@@ -152,7 +172,9 @@ def check(content: Mapping[str, Any], fields: Mapping[str, Field], where: str) -
             if field.needed:
                 raise MerKitError(f"{where} lacks {name}, expected {field.words}: run it again")
         elif not field.fits(content[name]):
-            raise MerKitError(f"{where} has {name} {shortened(content[name])}, expected {field.words}: run it again")
+            raise MerKitError(
+                f"{where} has {name} {shortened(content[name])}, expected {field.words}: run it again"
+            )
 
 
 def check_metrics(metrics: Mapping[str, Any], where: str) -> None:
@@ -220,7 +242,9 @@ def read_table(
         ) from error
     missing = [name for name in kinds if name not in table and name not in optional]
     if missing:
-        raise MerKitError(f"{where} lacks the column {missing[0]!r}, expected {', '.join(kinds)}: run it again")
+        raise MerKitError(
+            f"{where} lacks the column {missing[0]!r}, expected {', '.join(kinds)}: run it again"
+        )
     return table
 
 
@@ -234,11 +258,15 @@ def numbers_beside(path: Path, known: Iterable[str], *, inside: Path | None = No
     text = raw.decode("utf-8", "replace")
     try:
         table = pd.read_csv(
-            io.StringIO(text), usecols=lambda name: name not in names and name.isidentifier(), index_col=False
+            io.StringIO(text),
+            usecols=lambda name: name not in names and name.isidentifier(),
+            index_col=False,
         )
     except Exception:  # what is nobody's known column is no error
         return pd.DataFrame()
-    numbers: pd.DataFrame = table.iloc[:, :MOST_OWN].apply(pd.to_numeric, errors="coerce").astype(float)
+    numbers: pd.DataFrame = (
+        table.iloc[:, :MOST_OWN].apply(pd.to_numeric, errors="coerce").astype(float)
+    )
     return numbers.dropna(axis=1, how="all")
 
 
@@ -259,16 +287,27 @@ def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> N
     told = (
         (len(table) == 0, "no rows"),
         (not table["part"].isin(["train", "test"]).all(), "a part that is neither train nor test"),
-        (not table["label"].isin(list(classes)).all(), f"a label that is none of {', '.join(classes)}"),
+        (
+            not table["label"].isin(list(classes)).all(),
+            f"a label that is none of {', '.join(classes)}",
+        ),
         (not (table["end_s"] > table["start_s"]).all(), "a segment that ends before it begins"),
         (_differs(table, "part"), "a song both among the training and the test songs"),
         (_differs(table, "label"), "a song with two labels"),
-        (not np.isfinite(p).all() or (p < 0).any(), "probabilities that are negative or no numbers"),
-        (np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) > 1e-2).any(), "probabilities that do not sum to 1"),
+        (
+            not np.isfinite(p).all() or (p < 0).any(),
+            "probabilities that are negative or no numbers",
+        ),
+        (
+            np.isfinite(p).all() and (np.abs(p.sum(axis=1) - 1) > 1e-2).any(),
+            "probabilities that do not sum to 1",
+        ),
     )
     for wrong, words in told:
         if wrong:
-            raise MerKitError(f"{where} has {words}: train the fold again, or ask the sender for the file")
+            raise MerKitError(
+                f"{where} has {words}: train the fold again, or ask the sender for the file"
+            )
 
 
 def _differs(table: pd.DataFrame, column: str) -> bool:

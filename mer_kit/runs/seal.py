@@ -17,11 +17,19 @@ QUICK_BYTES = 64 << 20
 
 def of(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return file name → size in bytes and BLAKE2b checksum of these files."""
-    return {name: {"bytes": (folder / name).stat().st_size, "blake2b": files.checksum(folder / name)} for name in names}
+    return {
+        name: {"bytes": (folder / name).stat().st_size, "blake2b": files.checksum(folder / name)}
+        for name in names
+    }
 
 
 def changed(
-    folder: Path, sealed: Mapping[str, Any], names: Sequence[str], *, inside: Path, quick: bool = False
+    folder: Path,
+    sealed: Mapping[str, Any],
+    names: Sequence[str],
+    *,
+    inside: Path,
+    quick: bool = False,
 ) -> str | None:
     """Return the first of these files that is not as it was sealed, or None; what was never sealed cannot tell.
 

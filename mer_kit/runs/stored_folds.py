@@ -29,7 +29,9 @@ NAME = "folds.json"
 LARGEST, LARGEST_PER_CLIP = 2**20, 4096
 
 
-def write(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping) -> None:
+def write(
+    folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping
+) -> None:
     """Write folds.json: the clips, their groups, each fold's clips by position, and what the grouping found."""
     music = [
         {"clips": [clip_ids[pair.first], clip_ids[pair.second]], "similarity": round(pair.similarity, 4),
@@ -46,7 +48,9 @@ def write(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], gro
     write_json(folder.path / NAME, content, indent=None)
 
 
-def keep(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping) -> None:
+def keep(
+    folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping
+) -> None:
     """Write folds.json unless it is there; a finished run may lie where nothing can be written."""
     if not (folder.path / NAME).exists():
         with contextlib.suppress(OSError):
@@ -67,10 +71,16 @@ def of(folder: RunFolder, corpus: Corpus, grouping: Grouping, config: RunConfig)
         return stored
     labels, classes = corpus.labels(config.task), TASKS[config.task]
     if config.divide_by == "official":
-        made = song_folds.official([clip.split for clip in corpus.clips], labels, class_names=classes)
+        made = song_folds.official(
+            [clip.split for clip in corpus.clips], labels, class_names=classes
+        )
     else:
         made = song_folds.make(
-            labels, groups=grouping.groups, n_folds=config.folds, seed=config.seed, class_names=classes
+            labels,
+            groups=grouping.groups,
+            n_folds=config.folds,
+            seed=config.seed,
+            class_names=classes,
         )
     check_finished(folder, made, clip_ids)
     return made
@@ -88,8 +98,13 @@ def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[
         if not folder.fold_done(fold.number):
             continue
         try:
-            table = pd.read_csv(folder.fold(fold.number) / "segments.csv", dtype=str, usecols=["clip_id", "part"])
-        except (OSError, ValueError):  # what is wrong with it is said where it is read for its numbers
+            table = pd.read_csv(
+                folder.fold(fold.number) / "segments.csv", dtype=str, usecols=["clip_id", "part"]
+            )
+        except (
+            OSError,
+            ValueError,
+        ):  # what is wrong with it is said where it is read for its numbers
             continue
         tested = set(table.loc[table["part"] == "test", "clip_id"])
         if tested != {clip_ids[at] for at in fold.test}:
@@ -152,7 +167,11 @@ def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
     sides: list[np.ndarray] = []
     for name in ("train", "test"):
         at = part[name]
-        whole = isinstance(at, list) and at and all(type(one) is int and 0 <= one < len(order) for one in at)
+        whole = (
+            isinstance(at, list)
+            and at
+            and all(type(one) is int and 0 <= one < len(order) for one in at)
+        )
         if not whole or len(set(at)) != len(at):
             raise ValueError(f"fold {number} has no list of {name} clips")
         sides.append(np.sort(order[at]))

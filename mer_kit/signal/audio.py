@@ -41,7 +41,9 @@ LOUDEST = 8.0
 MOST_RESERVED = 1 << 28
 
 
-def load(path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None) -> np.ndarray:
+def load(
+    path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
+) -> np.ndarray:
     """Return the file's samples as float32 [n], mixed to mono and resampled to `sample_rate` Hz.
 
     Channels are averaged; the resampler is soxr at high quality, librosa's default. Decoding stops after `max_seconds`
@@ -115,12 +117,20 @@ def blocks(
     _check_file(path)
     if midi.is_midi(path):
         channels = _render(path, sample_rate)
-        pieces = [sound.Piece(sample_rate, len(channels), stream=lambda: iter([channels] if len(channels) else []))]
+        pieces = [
+            sound.Piece(
+                sample_rate, len(channels), stream=lambda: iter([channels] if len(channels) else [])
+            )
+        ]
         yield len(channels), _mixed(pieces, sample_rate, limit)
         return
     with sound.opened(path) as pieces:
         known = all(piece.frames < sound.UNKNOWN_FRAMES for piece in pieces)
-        expected = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces) if known else limit
+        expected = (
+            sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
+            if known
+            else limit
+        )
         yield (
             expected if limit is None or expected is None else min(expected, limit),
             _mixed(pieces, sample_rate, limit),
@@ -144,7 +154,11 @@ def _mixed(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> It
     if done == 0:
         raise sound.Unusable("no_samples")
     if loudest < SILENCE:
-        where = "from beginning to end" if limit is None or done < limit else f"for its first {done / sample_rate:g} s"
+        where = (
+            "from beginning to end"
+            if limit is None or done < limit
+            else f"for its first {done / sample_rate:g} s"
+        )
         raise sound.Unusable("silence", where)
 
 
@@ -220,4 +234,6 @@ def _render(path: Path, sample_rate: int) -> np.ndarray:
     except midi.NoSynthesiser as error:
         raise sound.Unusable("no_synthesiser") from error
     except midi.NotMidi as error:
-        raise sound.Unusable("not_midi", str(error).removeprefix(f"{path}: ").partition(":")[0]) from error
+        raise sound.Unusable(
+            "not_midi", str(error).removeprefix(f"{path}: ").partition(":")[0]
+        ) from error

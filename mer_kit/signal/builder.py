@@ -67,7 +67,9 @@ class Recipe:
 
     def key(self, digest: str) -> str:
         """Return the name of the features of a clip with this digest of audio and front-end."""
-        return pooled_key(digest, self.segment_seconds, self.every_seconds) if self.pools else digest
+        return (
+            pooled_key(digest, self.segment_seconds, self.every_seconds) if self.pools else digest
+        )
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,22 @@ def build(
     max_seconds: float | None = None,
 ) -> StoreUpdate:
     """Bring the store up to date and return what it holds for each clip; of long ones only what `max_seconds` wants."""
-    n_workers = usable_processors() if workers is None else int(check_range("workers", workers, 1, whole=True))
+    n_workers = (
+        usable_processors()
+        if workers is None
+        else int(check_range("workers", workers, 1, whole=True))
+    )
     _make_folder(folder)
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
         identities = list(pool.map(lambda clip: _identify(clip, manifest, recipe), clips))
-        wanted = {who: clip for who, clip in zip(identities, clips, strict=True) if isinstance(who, str)}
+        wanted = {
+            who: clip for who, clip in zip(identities, clips, strict=True) if isinstance(who, str)
+        }
         held = pool.map(lambda digest: _held(digest, folder, manifest, max_seconds), wanted)
-        results: dict[str, Entry | Problem] = {d: entry for d, entry in zip(wanted, held, strict=True) if entry}
+        results: dict[str, Entry | Problem] = {
+            d: entry for d, entry in zip(wanted, held, strict=True) if entry
+        }
         todo = {digest: clip for digest, clip in wanted.items() if digest not in results}
         notes = tuple(
             f"the stored features of clip {clip.clip_id!r} were missing, torn or changed: computed them anew"
@@ -105,7 +115,9 @@ def build(
         compute = functools.partial(_compute, folder=folder, recipe=recipe, max_seconds=max_seconds)
         results.update(_compute_all(todo, compute, recipe, manifest, pool, progress))
     found = (results[who] if isinstance(who, str) else who for who in identities)
-    return StoreUpdate(tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes)
+    return StoreUpdate(
+        tuple(_with_clip(result, clip) for result, clip in zip(found, clips, strict=True)), notes
+    )
 
 
 def _with_clip(result: Entry | Problem, clip: Clip) -> Entry | Problem:
@@ -133,7 +145,9 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
             manifest.changed = True
     about = {"format": FORMAT, "audio": content, **frontends.identity(recipe.frontend)}
     if midi.is_midi(clip.path):
-        with contextlib.suppress(midi.NoSynthesiser):  # the sentence comes when the clip is rendered
+        with contextlib.suppress(
+            midi.NoSynthesiser
+        ):  # the sentence comes when the clip is rendered
             about["synthesiser"] = midi.identity()
     described = json.dumps(about, sort_keys=True)
     return recipe.key(hashlib.blake2b(described.encode(), digest_size=16).hexdigest())
@@ -206,7 +220,10 @@ def file_features(
     """
     frontend = recipe.frontend
     try:
-        with audio.blocks(path, sample_rate=frontend.sample_rate, max_seconds=max_seconds) as (_, stream):
+        with audio.blocks(path, sample_rate=frontend.sample_rate, max_seconds=max_seconds) as (
+            _,
+            stream,
+        ):
             frames, n_samples = frontend.frames_of_blocks(stream)
     except Unusable as error:
         return audio.problem(error, path)
@@ -238,7 +255,9 @@ def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
     return rows
 
 
-def _compute(clip: Clip, digest: str, *, folder: Path, recipe: Recipe, max_seconds: float | None) -> Entry | Problem:
+def _compute(
+    clip: Clip, digest: str, *, folder: Path, recipe: Recipe, max_seconds: float | None
+) -> Entry | Problem:
     """Decode one clip, write its features, and return its Entry."""
     wanted = _seconds_wanted(clip.path, max_seconds)
     found = file_features(clip.path, recipe, max_seconds=wanted)

@@ -82,7 +82,14 @@ def begins(data: Any, position: int) -> bytes:
 
 
 def _chunks(
-    data: Any, start: int, *, name: int = 4, width: int = 4, order: Order, align: int, inclusive: bool = False
+    data: Any,
+    start: int,
+    *,
+    name: int = 4,
+    width: int = 4,
+    order: Order,
+    align: int,
+    inclusive: bool = False,
 ) -> Iterator[tuple[bytes, int, int, int]]:
     """Yield each chunk's name, the offset of its size field, the offset of its content, and the size it states."""
     position = start
@@ -115,7 +122,15 @@ def riff(data: Any, start: int) -> Extent | None:
         if name == b"data":
             empty = stated == 0 and _only_chunks(data, content, order)
             known = 0 < stated < NO_LENGTH[b"RIFF"] or empty
-            return _sound(data, start, content, stated if known else None, order, (4, start + 4, field), mpeg=mpeg)
+            return _sound(
+                data,
+                start,
+                content,
+                stated if known else None,
+                order,
+                (4, start + 4, field),
+                mpeg=mpeg,
+            )
     return None
 
 
@@ -124,8 +139,12 @@ def iff(data: Any, start: int) -> Extent | None:
     for name, field, content, stated in _chunks(data, start + 12, order="big", align=2):
         if name in (b"SSND", b"BODY"):
             known = (8 if name == b"SSND" else 0) < stated < NO_LENGTH[b"FORM"]
-            extent = _sound(data, start, content, stated if known else None, "big", (4, start + 4, field))
-            to_the_end = name == b"SSND" or not known  # libsndfile takes what follows a BODY for more of it
+            extent = _sound(
+                data, start, content, stated if known else None, "big", (4, start + 4, field)
+            )
+            to_the_end = (
+                name == b"SSND" or not known
+            )  # libsndfile takes what follows a BODY for more of it
             return extent if to_the_end else dataclasses.replace(extent, end=content + extent.there)
     return None
 
@@ -135,7 +154,9 @@ def caf(data: Any, start: int) -> Extent | None:
     for name, field, content, stated in _chunks(data, start + 8, width=8, order="big", align=1):
         if name == b"data":
             known = 4 < stated < NO_LONG_LENGTH
-            return _sound(data, start, content, stated if known else None, "big", (8, 0, field), align=1)
+            return _sound(
+                data, start, content, stated if known else None, "big", (8, 0, field), align=1
+            )
     return None
 
 
@@ -162,7 +183,9 @@ def au(data: Any, start: int) -> Extent:
     if begins(data, end):
         return Extent(end, stated, stated, offset=content)
     there = len(data) - content
-    return Extent(len(data), stated, min(there, stated), offset=content, behind=_unexplained(data, end))
+    return Extent(
+        len(data), stated, min(there, stated), offset=content, behind=_unexplained(data, end)
+    )
 
 
 def _sound(
@@ -175,7 +198,9 @@ def _sound(
         width, whole, chunk = sizes
         values = ((whole, len(data) - start - 8), (chunk, there))
         fits = max(value for _, value in values) < 1 << 8 * width
-        patches = tuple((at, value.to_bytes(width, order)) for at, value in values if at) if fits else ()
+        patches = (
+            tuple((at, value.to_bytes(width, order)) for at, value in values if at) if fits else ()
+        )
         return Extent(len(data), None, there, offset=content, patches=patches, mpeg=mpeg)
     width = 8 if align == 1 else 4
     end, behind = _behind(data, content + stated, order=order, width=width, align=align)

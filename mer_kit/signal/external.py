@@ -38,7 +38,9 @@ def by_audioread(path: Path, head: bytes) -> Piece:
             rate, n_channels = int(file.samplerate), int(file.channels)
             first = next(iter(file), b"")
     except audioread.NoBackendError:
-        kind = next((name for at, magic, name in _KINDS if head[at : at + len(magic)] == magic), None)
+        kind = next(
+            (name for at, magic, name in _KINDS if head[at : at + len(magic)] == magic), None
+        )
         if kind is None or _backends():
             raise Unusable("not_audio", "no decoder knows it") from None
         raise Unusable("no_decoder", kind) from None
@@ -46,14 +48,18 @@ def by_audioread(path: Path, head: bytes) -> Piece:
         raise Unusable("not_audio", type(error).__name__) from error
     if not first:
         raise Unusable("not_audio", "no samples")
-    return Piece(check_rate(rate), UNKNOWN_FRAMES, stream=functools.partial(_blocks, path, n_channels))
+    return Piece(
+        check_rate(rate), UNKNOWN_FRAMES, stream=functools.partial(_blocks, path, n_channels)
+    )
 
 
 def _backends() -> list[Any]:
     """Return audioread's backends but for the one that reads with Python's own modules what libsndfile refused."""
     import audioread
 
-    return [backend for backend in audioread.available_backends() if backend.__name__ != "RawAudioFile"]
+    return [
+        backend for backend in audioread.available_backends() if backend.__name__ != "RawAudioFile"
+    ]
 
 
 def _opened(path: Path) -> Any:

@@ -63,7 +63,9 @@ class Pair:
     score: float
 
 
-def fingerprint(mel: np.ndarray, *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND) -> np.ndarray:
+def fingerprint(
+    mel: np.ndarray, *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND
+) -> np.ndarray:
     """Return the fingerprint of a log-mel [frames, n_mels] in dB: float32 [frames // 4, 32].
 
     Every band is told from its moving mean over two seconds and every frame from its mean over the bands, which takes
@@ -81,7 +83,9 @@ def fingerprint(mel: np.ndarray, *, frames_per_second: float = LOGMEL_FRAMES_PER
     if not frames:
         return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
     levels = np.maximum(np.asarray(mel[: frames * POOLED_FRAMES], dtype=np.float32), SILENCE_DB)
-    edges = np.linspace(0, levels.shape[1], min(BANDS, levels.shape[1]), endpoint=False).astype(np.int64)
+    edges = np.linspace(0, levels.shape[1], min(BANDS, levels.shape[1]), endpoint=False).astype(
+        np.int64
+    )
     widths = np.diff(np.append(edges, levels.shape[1]))
     pooled = levels.reshape(frames, POOLED_FRAMES, -1).mean(axis=1)
     bands = np.add.reduceat(pooled, edges, axis=1) / widths
@@ -95,12 +99,16 @@ def fingerprint(mel: np.ndarray, *, frames_per_second: float = LOGMEL_FRAMES_PER
 def _moving_mean(bands: np.ndarray) -> np.ndarray:
     """Return the mean of every band over CONTEXT_FRAMES around each frame, the ends repeated."""
     half = CONTEXT_FRAMES // 2
-    sums = np.cumsum(np.pad(bands, ((half + 1, half), (0, 0)), mode="edge"), axis=0, dtype=np.float64)
+    sums = np.cumsum(
+        np.pad(bands, ((half + 1, half), (0, 0)), mode="edge"), axis=0, dtype=np.float64
+    )
     mean: np.ndarray = (sums[CONTEXT_FRAMES:] - sums[:-CONTEXT_FRAMES]) / CONTEXT_FRAMES
     return mean
 
 
-def same_pairs(prints: Sequence[np.ndarray], *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND) -> list[Pair]:
+def same_pairs(
+    prints: Sequence[np.ndarray], *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND
+) -> list[Pair]:
     """Return the pairs of fingerprints that are one recording, by position.
 
     Examples
@@ -112,15 +120,21 @@ def same_pairs(prints: Sequence[np.ndarray], *, frames_per_second: float = LOGME
     """
     rate = frames_per_second / POOLED_FRAMES
     found = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
-    return sorted((pair for pair in found if pair.score >= SAME), key=lambda pair: (pair.first, pair.second))
+    return sorted(
+        (pair for pair in found if pair.score >= SAME), key=lambda pair: (pair.first, pair.second)
+    )
 
 
 def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yield every pair whose fingerprints have anything in common, from spectra of blocks of clips."""
     longest = max((len(one) for one in prints), default=0)
     size = fft.next_fast_len(max(1, 2 * longest - 1), real=True)
-    blocks = [range(start, min(start + BLOCK, len(prints))) for start in range(0, len(prints), BLOCK)]
-    with threadpool_limits(1, user_api="blas"):  # these products are small: more threads only wait for each other
+    blocks = [
+        range(start, min(start + BLOCK, len(prints))) for start in range(0, len(prints), BLOCK)
+    ]
+    with threadpool_limits(
+        1, user_api="blas"
+    ):  # these products are small: more threads only wait for each other
         for at, rows in enumerate(blocks):
             mine = _spectra([prints[i] for i in rows], size).conj()
             for columns in blocks[at:]:
@@ -155,13 +169,17 @@ def _closely(a: np.ndarray, b: np.ndarray, first: int, second: int, rate: float)
     begin, end = np.maximum(0, -lags), np.minimum(len(a), len(b) - lags)
     steady = STEADY * a.shape[1] * (end - begin)
     energy_a, energy_b = _running_energy(a), _running_energy(b)
-    own = (energy_a[end] - energy_a[begin] + steady) * (energy_b[end + lags] - energy_b[begin + lags] + steady)
+    own = (energy_a[end] - energy_a[begin] + steady) * (
+        energy_b[end + lags] - energy_b[begin + lags] + steady
+    )
     likeness = np.where(end - begin >= shared, matched / np.sqrt(own), 0.0)
     best = int(likeness.argmax())
     elsewhere = np.abs(lags - lags[best]) > PEAK_SECONDS * rate
     other = float(likeness[elsewhere].max(initial=0.0))
     score = float(likeness[best]) - other / 2
-    energy = (energy_a[end] - energy_a[begin])[best] * (energy_b[end + lags] - energy_b[begin + lags])[best]
+    energy = (energy_a[end] - energy_a[begin])[best] * (
+        energy_b[end + lags] - energy_b[begin + lags]
+    )[best]
     similarity = min(1.0, float(matched[best] / np.sqrt(energy))) if energy > 0 else 0.0
     counts = min(1.0, float(np.sqrt((end - begin)[best] / (FULL_SECONDS * rate))))
     return Pair(first, second, similarity, float(lags[best]) / rate, counts * score)

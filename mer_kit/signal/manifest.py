@@ -48,8 +48,12 @@ class Manifest:
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["format"] != FORMAT:
                 return cls(path)
-            entries = {digest: Entry(digest, *values) for digest, values in stored["entries"].items()}
-            return cls(path, {str(key): list(value) for key, value in stored["audio"].items()}, entries)
+            entries = {
+                digest: Entry(digest, *values) for digest, values in stored["entries"].items()
+            }
+            return cls(
+                path, {str(key): list(value) for key, value in stored["audio"].items()}, entries
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
@@ -63,7 +67,10 @@ class Manifest:
         if not self.changed:
             return
         latest = Manifest.read(self.path)
-        rows = {digest: dataclasses.astuple(entry)[1:] for digest, entry in (latest.entries | self.entries).items()}
+        rows = {
+            digest: dataclasses.astuple(entry)[1:]
+            for digest, entry in (latest.entries | self.entries).items()
+        }
         text = json.dumps({"format": FORMAT, "audio": latest.audio | self.audio, "entries": rows})
         with contextlib.suppress(OSError):
             write_atomically(self.path, text.encode())

@@ -58,7 +58,10 @@ def sound_font() -> Path | None:
         return Path(chosen).expanduser() if Path(chosen).expanduser().is_file() else None
     folders = [Path(name) for name in FONT_FOLDERS if Path(name).is_dir()]
     preferred = [folder / FONT for folder in folders if (folder / FONT).is_file()]
-    return next(iter([*preferred, *(font for folder in folders for font in sorted(folder.glob("*.sf2")))]), None)
+    return next(
+        iter([*preferred, *(font for folder in folders for font in sorted(folder.glob("*.sf2")))]),
+        None,
+    )
 
 
 def identity() -> str:
@@ -87,7 +90,9 @@ def duration(path: str | Path) -> float:
         # clip: a few files of games hold data bytes above 127, which players limit too
         return float(mido.MidiFile(str(path), clip=True).length)
     except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise NotMidi(f"{path}: is not MIDI that can be read ({type(error).__name__}): export it again") from error
+        raise NotMidi(
+            f"{path}: is not MIDI that can be read ({type(error).__name__}): export it again"
+        ) from error
 
 
 def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
@@ -110,7 +115,11 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
 def _tools() -> tuple[str, Path]:
     program, font = shutil.which("fluidsynth"), sound_font()
     if program is None or font is None:
-        missing = "fluidsynth" if program is None else f"a sound font ({os.environ.get('MER_SOUNDFONT') or FONT})"
+        missing = (
+            "fluidsynth"
+            if program is None
+            else f"a sound font ({os.environ.get('MER_SOUNDFONT') or FONT})"
+        )
         raise NoSynthesiser(f"MIDI needs {missing}, which was not found here: {NEXT_STEP}")
     return program, font
 
@@ -121,19 +130,41 @@ def _digest(font: str, _mtime_ns: int) -> str:
 
 
 @lru_cache(maxsize=2)  # a listener asks for one piece many times
-def _render(path: str, _size: int, _mtime_ns: int, program: str, font: str, sample_rate: int) -> np.ndarray:
+def _render(
+    path: str, _size: int, _mtime_ns: int, program: str, font: str, sample_rate: int
+) -> np.ndarray:
     import soundfile
 
     with tempfile.TemporaryDirectory(prefix="mer-kit-midi-") as scratch:
         target = os.path.join(scratch, "rendered.wav")
-        command = [program, "-n", "-i", "-q", "-g", str(GAIN), "-r", str(sample_rate), "-F", target, "-T", "wav", font]
+        command = [
+            program,
+            "-n",
+            "-i",
+            "-q",
+            "-g",
+            str(GAIN),
+            "-r",
+            str(sample_rate),
+            "-F",
+            target,
+            "-T",
+            "wav",
+            font,
+        ]
         try:
-            done = subprocess.run([*command, os.path.abspath(path)], capture_output=True, timeout=TIMEOUT_SECONDS)
+            done = subprocess.run(
+                [*command, os.path.abspath(path)], capture_output=True, timeout=TIMEOUT_SECONDS
+            )
         except subprocess.TimeoutExpired as error:
-            raise NotMidi(f"{path}: took fluidsynth more than {TIMEOUT_SECONDS:g} s: check the file") from error
+            raise NotMidi(
+                f"{path}: took fluidsynth more than {TIMEOUT_SECONDS:g} s: check the file"
+            ) from error
         if done.returncode or not os.path.exists(target):
             told = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise NotMidi(f"{path}: fluidsynth failed ({told[-1] if told else 'no message'}): check the file")
+            raise NotMidi(
+                f"{path}: fluidsynth failed ({told[-1] if told else 'no message'}): check the file"
+            )
         samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
     samples.flags.writeable = False
     return np.asarray(samples)

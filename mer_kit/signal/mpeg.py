@@ -99,7 +99,8 @@ def _headers() -> dict[int, tuple[Format, Format, int]]:
                 kbit = kbits[number]
                 for at, rate in enumerate(rates):
                     stereo, mono = (
-                        Format(version, layer, rate, one, 0 if layer == 1 else kbit) for one in (False, True)
+                        Format(version, layer, rate, one, 0 if layer == 1 else kbit)
+                        for one in (False, True)
                     )
                     stereo, mono = (
                         formats.setdefault(one, one) for one in (stereo, mono)
@@ -138,7 +139,8 @@ def walk(data: Any) -> list[Part]:
             position = _advance(data, position, part, infos)
         found = _frame(data, position, free)
         if found is None or (
-            (part is None or part.format is not found[0]) and not _confirmed(data, position, found, free)
+            (part is None or part.format is not found[0])
+            and not _confirmed(data, position, found, free)
         ):
             position = _next_frame(data, position, free)
             continue
@@ -161,7 +163,9 @@ def _places(data: Any) -> frozenset[int]:
     """Return where the words stand that an info frame holds; bytes of sound may read the same by chance."""
     places: set[int] = set()
     for start in range(0, len(data), _STRETCH):
-        letters = np.frombuffer(data[start : start + _STRETCH + 3], dtype=np.uint8)  # three times faster than data.find
+        letters = np.frombuffer(
+            data[start : start + _STRETCH + 3], dtype=np.uint8
+        )  # three times faster than data.find
         for word in (b"Xing", b"Info", b"VBRI"):
             found = np.flatnonzero(letters[:-3] == word[0])
             for at in (1, 2, 3):
@@ -182,7 +186,12 @@ def _advance(data: Any, start: int, part: Part, infos: frozenset[int]) -> int:
         if found is None or found[mono] is not form or (data[position + 3] >> 6 == 3) is not mono:
             break
         length = found[2]
-        if length < _SHORTEST or position + length > size or position + xing in infos or position + 36 in infos:
+        if (
+            length < _SHORTEST
+            or position + length > size
+            or position + xing in infos
+            or position + 36 in infos
+        ):
             break
         n_frames += 1
         position += length
@@ -209,10 +218,14 @@ def rebuilt(data: Any, part: Part) -> bytes:
     form = part.format
     number = 9  # 128 or 80 kbit/s: a frame with room for the header
     head = bytes((0xFF, 0xE0 | form.version << 3 | form.layer << 1 | 1))
-    head += bytes((number << 4 | _RATES[form.version].index(form.rate) << 2, 0xC0 if form.mono else 0))
+    head += bytes(
+        (number << 4 | _RATES[form.version].index(form.rate) << 2, 0xC0 if form.mono else 0)
+    )
     length = _HEADERS[head[1] << 8 | head[2]][2]
     xing = b"Xing" + struct.pack(">II", 1, part.frames)
-    info = (head + bytes(form.info_offset - 4) + xing).ljust(length, b"\0") if form.layer == 1 else b""
+    info = (
+        (head + bytes(form.info_offset - 4) + xing).ljust(length, b"\0") if form.layer == 1 else b""
+    )
     return info + b"".join(data[start:end] for start, end in part.ranges)
 
 
@@ -221,7 +234,14 @@ def _info(data: Any, position: int, form: Format) -> tuple[int | None, int] | No
     at = position + form.info_offset
     if data[at : at + 4] in (b"Xing", b"Info"):
         flags, frames = struct.unpack(">II", data[at + 4 : at + 12])
-        lame = at + 8 + 4 * bool(flags & 1) + 4 * bool(flags & 2) + 100 * bool(flags & 4) + 4 * bool(flags & 8)
+        lame = (
+            at
+            + 8
+            + 4 * bool(flags & 1)
+            + 4 * bool(flags & 2)
+            + 100 * bool(flags & 4)
+            + 4 * bool(flags & 8)
+        )
         delays = int.from_bytes(data[lame + 21 : lame + 24], "big")
         return (frames if flags & 1 else None), (delays >> 12) + (delays & 0xFFF)
     if data[position + 36 : position + 40] == b"VBRI":
@@ -251,7 +271,9 @@ def _frame(data: Any, position: int, free: dict[Format, int]) -> tuple[Format, i
 def _free_length(data: Any, position: int) -> int:
     """Return the length without padding of frames of free bit rate: at it, headers like this one follow; or 0."""
     slot, start = (4 if data[position + 1] >> 1 & 3 == 3 else 1), position + _SHORTEST
-    while (at := data.find(bytes((0xFF, data[position + 1])), start, position + _LONGEST_FREE)) >= 0:
+    while (
+        at := data.find(bytes((0xFF, data[position + 1])), start, position + _LONGEST_FREE)
+    ) >= 0:
         length, other, n_alike = at - position - (data[position + 2] >> 1 & 1) * slot, at, 0
         while n_alike < _FREE_ALIKE and _alike(data, position, other):
             n_alike += 1
@@ -270,13 +292,17 @@ def _alike(data: Any, position: int, other: int) -> bool:
     return (one[3] >> 6 == 3) == (two[3] >> 6 == 3)
 
 
-def _confirmed(data: Any, position: int, found: tuple[Format, int], free: dict[Format, int]) -> bool:
+def _confirmed(
+    data: Any, position: int, found: tuple[Format, int], free: dict[Format, int]
+) -> bool:
     """Tell whether a frame is followed by one of its format, a tag or the end: a header alone may be chance."""
     end = position + found[1]
     after = _frame(data, end, free)
     if after is not None:
         return after[0] is found[0]
-    return end == len(data) or bytes(data[end : end + 8]).startswith((b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE"))
+    return end == len(data) or bytes(data[end : end + 8]).startswith(
+        (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE")
+    )
 
 
 def _next_frame(data: Any, position: int, free: dict[Format, int]) -> int:

@@ -45,7 +45,11 @@ class Piece:
 
     def count(self) -> int:
         """Return the number of samples per channel; a file that does not state it is decoded."""
-        return self.frames if self.frames < UNKNOWN_FRAMES else sum(len(block) for block in self.blocks())
+        return (
+            self.frames
+            if self.frames < UNKNOWN_FRAMES
+            else sum(len(block) for block in self.blocks())
+        )
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield float32 [n, channels], n ≤ BLOCK; the next block overwrites it.
@@ -60,8 +64,12 @@ class Piece:
         while True:
             try:
                 block = next(blocks, None)
-            except Exception as error:  # decoders raise anything on damaged data, not their own errors only
-                where = f"somewhere after {done / self.rate:.1f} s its data break off or are damaged"
+            except (
+                Exception
+            ) as error:  # decoders raise anything on damaged data, not their own errors only
+                where = (
+                    f"somewhere after {done / self.rate:.1f} s its data break off or are damaged"
+                )
                 raise Unusable("truncated_file", where) from error
             if block is None:
                 break
@@ -107,7 +115,9 @@ def check_complete(there_s: float, stated_s: float) -> None:
 class Window(io.RawIOBase):
     """A stretch of a file as a file of its own, whose header fields read as the values they should have."""
 
-    def __init__(self, path: Path, start: int, end: int, patches: tuple[tuple[int, bytes], ...]) -> None:
+    def __init__(
+        self, path: Path, start: int, end: int, patches: tuple[tuple[int, bytes], ...]
+    ) -> None:
         self.file = path.open("rb")
         self.start, self.end, self.patches = start, end, patches
         self.file.seek(start)
@@ -122,7 +132,9 @@ class Window(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a position within the window and return it."""
-        origin = {io.SEEK_SET: self.start, io.SEEK_CUR: self.file.tell(), io.SEEK_END: self.end}[whence]
+        origin = {io.SEEK_SET: self.start, io.SEEK_CUR: self.file.tell(), io.SEEK_END: self.end}[
+            whence
+        ]
         return self.file.seek(max(origin + offset, self.start)) - self.start
 
     def tell(self) -> int:

@@ -13,7 +13,11 @@ from typing import Any, Literal
 Order = Literal["big", "little"]
 _SPHERE_COUNT = re.compile(rb"sample_count -i (\d{1,12})\s")
 #: Where a header states its samples per channel: offset, byte order.
-_FIELDS: dict[str, tuple[int, Order]] = {"AVR": (26, "big"), "WVE": (18, "big"), "MPC2K": (30, "little")}
+_FIELDS: dict[str, tuple[int, Order]] = {
+    "AVR": (26, "big"),
+    "WVE": (18, "big"),
+    "MPC2K": (30, "little"),
+}
 #: Blocks or elements looked at in one file.
 MOST_BLOCKS = 10_000
 

@@ -32,9 +32,13 @@ def same_music(store: FeatureStore) -> list[Pair]:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for position, digest in enumerate(store.digests):
         places[digest].append(position)
-    pairs = [Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)]
+    pairs = [
+        Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
+    ]
     digests = sorted(places)
-    for a, b, similarity, lag_s, score in _remembered(store, digests, {d: at[0] for d, at in places.items()}):
+    for a, b, similarity, lag_s, score in _remembered(
+        store, digests, {d: at[0] for d, at in places.items()}
+    ):
         first, second = places[a][0], places[b][0]
         if first < second:
             pairs.append(Pair(first, second, similarity, lag_s, score))
@@ -53,7 +57,9 @@ def _remembered(
     if known is not None:
         return known
     rate = store.frontend.frames_per_second
-    prints = [fingerprint(store.values(places[digest]), frames_per_second=rate) for digest in digests]
+    prints = [
+        fingerprint(store.values(places[digest]), frames_per_second=rate) for digest in digests
+    ]
     found = [
         (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
         for pair in same_pairs(prints, frames_per_second=rate)
@@ -71,7 +77,11 @@ def _read(file: Path, digests: set[str]) -> list[tuple[str, str, float, float, f
         pairs = []
         for a, b, *numbers in json.loads(file.read_text("utf-8"))["pairs"]:
             similarity, lag_s, score = (float(number) for number in numbers)
-            if not {a, b} <= digests or a == b or not all(map(math.isfinite, (similarity, lag_s, score))):
+            if (
+                not {a, b} <= digests
+                or a == b
+                or not all(map(math.isfinite, (similarity, lag_s, score)))
+            ):
                 return None
             pairs.append((str(a), str(b), similarity, lag_s, score))
         return pairs

@@ -23,7 +23,11 @@ DURATIONS = (1, 2, 3, 4, 5)
 
 
 def count(
-    duration_s: float, segment_seconds: float, *, every_seconds: float = 1.0, max_seconds: float | None = 30.0
+    duration_s: float,
+    segment_seconds: float,
+    *,
+    every_seconds: float = 1.0,
+    max_seconds: float | None = 30.0,
 ) -> int:
     """Return how many segments a clip of `duration_s` seconds gives: floor((usable − segment) / every) + 1, or 0.
 
@@ -83,7 +87,10 @@ def index(
         more = f" ({len(short)} such clips in all)" if len(short) > 1 else ""
         raise MerKitError(f"{short[0].where} {short[0].what}{more}: {short[0].next_step}")
     n_segments = np.array(
-        [count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds) for d in durations_s],
+        [
+            count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds)
+            for d in durations_s
+        ],
         dtype=np.int64,
     )
     n_frames = round(segment_seconds * frames_per_second)
@@ -93,11 +100,15 @@ def index(
             "raise segment_seconds"
         )
     clip = np.repeat(np.arange(len(n_segments), dtype=np.int64), n_segments)
-    number = np.arange(len(clip), dtype=np.int64) - np.repeat(np.cumsum(n_segments) - n_segments, n_segments)
+    number = np.arange(len(clip), dtype=np.int64) - np.repeat(
+        np.cumsum(n_segments) - n_segments, n_segments
+    )
     start_s = number * float(every_seconds)
     start_frame = np.rint(start_s * frames_per_second).astype(np.int64)
     # No segment leaves its clip: round(a) + round(b) ≤ 1 + floor(a + b), which is the clip's number of frames.
-    return SegmentIndex(clip, start_s, start_frame, n_frames, len(n_segments), float(segment_seconds))
+    return SegmentIndex(
+        clip, start_s, start_frame, n_frames, len(n_segments), float(segment_seconds)
+    )
 
 
 def too_short(
@@ -116,8 +127,12 @@ def too_short(
     """
     _check_settings(segment_seconds, 1.0, max_seconds)
     if clip_ids is not None and len(clip_ids) != len(durations_s):
-        raise MerKitError(f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: pass one id per clip")
-    names = [str(position) for position in range(len(durations_s))] if clip_ids is None else clip_ids
+        raise MerKitError(
+            f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: pass one id per clip"
+        )
+    names = (
+        [str(position) for position in range(len(durations_s))] if clip_ids is None else clip_ids
+    )
     return tuple(
         Problem(
             "too_short",
@@ -131,7 +146,9 @@ def too_short(
     )
 
 
-def _check_settings(segment_seconds: float, every_seconds: float, max_seconds: float | None) -> None:
+def _check_settings(
+    segment_seconds: float, every_seconds: float, max_seconds: float | None
+) -> None:
     """Raise one sentence where the three settings cannot give a segment."""
     check_range("segment_seconds", segment_seconds, 0, low_open=True)
     check_range("every_seconds", every_seconds, 0, low_open=True)

@@ -18,7 +18,15 @@ import numpy as np
 
 from mer_kit.signal import containers, lengths, mpeg, rare, tags
 from mer_kit.signal.external import by_audioread
-from mer_kit.signal.pieces import MISSING_SECONDS, UNKNOWN_FRAMES, Piece, Unusable, Window, check_complete, check_rate
+from mer_kit.signal.pieces import (
+    MISSING_SECONDS,
+    UNKNOWN_FRAMES,
+    Piece,
+    Unusable,
+    Window,
+    check_complete,
+    check_rate,
+)
 
 __all__ = ["MISSING_SECONDS", "UNKNOWN_FRAMES", "Piece", "Unusable", "check_complete", "opened"]
 
@@ -44,7 +52,9 @@ def opened(path: Path) -> Iterator[list[Piece]]:
             raise
         except OSError as error:
             raise Unusable("unreadable_file", error.strerror or type(error).__name__) from error
-        except Exception as error:  # decoders raise anything from ValueError to MemoryError on hostile bytes
+        except (
+            Exception
+        ) as error:  # decoders raise anything from ValueError to MemoryError on hostile bytes
             raise Unusable("not_audio", type(error).__name__) from error
         yield pieces
 
@@ -104,7 +114,12 @@ def _walked(number: int, data: Any) -> list[mpeg.Part]:
 
 
 def _mpeg_pieces(
-    path: Path, data: Any, parts: list[mpeg.Part], stack: contextlib.ExitStack, *, share: float = 1.0
+    path: Path,
+    data: Any,
+    parts: list[mpeg.Part],
+    stack: contextlib.ExitStack,
+    *,
+    share: float = 1.0,
 ) -> list[Piece]:
     """Return one piece for an MP3 that libsndfile reads whole, else each part behind an info frame of its own.
 
@@ -113,7 +128,9 @@ def _mpeg_pieces(
     there_s = sum(part.seconds for part in parts)
     check_complete(there_s, there_s + mpeg.missing_seconds(parts))
     check_complete(there_s, there_s / share if share else np.inf)
-    with contextlib.suppress(Exception):  # what libsndfile does not open as it is, it may open rebuilt
+    with contextlib.suppress(
+        Exception
+    ):  # what libsndfile does not open as it is, it may open rebuilt
         piece = _open(str(path), stack, exact=False)
         if _reads_whole(piece, parts):
             return [dataclasses.replace(piece, frames=min(piece.frames, _n_samples(parts)))]
@@ -129,10 +146,18 @@ def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
     A guess that is too long does no harm, unless damaged bytes between the frames end the decoding: then it is tried.
     """
     first = parts[0]
-    if any(dataclasses.replace(part.format, kbit=first.format.kbit) != first.format for part in parts):
+    if any(
+        dataclasses.replace(part.format, kbit=first.format.kbit) != first.format for part in parts
+    ):
         return False
-    least = sum(part.frames for part in parts) * first.format.samples - first.trimmed - first.format.samples
-    if piece.frames < least or (len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1):
+    least = (
+        sum(part.frames for part in parts) * first.format.samples
+        - first.trimmed
+        - first.format.samples
+    )
+    if piece.frames < least or (
+        len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1
+    ):
         return False
     if len(parts) == 1 and len(first.ranges) == 1:
         return True
@@ -169,9 +194,13 @@ def _container_piece(
         raise
     except Exception:
         if extent.missing:
-            raise Unusable("truncated_file", f"{_share(extent):.0%} of its sound is there") from None
+            raise Unusable(
+                "truncated_file", f"{_share(extent):.0%} of its sound is there"
+            ) from None
         if extent.broken:
-            raise Unusable("truncated_file", "parts of it that are needed to read its sound are missing") from None
+            raise Unusable(
+                "truncated_file", "parts of it that are needed to read its sound are missing"
+            ) from None
         if not alone:
             raise
         return by_audioread(path, bytes(data[:16]))
@@ -182,7 +211,9 @@ def _container_piece(
         raise Unusable("truncated_file", f"{seconds:.1f} s are there, then its stream breaks off")
     more = seconds * extent.behind / max(extent.there, 1)
     if more > MISSING_SECONDS:
-        raise Unusable("more_sound", f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow")
+        raise Unusable(
+            "more_sound", f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"
+        )
     return piece
 
 

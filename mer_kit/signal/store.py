@@ -66,7 +66,12 @@ def open_store(
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
     recipe = Recipe(frontend or frontends.make(), segment_seconds, every_seconds)
     built = builder.build(
-        clips, Path(folder).expanduser(), recipe, workers=workers, progress=progress, max_seconds=max_seconds
+        clips,
+        Path(folder).expanduser(),
+        recipe,
+        workers=workers,
+        progress=progress,
+        max_seconds=max_seconds,
     )
     for note in built.notes:
         _log.warning("%s", note)
@@ -74,7 +79,9 @@ def open_store(
     if problems and (on_bad_clip == "stop" or len(problems) == len(clips)):
         raise MerKitError(_all_sentences(problems, len(clips), on_bad_clip))
     kept = [
-        (clip, result) for clip, result in zip(clips, built.results, strict=True) if not isinstance(result, Problem)
+        (clip, result)
+        for clip, result in zip(clips, built.results, strict=True)
+        if not isinstance(result, Problem)
     ]
     return FeatureStore(
         Path(folder).expanduser(),
@@ -204,7 +211,10 @@ class SegmentView:
         recipe, index = self.store.recipe, self.index
         number = index.start_s / recipe.every_seconds
         rows = np.rint(number).astype(np.int64)
-        if index.segment_seconds != recipe.segment_seconds or np.abs(number - rows).max(initial=0.0) > 1e-6:
+        if (
+            index.segment_seconds != recipe.segment_seconds
+            or np.abs(number - rows).max(initial=0.0) > 1e-6
+        ):
             raise MerKitError(
                 f"the store holds vectors of {recipe.segment_seconds:g} s segments every {recipe.every_seconds:g} s, "
                 f"expected the index's {index.segment_seconds:g} s at its own starts: open the store for those"
@@ -238,13 +248,23 @@ def _map(path: Path, rows: int, columns: int, dtype: type[np.floating]) -> np.nd
     """Map one `.npy` file, whose bytes were checked when the store was opened; five times faster than np.load."""
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    offset = len(mapped) - rows * columns * np.dtype(dtype).itemsize  # the numbers are at the end, behind the header
+    offset = (
+        len(mapped) - rows * columns * np.dtype(dtype).itemsize
+    )  # the numbers are at the end, behind the header
     return np.frombuffer(mapped, dtype=dtype, offset=offset).reshape(rows, columns)
 
 
 def _all_sentences(problems: Sequence[Problem], n_clips: int, on_bad_clip: str) -> str:
     """Join the problems of all bad clips into one message."""
     shown = "\n  ".join(str(problem) for problem in problems[:SENTENCES_SHOWN])
-    more = f"\n  … and {len(problems) - SENTENCES_SHOWN} more" if len(problems) > SENTENCES_SHOWN else ""
-    advice = 'mend them, or pass on_bad_clip="skip"' if on_bad_clip == "stop" else "check the corpus folder"
+    more = (
+        f"\n  … and {len(problems) - SENTENCES_SHOWN} more"
+        if len(problems) > SENTENCES_SHOWN
+        else ""
+    )
+    advice = (
+        'mend them, or pass on_bad_clip="skip"'
+        if on_bad_clip == "stop"
+        else "check the corpus folder"
+    )
     return f"{len(problems)} of {n_clips} clips cannot be used, expected all of them: {advice}\n  {shown}{more}"

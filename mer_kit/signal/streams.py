@@ -13,7 +13,11 @@ from mer_kit.signal.containers import Extent
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 #: How the first packet of a stream of sound begins in Ogg.
 _OGG_SOUND = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
-_FLAC_SIZES = {1: 192, **{n: 576 << n - 2 for n in range(2, 6)}, **{n: 256 << n - 8 for n in range(8, 16)}}
+_FLAC_SIZES = {
+    1: 192,
+    **{n: 576 << n - 2 for n in range(2, 6)},
+    **{n: 256 << n - 8 for n in range(8, 16)},
+}
 #: So many places that look like FLAC's last frame are tried.
 MOST_TRIES = 100_000
 
@@ -25,7 +29,10 @@ def flac(data: Any, start: int) -> Extent | None:
         return None
     following = _FLAC.search(data, start + 42)
     end = following.start() if following else len(data)
-    rate, stated = int.from_bytes(info[10:13], "big") >> 4, int.from_bytes(info[13:18], "big") & (1 << 36) - 1
+    rate, stated = (
+        int.from_bytes(info[10:13], "big") >> 4,
+        int.from_bytes(info[13:18], "big") & (1 << 36) - 1,
+    )
     there = _flac_samples(data, start + 42, end, int.from_bytes(info[2:4], "big"))
     patches: tuple[tuple[int, bytes], ...] = ()
     if there > stated:
@@ -50,7 +57,9 @@ def _flac_frame_end(head: bytes, block: int) -> int | None:
     """Return the number of the last sample + 1 of the frame with this header, or None if it is no header."""
     if len(head) < 16 or head[3] & 1:
         return None
-    n_more = (8 - (head[4] ^ 0xFF).bit_length()) - 1 if head[4] >= 0xC0 else 0  # the number is written as UTF-8 is
+    n_more = (
+        (8 - (head[4] ^ 0xFF).bit_length()) - 1 if head[4] >= 0xC0 else 0
+    )  # the number is written as UTF-8 is
     number = head[4] & (0xFF >> n_more + 2 if n_more else 0x7F)
     for byte in head[5 : 5 + n_more]:
         number = number << 6 | byte & 0x3F
@@ -97,7 +106,10 @@ def mp4(data: Any, start: int) -> Extent:
     """MPEG-4 (M4A): boxes, of which mdat holds the sound and moov says where; broken without moov or with a cut box."""
     position, stated, there, index = start, 0, 0, False
     while position + 16 <= len(data):
-        length, name = int.from_bytes(data[position : position + 4], "big"), bytes(data[position + 4 : position + 8])
+        length, name = (
+            int.from_bytes(data[position : position + 4], "big"),
+            bytes(data[position + 4 : position + 8]),
+        )
         if length == 1:
             length = int.from_bytes(data[position + 8 : position + 16], "big")
         elif length == 0:

@@ -12,9 +12,15 @@ from mer_kit.signal import midi
 from mer_kit.signal.pieces import Unusable
 
 SENTENCES: dict[str, tuple[str, str]] = {
-    "missing_file": ("the audio file is missing, expected it there", "restore it or take the clip off the list"),
+    "missing_file": (
+        "the audio file is missing, expected it there",
+        "restore it or take the clip off the list",
+    ),
     "not_a_file": ("is a {detail}, expected an audio file", "correct the clip's path"),
-    "unreadable_name": ("has a name that is not valid text on this system", "rename it with plain letters"),
+    "unreadable_name": (
+        "has a name that is not valid text on this system",
+        "rename it with plain letters",
+    ),
     "unreadable_file": ("cannot be opened ({detail})", "check its path and permissions"),
     "empty_file": ("has zero bytes, expected audio", "copy or download it again"),
     "no_samples": ("holds no samples, expected music", "export it again or drop the clip"),
@@ -31,11 +37,23 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "is {detail}, which needs ffmpeg, and ffmpeg was not found here",
         "install ffmpeg, or convert it to WAV or FLAC",
     ),
-    "not_audio": ("is not audio that can be decoded ({detail})", "check what the file is, or convert it to WAV or MP3"),
+    "not_audio": (
+        "is not audio that can be decoded ({detail})",
+        "check what the file is, or convert it to WAV or MP3",
+    ),
     "silence": ("is silent {detail}, expected music", "replace the file or drop the clip"),
-    "not_midi": ("is not MIDI that can be rendered ({detail})", "check what the file is, or export it again"),
-    "no_synthesiser": ("is MIDI, and fluidsynth or a sound font was not found here", midi.NEXT_STEP),
-    "not_finite": ("holds NaN or infinite samples, expected finite ones", "export it again as 16-bit WAV"),
+    "not_midi": (
+        "is not MIDI that can be rendered ({detail})",
+        "check what the file is, or export it again",
+    ),
+    "no_synthesiser": (
+        "is MIDI, and fluidsynth or a sound font was not found here",
+        midi.NEXT_STEP,
+    ),
+    "not_finite": (
+        "holds NaN or infinite samples, expected finite ones",
+        "export it again as 16-bit WAV",
+    ),
     "too_loud": (
         "has samples up to {detail}, expected −1 to 1",
         "divide them by 32768 if they are on the scale of integers, or export it again as 16-bit WAV",

@@ -51,7 +51,9 @@ class Rule(ABC):
         return np.array([self.answer(p[of_song]) for of_song in rows], dtype=np.int64)
 
 
-def checked_training(p: np.ndarray, song: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def checked_training(
+    p: np.ndarray, song: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities (float64 [S, K]) and labels (int64 [songs]) that fit together.
 
     Raises

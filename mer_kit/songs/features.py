@@ -23,7 +23,9 @@ STATISTICS: tuple[str, ...] = (
 )
 
 
-def pool(probabilities: np.ndarray, song: np.ndarray, *, n_songs: int, theta: float = 0.5) -> np.ndarray:
+def pool(
+    probabilities: np.ndarray, song: np.ndarray, *, n_songs: int, theta: float = 0.5
+) -> np.ndarray:
     """Return float64 [songs, 7·K], the statistics f1…f7 of every class over each song's segments.
 
     The columns go class by class, f1…f7 within each, in the order of `names`; `.reshape(n_songs, K, 7)` takes them
@@ -52,7 +54,9 @@ def pool(probabilities: np.ndarray, song: np.ndarray, *, n_songs: int, theta: fl
     """
     p = check_probabilities("probabilities", probabilities)
     check_range("theta", theta, 0, 1)
-    return np.stack([_statistics(p[rows], theta) for rows in rows_by_song(song, n_songs, n_segments=len(p))])
+    return np.stack(
+        [_statistics(p[rows], theta) for rows in rows_by_song(song, n_songs, n_segments=len(p))]
+    )
 
 
 def names(classes: Sequence[str]) -> list[str]:

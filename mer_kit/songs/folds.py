@@ -67,7 +67,9 @@ def make(
     else:
         group_of_song = _checked_groups(groups, len(y))
         _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
-        _check_each_class(y, group_of_song, n_folds, ("group (artist)", "groups (artists)"), class_names)
+        _check_each_class(
+            y, group_of_song, n_folds, ("group (artist)", "groups (artists)"), class_names
+        )
         splitter = StratifiedGroupKFold(int(n_folds), shuffle=True, random_state=random_state)
         divisions = splitter.split(y, y, group_of_song)
     folds = [Fold(k, np.sort(train), np.sort(test)) for k, (train, test) in enumerate(divisions)]
@@ -115,7 +117,9 @@ def _checked_labels(labels: np.ndarray | Sequence[int]) -> np.ndarray:
     """Return int64 [songs]; how many classes there are is read off the labels."""
     array = np.asarray(labels)
     if array.size == 0:
-        raise MerKitError("labels is empty, expected one class index per song: load a corpus with clips")
+        raise MerKitError(
+            "labels is empty, expected one class index per song: load a corpus with clips"
+        )
     whole = array.dtype.kind in "iu"
     return check_labels("labels", array, int(array.max()) + 1 if whole and array.max() >= 0 else 1)
 
@@ -124,8 +128,12 @@ def _checked_groups(groups: Sequence[Any] | np.ndarray, n_songs: int) -> np.ndar
     """Return int64 [songs], one number per distinct group."""
     names = list(groups)
     if len(names) != n_songs:
-        raise MerKitError(f"groups has {len(names)} entries, expected {n_songs}: pass one group per song")
-    nameless = [i for i, name in enumerate(names) if name is None or name != name]  # NaN differs from itself
+        raise MerKitError(
+            f"groups has {len(names)} entries, expected {n_songs}: pass one group per song"
+        )
+    nameless = [
+        i for i, name in enumerate(names) if name is None or name != name
+    ]  # NaN differs from itself
     if nameless:
         raise MerKitError(
             f"groups[{nameless[0]}] is {names[nameless[0]]!r}, expected a name: give that song its own group"
@@ -140,7 +148,11 @@ def _name(label: int, class_names: Sequence[str] | None) -> str:
 
 
 def _check_each_class(
-    y: np.ndarray, units: np.ndarray, n_folds: int, what: tuple[str, str], class_names: Sequence[str] | None
+    y: np.ndarray,
+    units: np.ndarray,
+    n_folds: int,
+    what: tuple[str, str],
+    class_names: Sequence[str] | None,
 ) -> None:
     """Raise one sentence if a class has fewer distinct `units` than there are folds."""
     for label in np.unique(y):
@@ -152,7 +164,9 @@ def _check_each_class(
             )
 
 
-def _check_usable(folds: list[Fold], y: np.ndarray, class_names: Sequence[str] | None = None) -> None:
+def _check_usable(
+    folds: list[Fold], y: np.ndarray, class_names: Sequence[str] | None = None
+) -> None:
     """Raise one sentence if a fold tests nothing or trains without some class (very uneven groups)."""
     for fold in folds:
         if len(fold.test) == 0:
@@ -187,11 +201,15 @@ def parse_folds(text: str, folds: int) -> list[int]:
         match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
         said = f"folds {shortened(text)}"
         if not match:
-            raise MerKitError(f"{said} cannot be read at {shortened(part.strip())}: write numbers like 0,2 or 0-2")
+            raise MerKitError(
+                f"{said} cannot be read at {shortened(part.strip())}: write numbers like 0,2 or 0-2"
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise MerKitError(f"{said} go backwards at {part.strip()!r}: write {last}-{first}")
         if last >= folds:
-            raise MerKitError(f"fold {last} does not exist, expected 0 to {folds - 1}: folds are counted from 0")
+            raise MerKitError(
+                f"fold {last} does not exist, expected 0 to {folds - 1}: folds are counted from 0"
+            )
         numbers += range(first, last + 1)
     return list(dict.fromkeys(numbers))

@@ -61,7 +61,9 @@ def score(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> dict[str,
     """
     table = confusion(truth, predicted, n_classes)
     hits, of_truth, of_predicted = table.diagonal(), table.sum(axis=1), table.sum(axis=0)
-    f1 = 2 * hits / np.maximum(of_truth + of_predicted, 1)  # 2·TP + FP + FN = count in truth + count in predictions
+    f1 = (
+        2 * hits / np.maximum(of_truth + of_predicted, 1)
+    )  # 2·TP + FP + FN = count in truth + count in predictions
     result = {
         "accuracy": float(hits.sum() / table.sum()),
         "macro_f1": float(f1.mean()),
@@ -90,12 +92,16 @@ def majority(train_labels: np.ndarray, test_labels: np.ndarray, n_classes: int) 
     """
     train = check_labels("train_labels", train_labels, n_classes)
     if len(train) == 0:
-        raise MerKitError("train_labels is empty, expected at least one label: check the fold's training set")
+        raise MerKitError(
+            "train_labels is empty, expected at least one label: check the fold's training set"
+        )
     answer = np.bincount(train, minlength=n_classes).argmax()
     return score(test_labels, np.full(len(np.asarray(test_labels)), answer), n_classes)
 
 
-def pooled(truths: Sequence[np.ndarray], predictions: Sequence[np.ndarray], n_classes: int) -> dict[str, float]:
+def pooled(
+    truths: Sequence[np.ndarray], predictions: Sequence[np.ndarray], n_classes: int
+) -> dict[str, float]:
     """Return the scores over all folds' predictions put end to end, one entry of each sequence per fold.
 
     Where test sets partition the songs every song counts once, so a rare class is not at the mercy of one small fold.
@@ -139,7 +145,9 @@ def summarise(results: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
     {'accuracy': {'mean': 0.75, 'sd': 0.3535533905932738, 'n': 2}}
     """
     if len(results) == 0:
-        raise MerKitError("results is empty, expected the scores of at least one fold: run a fold first")
+        raise MerKitError(
+            "results is empty, expected the scores of at least one fold: run a fold first"
+        )
     for fold, result in enumerate(results):
         if set(result) != set(results[0]):
             odd = sorted(set(result) ^ set(results[0]))

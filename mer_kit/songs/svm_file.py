@@ -35,9 +35,18 @@ def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
         "mean": scaler.mean_, "scale": scaler.scale_, "vectors": svc.support_vectors_, "dual": svc._dual_coef_,
         "intercept": svc._intercept_, "gamma": np.array([svc._gamma]),
     }  # fmt: skip
-    tensors = {name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays.items()}
-    tensors |= {"classes": svc.classes_.astype(np.int64), "n_support": svc.n_support_.astype(np.int64)}
-    about = {**about, "C": float(svc.C), "gamma": svc.gamma if isinstance(svc.gamma, str) else float(svc.gamma)}
+    tensors = {
+        name: np.ascontiguousarray(array, dtype=np.float64) for name, array in arrays.items()
+    }
+    tensors |= {
+        "classes": svc.classes_.astype(np.int64),
+        "n_support": svc.n_support_.astype(np.int64),
+    }
+    about = {
+        **about,
+        "C": float(svc.C),
+        "gamma": svc.gamma if isinstance(svc.gamma, str) else float(svc.gamma),
+    }
     with files.writing(path) as partial:
         save_file(tensors, partial, metadata={"svm": json.dumps(about)})
 
@@ -54,9 +63,13 @@ def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str,
     """
     where = f"{path.name} of {path.parent.name}"
     if not files.is_plain_file(path, inside=inside):
-        raise MerKitError(f"{str(path)!r} is missing or no regular file, expected a saved SVM: run the fold first")
+        raise MerKitError(
+            f"{str(path)!r} is missing or no regular file, expected a saved SVM: run the fold first"
+        )
     if path.stat().st_size > MOST_BYTES:
-        raise MerKitError(f"{where} has {path.stat().st_size:,} bytes, more than any SVM of a fold: run the fold again")
+        raise MerKitError(
+            f"{where} has {path.stat().st_size:,} bytes, more than any SVM of a fold: run the fold again"
+        )
     try:
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -100,7 +113,12 @@ def _what_is_wrong(arrays: dict[str, np.ndarray], about: Any) -> str:
     counts, classes = arrays["n_support"], arrays["classes"]
     if (counts < 0).any() or (counts > n).any() or int(counts.sum()) != n:
         return "its support vectors do not add up"
-    if classes[0] < 0 or (np.diff(classes) <= 0).any() or (arrays["scale"] <= 0).any() or arrays["gamma"][0] <= 0:
+    if (
+        classes[0] < 0
+        or (np.diff(classes) <= 0).any()
+        or (arrays["scale"] <= 0).any()
+        or arrays["gamma"][0] <= 0
+    ):
         return "a number is out of range"
     return _wrong_about(about, int(classes[-1]), d)
 
@@ -112,7 +130,11 @@ def _wrong_about(about: dict[str, Any], last_class: int, n_features: int) -> str
         return "theta is out of range"
     if not _is_number(c) or not 0 < c < 1e12:
         return "C is out of range"
-    if not _is_number(n_classes) or int(n_classes) != n_classes or not last_class < n_classes <= 1000:
+    if (
+        not _is_number(n_classes)
+        or int(n_classes) != n_classes
+        or not last_class < n_classes <= 1000
+    ):
         return "n_classes does not fit its classes"
     if n_features != 7 * n_classes:
         return f"it takes {n_features} features of {n_classes} classes"
@@ -132,16 +154,23 @@ def _pipeline(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> Pipeline:
     scaler.n_features_in_ = len(scaler.mean_)
     gamma = about.get("gamma")
     svc = SVC(
-        C=about["C"], gamma=gamma if gamma in ("scale", "auto") else float(arrays["gamma"][0]), class_weight="balanced"
+        C=about["C"],
+        gamma=gamma if gamma in ("scale", "auto") else float(arrays["gamma"][0]),
+        class_weight="balanced",
     )
     n_vectors = len(arrays["vectors"])
     svc._sparse, svc._gamma, svc.fit_status_ = False, float(arrays["gamma"][0]), 0
     svc.shape_fit_, svc.n_features_in_ = arrays["vectors"].shape, arrays["vectors"].shape[1]
     svc.classes_, svc.class_weight_ = arrays["classes"], np.ones(len(arrays["classes"]))
-    svc.support_, svc.support_vectors_ = np.arange(n_vectors, dtype=np.int32), np.ascontiguousarray(arrays["vectors"])
+    svc.support_, svc.support_vectors_ = (
+        np.arange(n_vectors, dtype=np.int32),
+        np.ascontiguousarray(arrays["vectors"]),
+    )
     svc._n_support = arrays["n_support"].astype(np.int32)
     svc._dual_coef_, svc._intercept_ = np.ascontiguousarray(arrays["dual"]), arrays["intercept"]
-    sign = -1.0 if len(arrays["classes"]) == 2 else 1.0  # scikit-learn shows two classes the other way round
+    sign = (
+        -1.0 if len(arrays["classes"]) == 2 else 1.0
+    )  # scikit-learn shows two classes the other way round
     svc.dual_coef_, svc.intercept_ = sign * svc._dual_coef_, sign * svc._intercept_
     svc._probA, svc._probB = np.empty(0), np.empty(0)
     return make_pipeline(scaler, svc)

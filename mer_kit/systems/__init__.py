@@ -23,13 +23,25 @@ from mer_kit.songs import classifiers
 from mer_kit.systems._base import BaseSystem
 from mer_kit.training import methods
 
-__all__ = ["CHAINS", "LOOK", "MODULES", "SYSTEMS", "TITLES", "BaseSystem", "make", "of", "song_features"]
+__all__ = [
+    "CHAINS",
+    "LOOK",
+    "MODULES",
+    "SYSTEMS",
+    "TITLES",
+    "BaseSystem",
+    "make",
+    "of",
+    "song_features",
+]
 
 
 def _check_disjoint(names: Iterable[str], others: Iterable[str], what: str) -> None:
     twice = sorted(set(names) & set(others))
     if twice:
-        raise MerKitError(f"{twice[0]} is the name of {what}, expected different names: rename one of the files")
+        raise MerKitError(
+            f"{twice[0]} is the name of {what}, expected different names: rename one of the files"
+        )
 
 
 #: Every system's module by name.
@@ -44,10 +56,14 @@ SYSTEMS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.it
 #: Everything that `--method` can name → what it does: the methods, then the systems.
 CHAINS: dict[str, str] = {**methods.METHODS, **SYSTEMS}
 #: The same names → what tables call them.
-TITLES: dict[str, str] = {**methods.TITLES, **{name: str(module.TITLE) for name, module in MODULES.items()}}
+TITLES: dict[str, str] = {
+    **methods.TITLES,
+    **{name: str(module.TITLE) for name, module in MODULES.items()},
+}
 #: The same names → colour and line style of their curves.
 LOOK: dict[str, tuple[str, str]] = {
-    name: (str(module.COLOUR), str(module.LINE)) for name, module in (methods.MODULES | MODULES).items()
+    name: (str(module.COLOUR), str(module.LINE))
+    for name, module in (methods.MODULES | MODULES).items()
 }
 
 
@@ -76,7 +92,9 @@ def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSyst
         If there is no system of that name, or a setting is unknown or wrong.
     """
     kind = of(name)
-    return kind(settings_of(f"system {name}", kind.settings, settings), n_classes=n_classes, seed=seed)
+    return kind(
+        settings_of(f"system {name}", kind.settings, settings), n_classes=n_classes, seed=seed
+    )
 
 
 def song_features(values: np.ndarray) -> np.ndarray:

@@ -56,13 +56,17 @@ class EpochSums:
         >>> sums.mean("loss")
         2.5
         """
-        return float(self._sums[name]) / self._weights[name] if self._weights.get(name) else float("nan")
+        return (
+            float(self._sums[name]) / self._weights[name]
+            if self._weights.get(name)
+            else float("nan")
+        )
 
 
 def batch_loss(
     network: SegmentNetwork,
     batch: Batch,
-    where: Placement,
+    placement: Placement,
     sums: EpochSums,
     *,
     temperature: float,
@@ -78,11 +82,11 @@ def batch_loss(
     x = batch.x
     if batch.delta is not None and batch.partner is not None:
         x = objectives.mix(batch.x, batch.partner, batch.delta)
-    with where.autocast():
+    with placement.autocast():
         logits = network.head(network.trunk(x), generator=dropout)
     targets, consistency = batch.targets, torch.zeros((), device=x.device)
     if len(batch.noisy):
-        targets, consistency = _unlabelled(network, batch, where, sums, temperature, dropout)
+        targets, consistency = _unlabelled(network, batch, placement, sums, temperature, dropout)
     if batch.delta is not None and batch.partner is not None:
         mixed = objectives.mixup_loss(logits, targets, batch.partner, batch.delta)
     else:
@@ -96,7 +100,7 @@ def batch_loss(
 def _unlabelled(
     network: SegmentNetwork,
     batch: Batch,
-    where: Placement,
+    placement: Placement,
     sums: EpochSums,
     temperature: float,
     dropout: torch.Generator,
@@ -106,7 +110,7 @@ def _unlabelled(
     consistency = torch.zeros((), device=x.device)
     # D: batch normalisation uses its running statistics here, so that a pseudo-label is what the evaluation pass
     # would say and does not depend on how many of the batch are in U.
-    with frozen_batch_norm(network), where.autocast():
+    with frozen_batch_norm(network), placement.autocast():
         if batch.lambda_kl:
             h = network.trunk(x)
             first = network.head(h, generator=dropout)
@@ -132,7 +136,9 @@ def _unlabelled(
 def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
     """Within it, batch normalisation uses (and does not change) its running statistics; gradients still flow."""
     layers = [
-        layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training
+        layer
+        for layer in network.modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.training
     ]
     for layer in layers:
         layer.eval()

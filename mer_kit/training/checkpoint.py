@@ -24,7 +24,16 @@ _TYPES = {
     "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
 #: What reading a file that somebody else wrote, or that is torn, may raise.
-_NOT_OURS = (OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError, AttributeError)
+_NOT_OURS = (
+    OSError,
+    MemoryError,
+    RecursionError,
+    SafetensorError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+)
 
 
 def save(path: str | Path, state: Any) -> None:
@@ -52,14 +61,22 @@ def save(path: str | Path, state: Any) -> None:
 
 def _cannot_write(path: Path, error: Exception) -> MerKitError:
     """Word a full disk or a folder that takes no files."""
-    reason = getattr(error, "strerror", None) or re.sub(r"\s*\(os error \d+\)", "", str(error)).rpartition(": ")[2]
+    reason = (
+        getattr(error, "strerror", None)
+        or re.sub(r"\s*\(os error \d+\)", "", str(error)).rpartition(": ")[2]
+    )
     return MerKitError(
         f"{path.name} cannot be written into {str(path.parent)!r} ({reason}), expected a folder with free space: free "
         "some, and the same command goes on from the last epoch that was saved"
     )
 
 
-def load(path: str | Path, device: str | torch.device = "cpu", *, check: Callable[[Any], None] | None = None) -> Any:
+def load(
+    path: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    check: Callable[[Any], None] | None = None,
+) -> Any:
     """Read what `save` wrote.
 
     Parameters
@@ -73,7 +90,9 @@ def load(path: str | Path, device: str | torch.device = "cpu", *, check: Callabl
         If the file is missing, torn or was not written by `save`.
     """
     if not is_plain_file(Path(path)):
-        raise MerKitError(f"checkpoint {str(path)!r} is missing or no regular file, expected one: train the fold first")
+        raise MerKitError(
+            f"checkpoint {str(path)!r} is missing or no regular file, expected one: train the fold first"
+        )
     try:
         _check_header(Path(path))
         with safe_open(path, framework="pt", device=str(device)) as file:
@@ -107,12 +126,16 @@ def _outline(stored: Any) -> Tensor:
 def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """Return `value` as JSON, with each tensor moved to `tensors` and replaced by its name."""
     if isinstance(value, Tensor):
-        name = name if name not in tensors else f"{name}#{len(tensors)}"  # {"a/b": …} beside {"a": {"b": …}}
+        name = (
+            name if name not in tensors else f"{name}#{len(tensors)}"
+        )  # {"a/b": …} beside {"a": {"b": …}}
         tensors[name] = value.detach().cpu().clone().contiguous()
         return {"tensor": name}
     if isinstance(value, dict):
         # A list of pairs keeps integer keys (the optimizer numbers its parameters) as integers.
-        return {"dict": [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]}
+        return {
+            "dict": [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]
+        }
     if isinstance(value, (list, tuple)):
         return {"list": [_flatten(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]}
     return {"value": value}

@@ -37,7 +37,10 @@ class SegmentClassifier:
         check_values(stored, name)
         self.n_classes = int(stored["n_classes"])
         self._where = place(device, precision)
-        self.networks = [self._network(stored, weights) for weights in (stored["network"], *stored.get("more", []))]
+        self.networks = [
+            self._network(stored, weights)
+            for weights in (stored["network"], *stored.get("more", []))
+        ]
         self.standardise = Standardise(*(band.numpy() for band in stored["bands"]))
 
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:

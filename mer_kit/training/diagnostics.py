@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from mer_kit.checks import MerKitError, check_labels, check_range
 from mer_kit.training.evaluation import losses
-from mer_kit.training.partition import PartitionSettings, Split, split
+from mer_kit.training.partition import Partition, PartitionSettings, fit_partition
 
 
 def check_epochs(epochs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,9 @@ def check_epochs(epochs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np
     """
     array = np.asarray(epochs)
     if array.ndim != 3 or len(array) == 0:
-        raise MerKitError(f"epochs have shape {array.shape}, expected [epochs, segments, classes]: pass epochs.npz's")
+        raise MerKitError(
+            f"epochs have shape {array.shape}, expected [epochs, segments, classes]: pass epochs.npz's"
+        )
     return array, check_labels("labels", labels, array.shape[2], length=array.shape[1])
 
 
@@ -42,7 +44,7 @@ def replay(
     *,
     settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
-) -> Split:
+) -> Partition:
     """Divide the segments again from one archived pass [S, K], with any settings; pass e gives the split of epoch e + 1.
 
     With the training's own settings and `seed=mixture_seed(seed)` the result equals the training's split exactly.
@@ -58,7 +60,7 @@ def replay(
     """
     one, labels = check_epochs(np.asarray(probabilities)[None], labels)
     probabilities = one[0]
-    return split(
+    return fit_partition(
         losses(probabilities, labels),
         labels,
         n_classes=probabilities.shape[1],
@@ -67,7 +69,9 @@ def replay(
     )
 
 
-def split_quality(clean: np.ndarray, omega: np.ndarray, truly_clean: np.ndarray) -> dict[str, float]:
+def split_quality(
+    clean: np.ndarray, omega: np.ndarray, truly_clean: np.ndarray
+) -> dict[str, float]:
     """Return how well X holds the truly clean labels, where the truth is known.
 
     Parameters
@@ -119,7 +123,9 @@ def data_map(epochs: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     epochs, labels = check_epochs(epochs, labels)
     own = epochs[:, np.arange(len(labels)), labels].astype(np.float64)
     correct = (epochs.argmax(axis=2) == labels).mean(axis=0)
-    return pd.DataFrame({"confidence": own.mean(axis=0), "variability": own.std(axis=0), "correctness": correct})
+    return pd.DataFrame(
+        {"confidence": own.mean(axis=0), "variability": own.std(axis=0), "correctness": correct}
+    )
 
 
 def forgetting(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -151,19 +157,23 @@ def flips(clean_by_epoch: np.ndarray) -> np.ndarray:
     """
     table = np.asarray(clean_by_epoch, dtype=bool)
     if table.ndim != 2:
-        raise MerKitError(f"clean_by_epoch has shape {table.shape}, expected [epochs, segments]: stack the splits")
+        raise MerKitError(
+            f"clean_by_epoch has shape {table.shape}, expected [epochs, segments]: stack the splits"
+        )
     return np.asarray((table[1:] != table[:-1]).sum(axis=0), dtype=np.int64)
 
 
-def disowned(start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray, *, tau: float = 0.5) -> pd.DataFrame:
-    """Return the spans of one song whose inherited label the model disowns: start_s, end_s, omega (mean).
+def rejected(
+    start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray, *, tau: float = 0.5
+) -> pd.DataFrame:
+    """Return the spans of one song whose inherited label the model rejects: start_s, end_s, omega (mean).
 
-    A second is disowned when the mean ω of the segments that cover it is at most τ; neighbouring seconds are joined.
+    A second is rejected when the mean ω of the segments that cover it is at most τ; neighbouring seconds are joined.
     Inputs are one song's segments [n]. Notebook: 02_noisy_labels
 
     Examples
     --------
-    >>> disowned(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]), np.array([0.9, 0.1, 0.3])).to_dict("records")
+    >>> rejected(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]), np.array([0.9, 0.1, 0.3])).to_dict("records")
     [{'start_s': 1.0, 'end_s': 3.0, 'omega': 0.2}]
     """
     check_range("tau", tau, 0, 1)

@@ -40,7 +40,9 @@ class Placement:
 
     def autocast(self) -> torch.autocast:
         """Return the autocast context of this placement (a no-op in float32)."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
 
     def put(self, array: np.ndarray) -> Tensor:
         """Return float32 [B, 1, d, n] on the device, channels last, or [B, d]."""
@@ -77,7 +79,9 @@ def _cpu_has_bf16() -> bool:
     return bool(supported()) if supported is not None else False
 
 
-def batches(source: SegmentSource, rows: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(
+    source: SegmentSource, rows: np.ndarray, batch_size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (rows [B], segments float32 [B, 1, d, n] or [B, d]), fetching one batch ahead in a thread."""
     parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     with ThreadPoolExecutor(1) as pool:
@@ -88,7 +92,9 @@ def batches(source: SegmentSource, rows: np.ndarray, batch_size: int) -> Iterato
             yield part, pending.pop(0).result()
 
 
-def band_statistics(source: SegmentSource, *, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
+def band_statistics(
+    source: SegmentSource, *, batch_size: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of every feature over all segments, float32 [d] each; of log-mels in dB.
 
     D: taken from the training fold only, so that no test song leaks in. Constant features get standard deviation 1.
@@ -117,24 +123,34 @@ class Standardise:
 
 
 def probabilities(
-    network: SegmentNetwork, source: SegmentSource, standardise: Standardise, where: Placement, *, batch_size: int = 128
+    network: SegmentNetwork,
+    source: SegmentSource,
+    standardise: Standardise,
+    placement: Placement,
+    *,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return softmax probabilities float32 [S, K] with dropout off: the evaluation pass of the paper's partition."""
     network.eval()
     out = np.empty((len(source), network.n_classes), dtype=np.float32)
     with torch.inference_mode():
         for rows, x in batches(source, np.arange(len(source)), batch_size):
-            with where.autocast():
-                logits = network(where.put(standardise(x)))
+            with placement.autocast():
+                logits = network(placement.put(standardise(x)))
             out[rows] = torch.softmax(logits.float(), dim=1).cpu().numpy()
     return out
 
 
 def mean_probabilities(
-    networks: Sequence[SegmentNetwork], source: SegmentSource, standardise: Standardise, where: Placement
+    networks: Sequence[SegmentNetwork],
+    source: SegmentSource,
+    standardise: Standardise,
+    placement: Placement,
 ) -> np.ndarray:
     """Return the mean of several networks' probabilities, float32 [S, K]; of one network, its own."""
-    first, *others = (probabilities(network, source, standardise, where) for network in networks)
+    first, *others = (
+        probabilities(network, source, standardise, placement) for network in networks
+    )
     return first if not others else np.mean([first, *others], axis=0)
 
 
@@ -152,7 +168,11 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     >>> losses(np.array([[0.5, 0.5], [0.25, 0.75]], dtype=np.float16), np.array([0, 0])).round(4).tolist()
     [0.6931, 1.3863]
     """
-    picked = np.asarray(probabilities)[np.arange(len(labels)), labels].astype(np.float16).astype(np.float64)
+    picked = (
+        np.asarray(probabilities)[np.arange(len(labels)), labels]
+        .astype(np.float16)
+        .astype(np.float64)
+    )
     return np.asarray(-np.log(np.maximum(picked, TINY)))
 
 

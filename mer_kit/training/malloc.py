@@ -27,4 +27,6 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return False
-    return any(mallopt(MMAP_THRESHOLD, size) for size in MAPPED_FROM) and bool(mallopt(TRIM_THRESHOLD, KEPT))
+    return any(mallopt(MMAP_THRESHOLD, size) for size in MAPPED_FROM) and bool(
+        mallopt(TRIM_THRESHOLD, KEPT)
+    )

@@ -18,7 +18,7 @@ from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, draw_rows
 from mer_kit.training.evaluation import Placement
 from mer_kit.training.network import SegmentNetwork
-from mer_kit.training.partition import PartitionSettings, Split
+from mer_kit.training.partition import Partition, PartitionSettings
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -38,20 +38,22 @@ class Training:
     """What a method learns from: labels int64 [S] as inherited, the song of each segment int64 [S], K, and its draws.
 
     `generators` holds numpy's, by name: "order" and "mixup" (each method may ask for more by `mer_kit.seeding`);
-    `dropout` is torch's, on the device; `where` is device and precision.
+    `dropout` is torch's, on the device; `placement` is device and precision.
     """
 
     labels: np.ndarray
     songs: np.ndarray
     n_classes: int
     seed: int
-    where: Placement
+    placement: Placement
     generators: Mapping[str, np.random.Generator]
     dropout: torch.Generator
 
     def one_hot(self, rows: np.ndarray) -> Tensor:
         """Return float32 [B, K] on the device, the inherited labels of these segments."""
-        return torch.from_numpy(np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]).to(self.where.device)
+        return torch.from_numpy(np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]).to(
+            self.placement.device
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class BaseMethod:
     settings : a frozen dataclass, the method's own settings beside those of `TrainingSettings`
     networks : how many are trained side by side; their mean probability is the answer
     phase : what history.csv calls the epochs after the warm-up
-    splits : whether segments are divided into X and U after the warm-up
+    makes_partition : whether segments are divided into X and U after the warm-up
     shares_warmup : whether the warm-up is that of other methods with the same `warmup_key`; each class says so for itself
     idle : settings of `TrainingSettings` that cannot change a number of this method, and are left out of a run's name
     """
@@ -83,14 +85,14 @@ class BaseMethod:
     settings: ClassVar[type] = NoSettings
     networks: ClassVar[int] = 1
     phase: ClassVar[str] = "plain"
-    splits: ClassVar[bool] = False
+    makes_partition: ClassVar[bool] = False
     shares_warmup: ClassVar[bool] = False
     idle: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.s, self.own = settings, settings.own
         self.sums = EpochSums()
-        self.division: Split | None = None
+        self.partition: Partition | None = None
 
     # ---- what a method overrides -------------------------------------------------------------------------------
 
@@ -112,7 +114,7 @@ class BaseMethod:
         loss = batch_loss(
             networks[0],
             self.batch(x, rows),
-            self.training.where,
+            self.training.placement,
             self.sums,
             temperature=self.s.temperature,
             dropout=self.training.dropout,
@@ -156,17 +158,23 @@ class BaseMethod:
         t = self.training
         partner = delta = None
         if self.mixes(self.s, self.epoch.phase):
-            partner = torch.from_numpy(t.generators["mixup"].permutation(len(rows))).to(t.where.device)
+            partner = torch.from_numpy(t.generators["mixup"].permutation(len(rows))).to(
+                t.placement.device
+            )
             delta = objectives.draw_delta(t.generators["mixup"], alpha=self.s.alpha)
-        none = torch.zeros(0, dtype=torch.int64, device=t.where.device)
+        none = torch.zeros(0, dtype=torch.int64, device=t.placement.device)
         return Batch(x=x, targets=t.one_hot(rows), noisy=none, delta=delta, partner=partner)
 
     @classmethod
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
-        shared = cls.__dict__.get("shares_warmup", False) and cls.networks == 1  # a subclass may warm up otherwise
+        shared = (
+            cls.__dict__.get("shares_warmup", False) and cls.networks == 1
+        )  # a subclass may warm up otherwise
         if not shared:
             return settings.identity()
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
-        return key | ({"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {})
+        return key | (
+            {"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {}
+        )

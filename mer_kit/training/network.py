@@ -70,5 +70,7 @@ def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
     """
     if p == 0:
         return h
-    mask = torch.empty(h.shape, device=h.device, dtype=torch.float32).bernoulli_(1 - p, generator=generator)
+    mask = torch.empty(h.shape, device=h.device, dtype=torch.float32).bernoulli_(
+        1 - p, generator=generator
+    )
     return h * (mask / (1 - p)).to(h.dtype)

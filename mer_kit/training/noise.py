@@ -48,7 +48,9 @@ def inject(
     noisy = labels.copy()
     if kind == "song":
         if songs is None or len(songs) != len(labels):
-            raise MerKitError("noise of kind 'song' needs the song of every segment: pass songs, int [S]")
+            raise MerKitError(
+                "noise of kind 'song' needs the song of every segment: pass songs, int [S]"
+            )
         for song in _spoiled_songs(np.asarray(songs), rate, generator):
             rows = np.flatnonzero(songs == song)
             noisy[rows] = (labels[rows] + int(generator.integers(1, n_classes))) % n_classes

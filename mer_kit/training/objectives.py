@@ -43,7 +43,8 @@ def sharpen(logits: Tensor, temperature: float = 0.5) -> Tensor:
     """
     check_range("temperature", temperature, 0, low_open=True)
     with torch.no_grad():
-        return functional.softmax(functional.log_softmax(logits.float(), dim=1) / temperature, dim=1)
+        log_p = functional.log_softmax(logits.float(), dim=1)
+        return functional.softmax(log_p / temperature, dim=1)
 
 
 def draw_delta(generator: np.random.Generator, *, alpha: float = 0.75) -> float:
@@ -87,8 +88,8 @@ def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -
 
     Source: paper Eq. (8) (whose missing minus sign is a slip). Notebook: 03_sssl_training
     """
-    loss = delta * cross_entropy(logits, targets) + (1 - delta) * cross_entropy(logits, targets[partner])
-    return loss.mean()
+    own, mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets[partner])
+    return (delta * own + (1 - delta) * mixed_in).mean()
 
 
 def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:

@@ -48,7 +48,9 @@ class PartitionSettings:
         check_range("max_unlabelled", self.max_unlabelled, 0, 1)
         check_range("min_per_class", self.min_per_class, 0, whole=True)
         object.__setattr__(self, "clean_share", _ascending("clean_share", self.clean_share, 1))
-        object.__setattr__(self, "clip_percentiles", _ascending("clip_percentiles", self.clip_percentiles, 100))
+        object.__setattr__(
+            self, "clip_percentiles", _ascending("clip_percentiles", self.clip_percentiles, 100)
+        )
 
 
 def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, float]:
@@ -77,13 +79,17 @@ class Mixture:
     def normalise(self, losses: np.ndarray) -> np.ndarray:
         """Return the losses (nats, [n]) on the mixture's 0–1 scale, clipped to its percentiles."""
         span = max(self.high - self.low, 1e-12)
-        return (np.clip(np.asarray(losses, dtype=np.float64), self.low, self.high) - self.low) / span
+        return (
+            np.clip(np.asarray(losses, dtype=np.float64), self.low, self.high) - self.low
+        ) / span
 
     def densities(self, x: np.ndarray) -> np.ndarray:
         """Return λₖ p(x|k) of both components for normalised losses x: [n] → [2, n]. Source: paper Eq. (3)."""
         x = np.asarray(x, dtype=np.float64)[None, :]
         mean, sd, weight = (np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
-        return np.asarray(weight * np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi)))
+        return np.asarray(
+            weight * np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
+        )
 
     def posterior(self, losses: np.ndarray, *, clamp: bool = True) -> np.ndarray:
         """Return ω, the probability that each loss (nats) belongs to the clean component: [n] → [n] in 0–1.
@@ -114,7 +120,7 @@ class Mixture:
 
 
 @dataclass(frozen=True)
-class Split:
+class Partition:
     """The division of the training segments into X (labelled) and U (unlabelled).
 
     Attributes
@@ -160,10 +166,14 @@ def fit_mixture(
     """
     losses = np.asarray(losses, dtype=np.float64)
     if losses.ndim != 1 or len(losses) < 2:
-        raise MerKitError(f"losses have shape {losses.shape}, expected at least two values in one row: pass [n]")
+        raise MerKitError(
+            f"losses have shape {losses.shape}, expected at least two values in one row: pass [n]"
+        )
     if not np.isfinite(losses).all():
         where = int(np.flatnonzero(~np.isfinite(losses))[0])
-        raise MerKitError(f"loss {where} is {losses[where]}, expected a finite number: lower the learning rate")
+        raise MerKitError(
+            f"loss {where} is {losses[where]}, expected a finite number: lower the learning rate"
+        )
     low, high = np.percentile(losses, clip_percentiles)
     if high - low < 1e-6:
         return None
@@ -182,14 +192,14 @@ def _pair(values: np.ndarray) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
-def split(
+def fit_partition(
     losses: np.ndarray,
     labels: np.ndarray,
     *,
     n_classes: int,
     settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
-) -> Split:
+) -> Partition:
     """Divide training segments into X (ωᵢ > τ) and U by their losses [n] (nats) and inherited labels [n].
 
     Source: paper, "Training Samples Partition", Eq. (3) and the text below it. D: the posterior is clamped; a mixture
@@ -208,7 +218,7 @@ def split(
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> losses = np.r_[rng.normal(0.2, 0.05, 800), rng.normal(2.0, 0.2, 200)]
-    >>> result = split(losses, np.arange(1000) % 2, n_classes=2)
+    >>> result = fit_partition(losses, np.arange(1000) % 2, n_classes=2)
     >>> int(result.clean.sum()), result.separated
     (800, True)
     """
@@ -217,11 +227,15 @@ def split(
     s = settings
     omega = np.ones(len(losses))
     mixtures: list[Mixture | None] = []
-    groups = [labels == k for k in range(n_classes)] if s.per_class else [np.ones(len(losses), dtype=bool)]
+    groups = [np.ones(len(losses), dtype=bool)]
+    if s.per_class:
+        groups = [labels == k for k in range(n_classes)]
     for rows in groups:
         mixture = None
         if rows.sum() >= 2:
-            mixture = fit_mixture(losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed)
+            mixture = fit_mixture(
+                losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed
+            )
         mixtures.append(mixture)
         if mixture is not None:
             omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)
@@ -230,20 +244,27 @@ def split(
     if (~clean).sum() > most:
         clean = np.ones(len(losses), dtype=bool)
         clean[np.lexsort((-losses, omega))[:most]] = False
-    gap = float(losses[~clean].mean() - losses[clean].mean()) if 0 < clean.sum() < len(clean) else 0.0
-    equal = all(mixture is None for mixture in mixtures)
-    note = "no separation: all losses are equal" if equal else _no_separation(clean, labels, gap, n_classes, s)
+    gap = 0.0
+    if 0 < clean.sum() < len(clean):
+        gap = float(losses[~clean].mean() - losses[clean].mean())
+    note = _no_separation(clean, labels, gap, n_classes, s)
+    if all(mixture is None for mixture in mixtures):
+        note = "no separation: all losses are equal"
     if note:
         clean = np.ones(len(losses), dtype=bool)
-    return Split(clean, omega, tuple(mixtures), not note, gap, note)
+    return Partition(clean, omega, tuple(mixtures), not note, gap, note)
 
 
-def _no_separation(clean: np.ndarray, labels: np.ndarray, gap: float, n_classes: int, s: PartitionSettings) -> str:
+def _no_separation(
+    clean: np.ndarray, labels: np.ndarray, gap: float, n_classes: int, s: PartitionSettings
+) -> str:
     """Return why the proposed split is no separation, or ""."""
     share = float(clean.mean())
     low, high = s.clean_share
     if not low <= share <= high:
-        return f"no separation: X would hold {share:.1%} of the segments, outside {low:.0%}–{high:.0%}"
+        return (
+            f"no separation: X would hold {share:.1%} of the segments, outside {low:.0%}–{high:.0%}"
+        )
     if gap < s.min_gap:
         return f"no separation: X and U differ by {gap:.2f} nat, under {s.min_gap:g}"
     counts = np.bincount(labels[clean], minlength=n_classes)

@@ -23,7 +23,9 @@ class TrainingSettings:
     epochs: int = 60  # D: the paper gives none
     warmup_epochs: int = 10  # D: the paper gives none
     warmup_mixup: bool = False  # D: sssl and sssl_no_kl mix already in the warm-up; ce never mixes
-    warmup_accuracy: float | None = None  # D: also wait for this agreement with the inherited labels
+    warmup_accuracy: float | None = (
+        None  # D: also wait for this agreement with the inherited labels
+    )
     batch_size: int = 64  # D
     optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
     learning_rate: float = 0.01  # D: 0.002 when starting from ImageNet weights
@@ -44,14 +46,18 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         model, own = networks.of(self.network).settings, methods.of(self.method).settings
-        object.__setattr__(self, "model", extensions.settings_of(f"network {self.network}", model, self.model))
-        object.__setattr__(self, "own", extensions.settings_of(f"method {self.method}", own, self.own))
+        object.__setattr__(
+            self, "model", extensions.settings_of(f"network {self.network}", model, self.model)
+        )
+        object.__setattr__(
+            self, "own", extensions.settings_of(f"method {self.method}", own, self.own)
+        )
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
         check_range("epochs", self.epochs, 1, whole=True)
         check_range("warmup_epochs", self.warmup_epochs, 1, whole=True)
-        if self.splits and self.warmup_epochs >= self.epochs:
+        if self.makes_partition and self.warmup_epochs >= self.epochs:
             raise MerKitError(
                 f"warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs, expected fewer for {self.method}, which "
                 "splits after the warm-up: lower warmup_epochs, raise epochs, or choose method ce or mixup"
@@ -88,9 +94,9 @@ class TrainingSettings:
         return made
 
     @property
-    def splits(self) -> bool:
+    def makes_partition(self) -> bool:
         """Whether the method divides the segments into X and U."""
-        return methods.of(self.method).splits
+        return methods.of(self.method).makes_partition
 
     @property
     def weight_kl(self) -> float:

@@ -20,7 +20,11 @@ MOST_NETWORKS = 7
 
 
 def outline(
-    n_classes: int, model: Mapping[str, Any], *, network: str = networks.DEFAULT, n_features: int = 128
+    n_classes: int,
+    model: Mapping[str, Any],
+    *,
+    network: str = networks.DEFAULT,
+    n_features: int = 128,
 ) -> dict[str, Tensor]:
     """Return name → "meta" tensor of a network with these settings: shapes and types alone, however wide it is.
 
@@ -37,9 +41,13 @@ def outline(
     networks.check(network, dict(model))
     try:
         with torch.device("meta"):
-            return dict(networks.build(network, n_classes, n_features=n_features, **model).state_dict())
+            return dict(
+                networks.build(network, n_classes, n_features=n_features, **model).state_dict()
+            )
     except (RuntimeError, OverflowError, TypeError) as error:
-        raise MerKitError(f"no network {network} with {shortened(model)} can be built: change its settings") from error
+        raise MerKitError(
+            f"no network {network} with {shortened(model)} can be built: change its settings"
+        ) from error
 
 
 def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[str]:
@@ -47,16 +55,23 @@ def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[st
     wrong = [
         name
         for name, one in wanted.items()
-        if not isinstance(found := tensors.get(name), Tensor) or (found.shape, found.dtype) != (one.shape, one.dtype)
+        if not isinstance(found := tensors.get(name), Tensor)
+        or (found.shape, found.dtype) != (one.shape, one.dtype)
     ]
     return wrong + [str(name) for name in tensors if name not in wanted]
 
 
 def are_bands(stored: Any) -> bool:
     """Tell whether these are the mean and the standard deviation of every feature: two float32 vectors of one length."""
-    if not isinstance(stored, list) or len(stored) != 2 or not all(isinstance(one, Tensor) for one in stored):
+    if (
+        not isinstance(stored, list)
+        or len(stored) != 2
+        or not all(isinstance(one, Tensor) for one in stored)
+    ):
         return False
-    alike = stored[0].shape == stored[1].shape and stored[0].dtype == stored[1].dtype == torch.float32
+    alike = (
+        stored[0].shape == stored[1].shape and stored[0].dtype == stored[1].dtype == torch.float32
+    )
     return alike and stored[0].ndim == 1 and 1 <= len(stored[0]) <= 4096
 
 
@@ -72,10 +87,18 @@ def check_model(stored: Any, name: str) -> None:
     MerKitError
         If something is missing, or of another kind or shape.
     """
-    if not isinstance(stored, dict) or not {"n_classes", "model", "network", "bands"} <= set(stored):
-        raise MerKitError(f"{name} is no model file, expected model.safetensors of a fold: pass that")
+    if not isinstance(stored, dict) or not {"n_classes", "model", "network", "bands"} <= set(
+        stored
+    ):
+        raise MerKitError(
+            f"{name} is no model file, expected model.safetensors of a fold: pass that"
+        )
     model, tensors, bands = stored["model"], stored["network"], stored["bands"]
-    if not isinstance(model, dict) or not isinstance(tensors, dict) or not all(isinstance(key, str) for key in model):
+    if (
+        not isinstance(model, dict)
+        or not isinstance(tensors, dict)
+        or not all(isinstance(key, str) for key in model)
+    ):
         raise MerKitError(
             f"{name} does not describe a network, expected its settings and weights: train the fold again"
         )
@@ -98,7 +121,9 @@ def check_model(stored: Any, name: str) -> None:
         or len(more) > MOST_NETWORKS
         or any(not isinstance(one, dict) or misfits(one, wanted) for one in more)
     ):
-        raise MerKitError(f"{name} has further networks that are not like its first one: train the fold again")
+        raise MerKitError(
+            f"{name} has further networks that are not like its first one: train the fold again"
+        )
 
 
 def check_values(stored: dict[str, Any], name: str) -> None:
@@ -111,7 +136,9 @@ def check_values(stored: dict[str, Any], name: str) -> None:
     """
     mean, spread = stored["bands"]
     further = {
-        f"{key} of network {n}": one for n, net in enumerate(stored.get("more", []), 2) for key, one in net.items()
+        f"{key} of network {n}": one
+        for n, net in enumerate(stored.get("more", []), 2)
+        for key, one in net.items()
     }
     tensors = {**stored["network"], **further, "bands' mean": mean, "bands' spread": spread}
     wrong = [key for key, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
@@ -163,12 +190,24 @@ def check_training(
             kept = part.get("network")
             wrong += misfits(kept, network.state_dict()) if isinstance(kept, dict) else ["network"]
             optimizer = part.get("optimizer")
-            wrong += _strange_moments(optimizer, network) if isinstance(optimizer, dict) else ["optimizer"]
+            wrong += (
+                _strange_moments(optimizer, network)
+                if isinstance(optimizer, dict)
+                else ["optimizer"]
+            )
         kept = stored.get("method", {})
         wrong += misfits(kept, memory or {}) if isinstance(kept, dict) else ["method"]
         epochs, history, split = stored["epochs"], stored["history"], stored.get("split_epoch")
-        wrong += [] if (epochs.shape, epochs.dtype) == ((len(history), *passes), torch.float16) else ["epochs"]
-        wrong += [] if split is None or (type(split) is int and 0 < split <= len(history) + 1) else ["split_epoch"]
+        wrong += (
+            []
+            if (epochs.shape, epochs.dtype) == ((len(history), *passes), torch.float16)
+            else ["epochs"]
+        )
+        wrong += (
+            []
+            if split is None or (type(split) is int and 0 < split <= len(history) + 1)
+            else ["split_epoch"]
+        )
         wrong += [] if are_bands(stored["bands"]) else ["bands"]
         wrong += [] if type(stored["scheduler"].get("last_epoch")) is int else ["scheduler"]
     if wrong:
@@ -185,7 +224,11 @@ def _strange_moments(optimizer: dict[str, Any], network: torch.nn.Module) -> lis
     if not isinstance(state, dict) or not isinstance(optimizer.get("param_groups"), list):
         return ["optimizer"]
     for number, moments in state.items():
-        if type(number) is not int or not 0 <= number < len(shapes) or not isinstance(moments, dict):
+        if (
+            type(number) is not int
+            or not 0 <= number < len(shapes)
+            or not isinstance(moments, dict)
+        ):
             return ["optimizer"]
         tensors = [one for one in moments.values() if isinstance(one, Tensor)]
         if any(one.ndim and one.shape != shapes[number] for one in tensors):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
@@ -18,7 +19,7 @@ from mer_kit.training import networks
 from mer_kit.training.evaluation import SegmentSource, batches, losses, mean_probabilities, place
 from mer_kit.training.malloc import keep_freed_memory
 from mer_kit.training.method import Epoch
-from mer_kit.training.partition import Split
+from mer_kit.training.partition import Partition
 from mer_kit.training.settings import TrainingSettings
 from mer_kit.training.training_state import TrainingState
 
@@ -79,7 +80,9 @@ class Trainer:
         self.warmup_file = Path(warmup_file) if warmup_file else None
         self.on_epoch, self.watch = on_epoch, watch
 
-    def fit(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None) -> Trainer:
+    def fit(
+        self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None
+    ) -> Trainer:
         """Train on segments [S] with inherited labels int [S]; `songs` int [S] tells which song each belongs to.
 
         Without `songs`, all segments count as one song's (only `share` below 1 asks).
@@ -103,23 +106,25 @@ class Trainer:
         for epoch in range(len(state.history) + 1, self.settings.epochs + 1):
             started = time.perf_counter()
             phase, since = self._phase(epoch)
-            method.begin_epoch(Epoch(epoch, phase, since, state.epochs[-1] if len(state.epochs) else None))
+            method.begin_epoch(Epoch(epoch, phase, since, state.last_probabilities))
             self._warn_once(epoch)
             for network in state.networks:
                 network.train()
             for rows, x in batches(segments, method.draw(), self.settings.batch_size):
-                found = method.loss(state.networks, state.where.put(state.standardise(x)), rows)
+                found = method.loss(state.networks, state.placement.put(state.standardise(x)), rows)
                 for optimizer in state.optimizers:
                     optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(found)  # all at once: losses of two networks may touch
-                for network, optimizer, scheduler in zip(
-                    state.networks, state.optimizers, state.schedulers, strict=True
-                ):
-                    torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+                for network in state.networks:
+                    clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+                for optimizer in state.optimizers:
                     optimizer.step()
+                for scheduler in state.schedulers:
                     scheduler.step()
             method.before_evaluation(state.networks)
-            state.append_pass(mean_probabilities(state.networks, segments, state.standardise, state.where))
+            state.append_pass(
+                mean_probabilities(state.networks, segments, state.standardise, state.placement)
+            )
             record = self._record(epoch, phase, labels, time.perf_counter() - started)
             state.history.append(record)
             if self.checkpoint_file:
@@ -133,23 +138,27 @@ class Trainer:
         if self.watch:
             self.watch(self)
 
-    def _start(self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray) -> TrainingState:
+    def _start(
+        self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray
+    ) -> TrainingState:
         """Return the state to go on from: this training's checkpoint, a shared warm-up, or a fresh start."""
-        where = place(self.device, self.precision)
-        if where.device.type == "cpu":
+        placement = place(self.device, self.precision)
+        if placement.device.type == "cpu":
             keep_freed_memory()
         state = TrainingState(
             self.settings,
             n_classes=self.n_classes,
             n_features=self._n_features(segments),
             seed=self.seed,
-            where=where,
+            placement=placement,
             labels=labels,
             songs=songs,
         )
         if self.checkpoint_file and self.checkpoint_file.exists():
             state.load(self.checkpoint_file)
-        elif not (self.warmup_file and self.warmup_file.exists() and state.load_warmup(self.warmup_file)):
+        elif not (
+            self.warmup_file and self.warmup_file.exists() and state.load_warmup(self.warmup_file)
+        ):
             state.measure(segments)
         return state
 
@@ -177,14 +186,14 @@ class Trainer:
 
     def _warn_once(self, epoch: int) -> None:
         """Log why an epoch keeps every label, the first time that one does."""
-        division = self._state.method.division
+        partition = self._state.method.partition
         before = [record.separated for record in self._state.history if record.phase != "warmup"]
-        if division is not None and not division.separated and all(before):
-            _log.warning("epoch %d keeps every label: %s (said once)", epoch, division.note)
+        if partition is not None and not partition.separated and all(before):
+            _log.warning("epoch %d keeps every label: %s (said once)", epoch, partition.note)
 
     def _record(self, epoch: int, phase: str, labels: np.ndarray, seconds: float) -> EpochRecord:
         state = self._state
-        division, sums, summary = state.method.division, state.method.sums, state.method.summary()
+        partition, sums, summary = state.method.partition, state.method.sums, state.method.summary()
         taken = {field.name for field in dataclasses.fields(EpochRecord)} - {"lambda_kl"}
         if taken & set(summary):
             raise MerKitError(
@@ -198,7 +207,7 @@ class Trainer:
                 f"lower learning_rate (now {self.settings.learning_rate:g}) or switch batch_norm on"
             )
         last = state.epochs[-1]
-        clean = division.clean if division is not None else np.ones(len(labels), dtype=bool)
+        clean = partition.clean if partition is not None else np.ones(len(labels), dtype=bool)
         share = np.bincount(labels[clean], minlength=self.n_classes) / max(1, clean.sum())
         return EpochRecord(
             epoch=epoch,
@@ -212,19 +221,19 @@ class Trainer:
             train_accuracy=float((last.argmax(axis=1) == labels).mean()),
             n_labelled=int(clean.sum()),
             n_unlabelled=int((~clean).sum()),
-            separated=bool(division is not None and division.separated),
-            loss_gap=division.loss_gap if division is not None else float("nan"),
+            separated=bool(partition is not None and partition.separated),
+            loss_gap=partition.loss_gap if partition is not None else float("nan"),
             pseudo_agreement=sums.mean("agreement"),
             pseudo_confidence=sums.mean("confidence"),
             labelled_class_share=tuple(float(value) for value in share),
             seconds=seconds,
-            note=self._note(epoch, phase, division),
+            note=self._note(epoch, phase, partition),
             own={name: float(value) for name, value in summary.items()},
         )
 
-    def _note(self, epoch: int, phase: str, division: Split | None) -> str:
-        if division is not None:
-            return division.note
+    def _note(self, epoch: int, phase: str, partition: Partition | None) -> str:
+        if partition is not None:
+            return partition.note
         s = self.settings
         if phase == "warmup" and epoch > s.warmup_epochs:
             return f"warm-up goes on: agreement with the labels is under {s.warmup_accuracy:.2f}"
@@ -250,7 +259,7 @@ class Trainer:
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
         """Return class probabilities float32 [S, K] of segments, with dropout off."""
         state = self._trained()
-        return mean_probabilities(state.networks, segments, state.standardise, state.where)
+        return mean_probabilities(state.networks, segments, state.standardise, state.placement)
 
     def save_model(self, path: str | Path) -> None:
         """Write the network, its shape and the band statistics as one safetensors file for `SegmentClassifier`."""

@@ -39,20 +39,24 @@ class TrainingState:
         n_classes: int,
         n_features: int,
         seed: int,
-        where: Placement,
+        placement: Placement,
         labels: np.ndarray,
         songs: np.ndarray,
     ) -> None:
-        self.settings, self.where, self.seed = settings, where, seed
+        self.settings, self.placement, self.seed = settings, placement, seed
         self.n_classes, self.n_features = n_classes, n_features
         self.method = methods.of(settings.method)(settings)
         self.networks = [self._network(number) for number in range(self.method.networks)]
-        fused = where.device.type == "cuda"
-        self.optimizers = [make_optimizer(network, settings, fused=fused) for network in self.networks]
+        fused = placement.device.type == "cuda"
+        self.optimizers = [
+            make_optimizer(network, settings, fused=fused) for network in self.networks
+        ]
         steps = -(-n_drawn(songs, settings.share) // settings.batch_size)
-        self.schedulers = [make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers]
+        self.schedulers = [
+            make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers
+        ]
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
-        self.dropout = torch_generator(seed, "dropout", str(where.device))
+        self.dropout = torch_generator(seed, "dropout", str(placement.device))
         self.history: list[EpochRecord] = []
         self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
         self.split_epoch: int | None = None
@@ -67,7 +71,7 @@ class TrainingState:
                 songs=songs,
                 n_classes=n_classes,
                 seed=seed,
-                where=where,
+                placement=placement,
                 generators=self.generators,
                 dropout=self.dropout,
             )
@@ -83,7 +87,7 @@ class TrainingState:
             generator=torch_generator(self.seed, name),
             **flat(self.settings.model),
         )
-        network.to(device=self.where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device=self.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if self.settings.compile:
             network.compile_trunk()
         return network
@@ -97,6 +101,11 @@ class TrainingState:
         """Take the band statistics from the training segments."""
         self.standardise = Standardise(*band_statistics(segments))
 
+    @property
+    def last_probabilities(self) -> np.ndarray | None:
+        """The last evaluation pass, float16 [S, K]; None before the first."""
+        return self.epochs[-1] if len(self.epochs) else None
+
     def append_pass(self, probabilities: np.ndarray) -> None:
         """Keep one evaluation pass [S, K], as float16."""
         self.epochs = np.concatenate([self.epochs, probabilities[None].astype(np.float16)])
@@ -107,7 +116,7 @@ class TrainingState:
         """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
         settings = self.settings.warmup_key() if warmup else self.settings.identity()
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
-        here |= {"device": self.where.device.type, "precision": self.where.precision}
+        here |= {"device": self.placement.device.type, "precision": self.placement.precision}
         return json.dumps({**settings, **here}, sort_keys=True, default=str)
 
     def save(self, path: Path) -> None:
@@ -125,7 +134,10 @@ class TrainingState:
                 "history": [record.row() for record in self.history],
                 "epochs": torch.from_numpy(self.epochs),
                 "split_epoch": self.split_epoch,
-                "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
+                "bands": [
+                    torch.from_numpy(self.standardise.mean),
+                    torch.from_numpy(self.standardise.sd),
+                ],
                 **self._more(),
             },
         )
@@ -133,7 +145,10 @@ class TrainingState:
     def _more(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of further networks and of the method's own memory, if there are any."""
         pairs = zip(self.networks[1:], self.optimizers[1:], strict=True)
-        more = [{"network": network.state_dict(), "optimizer": one.state_dict()} for network, one in pairs]
+        more = [
+            {"network": network.state_dict(), "optimizer": one.state_dict()}
+            for network, one in pairs
+        ]
         memory = self.method.state()
         return {**({"more": more} if more else {}), **({"method": memory} if memory else {})}
 
@@ -201,7 +216,14 @@ class TrainingState:
             for optimizer, part in zip(self.optimizers, of_each, strict=True):
                 optimizer.load_state_dict(part["optimizer"])
             rates = [[float(group["lr"]) for group in one.param_groups] for one in self.optimizers]
-        except (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        except (
+            RuntimeError,
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise MerKitError(
                 f"checkpoint {name} cannot be gone on from ({type(error).__name__}), expected what this training saved: "
                 "delete it to train from the start"
@@ -227,10 +249,21 @@ class TrainingState:
             {
                 "n_classes": self.n_classes,
                 "model": hashed(self.settings.model),
-                **({"kind": self.settings.network} if self.settings.network != networks.DEFAULT else {}),
+                **(
+                    {"kind": self.settings.network}
+                    if self.settings.network != networks.DEFAULT
+                    else {}
+                ),
                 "network": self.network.state_dict(),
-                "bands": [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)],
-                **({"more": [network.state_dict() for network in self.networks[1:]]} if len(self.networks) > 1 else {}),
+                "bands": [
+                    torch.from_numpy(self.standardise.mean),
+                    torch.from_numpy(self.standardise.sd),
+                ],
+                **(
+                    {"more": [network.state_dict() for network in self.networks[1:]]}
+                    if len(self.networks) > 1
+                    else {}
+                ),
             },
         )
 
@@ -245,13 +278,21 @@ def _first_difference(stored: Any, wanted: str) -> str:
         return "its settings cannot be read"
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
-            return f"{plain(str(name), 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
+            return (
+                f"{plain(str(name), 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
+            )
     return ""
 
 
-def make_optimizer(network: torch.nn.Module, settings: TrainingSettings, *, fused: bool) -> torch.optim.Optimizer:
+def make_optimizer(
+    network: torch.nn.Module, settings: TrainingSettings, *, fused: bool
+) -> torch.optim.Optimizer:
     """Return SGD with Nesterov momentum 0.9 or AdamW over all parameters."""
-    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": fused}
+    common: dict[str, Any] = {
+        "lr": settings.learning_rate,
+        "weight_decay": settings.weight_decay,
+        "fused": fused,
+    }
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), **common)
     return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **common)
@@ -268,6 +309,8 @@ def make_scheduler(
             return (step + 1) / steps_per_epoch
         if settings.schedule == "constant":
             return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (step - steps_per_epoch) / max(1, total - steps_per_epoch)))
+        return 0.5 * (
+            1 + math.cos(math.pi * (step - steps_per_epoch) / max(1, total - steps_per_epoch))
+        )
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -1,4 +1,4 @@
-"""What the player is made of: checks, spans as plain records, the words' numbers, and the seconds that a training disowned.
+"""What the player is made of: checks, spans as plain records, the words' numbers, and the seconds that a training rejected.
 
 Notebook: 05_emotion_curve
 """
@@ -26,7 +26,7 @@ DIGITS = 5
 
 
 def rejected_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
-    """Return the stretches of a clip whose label a training on it disowns: start_s, end_s, omega; None if none learned it.
+    """Return the stretches of a clip whose label a training on it rejects: start_s, end_s, omega; None if none learned it.
 
     The first finished fold that had the clip among its training songs answers, by the pass that decided its last split,
     at its own τ. A fold's own test songs have no such stretches: nobody asks there whether their label fits.
@@ -37,17 +37,21 @@ def rejected_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     for number in experiment.folder.folds_done():
         if at in experiment.folds[number].train:
             passes = read_passes(experiment, number)
-            split, mine = passes.splits[passes.last_separating_epoch - 1], passes.clip == at
+            split, mine = passes.partitions[passes.last_separating_epoch - 1], passes.clip == at
             if not split.separated:
                 return None
-            return diagnostics.disowned(passes.start_s[mine], passes.end_s[mine], split.omega[mine], tau=passes.tau)
+            return diagnostics.rejected(
+                passes.start_s[mine], passes.end_s[mine], split.omega[mine], tau=passes.tau
+            )
     return None
 
 
 def check_curves(curves: Mapping[str, pd.DataFrame]) -> None:
     """Raise one sentence unless these are one or two curves of the same segments and classes."""
     if not 1 <= len(curves) <= 2:
-        raise MerKitError(f"{len(curves)} curves were given, expected one or two by name: choose two methods")
+        raise MerKitError(
+            f"{len(curves)} curves were given, expected one or two by name: choose two methods"
+        )
     first, *others = curves.values()
     if first.empty:
         raise MerKitError(
@@ -75,7 +79,9 @@ def spans(table: pd.DataFrame | None, column: str = "") -> list[tuple[float, flo
     if table is None:
         return []
     names = table[column].astype(str) if column else [""] * len(table)
-    return list(zip(table["start_s"].astype(float), table["end_s"].astype(float), names, strict=True))
+    return list(
+        zip(table["start_s"].astype(float), table["end_s"].astype(float), names, strict=True)
+    )
 
 
 def overlap(low: float, high: float, start: float, end: float) -> float:

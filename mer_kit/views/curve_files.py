@@ -66,12 +66,16 @@ def write(
     style.use()
     figure = curve_figure(curve, truth=truth, label=label, title=song.stem)
     stem = out / f"{short_name(song.stem)}_emotions"
-    paths = style.save_figure(figure, stem, alt=alt_text(curve, truth=truth), data=curve, formats=("png", "svg"))
+    paths = style.save_figure(
+        figure, stem, alt=alt_text(curve, truth=truth), data=curve, formats=("png", "svg")
+    )
     plt.close(figure)
     written = list(paths.values())
     if page:
         decided = curve.attrs["decisions"]["svm"]
         note = f"The whole song: {decided} {EMOTIONS[decided]} (SVM).\n{describe(curve)}"
-        player = CurvePlayer(curve, song, truth=truth, label=label, title=song.stem, max_bytes=MAX_AUDIO_BYTES)
+        player = CurvePlayer(
+            curve, song, truth=truth, label=label, title=song.stem, max_bytes=MAX_AUDIO_BYTES
+        )
         written.append(player.save(stem.with_name(f"{stem.name}.html"), note=note))
     return written

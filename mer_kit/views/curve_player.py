@@ -42,7 +42,7 @@ class CurvePlayer(traitlets.HasTraits):
     curves : from `analysis.predict.predict_curve`: one, or two of the same song and task by name, the first drawn stronger
     song : its audio file; None, a file that is too long or one that cannot be read leave the player without sound
     truth : the true stretches (start_s, end_s, leader) from `analysis.paper_fig2.truth_spans`, where known
-    disowned : the stretches (start_s, end_s) whose label a training doubted, from `player_parts.rejected_spans`
+    rejected : the stretches (start_s, end_s) whose label a training doubted, from `player_parts.rejected_spans`
     label : the song's inherited label, a class
     title : "" takes the song's name from the curve
     max_bytes : the most that the sound may take
@@ -63,7 +63,7 @@ class CurvePlayer(traitlets.HasTraits):
         song: str | Path | None = None,
         *,
         truth: pd.DataFrame | None = None,
-        disowned: pd.DataFrame | None = None,
+        rejected: pd.DataFrame | None = None,
         label: str | None = None,
         title: str = "",
         max_bytes: int = MAX_SONG_BYTES,
@@ -73,7 +73,7 @@ class CurvePlayer(traitlets.HasTraits):
         parts.check_curves(self.curves)
         self.curve = next(iter(self.curves.values()))
         self.classes = classes_of(self.curve)
-        self.truth, self.disowned, self.label = truth, disowned, label
+        self.truth, self.rejected, self.label = truth, rejected, label
         self.title = title or str(self.curve.attrs.get("song", "song"))
         self.sound: SongSound | None = None
         self.silence = "No sound was given with this curve."
@@ -94,7 +94,12 @@ class CurvePlayer(traitlets.HasTraits):
         row = self.curve.iloc[self.selected]
         shares = {name: float(row[name]) for name in self.classes}
         leader = max(shares, key=lambda name: shares[name])
-        return {"start_s": row["start_s"], "end_s": row["end_s"], "leader": leader, "probabilities": shares}
+        return {
+            "start_s": row["start_s"],
+            "end_s": row["end_s"],
+            "leader": leader,
+            "probabilities": shares,
+        }
 
     def sentence(self) -> str:
         """Return the chosen segment in the words that the view speaks."""
@@ -107,12 +112,17 @@ class CurvePlayer(traitlets.HasTraits):
         for method, curve in list(self.curves.items())[1:]:
             row = curve[self.classes].iloc[self.selected].round(parts.DIGITS)
             text += f" By {method} {row.idxmax()} {EMOTIONS[str(row.idxmax())]} leads, {parts.percent(row.max())}."
-        met = [(name, parts.overlap(low, high, start, end)) for low, high, name in parts.spans(self.truth, "leader")]
+        met = [
+            (name, parts.overlap(low, high, start, end))
+            for low, high, name in parts.spans(self.truth, "leader")
+        ]
         if true := list(dict.fromkeys(name for name, length in met if length > 1e-6)):
             text += f" Truth: {', '.join(true)}."
-        lost = sum(parts.overlap(low, high, start, end) for low, high, _ in parts.spans(self.disowned))
+        lost = sum(
+            parts.overlap(low, high, start, end) for low, high, _ in parts.spans(self.rejected)
+        )
         if lost > 1e-6:
-            text += f" Label disowned for {parts.short(lost)} of {parts.short(end - start)} s."
+            text += f" Label rejected for {parts.short(lost)} of {parts.short(end - start)} s."
         return text
 
     def data(self) -> dict[str, Any]:
@@ -135,7 +145,9 @@ class CurvePlayer(traitlets.HasTraits):
             "curves": [
                 {
                     "name": name,
-                    "probabilities": np.round(curve[self.classes].to_numpy(dtype=float), parts.DIGITS).tolist(),
+                    "probabilities": np.round(
+                        curve[self.classes].to_numpy(dtype=float), parts.DIGITS
+                    ).tolist(),
                     "leaders": parts.records(leaders(curve), "leader"),
                 }
                 for name, curve in self.curves.items()
@@ -143,7 +155,7 @@ class CurvePlayer(traitlets.HasTraits):
             "start_s": self.curve["start_s"].astype(float).tolist(),
             "end_s": self.curve["end_s"].astype(float).tolist(),
             "truth": parts.records(self.truth, "leader"),
-            "disowned": parts.records(self.disowned),
+            "rejected": parts.records(self.rejected),
             "audio": None,
             "silence": self.silence,
             "selected": self.selected,
@@ -152,7 +164,14 @@ class CurvePlayer(traitlets.HasTraits):
     def widget(self) -> Any:
         """Return the view for a notebook with a kernel; its `selected` and this player's are one."""
         sound = self.sound or SongSound(b"", "")
-        view = js.widget("player", self.data(), sides=_Sides, sound=sound.data, mime=sound.mime, selected=self.selected)
+        view = js.widget(
+            "player",
+            self.data(),
+            sides=_Sides,
+            sound=sound.data,
+            mime=sound.mime,
+            selected=self.selected,
+        )
         traitlets.link((self, "selected"), (view, "selected"))
         return view
 
@@ -180,7 +199,9 @@ class CurvePlayer(traitlets.HasTraits):
             style.use()
             figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=self.title)
             buffer = io.BytesIO()
-            style.render(figure, buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"})
+            style.render(
+                figure, buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"}
+            )
             plt.close(figure)
         name, alt = escaped(self.title), escaped(alt_text(self.curve, truth=self.truth))
         picture = f"data:image/svg+xml;base64,{html_fragments.text(buffer.getvalue())}"

@@ -23,7 +23,9 @@ from mer_kit.plots.names import escaped
 from mer_kit.views import js
 
 #: Views whose script may stand in a page: those that the package brings.
-VIEWS = tuple(sorted(path.name[:-4] for path in resources.files(js).iterdir() if path.name.endswith(".mjs")))
+VIEWS = tuple(
+    sorted(path.name[:-4] for path in resources.files(js).iterdir() if path.name.endswith(".mjs"))
+)
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -88,14 +90,20 @@ def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
         data = json.loads(found["data"])
     except (ValueError, RecursionError):
         return None
-    return fragment(found["view"], _plain_colours(data), clean(found["still"])) if isinstance(data, dict) else None
+    return (
+        fragment(found["view"], _plain_colours(data), clean(found["still"]))
+        if isinstance(data, dict)
+        else None
+    )
 
 
 def _plain_colours(data: Any) -> Any:
     """Return a view's data with grey for every colour that is none: views write them into style attributes."""
     if isinstance(data, dict):
         return {
-            name: _GREY if name in _COLOURS and not _HEX.fullmatch(str(value)) else _plain_colours(value)
+            name: _GREY
+            if name in _COLOURS and not _HEX.fullmatch(str(value))
+            else _plain_colours(value)
             for name, value in data.items()
         }
     return [_plain_colours(value) for value in data] if isinstance(data, list) else data
@@ -180,9 +188,15 @@ def trusted(element: str) -> str:
     '<script type="application/json" data-mer-data>{"a": "\\\\u003c/b\\\\u003e"}</script>'
     """
     found = _ELEMENT.fullmatch(element)
-    attributes = dict(_ATTRIBUTE.findall(found[1])) if found else {}  # nbconvert writes them in an order of its own
+    attributes = (
+        dict(_ATTRIBUTE.findall(found[1])) if found else {}
+    )  # nbconvert writes them in an order of its own
     mark = _MARK.fullmatch(attributes.get("data-mer-script", ""))
-    if mark is not None and mark[1] in VIEWS and attributes == {"type": "module", "data-mer-script": mark[0]}:
+    if (
+        mark is not None
+        and mark[1] in VIEWS
+        and attributes == {"type": "module", "data-mer-script": mark[0]}
+    ):
         return _script(mark[0])
     if found is not None and attributes == {"type": "application/json", "data-mer-data": ""}:
         try:

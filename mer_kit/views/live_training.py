@@ -81,7 +81,9 @@ class LiveTraining:
 
         Each start after an end begins afresh. See `analysis.preview.rehearse`.
         """
-        scratch = tempfile.TemporaryDirectory(prefix="mer-rehearsal-")  # removed with the last who can begin in it
+        scratch = tempfile.TemporaryDirectory(
+            prefix="mer-rehearsal-"
+        )  # removed with the last who can begin in it
 
         def again() -> Experiment:
             return rehearse(experiment, number, tempfile.mkdtemp(dir=scratch.name), epochs=epochs)
@@ -134,7 +136,9 @@ class LiveTraining:
         if self.state == "done" and self.again is not None:
             self.experiment, self.passes = self.again(), None
             self.__dict__.pop("_template", None)
-        self._thread = threading.Thread(target=self._in_thread, name="mer-kit training", daemon=True)
+        self._thread = threading.Thread(
+            target=self._in_thread, name="mer-kit training", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,7 +158,9 @@ class LiveTraining:
     def _watch(self, trainer: Trainer) -> None:
         if trainer.history_:
             self.passes = dataclasses.replace(
-                self._template, probabilities=trainer.eval_probabilities_[-1:], history=list(trainer.history_)
+                self._template,
+                probabilities=trainer.eval_probabilities_[-1:],
+                history=list(trainer.history_),
             )
         self._since = time.time()
         self._become("running")
@@ -168,7 +174,12 @@ class LiveTraining:
         index = index.take(index.rows_of(self.experiment.folds[self.number].train))
         labels = self.experiment.labels[index.clip]
         nothing = np.empty((0, len(labels), len(self.experiment.classes)), dtype=np.float16)
-        stored = {"probabilities": nothing, "labels": labels, "clip": index.clip, "start_s": index.start_s}
+        stored = {
+            "probabilities": nothing,
+            "labels": labels,
+            "clip": index.clip,
+            "start_s": index.start_s,
+        }
         return passes.passes_of(self.experiment, self.number, stored, [])
 
     # ---- what is seen ----------------------------------------------------------------------------------------------
@@ -182,13 +193,19 @@ class LiveTraining:
             said = f"Epoch {done} of {total} is over: loss {last.loss:.3f}"
             if last.n_unlabelled:
                 share = last.n_unlabelled / (last.n_labelled + last.n_unlabelled)
-                said += f", {last.n_labelled} segments in X and {last.n_unlabelled} in U ({share:.0%})"
+                said += (
+                    f", {last.n_labelled} segments in X and {last.n_unlabelled} in U ({share:.0%})"
+                )
             said += ". "
         if self.state == "ready":
             checkpoint = self.experiment.folder.fold(self.number) / "checkpoint.safetensors"
             if self.experiment.folder.fold_done(self.number):
                 return "This fold is trained."
-            return "Goes on after the last finished epoch." if checkpoint.exists() else f"{total} epochs, none begun."
+            return (
+                "Goes on after the last finished epoch."
+                if checkpoint.exists()
+                else f"{total} epochs, none begun."
+            )
         if self.state == "running":
             if self._since is None:
                 return "Starting."
@@ -223,7 +240,12 @@ class LiveTraining:
 
     def widget(self, *, buttons: bool = True) -> Any:
         """Return the anywidget view, with a button that starts and stops unless the cell does that."""
-        data = {"title": self.title, "epochs": self.epochs, "alts": list(plots.live.ALTS), "buttons": buttons}
+        data = {
+            "title": self.title,
+            "epochs": self.epochs,
+            "alts": list(plots.live.ALTS),
+            "buttons": buttons,
+        }
         view = js.widget("live", data, sides=_Sides, state=self._report(), pictures=self.pictures())
         view.on_msg(lambda _, message, __: self.hear(message))
         self._views.append(view)
@@ -239,7 +261,9 @@ class LiveTraining:
         """
         kind = message.get("kind") if isinstance(message, Mapping) else None
         if kind not in ("start", "stop"):
-            raise MerKitError(f"message is {message!r}, expected kind start or stop: reload the view")
+            raise MerKitError(
+                f"message is {message!r}, expected kind start or stop: reload the view"
+            )
         if kind == "start":
             self.start()
         else:

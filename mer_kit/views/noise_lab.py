@@ -70,7 +70,9 @@ class NoiseLab(LabData):
             "loss", ascending=False, kind="stable"
         )
         turn = table.groupby("clip", sort=False).cumcount()
-        return [int(row) for row in table.assign(turn=turn).sort_values("turn", kind="stable").index[:n]]
+        return [
+            int(row) for row in table.assign(turn=turn).sort_values("turn", kind="stable").index[:n]
+        ]
 
     # ---- the three ways to show it ---------------------------------------------------------------------------------
 
@@ -106,7 +108,9 @@ class NoiseLab(LabData):
         return {"after": message["after"]}, [one["p"], one["model"]]
 
     def _on_trace(self, message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-        row = int(check_range("row", message.get("row"), 0, len(self.passes.labels) - 1, whole=True))
+        row = int(
+            check_range("row", message.get("row"), 0, len(self.passes.labels) - 1, whole=True)
+        )
         own = self.passes.probabilities[:, row, self.passes.labels[row]]
         return {"row": row}, [own.astype("<f2").tobytes()]
 
@@ -135,7 +139,9 @@ class NoiseLab(LabData):
             fits = data["fits"]["class" if per_class else "all"]
             if len(fits) < epoch:
                 fits.append(self.fit(epoch, per_class=per_class))
-        data["arrays"] = {name: html_fragments.text(values) for name, values in data["arrays"].items()}
+        data["arrays"] = {
+            name: html_fragments.text(values) for name, values in data["arrays"].items()
+        }
         data["sounds"] = {str(row): self._embedded_sound(row) for row in self.doubtful(sounds)}
         return html_fragments.fragment("noise_lab", data, self._static())
 
@@ -145,7 +151,10 @@ class NoiseLab(LabData):
         Notebook: 02_noisy_labels
         """
         return html_fragments.kept(
-            html_fragments.page(f"Noise lab: {self.experiment.corpus.title}", self.fragment(sounds=sounds)), path
+            html_fragments.page(
+                f"Noise lab: {self.experiment.corpus.title}", self.fragment(sounds=sounds)
+            ),
+            path,
         )
 
     def _embedded_sound(self, row: int) -> dict[str, str]:
@@ -158,9 +167,13 @@ class NoiseLab(LabData):
         picture = EmbeddedFigure(2, 1, size=(7.2, 4.4), height_ratios=[3, 1])
         losses, mixture, wrong = self.passes.fitted_mixture(self.after_epoch)
         upper, lower = picture.axes
-        plots.losses.histogram_with_posterior(losses, mixture, tau=self.passes.tau, wrong=wrong, axes=(upper, lower))
-        split = self.passes.splits[self.after_epoch - 1]
+        plots.losses.histogram_with_posterior(
+            losses, mixture, tau=self.passes.tau, wrong=wrong, axes=(upper, lower)
+        )
+        split = self.passes.partitions[self.after_epoch - 1]
         alt = f"Losses after epoch {self.after_epoch} with both Gaussians, and the posterior cut at τ = {self.passes.tau:g}"
         words = f"{alt}: X {int(split.clean.sum())}, U {int((~split.clean).sum())} segments. {split.note}"
         image = html_fragments.text(picture.png())
-        return f'<img src="data:image/png;base64,{image}" alt="{escaped(alt)}"><p>{escaped(words)}</p>'
+        return (
+            f'<img src="data:image/png;base64,{image}" alt="{escaped(alt)}"><p>{escaped(words)}</p>'
+        )

@@ -28,7 +28,9 @@ RULES = ("max_unlabelled", "min_gap", "clean_share", "min_per_class")
 class LabData:
     """One fold's passes as plain numbers and bytes; mixtures are fitted when first asked for. E passes, S segments."""
 
-    def __init__(self, experiment: Experiment, passes: Passes, *, after_epoch: int | None = None) -> None:
+    def __init__(
+        self, experiment: Experiment, passes: Passes, *, after_epoch: int | None = None
+    ) -> None:
         self.experiment, self.passes = experiment, passes
         self.after_epoch = passes.last_separating_epoch if after_epoch is None else after_epoch
         check_range("after_epoch", self.after_epoch, 1, len(passes), whole=True)
@@ -50,7 +52,7 @@ class LabData:
         key = (int(after_epoch), bool(per_class))
         if key not in self._fits:
             if key[1] == self.per_class:
-                split = self.passes.splits[key[0] - 1]
+                split = self.passes.partitions[key[0] - 1]
             else:
                 settings = dataclasses.replace(self.passes.partition, per_class=key[1])
                 one, labels = self.passes.probabilities[key[0] - 1], self.passes.labels
@@ -63,7 +65,10 @@ class LabData:
         check_range("after_epoch", after_epoch, 1, len(self.passes), whole=True)
         one = self.passes.probabilities[after_epoch - 1]
         own = one[np.arange(len(self.passes.labels)), self.passes.labels]
-        return {"p": own.astype("<f2").tobytes(), "model": one.argmax(axis=1).astype(np.uint8).tobytes()}
+        return {
+            "p": own.astype("<f2").tobytes(),
+            "model": one.argmax(axis=1).astype(np.uint8).tobytes(),
+        }
 
     @functools.cached_property
     def arrays(self) -> dict[str, bytes]:
@@ -72,14 +77,19 @@ class LabData:
         p = self.passes
         table = diagnostics.data_map(p.probabilities, p.labels)
         truth = np.full(len(p.labels), -1) if p.truth is None else p.truth
-        in_u = np.stack([~split.clean if used else np.zeros_like(split.clean) for split, used in self._used()])
+        in_u = np.stack(
+            [~split.clean if used else np.zeros_like(split.clean) for split, used in self._used()]
+        )
         arrays = {
             "label": p.labels.astype(np.uint8),
             "truth": truth.astype(np.int8),
             "clip": p.clip.astype("<u4"),
             "start": p.start_s.astype("<f4"),
             "in_u": np.packbits(in_u, bitorder="little"),
-            **{name: table[name].to_numpy().astype("<f4") for name in ("confidence", "variability", "correctness")},
+            **{
+                name: table[name].to_numpy().astype("<f4")
+                for name in ("confidence", "variability", "correctness")
+            },
         }
         out = {name: values.tobytes() for name, values in arrays.items()}
         if self.at_once:
@@ -87,9 +97,15 @@ class LabData:
             out |= {name: b"".join(one[name] for one in passes) for name in ("p", "model")}
         return out
 
-    def _used(self) -> list[tuple[partition.Split, bool]]:
+    def _used(self) -> list[tuple[partition.Partition, bool]]:
         """Return the splits and whether the training used each."""
-        return list(zip(self.passes.splits, (self.passes.table()["phase"] == "ssl").tolist(), strict=True))
+        return list(
+            zip(
+                self.passes.partitions,
+                (self.passes.table()["phase"] == "ssl").tolist(),
+                strict=True,
+            )
+        )
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from: plain data and, under "arrays", bytes."""
@@ -108,9 +124,14 @@ class LabData:
             "truth": p.wrong is not None,
             "clamp": p.partition.clamp,
             "rules": {name: getattr(p.partition, name) for name in RULES},
-            "training": p.table()[["phase", "n_labelled", "n_unlabelled", "note"]].to_dict("records"),
+            "training": p.table()[["phase", "n_labelled", "n_unlabelled", "note"]].to_dict(
+                "records"
+            ),
             "fits": {"all": [], "class": [], ("class" if self.per_class else "all"): native},
-            "clips": {str(at): [clips[at].clip_id, clips[at].title or ""] for at in np.unique(p.clip).tolist()},
+            "clips": {
+                str(at): [clips[at].clip_id, clips[at].title or ""]
+                for at in np.unique(p.clip).tolist()
+            },
             "bins": plots.losses.BINS,
             "arrays": self.arrays,
         }

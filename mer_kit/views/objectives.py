@@ -53,7 +53,9 @@ class _Part:
         data = {name: _as_text(value) for name, value in self.data().items()}
         picture = html_fragments.text(self.picture().png())
         return html_fragments.fragment(
-            "playground", data, f'<img src="data:image/png;base64,{picture}" alt="{escaped(self.title)}">'
+            "playground",
+            data,
+            f'<img src="data:image/png;base64,{picture}" alt="{escaped(self.title)}">',
         )
 
     def to_html(self) -> str:
@@ -104,7 +106,9 @@ class SharpeningTriangle(_Part):
         order = np.argsort(-self.probabilities[row], kind="stable")
         return tuple(sorted(int(k) for k in order[:3]))
 
-    def sharpened(self, row: int, temperature: float, *, among: Sequence[int] | None = None) -> dict[str, np.ndarray]:
+    def sharpened(
+        self, row: int, temperature: float, *, among: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
         """Return a segment's p on the classes `among` (default: the likeliest three), renormalised, before and after.
 
         Raises
@@ -131,7 +135,9 @@ class SharpeningTriangle(_Part):
     def picture(self) -> EmbeddedFigure:
         """Return the first segment before and after as bars."""
         made = EmbeddedFigure(1, 1, size=(7.2, 3.0))
-        plots.objectives.sharpening_bars(self.probabilities[0], (1.0, self.temperature), self.classes, ax=made.axes[0])
+        plots.objectives.sharpening_bars(
+            self.probabilities[0], (1.0, self.temperature), self.classes, ax=made.axes[0]
+        )
         return made
 
 
@@ -202,8 +208,12 @@ class MixupDeck(_Part):
     def picture(self) -> EmbeddedFigure:
         """Return the two log-mels, their mixture between them, and its target."""
         made = EmbeddedFigure(1, 4, size=(10.0, 2.6), width_ratios=[3, 3, 3, 2])
-        plots.objectives.mixup_pictures(*self.mels, self.delta, names=self.names, axes=made.axes[:3])
-        plots.objectives.target_bars(self.mixed(self.delta)["target"], self.classes, ax=made.axes[3])
+        plots.objectives.mixup_pictures(
+            *self.mels, self.delta, names=self.names, axes=made.axes[:3]
+        )
+        plots.objectives.target_bars(
+            self.mixed(self.delta)["target"], self.classes, ax=made.axes[3]
+        )
         made.axes[3].set_xticks(range(len(self.classes)), self.classes)
         return made
 
@@ -236,7 +246,9 @@ class DropoutPairs(_Part):
         """Return the symmetric KL of passes 2·pair and 2·pair + 1 over segment `row`, nats."""
         check_choice("row", row, range(len(self.passes)))
         check_choice("pair", pair, range(self.passes.shape[1] // 2))
-        logits = torch.from_numpy(np.log(np.maximum(self.passes[row, 2 * pair : 2 * pair + 2], 1e-12)))
+        logits = torch.from_numpy(
+            np.log(np.maximum(self.passes[row, 2 * pair : 2 * pair + 2], 1e-12))
+        )
         return float(objectives.symmetric_kl(logits[:1], logits[1:])[0])
 
     def data(self) -> dict[str, Any]:
@@ -269,7 +281,9 @@ def mixed_sound(first: np.ndarray, second: np.ndarray, delta: float) -> np.ndarr
 
 
 def _classes(names: Sequence[str]) -> list[dict[str, str]]:
-    return [{"name": name, "word": EMOTIONS.get(name, ""), "colour": LOOK[name][0]} for name in names]
+    return [
+        {"name": name, "word": EMOTIONS.get(name, ""), "colour": LOOK[name][0]} for name in names
+    ]
 
 
 def _levels(mel: np.ndarray) -> bytes:

@@ -51,7 +51,10 @@ class SegmentExplorer:
     def __init__(self, experiment: Experiment, *, clip: int = 0) -> None:
         self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.logmel
         self.clip = self._checked(clip)
-        self._settings: dict[str, Any] = {"task": experiment.config.task, "max_seconds": experiment.config.max_seconds}
+        self._settings: dict[str, Any] = {
+            "task": experiment.config.task,
+            "max_seconds": experiment.config.max_seconds,
+        }
         self._counts: dict[float, segmentation.SegmentCounts] = {}
 
     def _checked(self, clip: Any) -> int:
@@ -87,8 +90,12 @@ class SegmentExplorer:
         """
         clip = self._checked(clip)
         # Rounded before it is compared: the run's own duration may end in thirds, and its bound is rounded too.
-        seconds = float(check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s))
-        cut = segmentation.segment_clip(self.corpus, self.store.durations_s, clip, seconds, **self._settings)
+        seconds = float(
+            check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s)
+        )
+        cut = segmentation.segment_clip(
+            self.corpus, self.store.durations_s, clip, seconds, **self._settings
+        )
         if seconds not in self._counts:
             self._counts[seconds] = segmentation.count_segments(
                 self.corpus, self.store.durations_s, seconds, **self._settings
@@ -107,7 +114,9 @@ class SegmentExplorer:
             "of_corpus": asdict(self._counts[seconds]),
         }
 
-    def open_clip(self, clip: int, *, max_bytes: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
+    def open_clip(
+        self, clip: int, *, max_bytes: int | None = None
+    ) -> tuple[dict[str, Any], list[bytes]]:
         """Return what a clip is (its true stretches, its sound's MIME type or why there is none), its pixels and sound.
 
         Raises
@@ -206,7 +215,9 @@ class SegmentExplorer:
         """
         chosen = list(dict.fromkeys(int(clip) for clip in clips)) or [self.clip]
         if len(chosen) > MAX_CLIPS:
-            raise MerKitError(f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: name fewer")
+            raise MerKitError(
+                f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: name fewer"
+            )
         data = self.data(step=PAGE_STEP)
         data["clip"] = self.clip if self.clip in chosen else chosen[0]
         shortest, longest = self.range_s
@@ -215,8 +226,12 @@ class SegmentExplorer:
         carried: dict[str, Any] = {"clips": {}, "cuts": {}}
         for clip in chosen:
             told, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
-            carried["clips"][str(clip)] = told | {"buffers": [html_fragments.text(data) for data in buffers]}
-            carried["cuts"] |= {f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations}
+            carried["clips"][str(clip)] = told | {
+                "buffers": [html_fragments.text(data) for data in buffers]
+            }
+            carried["cuts"] |= {
+                f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations
+            }
         data["carried"] = carried
         return html_fragments.fragment("explorer", data, self._still(data["clip"]))
 
@@ -226,7 +241,10 @@ class SegmentExplorer:
         Notebook: 01_segmentation
         """
         return html_fragments.kept(
-            html_fragments.page(f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips)), path
+            html_fragments.page(
+                f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips)
+            ),
+            path,
         )
 
     def _still(self, clip: int) -> str:
@@ -234,12 +252,20 @@ class SegmentExplorer:
         one, seconds = self.corpus.clips[clip], self.own_s
         cut, classes = self.cut(clip, seconds), self.experiment.classes
         label = classes[self.experiment.labels[clip]]
-        truth = None if cut["truth"] is None else [classes[k] if k >= 0 else label for k in cut["truth"]]
+        truth = (
+            None
+            if cut["truth"] is None
+            else [classes[k] if k >= 0 else label for k in cut["truth"]]
+        )
         picture = EmbeddedFigure(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
         mel_picture(self.store.values(clip), picture.axes[0], title=one.clip_id)
         staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
         alt = escaped(f"Log-mel of clip {one.clip_id} and the staircase of its segments")
         toll = cut["of_clip"]
-        wrong = "" if toll["known"] is None else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
+        wrong = (
+            ""
+            if toll["known"] is None
+            else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
+        )
         words = escaped(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
         return f'<img alt="{alt}" src="data:image/png;base64,{html_fragments.text(picture.png())}"><p>{words}</p>'

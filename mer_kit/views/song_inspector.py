@@ -66,7 +66,13 @@ class SongInspector(traitlets.HasTraits):
         self._answers = {name: feature_space.answered(self.space, name) for name in CLASSIFIERS}
         wrong = np.flatnonzero(self._answers["svm"] != self.space.test.label)
         ids = [self.clip("test", at).clip_id for at in range(len(self.space.test))]
-        self.song = ids.index(check_choice("song", song, ids)) if song else int(wrong[0]) if len(wrong) else 0
+        self.song = (
+            ids.index(check_choice("song", song, ids))
+            if song
+            else int(wrong[0])
+            if len(wrong)
+            else 0
+        )
         self._below: Any = None  # the player below the view; all views of one inspector share it
         self.observe(self._renew, names="song")
 
@@ -87,10 +93,10 @@ class SongInspector(traitlets.HasTraits):
         check_range("song", song, 0, len(songs) - 1, whole=True)
         return self.experiment.corpus.clips[int(songs.clip[int(song)])]
 
-    def confusion(self, decider: str = "svm") -> np.ndarray:
-        """Return int64 [K, K]: of this fold's test songs with label (row), how many a decider gave which answer."""
-        check_choice("decider", decider, CLASSIFIERS)
-        return scores.confusion(self.space.test.label, self._answers[decider], len(self.classes))
+    def confusion(self, classifier: str = "svm") -> np.ndarray:
+        """Return int64 [K, K]: of this fold's test songs with label (row), how many a classifier gave which answer."""
+        check_choice("classifier", classifier, CLASSIFIERS)
+        return scores.confusion(self.space.test.label, self._answers[classifier], len(self.classes))
 
     def features(self) -> pd.DataFrame:
         """Return the chosen song's 7·K features: a row a class, a column a statistic."""
@@ -103,7 +109,9 @@ class SongInspector(traitlets.HasTraits):
         told = []
         for name in CLASSIFIERS:
             k = int(self._answers[name][self.song])
-            told.append(f"{ROW_TITLES[name]} says {self._named(k)}, {'right' if k == label else 'wrong'}")
+            told.append(
+                f"{ROW_TITLES[name]} says {self._named(k)}, {'right' if k == label else 'wrong'}"
+            )
         return f"{self.clip('test', self.song).clip_id}, label {self._named(label)}: {'; '.join(told)}."
 
     def _named(self, k: int) -> str:
@@ -129,7 +137,11 @@ class SongInspector(traitlets.HasTraits):
             "usual": space.usual_distance(),
             "confusion": {name: self.confusion(name).tolist() for name in CLASSIFIERS},
             "song": self.song,
-            "arrays": {f"{part}_{name}": values for part in ("test", "train") for name, values in self._arrays(part)},
+            "arrays": {
+                f"{part}_{name}": values
+                for part in ("test", "train")
+                for name, values in self._arrays(part)
+            },
             "sounds": None,
         }
 
@@ -158,7 +170,10 @@ class SongInspector(traitlets.HasTraits):
         p = np.concatenate([table[list(self.classes)].to_numpy() for table in songs.segments])
         centre = np.concatenate([table["centre_s"].to_numpy() for table in songs.segments])
         arrays = {"x": songs.x.astype("<f4"), "z": songs.z.astype("<f4"), "p": p.astype("<f2")}
-        return [(name, values.tobytes()) for name, values in {**arrays, "centre": centre.astype("<f4")}.items()]
+        return [
+            (name, values.tobytes())
+            for name, values in {**arrays, "centre": centre.astype("<f4")}.items()
+        ]
 
     def play(self, part: str, song: int, *, max_bytes: int | None = None) -> SongSound:
         """Return the sound of a whole song of "test" or "train".
@@ -194,7 +209,11 @@ class SongInspector(traitlets.HasTraits):
         """Return the player of the chosen song."""
         clip, test = self.clip("test", self.song), self.space.test
         curve = test.segments[self.song].copy()
-        curve.attrs = {"song": clip.clip_id, "clip_id": clip.clip_id, "task": self.experiment.config.task}
+        curve.attrs = {
+            "song": clip.clip_id,
+            "clip_id": clip.clip_id,
+            "task": self.experiment.config.task,
+        }
         truth = paper_fig2.truth_spans(self.experiment, clip.clip_id)
         label = self.classes[int(test.label[self.song])]
         return CurvePlayer(curve, clip.path, truth=truth, label=label, title=clip.clip_id)
@@ -237,12 +256,22 @@ class SongInspector(traitlets.HasTraits):
         """
         known = {self.clip(part, at).clip_id: (part, at) for part, at in self._places()}
         if sounds is None:
-            near = [at for at, _ in self.space.nearest(self.song, min(NEIGHBOURS, len(self.space.train)))]
-            sounds = [self.clip("test", self.song).clip_id, *(self.clip("train", at).clip_id for at in near)]
+            near = [
+                at
+                for at, _ in self.space.nearest(self.song, min(NEIGHBOURS, len(self.space.train)))
+            ]
+            sounds = [
+                self.clip("test", self.song).clip_id,
+                *(self.clip("train", at).clip_id for at in near),
+            ]
         if len(sounds) > MAX_SOUNDS:
-            raise MerKitError(f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: name fewer")
+            raise MerKitError(
+                f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: name fewer"
+            )
         data = self.data()
-        data["arrays"] = {name: html_fragments.text(values) for name, values in data["arrays"].items()}
+        data["arrays"] = {
+            name: html_fragments.text(values) for name, values in data["arrays"].items()
+        }
         data["sounds"] = {}
         for clip_id in sounds:
             part, at = known[check_choice("song", clip_id, known)]
@@ -250,10 +279,15 @@ class SongInspector(traitlets.HasTraits):
                 sound = self.play(part, at, max_bytes=PAGE_SOUND_BYTES)
             except MerKitError:
                 continue  # the view says beside its button that the page does not carry it
-            data["sounds"][f"{part} {at}"] = {"mime": sound.mime, "base64": html_fragments.text(sound.data)}
+            data["sounds"][f"{part} {at}"] = {
+                "mime": sound.mime,
+                "base64": html_fragments.text(sound.data),
+            }
         return html_fragments.fragment("inspector", data, self._still())
 
-    def to_html(self, path: str | Path | None = None, *, sounds: Sequence[str] | None = None) -> str:
+    def to_html(
+        self, path: str | Path | None = None, *, sounds: Sequence[str] | None = None
+    ) -> str:
         """Return one page that needs nothing else, and write it to `path` if one is given.
 
         Notebook: 04_song_decisions
@@ -263,7 +297,9 @@ class SongInspector(traitlets.HasTraits):
 
     def _places(self) -> list[tuple[str, int]]:
         """Return (part, place) of every song of the fold."""
-        return [(part, at) for part in ("train", "test") for at in range(len(getattr(self.space, part)))]
+        return [
+            (part, at) for part in ("train", "test") for at in range(len(getattr(self.space, part)))
+        ]
 
     def _still(self) -> str:
         """Return picture and words for those without scripts."""

@@ -27,7 +27,13 @@ MAX_SONG_BYTES = 1_500_000
 #: D: a file of at most this many bytes is embedded as it is, if browsers play its kind.
 KEEP_BYTES = 500_000
 #: File ending → MIME type of what browsers play.
-PLAYABLE = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac", ".m4a": "audio/mp4"}
+PLAYABLE = {
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/wav",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+}
 #: What a song is encoded as, best first: format, its subtype, MIME type.
 ENCODINGS = (
     ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
@@ -82,7 +88,9 @@ def audio_element(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label:
     (True, True)
     """
     if not label.strip():
-        raise MerKitError("label is empty, expected what the sound is: pass for example label='clip MT01, 3 to 6 s'")
+        raise MerKitError(
+            "label is empty, expected what the sound is: pass for example label='clip MT01, 3 to 6 s'"
+        )
     data = base64.b64encode(wav_bytes(y, sample_rate)).decode("ascii")
     name = escaped(label)
     return (
@@ -103,7 +111,9 @@ def wav_bytes(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> bytes:
     check_range("sample_rate", sample_rate, 1, whole=True)
     y = np.asarray(y, dtype=np.float64)
     if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
-        raise MerKitError(f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load")
+        raise MerKitError(
+            f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load"
+        )
     if len(y) > MAX_SECONDS * sample_rate:
         raise MerKitError(
             f"the sound lasts {len(y) / sample_rate:.1f} s, expected at most {MAX_SECONDS:g} s in a notebook: "
@@ -138,11 +148,17 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     check_range("max_bytes", max_bytes, 1, whole=True)
     path = Path(path)
     kind = PLAYABLE.get(path.suffix.lower())
-    if kind is not None and path.is_file() and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes):
+    if (
+        kind is not None
+        and path.is_file()
+        and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes)
+    ):
         return SongSound(path.read_bytes(), kind)
     least_bytes_a_second = min(kbits for *_, kbits in _ways()) * 125
     longest = max_bytes / least_bytes_a_second
-    y = audio.decode(path, max_seconds=longest + 1)  # a song that does not fit is not decoded to its end
+    y = audio.decode(
+        path, max_seconds=longest + 1
+    )  # a song that does not fit is not decoded to its end
     if isinstance(y, Problem):
         raise MerKitError(str(dataclasses.replace(y, where=audio.printable(path.name))))
     seconds = len(y) / audio.SAMPLE_RATE
@@ -175,7 +191,9 @@ def excerpt(y: np.ndarray) -> SongSound:
     """
     y = np.asarray(y)
     if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
-        raise MerKitError(f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load")
+        raise MerKitError(
+            f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load"
+        )
     kind, subtype, mime, level, _ = _ways()[0]
     return SongSound(_encoded(y, kind, subtype, level), mime)
 
@@ -187,7 +205,9 @@ def _ways() -> list[tuple[str, str, str, float | None, float]]:
     found: list[tuple[str, str, str, float | None, float]] = []
     for kind, subtype, mime in ENCODINGS:
         if subtype in soundfile.available_subtypes(kind):
-            levels = [(None, 16 * audio.SAMPLE_RATE / 1000)] if kind == "WAV" else list(LEVELS.items())
+            levels = (
+                [(None, 16 * audio.SAMPLE_RATE / 1000)] if kind == "WAV" else list(LEVELS.items())
+            )
             found += [(kind, subtype, mime, level, kbits) for level, kbits in levels]
     return found
 
@@ -199,7 +219,9 @@ def _encoded(y: np.ndarray, kind: str, subtype: str, level: float | None) -> byt
     rate, buffer = audio.SAMPLE_RATE, io.BytesIO()
     how: dict[str, Any] = {} if level is None else {"compression_level": level}
     if kind == "MP3":
-        how["bitrate_mode"] = "CONSTANT"  # the size is known beforehand, and every player finds every second
+        how["bitrate_mode"] = (
+            "CONSTANT"  # the size is known beforehand, and every player finds every second
+        )
     with soundfile.SoundFile(buffer, "w", rate, 1, format=kind, subtype=subtype, **how) as file:
         for first in range(0, len(y), rate):
             file.write(np.clip(y[first : first + rate], -1.0, 1.0))

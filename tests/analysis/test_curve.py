@@ -61,7 +61,7 @@ TRUTH = truth_of(
 
 
 def test_a_named_clip_goes_to_the_fold_that_tests_it() -> None:
-    assert paper_fig2.choose(experiment(), "c", fold=0) == paper_fig2.Choice(
+    assert paper_fig2.choose(experiment(), "c", fold=0) == paper_fig2.SongChoice(
         Path("c.wav"), "c", 1, "c was asked for; fold 1 has it among its test songs."
     )
 

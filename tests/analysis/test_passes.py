@@ -46,10 +46,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, asked: list[dict[str, obje
 
     def spy(losses: np.ndarray, labels: np.ndarray, **options: object) -> partition.Split:
         asked.append(options)
-        return partition.split(losses, labels, **options)  # type: ignore[arg-type]
+        return partition.fit_partition(losses, labels, **options)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mer_kit.training.methods.sssl.split", spy)
+        patch.setattr("mer_kit.training.methods.sssl.fit_partition", spy)
         experiment.train(0)
     return experiment
 
@@ -63,7 +63,7 @@ def test_the_replay_equals_every_split_of_the_training(passes: Passes) -> None:
     split_epochs = [record for record in passes.history if record.phase == "ssl"]
     assert sum(record.n_unlabelled > 0 for record in split_epochs) >= 2, "this training divided nothing: no test"
     for record in split_epochs:
-        split = passes.split(record.epoch - 1)
+        split = passes.partition_after(record.epoch - 1)
         assert int((~split.clean).sum()) == record.n_unlabelled
         assert (split.separated, split.note) == (record.separated, record.note)
         assert split.loss_gap == pytest.approx(record.loss_gap, nan_ok=True)
@@ -80,9 +80,9 @@ def test_the_replay_asks_what_the_training_asked(passes: Passes, asked: list[dic
 def test_another_tau_cuts_the_same_posterior_elsewhere(passes: Passes) -> None:
     moved = 0
     for epoch in range(1, len(passes) + 1):
-        own = passes.splits[epoch - 1]
+        own = passes.partitions[epoch - 1]
         for tau in (0.05, 0.2, 0.6, 0.8):
-            split = passes.split(epoch, tau=tau)
+            split = passes.partition_after(epoch, tau=tau)
             np.testing.assert_array_equal(split.omega, own.omega)
             if split.separated:
                 np.testing.assert_array_equal(split.clean, split.omega > tau)
@@ -131,7 +131,7 @@ def test_segments_without_truth_are_left_out_of_the_quality(passes: Passes) -> N
     truth[::2] = -1
     part = dataclasses.replace(passes, truth=truth).quality()
     assert part is not None
-    split, known = passes.splits[-1], truth >= 0
+    split, known = passes.partitions[-1], truth >= 0
     expected = diagnostics.split_quality(split.clean[known], split.omega[known], (truth == passes.labels)[known])
     assert part.iloc[-1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
 
@@ -139,7 +139,7 @@ def test_segments_without_truth_are_left_out_of_the_quality(passes: Passes) -> N
 def test_pseudo_labels_are_counted_on_u_alone(passes: Passes) -> None:
     table = passes.pseudo_labels()
     epoch = int(table.loc[table["n_unlabelled"] > 0, "after_epoch"].iloc[-1])
-    noisy = ~passes.splits[epoch - 1].clean
+    noisy = ~passes.partitions[epoch - 1].clean
     guess = passes.probabilities[epoch - 1].argmax(axis=1)
     row = table.iloc[epoch - 1]
     assert row["n_unlabelled"] == noisy.sum()
@@ -166,22 +166,23 @@ def test_the_table_names_the_phase_of_the_epoch_that_a_pass_decides_on(passes: P
 
 
 def test_doubted_is_u_or_the_tenth_with_the_smallest_omega(passes: Passes) -> None:
-    for epoch, split in enumerate(passes.splits, start=1):
+    for epoch, split in enumerate(passes.partitions, start=1):
         rows = passes.unlabelled_rows(epoch)
         if split.separated:
             np.testing.assert_array_equal(rows, np.flatnonzero(~split.clean))
         else:
             assert len(rows) == len(passes.labels) // 10
             assert split.omega[rows].max() <= np.delete(split.omega, rows).min()
-    assert {split.separated for split in passes.splits} == {True, False}, "only one of the two cases was seen"
+    assert {split.separated for split in passes.partitions} == {True, False}, "only one of the two cases was seen"
 
 
 def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Passes) -> None:
-    separated = [split.separated for split in passes.splits]
+    separated = [split.separated for split in passes.partitions]
     for pattern, expected in (([1, 1, 0, 0, 1], 2), ([0, 0, 0, 0, 1], 4), ([1, 1, 1, 1, 0], 4), ([1, 0, 0, 0, 0], 1)):
         fresh = dataclasses.replace(passes)
         fresh.__dict__["splits"] = [
-            dataclasses.replace(split, separated=bool(flag)) for split, flag in zip(passes.splits, pattern, strict=True)
+            dataclasses.replace(split, separated=bool(flag))
+            for split, flag in zip(passes.partitions, pattern, strict=True)
         ]
         assert fresh.last_separating_epoch == expected
     assert separated[passes.last_separating_epoch - 1]
@@ -194,7 +195,7 @@ def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
     np.testing.assert_array_equal(losses, passes.losses[2][passes.labels == 1])
     assert passes.wrong is not None
     np.testing.assert_array_equal(wrong, passes.wrong[passes.labels == 1])
-    assert mixture == split_by_class.splits[2].mixtures[1]
+    assert mixture == split_by_class.makes_partition[2].mixtures[1]
 
 
 def test_the_noisiest_are_the_largest_losses_one_a_song(trained: Experiment, passes: Passes) -> None:
@@ -324,9 +325,9 @@ def test_a_noise_study_knows_what_it_spoiled(trained: Experiment) -> None:
     inherited = trained.labels[trained.index.clip[rows]]
     np.testing.assert_array_equal(study.labels != inherited, study.spoiled)
     assert study.realised == study.spoiled.mean() == pytest.approx(0.25, abs=0.5 / len(rows))
-    assert study.probabilities.shape == (2, len(rows), 2) and len(study.splits) == 2
+    assert study.probabilities.shape == (2, len(rows), 2) and len(study.partitions) == 2
     quality = study.quality()
-    expected = diagnostics.split_quality(study.splits[1].clean, study.splits[1].omega, ~study.spoiled)
+    expected = diagnostics.split_quality(study.partitions[1].clean, study.partitions[1].omega, ~study.spoiled)
     assert quality.iloc[1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
     assert (study.groups["spoiled"] ^ study.groups["left alone"]).all()
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.views import fold_stub
 
 from mer_kit.analysis import segmentation
 from mer_kit.checks import MerKitError
-from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module")

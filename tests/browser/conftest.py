@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.browser.watch import Watch
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import psutil
+from tests.browser.watch import LOCAL, Watch
 
 from mer_kit.batch.parameters import declared_parameters
-from tests.browser.watch import LOCAL, Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

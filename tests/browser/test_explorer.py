@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.views import fold_stub
 
 from mer_kit.views import js
 from mer_kit.views.segment_explorer import SegmentExplorer
-from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

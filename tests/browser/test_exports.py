@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-
-from mer_kit.pages import export
 from tests.browser import small_run
 from tests.browser.watch import LOCAL, Watch
+
+from mer_kit.pages import export
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.views import fold_stub
 
 from mer_kit.analysis.feature_space import answered
 from mer_kit.views import js
 from mer_kit.views.song_inspector import SongInspector
-from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

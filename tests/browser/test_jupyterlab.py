@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.browser import lab, small_run
 
 if TYPE_CHECKING:

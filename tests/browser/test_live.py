@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
+from tests.browser import lab, small_run
 
 from mer_kit import plots
 from mer_kit.views import js
-from tests.browser import lab, small_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.views.noise_labs import make_lab
 
 from mer_kit.training import diagnostics
 from mer_kit.training.diagnostics import split_quality
 from mer_kit.views import html_fragments, js
 from mer_kit.views.noise_lab import NoiseLab
-from tests.views.noise_labs import make_lab
 
 pytestmark = pytest.mark.browser
 
@@ -87,14 +87,14 @@ def sizes(page: Any) -> list[int]:
 def test_sliders_change_x_and_u_to_what_python_counts(opened: tuple[NoiseLab, Any]) -> None:
     lab, page = opened
     after, tau = lab.after_epoch, page.get_by_label("threshold τ")
-    omega = lab.passes.splits[after - 1].omega
+    omega = lab.passes.partitions[after - 1].omega
     assert sizes(page) == [(omega > 0.5).sum(), (omega <= 0.5).sum()]
     tau.focus()
     for _ in range(30):
         page.keyboard.press("ArrowRight")
     assert sizes(page) == [(omega > 0.8).sum(), (omega <= 0.8).sum()]
     page.get_by_label("after epoch").fill("2")
-    second = lab.passes.splits[1].omega
+    second = lab.passes.partitions[1].omega
     assert sizes(page)[0] == (second > 0.8).sum() != (omega > 0.8).sum()
     page.wait_for_function("document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80')")
     page.get_by_role("button", name="one per class").click()
@@ -104,7 +104,7 @@ def test_sliders_change_x_and_u_to_what_python_counts(opened: tuple[NoiseLab, An
 
 def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(opened: tuple[NoiseLab, Any]) -> None:
     lab, page = opened
-    split = lab.passes.splits[2]
+    split = lab.passes.partitions[2]
     page.get_by_label("after epoch").fill("3")
     note = page.locator(".note").inner_text()
     assert f"X {split.clean.sum()} and U {(~split.clean).sum()}." in note and "really had" in note
@@ -176,10 +176,10 @@ def test_playing_a_row_plays_it_and_draws_its_path(opened: tuple[NoiseLab, Any])
     kind = page.evaluate("fetch(played[0]).then((r) => r.blob()).then((b) => b.type)")
     assert kind.startswith("audio/")
     told = page.locator(".trail .unseen").inner_text()
-    omega = [split.omega[row] for split in lab.passes.splits]
+    omega = [split.omega[row] for split in lab.passes.partitions]
     assert ", ".join(f"{value:.2f}" for value in omega) in told
-    assert page.locator(".trail rect").count() == int(not lab.passes.splits[1].clean[row]) + int(
-        not lab.passes.splits[2].clean[row]
+    assert page.locator(".trail rect").count() == int(not lab.passes.partitions[1].clean[row]) + int(
+        not lab.passes.partitions[2].clean[row]
     )
     page.locator("tbody button").first.focus()
     page.keyboard.press("ArrowDown")
@@ -229,7 +229,7 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     assert page.evaluate("sent") == [{"kind": "pass", "after": after}]
     ask = "([kind, message, parts]) => reply(kind, message, parts.map((part) => new DataView(Uint8Array.from(part).buffer)))"
     page.evaluate(ask, ["pass", {"after": after}, [list(one["p"]), list(one["model"])]])
-    omega = lab.passes.splits[after - 1].omega
+    omega = lab.passes.partitions[after - 1].omega
     assert sizes(page) == [(omega > 0.5).sum(), (omega <= 0.5).sum()]
     page.get_by_role("button", name="one per class").click()
     assert page.evaluate("sent.at(-1)") == {"kind": "fit", "after": after, "per_class": True}
@@ -281,7 +281,7 @@ def refuse(page: Any, message: Any) -> None:
 
 
 def counts(lab: NoiseLab, after: int, tau: float) -> list[int]:
-    omega = lab.passes.splits[after - 1].omega
+    omega = lab.passes.partitions[after - 1].omega
     return [(omega > tau).sum(), (omega <= tau).sum()]
 
 

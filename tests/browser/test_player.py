@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 import soundfile
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from tests import small_site
+from tests.browser.watch import Watch
 
 from mer_kit.pages import export
 from mer_kit.views import js
 from mer_kit.views.curve_player import CurvePlayer
-from tests import small_site
-from tests.browser.watch import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -91,7 +91,7 @@ def player(scale: Path) -> CurvePlayer:
     truth = pd.DataFrame({"start_s": [0.0, 5.0], "end_s": [5.0, 12.0], "leader": ["Q1", "Q3"]})
     doubted = pd.DataFrame({"start_s": [6.0], "end_s": [9.0]})
     curves = {"sssl": curve(), "ce": curve(1)}
-    return CurvePlayer(curves, scale, truth=truth, disowned=doubted, label="Q1", title="A scale")
+    return CurvePlayer(curves, scale, truth=truth, rejected=doubted, label="Q1", title="A scale")
 
 
 CorpusCache = Callable[..., "Page"]
@@ -254,10 +254,10 @@ def test_lines_and_bands_stand_where_the_numbers_say(page_of: CorpusCache, playe
         "leads",
         "leads",
         "truth",
-        "disowned",
+        "rejected",
     ]
     assert (
-        page.locator("[data-band=truth] rect").count() == 2 and page.locator("[data-band=disowned] rect").count() == 1
+        page.locator("[data-band=truth] rect").count() == 2 and page.locator("[data-band=rejected] rect").count() == 1
     )
     ends = page.locator(".ends text").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().toJSON())")
     ends.sort(key=lambda box: box["top"])

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.browser.test_player import curve
+from tests.views import fold_stub
+from tests.views.noise_labs import make_lab
 
 from mer_kit.pages import sanitizer
 from mer_kit.views import html_fragments
@@ -15,9 +18,6 @@ from mer_kit.views.curve_player import CurvePlayer
 from mer_kit.views.objectives import SharpeningTriangle
 from mer_kit.views.segment_explorer import SegmentExplorer
 from mer_kit.views.song_inspector import SongInspector
-from tests.browser.test_player import curve
-from tests.views import fold_stub
-from tests.views.noise_labs import make_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

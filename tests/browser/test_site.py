@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests import small_site
 
 GRAVE = ("serious", "critical")

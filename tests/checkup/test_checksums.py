@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.checkup import checksums
 from mer_kit.cli import main
 from mer_kit.records import Corpus
-from tests.corpora import tiny
 
 
 @pytest.fixture

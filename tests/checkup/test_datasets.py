@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checkup import datasets
 from mer_kit.corpora import demo, four_q
 from mer_kit.records import Clip, Corpus, labels_from_quadrant
-from tests.corpora import tiny
 
 
 @pytest.fixture(autouse=True)

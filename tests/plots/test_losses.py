@@ -138,7 +138,7 @@ def test_the_posterior_is_drawn_clamped_and_raw_and_cut_at_tau() -> None:
 
 def test_small_multiples_show_the_passes_asked_for_and_say_where_nothing_separates() -> None:
     passes = make_passes()
-    mixtures = [split.mixtures[0] for split in passes.splits]
+    mixtures = [split.mixtures[0] for split in passes.partitions]
     notes = ["no separation: X and U differ by 0.05 nat, under 0.1", "", ""]
     drawn = plots.losses.loss_multiples(
         passes.losses, mixtures, after_epochs=[1, 3], tau=0.5, wrong=passes.wrong, notes=notes

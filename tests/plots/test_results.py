@@ -27,7 +27,7 @@ def no_figure_is_left_open() -> Iterator[None]:
 
 def folds(values: dict[str, list[float]], **more: str) -> pd.DataFrame:
     rows = [
-        {"method": "sssl", "decider": name, **more, "fold": k, "accuracy": value}
+        {"method": "sssl", "classifier": name, **more, "fold": k, "accuracy": value}
         for name, accuracies in values.items()
         for k, value in enumerate(accuracies)
     ]
@@ -46,7 +46,7 @@ RUN = {"vote": [0.5, 0.6], "svm": [0.7, 0.9], "segments": [0.4, 0.5], "majority"
 
 
 def test_deciders_stand_in_the_papers_order_with_every_fold() -> None:
-    ax = plots.results.fold_dots(folds(RUN), by="decider")
+    ax = plots.results.fold_dots(folds(RUN), by="classifier")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["SVM (paper)", "mean", "vote", "single segments"]
     assert dots(ax) == [[0.7, 0.9], [0.5, 0.5], [0.5, 0.6], [0.4, 0.5]]
     assert bars(ax) == pytest.approx([0.8, 0.5, 0.55, 0.45])

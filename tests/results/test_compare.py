@@ -14,11 +14,13 @@ from mer_kit.results import compare
 from mer_kit.results.runs_table import COLUMNS
 
 
-def rows(method: str, accuracies: list[float], *, decider: str = "svm", folder: str = "", **more: Any) -> pd.DataFrame:
+def rows(
+    method: str, accuracies: list[float], *, classifier: str = "svm", folder: str = "", **more: Any
+) -> pd.DataFrame:
     base: dict[str, Any] = {
         "corpus": "demo", "task": "quadrant", "segment_seconds": 3.0, "method": method, "preset": "demo", "seed": 0,
         "song_features": "in_sample", "folds": 5, "recipe": "r", "folder": folder or f"run-{method}", "n_train": 40,
-        "n_test": 20, "decider": decider, **more,
+        "n_test": 20, "classifier": classifier, **more,
     }  # fmt: skip
     return pd.DataFrame([{**base, "fold": k, "accuracy": a} for k, a in enumerate(accuracies)])
 
@@ -36,11 +38,11 @@ def test_runs_that_differ_otherwise_are_not_compared(other: dict[str, Any]) -> N
 
 
 def test_deciders_are_compared_within_a_run_and_single_segments_are_left_out() -> None:
-    parts = [rows("ce", [0.5, 0.6], decider=name) for name in ("svm", "vote", "segments", "majority")]
-    parts += [rows("sssl", [0.9, 0.9], decider="mean")]
-    table = compare.paired(pd.concat(parts), by="decider")
+    parts = [rows("ce", [0.5, 0.6], classifier=name) for name in ("svm", "vote", "segments", "majority")]
+    parts += [rows("sssl", [0.9, 0.9], classifier="mean")]
+    table = compare.paired(pd.concat(parts), by="classifier")
     assert set(zip(table["first"], table["second"], strict=True)) == {("svm", "vote")}
-    with pytest.raises(MerKitError, match="expected 'method' or 'decider'"):
+    with pytest.raises(MerKitError, match="expected 'method' or 'classifier'"):
         compare.paired(pd.concat(parts), by="seed")
 
 
@@ -78,8 +80,8 @@ def test_ties_are_counted() -> None:
 
 def test_sentences_tell_of_every_run_and_every_failure() -> None:
     folds = pd.concat(
-        [rows(m, a, decider=d) for m, a in (("ce", [0.5, 0.6]), ("sssl", [0.7, 0.8])) for d in ("svm", "vote")]
-        + [rows(m, [0.25, 0.75], decider="majority") for m in ("ce", "sssl")]
+        [rows(m, a, classifier=d) for m, a in (("ce", [0.5, 0.6]), ("sssl", [0.7, 0.8])) for d in ("svm", "vote")]
+        + [rows(m, [0.25, 0.75], classifier="majority") for m in ("ce", "sssl")]
     )
     results = pd.DataFrame(
         [

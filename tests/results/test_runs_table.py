@@ -30,7 +30,7 @@ Maker = Callable[..., Path]
 def write_run(
     runs_dir: Path, name: str, accuracies: dict[int, float], *, n_test: int = 20, finish: bool = True, **settings: Any
 ) -> Path:
-    """Write a run folder whose fold k answers round(accuracy · n_test) of its songs rightly (by every decider)."""
+    """Write a run folder whose fold k answers round(accuracy · n_test) of its songs rightly (by every classifier)."""
     folder = runs_dir / name
     config = resolve(**{"preset": "smoke", "folds": 3, **settings})
     n_classes = 4 if config.task == "quadrant" else 2
@@ -281,8 +281,8 @@ def test_fold_scores_list_every_fold_and_answer(tmp_path: Path) -> None:
     write_run(tmp_path, "b", {}, method="ce")
     table = runs_table.fold_scores(runs_table.collect(tmp_path))
     assert len(table) == 2 * 6 and set(table["folder"]) == {"a"}
-    assert set(table["decider"]) == {*DECIDERS, "segments", "majority"}
-    svm = table[table["decider"] == "svm"].set_index("fold")["accuracy"]
+    assert set(table["classifier"]) == {*DECIDERS, "segments", "majority"}
+    svm = table[table["classifier"] == "svm"].set_index("fold")["accuracy"]
     assert svm.to_dict() == pytest.approx({0: 0.5, 2: 0.75})
 
 

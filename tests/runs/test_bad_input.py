@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.runs.experiment import Experiment, open_corpus
 from mer_kit.runs.presets import resolve
-from tests.corpora import tiny
 
 LABELS = ("Q1", "Q2", "Q3", "Q4")
 SETTINGS = {"preset": "smoke", "folds": 2, "epochs": 2, "train_every_seconds": 3.0}

@@ -42,11 +42,11 @@ def test_scores_equal_those_of_scikit_learn_on_the_song_table(finished: Experime
     songs = pd.read_csv(finished.folder.path / "songs.csv")
     pooled = finished.folder.metrics()["summary"]["pooled"]
     assert sorted(songs["clip_id"]) == [clip.clip_id for clip in finished.corpus.clips]
-    for decider in ("svm", "mean", "vote", "run_length"):
-        assert pooled[decider]["accuracy"] == pytest.approx(accuracy_score(songs["label"], songs[decider]))
+    for classifier in ("svm", "mean", "vote", "run_length"):
+        assert pooled[classifier]["accuracy"] == pytest.approx(accuracy_score(songs["label"], songs[classifier]))
         labels = ["Q1", "Q2", "Q3", "Q4"]
-        expected = f1_score(songs["label"], songs[decider], average="macro", labels=labels, zero_division=0)
-        assert pooled[decider]["macro_f1"] == pytest.approx(expected)
+        expected = f1_score(songs["label"], songs[classifier], average="macro", labels=labels, zero_division=0)
+        assert pooled[classifier]["macro_f1"] == pytest.approx(expected)
 
 
 def test_no_test_song_and_no_group_is_trained_on(finished: Experiment) -> None:

@@ -15,6 +15,7 @@ import soundfile
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.music import RATE, song
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
@@ -29,7 +30,6 @@ from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.songs import folds
-from tests.music import RATE, song
 
 SMALL: dict[str, Any] = {"preset": "smoke", "folds": 2, "corpus": "table", "segment_seconds": 1.0}
 HEADER = "path,label,artist"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from tests.music import RATE, song
 
 from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
@@ -23,7 +24,6 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training.settings import TrainingSettings
-from tests.music import RATE, song
 
 #: Fold 0 of two, preset smoke, 16 clips of 8 s, as `Experiment.run([0])` of commit 19c9b69 left it.
 OLD = next((Path(__file__).parent / "run_of_19c9b69").glob("demo-*"))

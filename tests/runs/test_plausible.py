@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.corpora import tiny
 
 from mer_kit.checks import MerKitError
 from mer_kit.checkup import datasets
@@ -14,7 +15,6 @@ from mer_kit.records import Clip, Corpus, labels_from_quadrant
 from mer_kit.runs import plausible
 from mer_kit.runs.experiment import Experiment, open_corpus
 from mer_kit.runs.presets import resolve
-from tests.corpora import tiny
 
 SETTINGS = {"preset": "smoke", "folds": 2, "epochs": 2}
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 from scipy import signal
+from tests.music import RATE, song
 
 from mer_kit.records import Clip
 from mer_kit.signal import fingerprint, same_music
 from mer_kit.signal.fingerprint import same_pairs
 from mer_kit.signal.frontends.logmel import log_mel
 from mer_kit.signal.store import FeatureStore, open_store
-from tests.music import RATE, song
 
 FRAMES_PER_SECOND = RATE / 512 / fingerprint.POOLED_FRAMES
 

@@ -70,9 +70,9 @@ def test_one_silhouette(name):
     song = np.repeat(np.arange(20), 6)
     p1 = np.clip(0.3 + 0.4 * labels[song] + generator.normal(0, 0.1, len(song)), 0, 1)
     p = np.stack([1 - p1, p1], axis=1)
-    decider = classifiers.make(name, theta=0.4, seed=3)
-    assert decider.fit(p, song, labels) is decider
-    answer = decider.predict(p, song, 20)
+    classifier = classifiers.make(name, theta=0.4, seed=3)
+    assert classifier.fit(p, song, labels) is classifier
+    answer = classifier.predict(p, song, 20)
     assert answer.dtype == np.int64 and answer.shape == (20,)
     np.testing.assert_array_equal(answer, labels)
 

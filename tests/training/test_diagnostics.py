@@ -11,7 +11,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.training import diagnostics
 from mer_kit.training.evaluation import losses
 from mer_kit.training.partition import PartitionSettings as P
-from mer_kit.training.partition import split
+from mer_kit.training.partition import fit_partition
 
 # Three passes over four segments of two classes; p of class 0.
 P0 = np.array([[0.75, 0.25, 0.5, 0.0], [0.25, 0.25, 1.0, 0.25], [0.75, 0.75, 0.25, 0.5]])
@@ -93,31 +93,31 @@ def test_split_quality_is_nan_where_there_is_nothing_to_ask():
     assert np.isnan([none_kept["precision"], none_kept["recall"]]).all() and none_kept["noise_recall"] == 1
 
 
-# ---- disowned seconds ------------------------------------------------------------------------------------------------
+# ---- rejected seconds ------------------------------------------------------------------------------------------------
 
 
 def test_disowned_by_hand_with_overlapping_segments():
     """3 s segments each second: second [3, 4) is covered by segments 1, 2, 3; ω̄ there is (0.6 + 0.1 + 0.2) / 3 = 0.3."""
     start = np.arange(5.0)
     omega = np.array([0.9, 0.6, 0.1, 0.2, 0.9])
-    spans = diagnostics.disowned(start, start + 3, omega)
+    spans = diagnostics.rejected(start, start + 3, omega)
     # Means per second: 0.9, 0.75, 0.5333, 0.3, 0.4, 0.55, 0.9
     assert spans.to_dict("records") == [{"start_s": 3.0, "end_s": 5.0, "omega": pytest.approx(0.35)}]
-    assert diagnostics.disowned(start, start + 3, omega, tau=0.2).empty
-    wide = diagnostics.disowned(start, start + 3, omega, tau=0.8)
+    assert diagnostics.rejected(start, start + 3, omega, tau=0.2).empty
+    wide = diagnostics.rejected(start, start + 3, omega, tau=0.8)
     assert wide[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 6.0]]
     assert wide["omega"][0] == pytest.approx(np.mean([0.75, 0.8 / 1.5, 0.3, 0.4, 0.55]))
 
 
 def test_disowned_spans_weigh_by_their_length_and_stop_at_gaps():
     start, end = np.array([0.0, 0.5, 2.0]), np.array([0.5, 1.5, 3.0])
-    spans = diagnostics.disowned(start, end, np.array([0.4, 0.1, 0.2]))
+    spans = diagnostics.rejected(start, end, np.array([0.4, 0.1, 0.2]))
     assert spans[["start_s", "end_s"]].to_numpy().tolist() == [[0.0, 1.5], [2.0, 3.0]]
     np.testing.assert_allclose(spans["omega"], [(0.5 * 0.4 + 1.0 * 0.1) / 1.5, 0.2])
 
 
 def test_disowned_includes_tau_itself_as_U_does():
-    assert len(diagnostics.disowned(np.array([0.0]), np.array([1.0]), np.array([0.5]))) == 1
+    assert len(diagnostics.rejected(np.array([0.0]), np.array([1.0]), np.array([0.5]))) == 1
 
 
 # ---- replay ----------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_replay_is_the_split_of_the_archived_losses_at_any_tau():
     p = np.where(labels[:, None] == np.arange(2), right[:, None], 1 - right[:, None]).astype(np.float16)
     for tau in (0.1, 0.5, 0.9):
         ours = diagnostics.replay(p, labels, seed=5, settings=P(tau=tau))
-        direct = split(losses(p, labels), labels, n_classes=2, seed=5, settings=P(tau=tau))
+        direct = fit_partition(losses(p, labels), labels, n_classes=2, seed=5, settings=P(tau=tau))
         np.testing.assert_array_equal(ours.clean, direct.clean)
         np.testing.assert_array_equal(ours.omega, direct.omega)
     sizes = [

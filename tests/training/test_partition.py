@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
-from mer_kit.training.partition import Mixture, fit_mixture, split
+from mer_kit.training.partition import Mixture, fit_mixture, fit_partition
 from mer_kit.training.partition import PartitionSettings as P
 
 
@@ -35,7 +35,7 @@ def test_planted_mixture_is_recovered(noise):
     np.testing.assert_allclose(mixture.weights, [1 - noise, noise], atol=0.01)
     np.testing.assert_allclose(np.array(mixture.means) * span + losses.min(), [0.3, 2.0], atol=0.02)
     np.testing.assert_allclose(np.array(mixture.sds) * span, [0.08, 0.25], rtol=0.06)
-    result = split(losses, _labels(len(losses)), n_classes=2)
+    result = fit_partition(losses, _labels(len(losses)), n_classes=2)
     assert (result.clean == clean).mean() > 0.999 and result.separated
     assert result.loss_gap == pytest.approx(1.7, abs=0.03)
 
@@ -86,7 +86,8 @@ def test_a_split_uses_the_posterior_that_was_asked_for():
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(1.0, 0.05, 300), rng.normal(3.0, 2.0, 300).clip(0)])
     omega = {
-        clamp: split(values, np.zeros(600, int), n_classes=1, settings=P(clamp=clamp)).omega for clamp in (False, True)
+        clamp: fit_partition(values, np.zeros(600, int), n_classes=1, settings=P(clamp=clamp)).omega
+        for clamp in (False, True)
     }
     mixture = fit_mixture(values)
     for clamp, found in omega.items():
@@ -112,7 +113,9 @@ def test_clamped_posterior_never_rises_with_the_loss(weight, mean, distance, cle
 def test_clamped_split_is_a_threshold_on_the_loss(seed, scale):
     generator = np.random.default_rng(seed)
     losses = generator.gamma(1.0, scale, 300)
-    result = split(losses, _labels(300), n_classes=2, settings=P(min_gap=0.0, clean_share=(0, 1), min_per_class=0))
+    result = fit_partition(
+        losses, _labels(300), n_classes=2, settings=P(min_gap=0.0, clean_share=(0, 1), min_per_class=0)
+    )
     if not result.clean.all():
         assert losses[result.clean].max() <= losses[~result.clean].min()
 
@@ -126,63 +129,63 @@ def _refused(result, n: int, why: str) -> None:
 
 
 def test_equal_losses_are_no_separation():
-    result = split(np.full(100, 0.7), _labels(100), n_classes=2)
+    result = fit_partition(np.full(100, 0.7), _labels(100), n_classes=2)
     _refused(result, 100, "all losses are equal")
     assert result.mixtures == (None,) and result.loss_gap == 0.0 and (result.omega == 1).all()
 
 
 def test_losses_that_differ_by_rounding_alone_count_as_equal():
     losses = 0.7 + 1e-9 * _planted(100)[0]
-    _refused(split(losses, _labels(100), n_classes=2, settings=P(min_gap=0.0)), 100, "all losses are equal")
+    _refused(fit_partition(losses, _labels(100), n_classes=2, settings=P(min_gap=0.0)), 100, "all losses are equal")
 
 
 def test_tau_itself_goes_to_U():
     """The paper: X holds those whose ω is larger than τ."""
     losses = np.random.default_rng(0).gamma(1.0, 1.0, 400)
-    omega = split(losses, _labels(400), n_classes=2).omega
+    omega = fit_partition(losses, _labels(400), n_classes=2).omega
     tau = np.sort(omega[(omega > 0.2) & (omega < 0.8)])[0]
-    clean = split(losses, _labels(400), n_classes=2, settings=P(tau=tau)).clean
+    clean = fit_partition(losses, _labels(400), n_classes=2, settings=P(tau=tau)).clean
     np.testing.assert_array_equal(clean, omega > tau)
     assert not clean[omega == tau].any()
 
 
 def test_a_small_gap_is_no_separation():
     losses, clean = _planted(1000)
-    _refused(split(losses / 20, _labels(1000), n_classes=2), 1000, "differ by 0.08 nat, under 0.1")
-    result = split(losses / 20, _labels(1000), n_classes=2, settings=P(min_gap=0.05))
+    _refused(fit_partition(losses / 20, _labels(1000), n_classes=2), 1000, "differ by 0.08 nat, under 0.1")
+    result = fit_partition(losses / 20, _labels(1000), n_classes=2, settings=P(min_gap=0.05))
     assert result.separated and (result.clean == clean).mean() > 0.99
 
 
 @pytest.mark.parametrize("tau", [0.0, 1.0])
 def test_x_of_nearly_all_or_none_is_no_separation(tau):
     losses, _ = _planted(1000)
-    _refused(split(losses, _labels(1000), n_classes=2, settings=P(tau=tau)), 1000, "outside 5%–98%")
+    _refused(fit_partition(losses, _labels(1000), n_classes=2, settings=P(tau=tau)), 1000, "outside 5%–98%")
 
 
 def test_share_guard_is_inclusive_and_says_the_share():
     losses, clean = _planted(1000, 0.04)
-    assert split(losses, _labels(1000), n_classes=2).clean.sum() == clean.sum() == 960
+    assert fit_partition(losses, _labels(1000), n_classes=2).clean.sum() == clean.sum() == 960
     _refused(
-        split(losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.95))),
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.95))),
         1000,
         "X would hold 96.0% of the",
     )
-    assert split(losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.96))).separated
+    assert fit_partition(losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.96))).separated
 
 
 def test_a_class_that_X_would_lose_is_no_separation():
     losses, clean = _planted(1000)
     labels = np.where(clean, 0, 1)
     labels[np.flatnonzero(clean)[:5]] = 1  # of class 1 only five look clean
-    _refused(split(losses, labels, n_classes=2), 1000, "class 1 would keep 5 samples in X, under 8")
-    assert split(losses, labels, n_classes=2, settings=P(min_per_class=5)).separated
+    _refused(fit_partition(losses, labels, n_classes=2), 1000, "class 1 would keep 5 samples in X, under 8")
+    assert fit_partition(losses, labels, n_classes=2, settings=P(min_per_class=5)).separated
 
 
 def test_a_class_that_was_too_small_all_along_does_not_count():
     losses, clean = _planted(1000)
     labels = np.zeros(1000, dtype=int)
     labels[np.flatnonzero(~clean)[:7]] = 1
-    assert split(losses, labels, n_classes=3).separated  # class 2 is absent, class 1 has 7
+    assert fit_partition(losses, labels, n_classes=3).separated  # class 2 is absent, class 1 has 7
 
 
 # ---- the cap on U ----------------------------------------------------------------------------------------------------
@@ -191,8 +194,8 @@ def test_a_class_that_was_too_small_all_along_does_not_count():
 @pytest.mark.parametrize("per_class", [False, True])
 def test_cap_keeps_only_the_least_likely_to_be_clean_in_U(per_class):
     losses, clean = _planted(1000, 0.4)
-    free = split(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class))
-    capped = split(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class, max_unlabelled=0.15))
+    free = fit_partition(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class))
+    capped = fit_partition(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class, max_unlabelled=0.15))
     assert (~free.clean).sum() == 400 and (~capped.clean).sum() == 150 and capped.separated
     assert not (capped.clean & ~free.clean)[~capped.clean].any()  # what is capped comes out of U, nothing new goes in
     np.testing.assert_array_equal(capped.omega, free.omega)
@@ -202,28 +205,28 @@ def test_cap_keeps_only_the_least_likely_to_be_clean_in_U(per_class):
 def test_cap_of_29_percent_of_100_is_29():
     losses = np.r_[np.full(60, 0.1), np.linspace(5, 6, 40)]
     assert (
-        ~split(losses, _labels(100), n_classes=2, settings=P(max_unlabelled=0.29)).clean
+        ~fit_partition(losses, _labels(100), n_classes=2, settings=P(max_unlabelled=0.29)).clean
     ).sum() == 29  # 0.29 · 100 < 29
 
 
 def test_cap_among_equally_unlikely_takes_the_largest_losses():
     losses = np.r_[np.full(90, 0.1), np.full(90, 0.11), np.linspace(5, 6, 20)]  # ω underflows to one value for all 20
-    result = split(losses, _labels(200), n_classes=2, settings=P(max_unlabelled=0.05))
+    result = fit_partition(losses, _labels(200), n_classes=2, settings=P(max_unlabelled=0.05))
     assert np.flatnonzero(~result.clean).tolist() == list(range(190, 200))
 
 
 def test_cap_that_is_not_reached_changes_nothing_and_0_is_no_separation():
     losses, clean = _planted(1000, 0.2)
     np.testing.assert_array_equal(
-        split(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.3)).clean, clean
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.3)).clean, clean
     )
     _refused(
-        split(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.0)),
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.0)),
         1000,
         "X would hold 100.0%",
     )
     with pytest.raises(MerKitError, match="max_unlabelled is 1.5"):
-        split(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=1.5))
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=1.5))
 
 
 # ---- robustness ------------------------------------------------------------------------------------------------------
@@ -232,8 +235,8 @@ def test_cap_that_is_not_reached_changes_nothing_and_0_is_no_separation():
 def test_one_loss_of_100_does_not_put_everything_into_X():
     losses, clean = _planted(1000)
     losses[np.flatnonzero(~clean)[0]] = 100.0
-    assert (split(losses, _labels(1000), n_classes=2).clean == clean).mean() > 0.99
-    naive = split(
+    assert (fit_partition(losses, _labels(1000), n_classes=2).clean == clean).mean() > 0.99
+    naive = fit_partition(
         losses,
         _labels(1000),
         n_classes=2,
@@ -244,9 +247,11 @@ def test_one_loss_of_100_does_not_put_everything_into_X():
 
 def test_float32_losses_and_constant_offsets_give_the_same_split():
     losses, clean = _planted(1000)
-    result = split(losses.astype(np.float32), _labels(1000), n_classes=2)
+    result = fit_partition(losses.astype(np.float32), _labels(1000), n_classes=2)
     assert (result.clean == clean).all() and result.omega.dtype == np.float64
-    shifted = split((losses * 1e-3 + 16).astype(np.float32), _labels(1000), n_classes=2, settings=P(min_gap=0.0))
+    shifted = fit_partition(
+        (losses * 1e-3 + 16).astype(np.float32), _labels(1000), n_classes=2, settings=P(min_gap=0.0)
+    )
     assert (shifted.clean == clean).mean() > 0.99
 
 
@@ -254,8 +259,8 @@ def test_float32_losses_and_constant_offsets_give_the_same_split():
 @settings(deadline=None, max_examples=25)
 def test_split_is_affine_invariant_without_a_gap_in_nats(seed, scale, shift):
     losses, clean = _planted(400, seed=seed)
-    one = split(losses, _labels(400), n_classes=2, settings=P(min_gap=0.0))
-    other = split(scale * losses + shift, _labels(400), n_classes=2, settings=P(min_gap=0.0))
+    one = fit_partition(losses, _labels(400), n_classes=2, settings=P(min_gap=0.0))
+    other = fit_partition(scale * losses + shift, _labels(400), n_classes=2, settings=P(min_gap=0.0))
     np.testing.assert_array_equal(one.clean, clean)
     np.testing.assert_array_equal(other.clean, clean)
     np.testing.assert_allclose(other.omega, one.omega, atol=1e-5)
@@ -267,14 +272,14 @@ def test_split_is_affine_invariant_without_a_gap_in_nats(seed, scale, shift):
 def test_split_does_not_depend_on_the_order(seed):
     losses, clean = _planted(400, seed=seed)
     order = np.random.default_rng(seed).permutation(400)
-    one, other = (split(x, _labels(400), n_classes=2) for x in (losses, losses[order]))
+    one, other = (fit_partition(x, _labels(400), n_classes=2) for x in (losses, losses[order]))
     np.testing.assert_array_equal(other.clean, one.clean[order])
     np.testing.assert_allclose(other.omega, one.omega[order], atol=1e-2)
 
 
 def test_same_seed_same_split():
     losses, _ = _planted(500)
-    one, same = (split(losses, _labels(500), n_classes=2, seed=3) for _ in range(2))
+    one, same = (fit_partition(losses, _labels(500), n_classes=2, seed=3) for _ in range(2))
     assert one.omega.tobytes() == same.omega.tobytes() and one.mixtures == same.mixtures
 
 
@@ -288,12 +293,14 @@ def test_per_class_keeps_a_hard_class():
     clean = generator.random(1200) < 0.8
     centre = np.where(labels == 0, np.where(clean, 0.2, 1.5), np.where(clean, 1.4, 3.0))
     losses = generator.normal(centre, 0.1)
-    _refused(split(losses, labels, n_classes=2), 1200, "class 1 would keep 0 samples in X")
-    whole, each = (split(losses, labels, n_classes=2, settings=P(per_class=p, min_per_class=0)) for p in (False, True))
+    _refused(fit_partition(losses, labels, n_classes=2), 1200, "class 1 would keep 0 samples in X")
+    whole, each = (
+        fit_partition(losses, labels, n_classes=2, settings=P(per_class=p, min_per_class=0)) for p in (False, True)
+    )
     assert (whole.clean & (labels == 1)).sum() == 0 and (each.clean == clean).mean() > 0.99
     assert len(each.mixtures) == 2 and len(whole.mixtures) == 1
     for k in (0, 1):  # the same as splitting that class alone
-        alone = split(losses[labels == k], np.zeros((labels == k).sum(), dtype=int), n_classes=1)
+        alone = fit_partition(losses[labels == k], np.zeros((labels == k).sum(), dtype=int), n_classes=1)
         np.testing.assert_array_equal(each.omega[labels == k], alone.omega)
 
 
@@ -301,7 +308,7 @@ def test_per_class_leaves_classes_without_a_mixture_in_X():
     losses, clean = _planted(1000)
     labels = np.zeros(1000, dtype=int)
     labels[0] = 2  # one sample: no mixture; class 1 has none at all
-    result = split(losses, labels, n_classes=3, settings=P(per_class=True))
+    result = fit_partition(losses, labels, n_classes=3, settings=P(per_class=True))
     assert result.mixtures[0] is not None and result.mixtures[1:] == (None, None)
     assert result.clean[0] and result.omega[0] == 1 and (result.clean == clean)[1:].mean() > 0.99
 
@@ -314,16 +321,16 @@ def test_non_finite_losses_get_a_sentence(bad):
     losses, _ = _planted(100)
     losses[7] = bad
     with pytest.raises(MerKitError, match=f"loss 7 is {bad}, expected a finite number: lower the learning rate"):
-        split(losses, _labels(100), n_classes=2)
+        fit_partition(losses, _labels(100), n_classes=2)
 
 
 def test_other_bad_input_gets_a_sentence():
     with pytest.raises(MerKitError, match="labels has 3 entries, expected 4"):
-        split(np.arange(4.0), np.zeros(3, dtype=int), n_classes=2)
+        fit_partition(np.arange(4.0), np.zeros(3, dtype=int), n_classes=2)
     with pytest.raises(MerKitError, match=r"labels\[1\] is 2, expected 0 to 1"):
-        split(np.arange(4.0), np.array([0, 2, 0, 0]), n_classes=2)
+        fit_partition(np.arange(4.0), np.array([0, 2, 0, 0]), n_classes=2)
     with pytest.raises(MerKitError, match="tau is 1.5"):
-        split(np.arange(4.0), np.zeros(4, dtype=int), n_classes=2, settings=P(tau=1.5))
+        fit_partition(np.arange(4.0), np.zeros(4, dtype=int), n_classes=2, settings=P(tau=1.5))
     with pytest.raises(MerKitError, match=r"losses have shape \(1,\)"):
         fit_mixture(np.ones(1))
     with pytest.raises(MerKitError, match=r"losses have shape \(2, 2\)"):

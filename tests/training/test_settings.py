@@ -83,7 +83,7 @@ def test_no_setting_is_there_for_nothing():
 
 def test_methods():
     made = {method: TrainingSettings(method=method) for method in METHODS}
-    assert {m: (s.splits, s.weight_kl) for m, s in made.items()} == {
+    assert {m: (s.makes_partition, s.weight_kl) for m, s in made.items()} == {
         "ce": (False, 0.0),
         "mixup": (False, 0.0),
         "sssl_no_kl": (True, 0.0),

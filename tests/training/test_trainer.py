@@ -134,7 +134,9 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
     seen = {}
     module = inspect.getmodule(methods.of("sssl"))
     monkeypatch.setattr(
-        module, "split", lambda *data, **options: seen.update(options) or partition.split(*data, **options)
+        module,
+        "fit_partition",
+        lambda *data, **options: seen.update(options) or partition.fit_partition(*data, **options),
     )
     record = trainer(warmup_file=warm, epochs=5, **chosen).fit(toy.segments, toy.labels, toy.songs).history_[3]
     assert seen == {"settings": PartitionSettings(**chosen), "n_classes": 2, "seed": mixture_seed(0)}
@@ -355,7 +357,7 @@ def test_gradient_is_clipped_to_its_norm(toy, trainer, monkeypatch):
         norms.append((limit, float(torch.sqrt(sum((p.grad**2).sum() for p in parameters)))))
         return before
 
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", clip)
+    monkeypatch.setattr("mer_kit.training.trainer.clip_grad_norm_", clip)
     trainer(method="ce", epochs=1, gradient_clip=0.01).fit(toy.segments, toy.labels)
     assert len(norms) == 8 and all(limit == 0.01 and norm <= 0.01001 for limit, norm in norms)
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from tests.corpora import tiny
 
 from mer_kit.analysis.passes import Passes
 from mer_kit.records import Clip, Corpus, EpochRecord
 from mer_kit.training.partition import PartitionSettings
 from mer_kit.views.noise_lab import NoiseLab
-from tests.corpora import tiny
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
 

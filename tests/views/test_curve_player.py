@@ -56,7 +56,7 @@ def song(tmp_path: Path) -> Path:
 
 def test_the_data_are_those_of_the_table() -> None:
     first, second = curve(0), curve(1)
-    player = CurvePlayer({"sssl": first, "ce": second}, truth=TRUTH, disowned=DOUBTED, label="Q4", title="T")
+    player = CurvePlayer({"sssl": first, "ce": second}, truth=TRUTH, rejected=DOUBTED, label="Q4", title="T")
     data = json.loads(json.dumps(player.data(), allow_nan=False))
     assert [one["name"] for one in data["curves"]] == ["sssl", "ce"]
     for given, sent in zip((first, second), data["curves"], strict=True):
@@ -68,7 +68,7 @@ def test_the_data_are_those_of_the_table() -> None:
         assert (sent["leaders"][0]["start_s"], sent["leaders"][-1]["end_s"]) == (0, 10)
     assert (data["start_s"], data["end_s"]) == (first["start_s"].tolist(), first["end_s"].tolist())
     assert data["truth"] == TRUTH.to_dict("records")
-    assert data["disowned"] == [{"start_s": 2.5, "end_s": 4.0}]
+    assert data["rejected"] == [{"start_s": 2.5, "end_s": 4.0}]
     assert data["label"] == "label Q4 calm" and data["title"] == "T"
     assert [(one["name"], one["colour"]) for one in data["classes"]] == [(name, LOOK[name][0]) for name in CLASSES]
     assert len({one["dash"] for one in data["classes"]}) == 4
@@ -76,7 +76,7 @@ def test_the_data_are_those_of_the_table() -> None:
 
 def test_nothing_known_is_none_and_no_band() -> None:
     data = CurvePlayer(curve()).data()
-    assert data["truth"] is None and data["disowned"] is None and data["label"] == ""
+    assert data["truth"] is None and data["rejected"] is None and data["label"] == ""
     assert data["title"] == "song.wav" and len(data["curves"]) == 1
 
 
@@ -85,11 +85,11 @@ def test_the_sentence_tells_shares_truth_and_doubt() -> None:
     table.loc[2, CLASSES] = [0.1, 0.614, 0.036, 0.25]
     other = curve(1)
     other.loc[2, CLASSES] = [0.7, 0.1, 0.1, 0.1]
-    player = CurvePlayer({"a": table, "b": other}, truth=TRUTH, disowned=DOUBTED)
+    player = CurvePlayer({"a": table, "b": other}, truth=TRUTH, rejected=DOUBTED)
     player.selected = 2
     assert player.sentence() == (
         "2 to 5 s: Q2 angry leads, 61 %; Q4 calm 25 %, Q1 happy 10 %, Q3 sad 4 %. By b Q1 happy leads, 70 %. "
-        "Truth: Q4, Q1. Label disowned for 1.5 of 3 s."
+        "Truth: Q4, Q1. Label rejected for 1.5 of 3 s."
     )
     assert player.segment == {
         "start_s": 2.0,
@@ -157,7 +157,7 @@ def test_curves_that_do_not_fit_get_a_sentence(curves: dict[str, pd.DataFrame], 
 
 def test_a_page_of_45_seconds_is_under_a_megabyte_and_needs_nothing(song: Path, tmp_path: Path) -> None:
     two = {"sssl": curve(n=43), "ce": curve(1, n=43)}
-    player = CurvePlayer(two, song, truth=TRUTH, disowned=DOUBTED, label="Q1")
+    player = CurvePlayer(two, song, truth=TRUTH, rejected=DOUBTED, label="Q1")
     page = player.save(tmp_path / "page.html", note="First.\n\nSecond <b>.").read_text("utf-8")
     assert 400_000 < len(page.encode()) < 1_000_000
     assert plt.get_fignums() == []

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from tests.views.noise_labs import make_lab
 
 from mer_kit.checks import MerKitError
 from mer_kit.training import diagnostics
 from mer_kit.views import noise_lab_data
-from tests.views.noise_labs import make_lab
 
 
 def test_the_arrays_are_the_archived_numbers(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_only_divisions_that_the_training_used_count_as_in_u(tmp_path: Path) -> 
     bits = np.unpackbits(np.frombuffer(lab.arrays["in_u"], np.uint8), bitorder="little")
     in_u = bits[: 4 * 600].reshape(4, 600).astype(bool)
     assert not in_u[0].any() and not in_u[3].any(), "epoch 2 was warm-up, and no epoch follows the last"
-    np.testing.assert_array_equal(in_u[2], ~lab.passes.split(3).clean)
+    np.testing.assert_array_equal(in_u[2], ~lab.passes.partition_after(3).clean)
     assert in_u[2].sum() == 90, "the cap: 15 % of 600"
 
 
@@ -46,7 +46,7 @@ def test_mixtures_are_the_trainings_own_or_what_the_other_way_would_give(tmp_pat
     lab = make_lab(tmp_path)
     passes = lab.passes
     (own,) = lab.fit(3, per_class=False)
-    mixture = passes.splits[2].mixtures[0]
+    mixture = passes.partitions[2].mixtures[0]
     assert own is not None and mixture is not None
     assert (own["means"], own["sds"], own["low"]) == (mixture.means, mixture.sds, mixture.low)
     other = diagnostics.replay(
@@ -67,7 +67,9 @@ def test_plain_data_can_be_json_and_holds_what_the_training_had(tmp_path: Path) 
     lab = make_lab(tmp_path)
     data = lab.data()
     json.dumps({name: value for name, value in data.items() if name != "arrays"}, allow_nan=False)
-    assert [row["n_unlabelled"] for row in data["training"]] == [int((~one.clean).sum()) for one in lab.passes.splits]
+    assert [row["n_unlabelled"] for row in data["training"]] == [
+        int((~one.clean).sum()) for one in lab.passes.partitions
+    ]
     assert data["rules"] == {
         "max_unlabelled": 0.15, "min_gap": 0.1, "clean_share": (0.05, 0.98), "min_per_class": 8,
     }  # fmt: skip

@@ -14,10 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
+from tests.views import fold_stub
 
 from mer_kit.checks import MerKitError
 from mer_kit.views.segment_explorer import SegmentExplorer
-from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module")

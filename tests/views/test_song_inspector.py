@@ -13,12 +13,12 @@ import pytest
 import soundfile
 import traitlets
 from sklearn.metrics import confusion_matrix
+from tests.views import fold_stub
 
 from mer_kit.checks import MerKitError
 from mer_kit.songs import features
 from mer_kit.songs.classifiers import NAMES
 from mer_kit.views.song_inspector import SongInspector
-from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module")

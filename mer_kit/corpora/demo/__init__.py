@@ -27,9 +27,7 @@ from mer_kit.seeding import numpy_generator
 NAME = "demo"
 ORDER = 0
 TITLE = "Demo corpus (synthesised, 4Q's layout)"
-CITATION = (
-    "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it shows the method and proves nothing on music."
-)
+CITATION = "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it shows the method and proves nothing on music."
 LICENCE = "CC0-1.0: nobody's recording, use it as you like."
 TRUTH = "segment_truth.csv"
 RECIPE = "demo.json"
@@ -114,14 +112,20 @@ def load(root: str | Path, **options: Any) -> Corpus:
     folder = generate(root, **options)
     corpus = four_q.load(folder)
     truth = labels.read_truth(folder / TRUTH)
-    return dataclasses.replace(corpus, name=NAME, title=TITLE, citation=CITATION, licence=LICENCE, truth=truth)
+    return dataclasses.replace(
+        corpus, name=NAME, title=TITLE, citation=CITATION, licence=LICENCE, truth=truth
+    )
 
 
-def _recipe(clips: int = 80, seconds: float = 20.0, drift: float = 0.15, seed: int = 0) -> dict[str, Any]:
+def _recipe(
+    clips: int = 80, seconds: float = 20.0, drift: float = 0.15, seed: int = 0
+) -> dict[str, Any]:
     """Return the checked options as they are written to demo.json."""
     check_range("clips", clips, 4, 10_000, whole=True)
     if clips % 4:
-        raise MerKitError(f"clips is {clips}, expected a multiple of 4 (a quarter for each quadrant): change clips")
+        raise MerKitError(
+            f"clips is {clips}, expected a multiple of 4 (a quarter for each quadrant): change clips"
+        )
     check_range("seconds", seconds, 8, 60, whole=True)
     check_range("drift", drift, 0, 0.4)
     check_range("seed", seed, whole=True)
@@ -154,10 +158,16 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
         (folder / quadrant).mkdir()
     for clip in plan:
         _write_clip(folder, clip, recipe["seed"])
-    _write_table(folder / four_q.ANNOTATIONS, ("Song", "Quadrant"), ((clip.clip_id, clip.quadrant) for clip in plan))
+    _write_table(
+        folder / four_q.ANNOTATIONS,
+        ("Song", "Quadrant"),
+        ((clip.clip_id, clip.quadrant) for clip in plan),
+    )
     _write_table(folder / four_q.METADATA, _METADATA_COLUMNS, map(_metadata_row, plan))
     sections = [
-        (clip.clip_id, section.start_s, section.end_s, section.quadrant) for clip in plan for section in clip.sections
+        (clip.clip_id, section.start_s, section.end_s, section.quadrant)
+        for clip in plan
+        for section in clip.sections
     ]
     _write_table(folder / TRUTH, labels.TRUTH_COLUMNS, sections)
     (folder / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")

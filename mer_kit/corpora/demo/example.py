@@ -20,7 +20,9 @@ SCALE = (1.0, 9.0)
 _CENTRE = {"Q1": (7.0, 7.0), "Q2": (3.0, 7.0), "Q3": (3.0, 3.0), "Q4": (7.0, 3.0)}
 
 
-def make(cache: str | Path | None = None, *, clips: int = 24, seconds: float = 12.0, seed: int = 1) -> Path:
+def make(
+    cache: str | Path | None = None, *, clips: int = 24, seconds: float = 12.0, seed: int = 1
+) -> Path:
     """Return a folder with `clips.csv` (path, valence, arousal, artist, title), segment_truth.csv and the audio.
 
     It is made once below the cache folder, of a demo corpus with these options; ratings lie around the quadrant's

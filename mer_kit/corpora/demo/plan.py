@@ -11,7 +11,12 @@ from mer_kit.seeding import numpy_generator
 
 QUADRANTS = TASKS["quadrant"]
 #: The quadrants that differ in valence, in arousal, and in both; how often a drifting section goes there.
-ELSEWHERE = {"Q1": ("Q2", "Q4", "Q3"), "Q2": ("Q1", "Q3", "Q4"), "Q3": ("Q4", "Q2", "Q1"), "Q4": ("Q3", "Q1", "Q2")}
+ELSEWHERE = {
+    "Q1": ("Q2", "Q4", "Q3"),
+    "Q2": ("Q1", "Q3", "Q4"),
+    "Q3": ("Q4", "Q2", "Q1"),
+    "Q4": ("Q3", "Q1", "Q2"),
+}
 ELSEWHERE_SHARE = (0.4, 0.4, 0.2)
 ARTISTS = (
     "Ada Quill", "Birchfield", "Copper Lane", "Delphine Moor", "Eleven Lamps", "Fen & Hollow", "Gus Tamarind",
@@ -19,8 +24,31 @@ ARTISTS = (
     "Paper Tigers' Ball", "Quartz Garden", "Rosa Delmonte", "Salt Meridian", "Tin Parade", "Ulla Winterberg",
     "Velvet Spoke", "Wren Harlow", "Xylo Ensemble", "Yonder Pines", "Zoë Marchetti",
 )  # fmt: skip
-_FIRST = ("Amber", "Broken", "Distant", "Early", "Falling", "Gentle", "Hollow", "Iron", "Late", "Open", "Silver")
-_SECOND = ("Bridges", "Corners", "Doors", "Engines", "Harbour", "Lanterns", "Morning", "Rivers", "Signals", "Windows")
+_FIRST = (
+    "Amber",
+    "Broken",
+    "Distant",
+    "Early",
+    "Falling",
+    "Gentle",
+    "Hollow",
+    "Iron",
+    "Late",
+    "Open",
+    "Silver",
+)
+_SECOND = (
+    "Bridges",
+    "Corners",
+    "Doors",
+    "Engines",
+    "Harbour",
+    "Lanterns",
+    "Morning",
+    "Rivers",
+    "Signals",
+    "Windows",
+)
 #: (sample rate in Hz, channels) by a clip's number modulo 16, else 22,050 Hz mono; 4Q's clips differ in rate too.
 _FORMATS = {3: (44100, 2), 7: (32000, 1), 11: (16000, 1)}
 
@@ -48,7 +76,11 @@ class ClipPlan:
     @property
     def kept_share(self) -> float:
         """The share of seconds that the label is true of."""
-        kept = sum(section.end_s - section.start_s for section in self.sections if section.quadrant == self.quadrant)
+        kept = sum(
+            section.end_s - section.start_s
+            for section in self.sections
+            if section.quadrant == self.quadrant
+        )
         return kept / self.sections[-1].end_s
 
 
@@ -77,11 +109,15 @@ def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[C
         sections = _sections(quadrant, seconds, leaving[number], rng)
         title = str(titles[number % len(titles)])
         layout = _FORMATS.get(number % 16, (22050, 1))
-        plans.append(ClipPlan(f"MT9{number + 1:09d}", quadrant, str(cast[number]), title, layout, sections))
+        plans.append(
+            ClipPlan(f"MT9{number + 1:09d}", quadrant, str(cast[number]), title, layout, sections)
+        )
     return tuple(plans)
 
 
-def _leaving_seconds(clips: int, seconds: int, drift: float, rng: np.random.Generator) -> list[list[int]]:
+def _leaving_seconds(
+    clips: int, seconds: int, drift: float, rng: np.random.Generator
+) -> list[list[int]]:
     """Return per clip the lengths of the sections that leave its emotion, together drift · clips · seconds."""
     budget = round(drift * clips * seconds)
     at_most = (seconds - 1) // 2  # a majority keeps the label
@@ -96,7 +132,9 @@ def _leaving_seconds(clips: int, seconds: int, drift: float, rng: np.random.Gene
     return leaving
 
 
-def _sections(quadrant: str, seconds: float, leaving: list[int], rng: np.random.Generator) -> tuple[Section, ...]:
+def _sections(
+    quadrant: str, seconds: float, leaving: list[int], rng: np.random.Generator
+) -> tuple[Section, ...]:
     """Return a clip's sections: its own emotion in stretches of 3 to 6 s, with the leaving ones thrown in between."""
     staying = int(seconds) - sum(leaving)
     lengths = []
@@ -111,5 +149,6 @@ def _sections(quadrant: str, seconds: float, leaving: list[int], rng: np.random.
     ends[-1] = seconds
     starts = np.concatenate([[0.0], ends[:-1]])
     return tuple(
-        Section(float(start), float(end), label) for start, end, (_, label) in zip(starts, ends, lengths, strict=True)
+        Section(float(start), float(end), label)
+        for start, end, (_, label) in zip(starts, ends, lengths, strict=True)
     )

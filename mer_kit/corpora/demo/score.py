@@ -86,7 +86,9 @@ class _Section:
         return tonic + 12 * octave + self.scale[step]
 
 
-def compose(quadrant: str, start_s: float, end_s: float, character: Character, rng: np.random.Generator) -> list[Note]:
+def compose(
+    quadrant: str, start_s: float, end_s: float, character: Character, rng: np.random.Generator
+) -> list[Note]:
     """Return the notes of one section: its bars start at `start_s`, and every tone is over 40 ms after `end_s`."""
     style = STYLES[quadrant]
     section = _Section(
@@ -100,11 +102,17 @@ def compose(quadrant: str, start_s: float, end_s: float, character: Character, r
     notes = []
     for bar in range(int(np.ceil((end_s - start_s) / bar_s))):
         degree = section.progression[bar % len(section.progression)]
-        for note in (*_comp(section, degree, rng), *_lead(section, degree, rng), *_low(section, degree)):
+        for note in (
+            *_comp(section, degree, rng),
+            *_lead(section, degree, rng),
+            *_low(section, degree),
+        ):
             at = start_s + bar * bar_s + note.start_s + float(rng.uniform(0, character.looseness_s))
             if at < end_s:
                 seconds = min(note.seconds, end_s - at + 0.04)
-                notes.append(note._replace(start_s=at, seconds=seconds, level=note.level * section.gain))
+                notes.append(
+                    note._replace(start_s=at, seconds=seconds, level=note.level * section.gain)
+                )
     return notes
 
 
@@ -117,7 +125,10 @@ def _comp(section: _Section, degree: int, rng: np.random.Generator) -> list[Note
     if style.attack_s[0] > 0.1:  # swells fill the bar
         seconds = section.step * len(section.comp) / section.comp.count("x")
     timbre = style.comp_timbres[character.comp_timbre % len(style.comp_timbres)]
-    attack_s, decay_s = _between(style.attack_s, character.u_gate), _between(style.decay_s, character.u_gate)
+    attack_s, decay_s = (
+        _between(style.attack_s, character.u_gate),
+        _between(style.decay_s, character.u_gate),
+    )
     broken = rng.random() < style.broken
     notes = []
     for number, (step, level) in enumerate(_strokes(section.comp)):
@@ -143,7 +154,9 @@ def _lead(section: _Section, degree: int, rng: np.random.Generator) -> list[Note
     place = degree + int(rng.choice((0, 2, 4)))
     notes = []
     for (step, level), end in zip(strokes, ends, strict=True):
-        seconds = (end - step if held else min(end - step, 2)) * section.step * (1.0 if held else 0.7)
+        seconds = (
+            (end - step if held else min(end - step, 2)) * section.step * (1.0 if held else 0.7)
+        )
         notes.append(
             Note(
                 step * section.step, seconds, section.pitch(place, centre), 0.6 * level * character.levels[1], timbre,
@@ -159,20 +172,29 @@ def _low(section: _Section, degree: int) -> list[Note]:
     """The bass and the drums of one bar."""
     step, levels = section.step, section.character.levels
     root = section.pitch(degree, 36.0)
-    seconds = section.step * (len(section.bass) / section.bass.count("x") if len(section.bass) == 8 else 1.6)
+    seconds = section.step * (
+        len(section.bass) / section.bass.count("x") if len(section.bass) == 8 else 1.6
+    )
     attack_s = 0.15 if section.style.attack_s[0] > 0.1 else 0.008
     notes = [
         Note(at * step, seconds, root, 0.7 * level * levels[2], "bass", attack_s, decay_s=2.0)
         for at, level in _strokes(section.bass)
     ]
     for drum, rhythm in section.drums.items():
-        notes += [Note(at * step, 0.4, 0.0, 0.7 * level * levels[3], drum) for at, level in _strokes(rhythm)]
+        notes += [
+            Note(at * step, 0.4, 0.0, 0.7 * level * levels[3], drum)
+            for at, level in _strokes(rhythm)
+        ]
     return notes
 
 
 def _strokes(rhythm: str) -> list[tuple[int, float]]:
     """Return (step, level) of every stroke of a rhythm."""
-    return [(step, 1.0 if stroke == "x" else 0.55) for step, stroke in enumerate(rhythm) if stroke != "."]
+    return [
+        (step, 1.0 if stroke == "x" else 0.55)
+        for step, stroke in enumerate(rhythm)
+        if stroke != "."
+    ]
 
 
 def _between(pair: tuple[float, float], u: float) -> float:

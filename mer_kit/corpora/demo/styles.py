@@ -12,8 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_IONIAN, _LYDIAN, _MIXOLYDIAN = (0, 2, 4, 5, 7, 9, 11), (0, 2, 4, 6, 7, 9, 11), (0, 2, 4, 5, 7, 9, 10)
-_AEOLIAN, _HARMONIC_MINOR, _PHRYGIAN = (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 8, 11), (0, 1, 3, 5, 7, 8, 10)
+_IONIAN, _LYDIAN, _MIXOLYDIAN = (
+    (0, 2, 4, 5, 7, 9, 11),
+    (0, 2, 4, 6, 7, 9, 11),
+    (0, 2, 4, 5, 7, 9, 10),
+)
+_AEOLIAN, _HARMONIC_MINOR, _PHRYGIAN = (
+    (0, 2, 3, 5, 7, 8, 10),
+    (0, 2, 3, 5, 7, 8, 11),
+    (0, 1, 3, 5, 7, 8, 10),
+)
 _LOCRIAN = (0, 1, 3, 5, 6, 8, 10)
 
 

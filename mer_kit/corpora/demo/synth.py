@@ -73,7 +73,12 @@ def play(notes: Iterable[Note], seconds: float, rng: np.random.Generator) -> np.
 
 
 def master(
-    dry: np.ndarray, production: Production, rng: np.random.Generator, *, sample_rate: int, channels: int
+    dry: np.ndarray,
+    production: Production,
+    rng: np.random.Generator,
+    *,
+    sample_rate: int,
+    channels: int,
 ) -> np.ndarray:
     """Return int16 [samples, channels]: tone control, room, noise floor, resampling, then a soft limiter."""
     size = 2 ** int(np.ceil(np.log2(len(dry) + SYNTH_RATE)))
@@ -81,13 +86,19 @@ def master(
     length = round(len(dry) * sample_rate / SYNTH_RATE)
     tracks = []
     for _ in range(channels):
-        wet = np.fft.irfft(dry_spectrum * np.fft.rfft(_room(production, rng), size), size)[: len(dry)]
+        wet = np.fft.irfft(dry_spectrum * np.fft.rfft(_room(production, rng), size), size)[
+            : len(dry)
+        ]
         wet += 10 ** (production.noise_db / 20) * rng.standard_normal(len(dry))
         tracks.append(_resample(wet, length))
     mix = 10 ** ((production.fader_db + _HEADROOM_DB) / 20) * np.stack(tracks, axis=1)
-    mix *= min(1.0, 1.2 / float(np.abs(mix).max()))  # the limiter rounds peaks off, it must not flatten them
+    mix *= min(
+        1.0, 1.2 / float(np.abs(mix).max())
+    )  # the limiter rounds peaks off, it must not flatten them
     mix = 0.95 * np.tanh(mix / 0.95)
-    fade = np.minimum(1.0, np.minimum(np.arange(length), np.arange(length)[::-1]) / (0.01 * sample_rate))
+    fade = np.minimum(
+        1.0, np.minimum(np.arange(length), np.arange(length)[::-1]) / (0.01 * sample_rate)
+    )
     return np.rint(mix * fade[:, None] * 32767).astype(np.int16)
 
 
@@ -101,7 +112,11 @@ def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
     if note.glide:
         bend += note.glide * np.exp(-t / 0.2)
     if note.vibrato:
-        bend += note.vibrato * np.minimum(1, t / 0.6) * np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
+        bend += (
+            note.vibrato
+            * np.minimum(1, t / 0.6)
+            * np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
+        )
     cycles = np.cumsum(2 ** (bend / 12)) * (frequency / SYNTH_RATE) if bend.any() else t * frequency
     partials = max(1, min(40, int(0.42 * SYNTH_RATE / frequency)))
     table = _wavetable(slope, odd, partials)
@@ -176,7 +191,14 @@ def _brush(rng: np.random.Generator) -> np.ndarray:
     return 0.12 * noise * np.minimum(1, np.arange(len(noise)) / (0.05 * SYNTH_RATE))
 
 
-_DRUMS = {"kick": _kick, "snare": _snare, "clap": _clap, "hat": _hat, "crash": _crash, "brush": _brush}
+_DRUMS = {
+    "kick": _kick,
+    "snare": _snare,
+    "clap": _clap,
+    "hat": _hat,
+    "crash": _crash,
+    "brush": _brush,
+}
 
 
 def _drum(note: Note, rng: np.random.Generator) -> np.ndarray:

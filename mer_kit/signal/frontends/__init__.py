@@ -20,7 +20,9 @@ from mer_kit.signal.frontend import BaseFrontend
 #: The front-end of the paper, and of every run that names none.
 DEFAULT = "logmel"
 #: Every front-end's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(__name__, needed=("TITLE", "SAYS", "SOURCE", "Frontend"))
+MODULES: dict[str, ModuleType] = extensions.modules(
+    __name__, needed=("TITLE", "SAYS", "SOURCE", "Frontend")
+)
 #: Front-end → what it does, in one sentence.
 FRONTENDS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
@@ -73,4 +75,8 @@ def identity(frontend: BaseFrontend) -> dict[str, Any]:
     name = name_of(frontend)
     if name == DEFAULT:
         return frontend.identity()
-    return {"frontend": name, "source": extensions.source_mark(MODULES[name]), **frontend.identity()}
+    return {
+        "frontend": name,
+        "source": extensions.source_mark(MODULES[name]),
+        **frontend.identity(),
+    }

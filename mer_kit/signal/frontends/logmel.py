@@ -46,7 +46,12 @@ class MelSettings:
 
 
 def log_mel(
-    y: np.ndarray, *, sample_rate: int = 22050, n_fft: int = 1024, hop_length: int = 512, n_mels: int = 128
+    y: np.ndarray,
+    *,
+    sample_rate: int = 22050,
+    n_fft: int = 1024,
+    hop_length: int = 512,
+    n_mels: int = 128,
 ) -> np.ndarray:
     """Return the log-mel power spectrogram of samples `y` [n], float32 [frames, n_mels] in dB.
 
@@ -68,18 +73,26 @@ def log_mel(
     """
     y = np.asarray(y, dtype=np.float32)
     if y.ndim != 1 or y.size == 0:
-        raise MerKitError(f"y has shape {y.shape}, expected mono samples of shape [n]: decode with audio.load")
+        raise MerKitError(
+            f"y has shape {y.shape}, expected mono samples of shape [n]: decode with audio.load"
+        )
     settings = MelSettings(sample_rate, n_fft, hop_length, n_mels)
     import librosa
 
     frames = 1 + len(y) // hop_length
-    if len(y) < n_fft:  # librosa warns where a clip is shorter than one window; zeros are what it would pad with
+    if (
+        len(y) < n_fft
+    ):  # librosa warns where a clip is shorter than one window; zeros are what it would pad with
         y = np.pad(y, (0, n_fft))
-    spectrum = librosa.stft(y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant")
+    spectrum = librosa.stft(
+        y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant"
+    )
     return _decibels(spectrum[:, :frames], settings)
 
 
-def log_mel_of_blocks(blocks: Iterable[np.ndarray], settings: MelSettings) -> tuple[np.ndarray, int]:
+def log_mel_of_blocks(
+    blocks: Iterable[np.ndarray], settings: MelSettings
+) -> tuple[np.ndarray, int]:
     """Return the log-mel of samples that arrive in blocks, float16 [frames, n_mels] in dB, and how many there were.
 
     Frame for frame the numbers of `log_mel`, rounded as the store rounds them; memory holds the result and a block.
@@ -98,7 +111,9 @@ def log_mel_of_blocks(blocks: Iterable[np.ndarray], settings: MelSettings) -> tu
     rows: list[np.ndarray] = []
     for block in itertools.chain(blocks, [None]):
         n_samples += 0 if block is None else len(block)
-        rest = np.concatenate([rest, np.zeros(n_fft // 2, dtype=np.float32) if block is None else block])
+        rest = np.concatenate(
+            [rest, np.zeros(n_fft // 2, dtype=np.float32) if block is None else block]
+        )
         n_frames = 1 + (len(rest) - n_fft) // hop
         if len(rest) < n_fft or (block is not None and n_frames < BLOCK_FRAMES):
             continue
@@ -126,7 +141,9 @@ def filter_bank(settings: MelSettings) -> Any:
     from scipy.sparse import csr_array  # type: ignore[import-untyped, unused-ignore]
 
     return csr_array(
-        librosa.filters.mel(sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32)
+        librosa.filters.mel(
+            sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, dtype=np.float32
+        )
     )
 
 

@@ -23,7 +23,14 @@ from mer_kit.songs.classifier import SongClassifier
 MODULES: dict[str, ModuleType] = extensions.modules(
     __name__,
     needed=("TITLE", "SAYS", "SOURCE", "LEARNS", "Classifier"),
-    reserved=("clip_id", "fold", "label", "segments", "majority", "system"),  # columns and rows of the tables of scores
+    reserved=(
+        "clip_id",
+        "fold",
+        "label",
+        "segments",
+        "majority",
+        "system",
+    ),  # columns and rows of the tables of scores
 )
 NAMES: tuple[str, ...] = tuple(MODULES)
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
@@ -51,7 +58,9 @@ def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
     kind = _kind(name)
     asked = inspect.signature(kind).parameters
     given = {"theta": theta, "seed": seed}
-    return cast(SongClassifier, kind(**{key: value for key, value in given.items() if key in asked}))
+    return cast(
+        SongClassifier, kind(**{key: value for key, value in given.items() if key in asked})
+    )
 
 
 def load(name: str, path: str | Path, *, inside: Path | None = None) -> SongClassifier:

@@ -73,10 +73,14 @@ class SVM:
                 "use stratified folds or more songs"
             )
         x = features.pool(p, song, n_songs=len(y), theta=self.theta)
-        pipeline = make_pipeline(StandardScaler(), SVC(C=1.0, gamma="scale", class_weight="balanced"))
+        pipeline = make_pipeline(
+            StandardScaler(), SVC(C=1.0, gamma="scale", class_weight="balanced")
+        )
         self.searched_ = smallest >= 2
         if self.searched_:
-            self.pipeline_, self.inner_score_ = self._search(pipeline, x, y, n_folds=min(5, smallest))
+            self.pipeline_, self.inner_score_ = self._search(
+                pipeline, x, y, n_folds=min(5, smallest)
+            )
         else:
             self.pipeline_, self.inner_score_ = pipeline.fit(x, y), float("nan")
         svc = self.pipeline_[-1]
@@ -110,9 +114,17 @@ class SVM:
             If it is not fitted.
         """
         self._check_fitted()
-        about = {"theta": float(self.theta), "n_classes": int(self.n_classes_), "searched": bool(self.searched_)}
+        about = {
+            "theta": float(self.theta),
+            "n_classes": int(self.n_classes_),
+            "searched": bool(self.searched_),
+        }
         inner = float(self.inner_score_)
-        svm_file.write(Path(path), self.pipeline_, about | {"inner_score": inner if np.isfinite(inner) else None})
+        svm_file.write(
+            Path(path),
+            self.pipeline_,
+            about | {"inner_score": inner if np.isfinite(inner) else None},
+        )
 
     @classmethod
     def load(cls, path: str | Path, *, inside: Path | None = None) -> Self:
@@ -132,9 +144,13 @@ class SVM:
         svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
 
-    def _search(self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int) -> tuple[Pipeline, float]:
+    def _search(
+        self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int
+    ) -> tuple[Pipeline, float]:
         """Return the pipeline refitted on all songs with the best C and γ, and their inner score."""
-        inner = StratifiedKFold(n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32)
+        inner = StratifiedKFold(
+            n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32
+        )
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}
         search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner).fit(x, y)
         return search.best_estimator_, float(search.best_score_)

@@ -33,7 +33,7 @@ def of(name: str) -> type[BaseMethod]:
 
     Examples
     --------
-    >>> of("sssl").splits, of("ce").splits
+    >>> of("sssl").makes_partition, of("ce").makes_partition
     (True, False)
     """
     method: type[BaseMethod] = MODULES[check_choice("method", name, MODULES)].Method

@@ -17,7 +17,7 @@ from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch
 from mer_kit.training.evaluation import losses
 from mer_kit.training.method import RDROP, BaseMethod, Epoch
-from mer_kit.training.partition import split
+from mer_kit.training.partition import fit_partition
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -33,16 +33,16 @@ class Method(BaseMethod):
     """After a plain warm-up each epoch begins with a partition of the segments into X, whose labels are kept, and U."""
 
     phase = "ssl"
-    splits = True
+    makes_partition = True
     shares_warmup = True
     idle = frozenset()
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Divide the segments by the losses of the last evaluation pass (Eq. 3)."""
         super().begin_epoch(epoch)
-        self.division = None
+        self.partition = None
         if epoch.phase == "ssl" and epoch.probabilities is not None:
-            self.division = split(
+            self.partition = fit_partition(
                 losses(epoch.probabilities, self.training.labels),
                 self.training.labels,
                 n_classes=self.training.n_classes,
@@ -53,24 +53,31 @@ class Method(BaseMethod):
     def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
         """Return a batch in which U has lost its labels, with this step's λ."""
         made = super().batch(x, rows)
-        if self.division is None:
+        if self.partition is None:
             return made
-        device = self.training.where.device
-        noisy = torch.from_numpy(np.flatnonzero(~self.division.clean[rows])).to(device)
+        device = self.training.placement.device
+        noisy = torch.from_numpy(np.flatnonzero(~self.partition.clean[rows])).to(device)
         return dataclasses.replace(
-            made, noisy=noisy, pseudo=self._pseudo(rows), lambda_kl=self._lambda(self.seen / len(self.rows))
+            made,
+            noisy=noisy,
+            pseudo=self._pseudo(rows),
+            lambda_kl=self._lambda(self.seen / len(self.rows)),
         )
 
     def _pseudo(self, rows: np.ndarray) -> Tensor | None:
         """Return the last evaluation pass's probabilities [B, K] where they are what is sharpened, else None."""
         if self.s.pseudo_labels != "epoch" or self.epoch.probabilities is None:
             return None
-        return torch.from_numpy(self.epoch.probabilities[rows].astype(np.float32)).to(self.training.where.device)
+        return torch.from_numpy(self.epoch.probabilities[rows].astype(np.float32)).to(
+            self.training.placement.device
+        )
 
     def _lambda(self, fraction: float) -> float:
         """Return λ after a fraction of this epoch's segments."""
         ramp_epochs = self.s.ramp_epochs
-        return objectives.ramp(self.epoch.since + fraction, weight=self.weight_kl(self.s), ramp_epochs=ramp_epochs)
+        return objectives.ramp(
+            self.epoch.since + fraction, weight=self.weight_kl(self.s), ramp_epochs=ramp_epochs
+        )
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""

@@ -22,7 +22,9 @@ from mer_kit.training.network import SegmentNetwork
 #: The network of the paper, and of every run that names none.
 DEFAULT = "vgg16"
 #: Every network's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(__name__, needed=("TITLE", "SAYS", "SOURCE", "ACCEPTS", "Network"))
+MODULES: dict[str, ModuleType] = extensions.modules(
+    __name__, needed=("TITLE", "SAYS", "SOURCE", "ACCEPTS", "Network")
+)
 #: Network → what it is, in one sentence.
 NETWORKS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
@@ -58,7 +60,12 @@ def check(name: str, settings: dict[str, Any]) -> None:
 
 
 def build(
-    name: str, n_classes: int, *, n_features: int, generator: torch.Generator | None = None, **settings: Any
+    name: str,
+    n_classes: int,
+    *,
+    n_features: int,
+    generator: torch.Generator | None = None,
+    **settings: Any,
 ) -> SegmentNetwork:
     """Return a fresh network.
 

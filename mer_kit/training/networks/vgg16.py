@@ -85,7 +85,9 @@ class VGG16(SegmentNetwork):
         Settings(width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
         self.n_classes = n_classes
         hidden = 64 * width
-        with torch.random.fork_rng(devices=[]):  # torch's layers draw weights of their own, which are replaced below
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # torch's layers draw weights of their own, which are replaced below
             self.features = nn.Sequential(*_convolutions(in_channels, width, batch_norm))
             self.avgpool = nn.AdaptiveAvgPool2d(head_pool)
             self.classifier = nn.Sequential(
@@ -138,9 +140,13 @@ def _initialise(network: nn.Module, generator: torch.Generator | None) -> None:
     """He initialisation, zero biases (D: torchvision's N(0, 0.01) head learns nothing for epochs without ImageNet)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
         elif isinstance(module, nn.Linear):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu", generator=generator)
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_in", nonlinearity="relu", generator=generator
+            )
         if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
             nn.init.zeros_(module.bias)
 

@@ -75,7 +75,9 @@ def embedded(data: Any) -> str:
     '{"title": "\\\\u003c/script\\\\u003e\\\\u003cb\\\\u003e"}'
     """
     text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")  # bytes of a file name that are no UTF-8: \\udce9
+    text = text.encode("utf-8", "backslashreplace").decode(
+        "utf-8"
+    )  # bytes of a file name that are no UTF-8: \\udce9
     for sign, code in (
         ("<", "\\u003c"),
         (">", "\\u003e"),
