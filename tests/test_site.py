@@ -129,11 +129,11 @@ def test_calls_are_found_through_aliases_re_exports_and_the_usual_variables(kit:
     ]
     assert kit.called(new_notebook(cells=cells)) == ["mer_kit.training.losses.Split", "mer_kit.training.losses.loss"]
     real = api.read(ROOT / "mer_kit")
-    cell = new_code_cell("kit.keep(figure)\nexperiment.train(fold)\npasses.splits\nkit")
+    cell = new_code_cell("kit.keep(figure)\nexperiment.train(fold)\npasses.partitions\nkit")
     assert real.called(new_notebook(cells=[cell])) == [
         "mer_kit.notebook.session.Session.keep",
         "mer_kit.runs.experiment.Experiment.train",
-        "mer_kit.analysis.passes.Passes.splits",
+        "mer_kit.analysis.passes.Passes.partitions",
     ]
 
 

@@ -94,7 +94,7 @@ def test_a_fold_that_is_not_trained_is_refused_with_one_sentence(trained: Experi
     with pytest.raises(MerKitError, match="fold 1 of .* is not trained"):
         read_passes(trained, 1)
     with pytest.raises(MerKitError, match="after_epoch is 6, expected a whole number from 1 to 5"):
-        read_passes(trained, 0).split(6)
+        read_passes(trained, 0).partition_after(6)
 
 
 def test_losses_and_truth_belong_to_the_segments(trained: Experiment, passes: Passes) -> None:
@@ -180,7 +180,7 @@ def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Pas
     separated = [split.separated for split in passes.partitions]
     for pattern, expected in (([1, 1, 0, 0, 1], 2), ([0, 0, 0, 0, 1], 4), ([1, 1, 1, 1, 0], 4), ([1, 0, 0, 0, 0], 1)):
         fresh = dataclasses.replace(passes)
-        fresh.__dict__["splits"] = [
+        fresh.__dict__["partitions"] = [
             dataclasses.replace(split, separated=bool(flag))
             for split, flag in zip(passes.partitions, pattern, strict=True)
         ]
@@ -195,7 +195,7 @@ def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
     np.testing.assert_array_equal(losses, passes.losses[2][passes.labels == 1])
     assert passes.wrong is not None
     np.testing.assert_array_equal(wrong, passes.wrong[passes.labels == 1])
-    assert mixture == split_by_class.makes_partition[2].mixtures[1]
+    assert mixture == split_by_class.partitions[2].mixtures[1]
 
 
 def test_the_noisiest_are_the_largest_losses_one_a_song(trained: Experiment, passes: Passes) -> None:
