@@ -41,7 +41,7 @@ from mer_kit.runs.presets import PRESETS, resolve
 from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
 from mer_kit.signal import segments, store
 from mer_kit.signal.segments import DURATIONS
-from mer_kit.songs import deciders
+from mer_kit.songs import classifiers
 from mer_kit.training import METHODS, objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss
 from mer_kit.training.evaluation import Placement, Standardise, batches, place, probabilities
@@ -217,7 +217,7 @@ def _epoch(
 
 
 def song_costs() -> Costs:
-    """Return seconds of an SVM's choice and fit by the number of songs, and of a loss split per 1000 segments."""
+    """Return seconds of an SVM's choice and fit by the number of songs, and of a partition per 1000 segments."""
     rng, found = np.random.default_rng(0), {}
     for n in SVM_SONGS:
         labels, song = np.arange(n) % N_CLASSES, np.repeat(np.arange(n), 28)
@@ -226,7 +226,7 @@ def song_costs() -> Costs:
         )  # what a network makes of real songs
         p = rng.dirichlet(np.ones(N_CLASSES), len(song)) + 0.3 * np.eye(N_CLASSES)[heard[song]]
         p = p / p.sum(axis=1, keepdims=True)
-        answers = deciders.make("svm")
+        answers = classifiers.make("svm")
         found[str(n)] = timed(lambda a=answers, q=p, s=song, y=labels: a.fit(q, s, y))  # type: ignore[misc]
         print(f"SVM, {n} songs: {found[str(n)]:.1f} s", file=sys.stderr, flush=True)
     losses = np.abs(np.r_[rng.normal(0.3, 0.2, 160_000), rng.normal(2, 0.5, 40_000)])

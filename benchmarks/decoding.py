@@ -28,15 +28,14 @@ from mer_kit.signal import audio
 
 _LONG = """
 import resource, sys
-from mer_kit.signal import audio, builder
-from mer_kit.signal.frontends import logmel as mel
+from mer_kit.signal import audio, builder, frontends
 audio.decode(sys.argv[1], max_seconds=0.1)  # libraries are loaded
 idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 seconds = None if sys.argv[3] == "whole" else float(sys.argv[3])
 if sys.argv[2] == "decode":
     n = len(audio.decode(sys.argv[1], max_seconds=seconds))
 else:
-    n = len(builder.file_log_mel(sys.argv[1], mel.MelSettings(), max_seconds=seconds)[0])
+    n = len(builder.file_features(sys.argv[1], builder.Recipe(frontends.make()), max_seconds=seconds)[0])
 print(n, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle) / 1024)
 """
 

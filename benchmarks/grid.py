@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.runs import guessed_runs
 
 from mer_kit.batch import cluster, grid, planning
+from mer_kit.batch.jobs import Outcome
 from mer_kit.pages import report
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}, "epochs": 12, "warmup_epochs": 4}
@@ -79,13 +80,13 @@ def bare(runs: Path, count: int, at_once: int) -> float:
     return time.perf_counter() - began
 
 
-def timed(tasks: list[grid.Task], workers: int) -> tuple[float, list[dict[str, object]]]:
+def timed(tasks: list[grid.Task], workers: int) -> tuple[float, list[Outcome]]:
     """Return the seconds that the tasks take on so many workers of one thread, started before, and the outcomes."""
     with cluster.local(workers, threads=1) as client:
         client.wait_for_workers(workers)
         began = time.perf_counter()
         outcomes = cluster.run(client, tasks, say=lambda _: None)
-        return time.perf_counter() - began, outcomes
+        return time.perf_counter() - began, list(outcomes.values())
 
 
 def main() -> int:
@@ -103,12 +104,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mer-kit-grid-") as scratch:
         home = Path(scratch)
         seconds, outcomes = timed([tiny(home / "overhead", k) for k in range(5)], 1)
-        median = float(pd.Series([float(str(outcome["seconds"])) for outcome in outcomes]).median())
+        median = float(pd.Series([outcome.seconds for outcome in outcomes]).median())
         print(f"overhead: a trivial notebook takes {median:.2f} s (median of 5; aim: under 3 s)", flush=True)
         rows = []
         for workers in (1, 2):
             seconds, outcomes = timed(trainings(home / f"with{workers}", given.trainings), workers)
-            failed += sum(outcome["state"] != "done" for outcome in outcomes)
+            failed += sum(outcome.state != "done" for outcome in outcomes)
             rows.append({"workers": workers, "notebooks": len(outcomes), "seconds": round(seconds, 1)})
             print(f"workers: {rows[-1]}", flush=True)
         print(
@@ -121,7 +122,7 @@ def main() -> int:
             flush=True,
         )
         seconds, outcomes = timed(many(home / "many", given.many), 2)
-        bad = [outcome for outcome in outcomes if outcome["state"] != "done"]
+        bad = [outcome for outcome in outcomes if outcome.state != "done"]
         failed += len(bad)
         print(f"many: {len(outcomes)} notebooks, {len(bad)} failed, {60 * len(outcomes) / seconds:.0f} a minute")
         for count, runs in ((given.trainings, home / "with2"), (given.many, home / "many" / "runs")):

@@ -1,4 +1,4 @@
-"""One contract for all corpora: whoever adds a dataset adds a tiny copy of it here, and nothing else."""
+"""One contract for all corpora: to add a dataset, add a tiny copy of it here, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,8 +31,14 @@ def tiny_4q(data_root: Path) -> dict[str, Any]:
     songs = {"MT0000000009": "Q1", "MT0000000002": "Q2", "MT0000000001": "Q1", "MT0000000004": "Q4",
              "MT0000000003": "Q3", "MT0000000005": "Q1", "MT0000000006": "Q3"}  # fmt: skip
     rows = [f"{song},{quadrant}" for song, quadrant in songs.items()]
-    (root / "panda_dataset_taffc_annotations.csv").write_bytes("\r\n".join(["Song,Quadrant", *rows, ""]).encode())
-    artist = {"MT0000000009": "Einstürzende Neubauten", "MT0000000003": "EINSTÜRZENDE NEUBAUTEN", "MT0000000001": ""}
+    (root / "panda_dataset_taffc_annotations.csv").write_bytes(
+        "\r\n".join(["Song,Quadrant", *rows, ""]).encode()
+    )
+    artist = {
+        "MT0000000009": "Einstürzende Neubauten",
+        "MT0000000003": "EINSTÜRZENDE NEUBAUTEN",
+        "MT0000000001": "",
+    }
     rows = [
         f'"{song}","{artist.get(song, "Earth, Wind")}","He said ""no""","{quadrant}",{2 / 3},3'
         for song, quadrant in songs.items()
@@ -44,7 +50,7 @@ def tiny_4q(data_root: Path) -> dict[str, Any]:
 
 
 def tiny_demo(data_root: Path) -> dict[str, Any]:
-    """Return options of a demo corpus that takes a moment."""
+    """Return options of a demo corpus that is generated quickly."""
     return {"clips": 4, "seconds": 8.0, "drift": 0.3}
 
 
@@ -62,7 +68,9 @@ NAMES = corpora.names()
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict[str, Any]]:
+def tiny(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, dict[str, Any]]:
     """Return each corpus' name, a data root that holds a tiny copy, and its options."""
     data_root = tmp_path_factory.mktemp("data")
     return request.param, data_root, TINY[request.param](data_root)
@@ -80,7 +88,7 @@ def test_every_corpus_has_a_tiny_copy() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_silhouette(name: str) -> None:
+def test_interface(name: str) -> None:
     module = corpora.module(name)
     assert name == module.NAME
     for constant in ("TITLE", "CITATION", "LICENCE", "LAYOUT", "REQUEST"):
@@ -90,7 +98,9 @@ def test_silhouette(name: str) -> None:
     assert isinstance(module.GENERATED, bool)
 
 
-def test_corpus_says_where_it_comes_from(tiny: tuple[str, Path, dict[str, Any]], corpus: Corpus) -> None:
+def test_corpus_says_where_it_comes_from(
+    tiny: tuple[str, Path, dict[str, Any]], corpus: Corpus
+) -> None:
     module = corpora.module(tiny[0])
     assert (corpus.name, corpus.title) == (tiny[0], module.TITLE)
     assert (corpus.citation, corpus.licence) == (module.CITATION, module.LICENCE)
@@ -123,23 +133,29 @@ def test_groups_are_one_for_each_clip(corpus: Corpus) -> None:
 def test_problems_are_whole_sentences(corpus: Corpus) -> None:
     for problem in (*corpus.problems, *corpus.notes):
         assert isinstance(problem, Problem)
-        assert all(text.strip() for text in (problem.kind, problem.where, problem.what, problem.next_step))
+        assert all(
+            text.strip() for text in (problem.kind, problem.where, problem.what, problem.next_step)
+        )
         assert "\n" not in str(problem)
         str(problem).encode("utf-8")
 
 
 def test_truth_covers_each_clip_in_order(corpus: Corpus) -> None:
     if corpus.truth is None:
-        pytest.skip("this corpus knows no truth per second")
+        pytest.skip("this corpus has no ground truth per second")
     assert tuple(corpus.truth.columns)[:4] == labels.TRUTH_COLUMNS
-    assert set(corpus.truth["clip_id"]) <= {clip.clip_id for clip in corpus.clips} and len(corpus.truth)
+    assert set(corpus.truth["clip_id"]) <= {clip.clip_id for clip in corpus.clips} and len(
+        corpus.truth
+    )
     assert set(corpus.truth["label"]) <= set(TASKS["quadrant"])
     for _, rows in corpus.truth.groupby("clip_id"):
         assert (rows["start_s"].to_numpy() >= 0).all() and (rows["end_s"] > rows["start_s"]).all()
         assert (rows["start_s"].to_numpy()[1:] >= rows["end_s"].to_numpy()[:-1] - 1e-9).all()
 
 
-def test_loading_twice_gives_the_same(tiny: tuple[str, Path, dict[str, Any]], corpus: Corpus) -> None:
+def test_loading_twice_gives_the_same(
+    tiny: tuple[str, Path, dict[str, Any]], corpus: Corpus
+) -> None:
     name, data_root, options = tiny
     again = corpora.load(name, str(data_root), **options)
     assert (again.clips, again.problems, again.notes, again.root) == (
@@ -156,23 +172,33 @@ def test_located_by_its_data_root_its_own_folder_and_the_environment(
     name, data_root, options = tiny
     assert corpora.locate(name, data_root, **options) == corpus.root
     assert corpora.locate(name, corpus.root, **options) == corpus.root
-    monkeypatch.setenv("MER_CACHE" if corpora.module(name).GENERATED else "MER_DATA", str(data_root))
+    monkeypatch.setenv(
+        "MER_CACHE" if corpora.module(name).GENERATED else "MER_DATA", str(data_root)
+    )
     assert corpora.locate(name, **options) == corpora.locate(name, "", **options) == corpus.root
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_missing_corpus_is_made_or_says_whom_to_ask_and_where_it_goes(name: str, tmp_path: Path) -> None:
+def test_missing_corpus_is_generated_or_says_where_to_get_it(name: str, tmp_path: Path) -> None:
     assert corpora.locate(name, tmp_path / "nowhere") is None
     assert list(tmp_path.iterdir()) == []
     module = corpora.module(name)
     if module.GENERATED:
         (tmp_path / "file").write_text("in the way")
-        with pytest.raises(MerKitError, match=r"cannot be written to .*file.* set MER_CACHE or data_root"):
+        with pytest.raises(
+            MerKitError, match=r"cannot be written to .*file.* set MER_CACHE or data_root"
+        ):
             corpora.load(name, tmp_path / "file")
         return
     with pytest.raises(MerKitError) as caught:
         corpora.load(name, tmp_path / "nowhere")
-    for part in (module.TITLE, str(tmp_path / "nowhere"), module.LAYOUT, module.REQUEST, "MER_DATA"):
+    for part in (
+        module.TITLE,
+        str(tmp_path / "nowhere"),
+        module.LAYOUT,
+        module.REQUEST,
+        "MER_DATA",
+    ):
         assert part in str(caught.value)
 
 
@@ -184,11 +210,13 @@ def test_unknown_option_is_refused(name: str, call: Callable[..., Any], tmp_path
 
 
 def test_unknown_corpus_is_named_with_the_nearest() -> None:
-    with pytest.raises(MerKitError, match="corpus is 'demos', expected one of demo, 4q, .*: did you mean 'demo'"):
+    with pytest.raises(
+        MerKitError, match="corpus is 'demos', expected one of demo, 4q, .*: did you mean 'demo'"
+    ):
         corpora.load("demos")
 
 
-def test_the_quirks_of_the_tiny_4q_are_told(tmp_path: Path) -> None:
+def test_the_quirks_of_the_tiny_4q_are_reported(tmp_path: Path) -> None:
     tiny_4q(tmp_path)
     corpus = corpora.load("4q", tmp_path)
     assert [clip.clip_id[-1] for clip in corpus.clips] == ["1", "2", "3", "4", "9"]
@@ -202,4 +230,7 @@ def test_the_quirks_of_the_tiny_4q_are_told(tmp_path: Path) -> None:
     assert groups.tolist() == [
         "clip:MT0000000001", "earth, wind", "einstürzende neubauten", "earth, wind", "einstürzende neubauten",
     ]  # fmt: skip
-    assert corpus.clips[4].artist == "Einstürzende Neubauten" and corpus.clips[4].title == 'He said "no"'
+    assert (
+        corpus.clips[4].artist == "Einstürzende Neubauten"
+        and corpus.clips[4].title == 'He said "no"'
+    )

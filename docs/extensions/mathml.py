@@ -10,8 +10,9 @@ import re
 from typing import Any
 
 from docutils import nodes
-from latex2mathml import converter
 from sphinx.application import Sphinx
+
+from mer_kit.pages.mathml import to_mathml
 
 _TAG = re.compile(r"\\tag\{([^}]*)\}")
 #: A logarithm without brackets, which the converter sets without the space that it wants on both sides.
@@ -22,11 +23,10 @@ _THIN = '<mspace width="0.17em" />'
 def mathml(latex: str, *, block: bool) -> str:
     r"""Return LaTeX as one line of MathML, its `\tag` left out; what the converter cannot read comes as code."""
     text = _TAG.sub("", latex).strip()
-    try:
-        made = converter.convert(text, display="block" if block else "inline")
-    except Exception:  # the converter raises many classes; the formula then stays readable as LaTeX
+    made = to_mathml(text, block=block)
+    if made is None:  # the formula stays readable as LaTeX
         return f"<code>{html.escape(text)}</code>"
-    made = re.sub(r"\s*\n\s*", " ", made).replace(r"\_", "_")
+    made = made.replace(r"\_", "_")
     return _LOG.sub(lambda match: f"{_THIN}{match[0]}{_THIN}", made)
 
 

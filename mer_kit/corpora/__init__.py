@@ -1,12 +1,13 @@
 """Dataset loaders: one module per dataset, all with the same interface, looked up by name.
 
-To add a dataset, write a module with the names that `CorpusModule` lists, here or in a folder of your own
-(`mer_kit.extensions`): a module with a NAME and a `load` is a corpus, and `tests/test_corpora_contract.py` loops over it too.
+To add a dataset, write a module with the names that `CorpusModule` lists, either here or in your
+own extensions folder (`mer_kit.extensions`). Any module with a NAME and a `load` is a corpus, and
+`tests/test_corpora_contract.py` tests it along with the others.
 
-    audio_files              which files are audio, ids and paths that stay inside a folder
-    tables, ids, labels      label and metadata tables of any spelling
-    ratings, dynamic         valence and arousal on a scale, as a whole or second by second
-    truth                    segment-level ground truth, where it is known
+    audio_files              finding audio files; ids and paths that stay inside a folder
+    tables, ids, labels      label and metadata tables, however they are written
+    ratings, dynamic         valence and arousal on a scale, per clip or over time
+    truth                    segment-level ground truth, for the corpora that have it
     demo/                    the synthesised corpus
 """
 
@@ -29,9 +30,9 @@ __all__ = ["CorpusModule", "load", "locate", "module", "names"]
 class CorpusModule(Protocol):
     """The interface of a corpus module.
 
-    LAYOUT shows what the folder looks like, REQUEST says whom to ask and where it goes, OPTIONS names the keywords of
-    `load`, and GENERATED is True where `load` makes the corpus if it is not there. `find` returns the dataset's folder
-    in or below a data root, or None; `load` reads it.
+    LAYOUT shows the structure of the folder, REQUEST says where to obtain the dataset and where to
+    put it, OPTIONS lists the keywords of `load`, and GENERATED is True if `load` creates a missing
+    corpus. `find` returns the dataset's folder in or below a data root, or None; `load` reads it.
     """
 
     NAME: str
@@ -47,11 +48,11 @@ class CorpusModule(Protocol):
         """Return the dataset's folder in or below `data_root`, or None."""
 
     def load(self, root: Path, **options: Any) -> Corpus:
-        """Load the dataset that lies in `root`."""
+        """Load the dataset in the folder `root`."""
 
 
 def names() -> list[str]:
-    """Return the names of all corpora that mer-kit knows.
+    """Return the names of all corpora, mer-kit's own first.
 
     Examples
     --------
@@ -68,35 +69,48 @@ def module(name: str) -> CorpusModule:
     ------
     MerKitError
         If there is no such corpus.
+
+    Examples
+    --------
+    >>> module("pmemo").TITLE, module("pmemo").OPTIONS
+    ('PMEmo (PMEmo2019)', ('ties',))
     """
-    found = {**_packaged(), **_own()}
-    return cast(CorpusModule, found[check_choice("corpus", name, found)])
+    modules = {**_packaged(), **_own()}
+    return cast(CorpusModule, modules[check_choice("corpus", name, modules)])
 
 
 @functools.cache
 def _packaged() -> dict[str, ModuleType]:
-    """Return the corpora of this folder by NAME, in the order of their ORDER."""
-    found = [import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
-    corpora = [module for module in found if hasattr(module, "NAME") and hasattr(module, "load")]
+    """Return the corpus modules of this folder by NAME, sorted by ORDER."""
+    modules = [
+        import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)
+    ]
+    corpora = [module for module in modules if hasattr(module, "NAME") and hasattr(module, "load")]
     return {module.NAME: module for module in sorted(corpora, key=lambda module: module.ORDER)}
 
 
 def _own() -> dict[str, ModuleType]:
-    """Return the person's own corpora by name."""
-    needed = [name for name in (*CorpusModule.__annotations__, "find", "load")]
+    """Return the corpus modules of the user's extensions folder by name."""
+    needed = [*CorpusModule.__annotations__, "find", "load"]
     return extensions.own_modules(__name__, taken=_packaged(), needed=needed)
 
 
 def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Path | None:
-    """Return the folder of the corpus `name` on this machine, or None where it is not there; makes nothing.
+    """Return the folder of the corpus `name` on this machine, or None if absent; creates nothing.
 
-    `data_root` is the dataset's folder or one that holds it under a usual name. Without it, datasets are looked for in
-    MER_DATA, else `<project>/data`; the generated demo in MER_CACHE, else `<project>/cache`.
+    `data_root` is the dataset's folder or a folder that contains it under one of its usual names.
+    By default, datasets are searched for in MER_DATA, or else in `<project>/data`; the generated
+    demo in MER_CACHE, or else in `<project>/cache`.
 
     Raises
     ------
     MerKitError
         If there is no such corpus or option.
+
+    Examples
+    --------
+    >>> print(locate("4q", "a folder without datasets"))
+    None
     """
     corpus = module(name)
     _check_options(corpus, options)
@@ -104,17 +118,26 @@ def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Pa
 
 
 def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corpus:
-    """Load the corpus `name`; its clips are sorted by id, and what is wrong with single clips is in `problems`.
+    """Load the corpus `name`; clips are sorted by id, faulty clips are listed in `problems`.
 
-    `data_root` as for `locate`. `options` go to the corpus module (demo: clips, seconds, drift, seed; rated corpora:
-    ties; see each module's `load`).
+    `data_root` as for `locate`. `options` are passed to the corpus module (demo: clips, seconds,
+    drift, seed; rated corpora: ties; see each module's `load`).
 
     Raises
     ------
     MerKitError
-        If there is no such corpus or option, or the dataset is not on this machine: the sentence says whom to ask.
+        If there is no such corpus or option, or if the dataset is not on this machine; the message
+        then says where to obtain it.
 
     Notebook: 00_start_here
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     corpus = load("demo", folder, clips=4, seconds=8)
+    >>> corpus.clips[0].clip_id, sorted(corpus.labels("quadrant").tolist())
+    ('MT9000000001', [0, 1, 2, 3])
     """
     corpus = module(name)
     _check_options(corpus, options)
@@ -124,8 +147,9 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
     folder = corpus.find(home, **options)
     if folder is None:
         raise MerKitError(
-            f"{corpus.TITLE} was not found in {str(home)!r}, expected\n{corpus.LAYOUT}\n{corpus.REQUEST} "
-            "If it lies elsewhere, pass data_root or set the environment variable MER_DATA to that folder."
+            f"{corpus.TITLE} was not found in {str(home)!r}, expected\n{corpus.LAYOUT}\n"
+            f"{corpus.REQUEST} If it is in another folder, pass that folder as data_root or set "
+            "the environment variable MER_DATA to it."
         )
     return corpus.load(folder, **options)
 
@@ -133,7 +157,9 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
 def _home(corpus: CorpusModule, data_root: str | Path | None) -> Path:
     if data_root:  # papermill parameters use "" for "not given"
         return Path(data_root).expanduser().absolute()
-    return paths.cache_root() if corpus.GENERATED else paths.default_data_root()
+    if corpus.GENERATED:
+        return paths.cache_root()
+    return paths.default_data_root()
 
 
 def _check_options(corpus: CorpusModule, options: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""One artist under several spellings: "Bob Marley", "BOB MARLEY & The Wailers", "Marley feat. …", "Beatles, The".
+"""Recognise one artist under several spellings: "Bob Marley", "BOB MARLEY & The Wailers".
 
-Two songs of one artist sound alike, so folds keep them together, and must know them however a table spells the name.
-A wrong join costs little (two artists share a fold), a missed one tests on a voice that was trained on. What is joined
-is listed by `mer-kit data CORPUS --check`.
+Two songs of one artist sound alike, so folds keep them together, whichever way a table spells the
+name. A wrong match costs little (two artists share a fold); a missed one puts the same voice into
+training and test. `mer-kit data CORPUS --check` lists the names that are joined.
 
 Notebook: 04_song_decisions
 """
@@ -14,54 +14,58 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-#: Names that no rule can see to be one artist, each checked by hand: key → key.
+#: Names of one artist that no rule can match, each checked by hand: key → key.
 ALIASES = {"sizzlakalonji": "sizzla"}
-#: Letters that Unicode does not take apart into a letter and an accent.
+#: Letters that Unicode does not decompose into a letter and an accent.
 _PLAIN = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "$": "s"}
 )
 _ACCENTS = re.compile("[\u0300-\u036f]")
-#: Guests and whoever plays along: what follows is no part of the name. Little Feat keeps its name, and so does 6 ft.
+#: Guests and accompanists are not part of the name. Little Feat keeps its name, and so does 6 ft.
 _GUESTS = re.compile(
     r"(?<=[^\d\s])\s*[(\[]?(?<=[\s(\[])(?:feat|ft|featuring)\b\.?\s+(?!and\b|&)\S.*$"
 )
 _COMPANY = re.compile(
-    r"\s+(?:and|with|y|et|und|mit|con)\s+(?:his|her|their|su|sus|son|ses|sein|seine|seinem|ihr)\s.*$"
+    r"\s+(?:and|with|y|et|und|mit|con)"
+    r"\s+(?:his|her|their|su|sus|son|ses|sein|seine|seinem|ihr)\s.*$"
 )
 _PLUS_NUMBER = re.compile(r"\s+and\s+\d+$")
 _ARTICLE_BEHIND = re.compile(r"^(.+),\s*the$")
 _ARTICLE = re.compile(r"^the\s+(?=\S)")
-#: "A and the B", "A and B", "A, B": the first may be an artist of the corpus, and so may "the B".
+#: "A and the B", "A and B", "A, B": A may be an artist of the corpus, and so may "the B".
 _BAND = re.compile(r"^(.+?)\s+(?:and|with)\s+(the\s+.+)$")
 _DUET = re.compile(r"^(.+?)(?:\s+(?:and|with|vs|x|y)\.?\s+|\s*[;,/]\s*)(.+)$")
 _ENSEMBLE = re.compile(
-    r"^(.+?)\s+(?:duo|trio|quartet|quintet|sextet|septet|octet|nonet|orchestra|big band|band|group|ensemble|singers)$"
+    r"^(.+?)\s+(?:duo|trio|quartet|quintet|sextet|septet|octet|nonet"
+    r"|orchestra|big band|band|group|ensemble|singers)$"
 )
 
 
 def key(name: str) -> str:
-    """Return what all plain spellings of an artist's name share: letters and digits without case, accents or "the".
+    """Return the key of an artist: the name's letters and digits without case, accents or "the".
 
-    Guests (feat.), "and his orchestra" and "+ 2" are left out; a name of signs alone is its own key.
+    All plain spellings of a name have the same key. Guests (feat.), "and his orchestra" and "+ 2"
+    are dropped; a name without letters or digits is its own key.
 
     Examples
     --------
-    >>> [key(name) for name in ("The Beatles", "BEATLES, THE", "Beyoncé feat. Jay-Z", "Jay Z", "AC/DC", "!!!")]
+    >>> names = "The Beatles", "BEATLES, THE", "Beyoncé feat. Jay-Z", "Jay Z", "AC/DC", "!!!"
+    >>> [key(name) for name in names]
     ['beatles', 'beatles', 'beyonce', 'jayz', 'acdc', '!!!']
     """
     return _compact(_head(_plain(name)))
 
 
 def join(names: Iterable[str]) -> dict[str, str]:
-    """Return for every name the name that its artist goes by: the shortest of those that are joined.
+    """Return each name with the shortest name of the same artist.
 
-    Names with equal keys are joined. "A & B" is joined with "A" where A is also a name of its own here and has more
-    than one word, "A & the B" with both "A" and "the B", "A Trio" with "A".
+    Names with equal keys are joined. "A & B" is joined with "A" if A is also listed on its own and
+    has more than one word, "A & the B" with both "A" and "the B", and "A Trio" with "A".
 
     Examples
     --------
-    >>> joined = join(["bob marley & the wailers", "bob marley", "ziggy marley", "brooks & dunn", "brooks"])
-    >>> {name: own for name, own in joined.items() if name != own}
+    >>> names = ["bob marley & the wailers", "bob marley", "ziggy marley", "brooks & dunn"]
+    >>> {name: own for name, own in join(names).items() if name != own}
     {'bob marley & the wailers': 'bob marley'}
     """
     spelled: defaultdict[str, list[str]] = defaultdict(list)
@@ -84,21 +88,21 @@ def join(names: Iterable[str]) -> dict[str, str]:
 
 
 def _also(name: str) -> Iterator[str]:
-    """Yield the keys of other artists that a name may speak of, where the corpus has them."""
+    """Yield the keys of other artists that a name may refer to, if the corpus has them."""
     head = _head(_plain(name))
     own = _compact(head)
     if own in ALIASES:
         yield ALIASES[own]
-    if found := _BAND.match(head):
-        yield _compact(_ARTICLE.sub("", found[1]))
-        yield _compact(_ARTICLE.sub("", found[2]))
+    if match := _BAND.match(head):
+        yield _compact(_ARTICLE.sub("", match[1]))
+        yield _compact(_ARTICLE.sub("", match[2]))
     for pattern in (_DUET, _ENSEMBLE):
-        if (found := pattern.match(head)) and " " in found[1].strip():
-            yield _compact(_ARTICLE.sub("", found[1]))
+        if (match := pattern.match(head)) and " " in match[1].strip():
+            yield _compact(_ARTICLE.sub("", match[1]))
 
 
 def _plain(name: str) -> str:
-    """Return a name in lower case without accents, "&", "+" and "n'" written "and"; other scripts stay whole."""
+    """Return a name in lower case without accents; "&", "+" and "n'" become "and"."""
     folded = unicodedata.normalize("NFKD", name.casefold())
     text = unicodedata.normalize("NFC", _ACCENTS.sub("", folded)).casefold().translate(_PLAIN)
     text = re.sub(r"(?<=\w)!(?=\w)", "i", text)  # P!nk
@@ -107,7 +111,7 @@ def _plain(name: str) -> str:
 
 
 def _head(plain: str) -> str:
-    """Return a plain name without guests, company and article."""
+    """Return a plain name without guests, accompanists and article."""
     text = _PLUS_NUMBER.sub("", _COMPANY.sub("", _GUESTS.sub("", plain))).strip(" ([")
     return _ARTICLE.sub("", _ARTICLE_BEHIND.sub(r"\1", text)) or plain
 

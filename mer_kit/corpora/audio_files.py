@@ -1,25 +1,25 @@
-"""What all corpora share: which files are audio, names that stay inside a folder, and how a bad clip is reported."""
+"""Shared by all corpora: finding audio files, safe names from tables, reporting a faulty clip."""
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from mer_kit.records import Problem
 
-#: File endings taken for audio, lower case; where one clip has two files, the earlier ending is used.
+#: File endings of audio, lower case; if a clip has two files, the earlier ending is preferred.
 AUDIO_ENDINGS = (".mp3", ".wav", ".flac", ".ogg", ".m4a", ".aif", ".aiff")
 
 
 def stays_inside(relative: str) -> bool:
-    r"""Tell whether a name from a table stays below the folder it is joined to, on every operating system.
+    r"""Return whether a name from a table stays below the folder it is joined to, on any system.
 
     Examples
     --------
-    >>> [stays_inside(name) for name in ("MT0000004637", "a/b", "../b", "a/../../b", "/etc/x", "..\\b", "C:x")]
-    [True, True, False, False, False, False, False]
+    >>> [stays_inside(name) for name in ("MT0000004637", "a/b", "../b", "a/../../b", "/x", "C:x")]
+    [True, True, False, False, False, False]
     """
     if PurePosixPath(relative).is_absolute() or PureWindowsPath(relative).anchor:
         return False
@@ -32,17 +32,52 @@ def stays_inside(relative: str) -> bool:
 
 
 def first_file(root: Path, names: Iterable[str]) -> Path | None:
-    """Return the first of these relative paths that is a file below `root`, or None."""
+    """Return the first of these relative paths that is a file below `root`, or None.
+
+    Examples
+    --------
+    >>> first_file(Path(__file__).parent, ["missing.csv", "demo/score.py", "table.py"]).name
+    'score.py'
+    """
     return next((root / name for name in names if is_file(root / name)), None)
 
 
+def find_folder(
+    data_root: Path, names: Iterable[str], holds_corpus: Callable[[Path], bool]
+) -> Path | None:
+    """Return the first of the subfolders `names` of `data_root` that holds a corpus, or None.
+
+    The empty name stands for `data_root` itself.
+
+    Examples
+    --------
+    >>> find_folder(Path("data"), ["", "eim", "emoMusic"], lambda folder: folder.name == "emoMusic")
+    PosixPath('data/emoMusic')
+    """
+    return next(filter(holds_corpus, (data_root / name for name in names)), None)
+
+
 def is_there(path: Path) -> bool:
-    """Tell whether something has this name: a file, or what stands in a file's place and gets its sentence when read."""
+    """Return whether anything has this name, even a folder or a broken link where a file belongs.
+
+    Reading it then fails with an error message, which is better than ignoring it.
+
+    Examples
+    --------
+    >>> is_there(Path(__file__)), is_there(Path(__file__).parent), is_there(Path("missing.csv"))
+    (True, True, False)
+    """
     return os.path.lexists(path)
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is such a file; a name that no file can have is none."""
+    """Return whether there is such a file; False for a name that no file can have.
+
+    Examples
+    --------
+    >>> is_file(Path(__file__)), is_file(Path(__file__).parent), is_file(Path("a\\0b"))
+    (True, False, False)
+    """
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long, a NUL, a folder that may not be read
@@ -50,27 +85,49 @@ def is_file(path: Path) -> bool:
 
 
 def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[str, list[Path]]:
-    """Return file stem → the audio files of that name in these folders, by folder, preferred ending first."""
-    found: defaultdict[str, list[Path]] = defaultdict(list)
+    """Return file stem → its audio files in these folders, by folder, preferred ending first.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("1.wav", "1.mp3", "2.flac", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     files = list_audio(Path(folder))
+    >>> {stem: [path.name for path in paths] for stem, paths in files.items()}
+    {'1': ['1.mp3', '1.wav'], '2': ['2.flac']}
+    """
+    files: defaultdict[str, list[Path]] = defaultdict(list)
     for folder in folders:
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in endings and not is_hidden(path.name) and path.is_file():
-                found[path.stem].append(path)
-    for paths in found.values():
+                files[path.stem].append(path)
+    for paths in files.values():
         paths.sort(key=lambda path: (path.parent.name, endings.index(path.suffix.lower())))
-    return dict(found)
+    return dict(files)
 
 
 def audio_below(root: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> list[str]:
-    """Return the audio files anywhere below a folder, sorted, as relative paths with forward slashes."""
-    found = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in endings)
+    """Return all audio files below a folder, sorted, as relative paths with forward slashes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "live").mkdir()
+    ...     for name in ("live/b.mp3", "a.WAV", "._a.wav", "clips.csv"):
+    ...         Path(folder, name).touch()
+    ...     audio_below(Path(folder))
+    ['a.WAV', 'live/b.mp3']
+    """
+    audio = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in endings]
     return [
-        place(root, path) for path in found if not is_hidden(place(root, path)) and is_file(path)
+        place(root, path) for path in audio if not is_hidden(place(root, path)) and is_file(path)
     ]
 
 
 def is_hidden(place: str) -> bool:
-    """Tell whether a relative path leads to what a computer keeps for itself, such as a Mac's `._` files.
+    """Return whether a relative path leads to a system's own files, such as a Mac's `._` files.
 
     Examples
     --------
@@ -83,28 +140,40 @@ def is_hidden(place: str) -> bool:
 def pick_file(
     root: Path, clip_id: str, paths: Sequence[Path], problems: list[Problem]
 ) -> Path | None:
-    """Return the first of a clip's audio files unless it is empty; every other finding adds a problem."""
-    for path in paths[1:]:
-        what = f"a second file of clip {clip_id}, {paths[0].name} is used"
+    """Return the first of a clip's audio files unless it is empty; appends to `problems`.
+
+    An empty file and every further file of the clip are problems.
+    """
+    if not paths:
+        return None
+    first, *others = paths
+    for path in others:
+        what = f"a second file of clip {clip_id}, {first.name} is used"
         problems.append(
             problem("duplicate_file", place(root, path), what, "keep one of them", clip_id)
         )
-    if paths and paths[0].stat().st_size == 0:
+    if first.stat().st_size == 0:
         what = "0 bytes, expected audio"
         problems.append(
-            problem("empty_file", place(root, paths[0]), what, "copy the file again", clip_id)
+            problem("empty_file", place(root, first), what, "copy the file again", clip_id)
         )
         return None
-    return paths[0] if paths else None
+    return first
 
 
 def place(root: Path, path: Path) -> str:
-    """Return a file's path below `root`, with forward slashes."""
+    """Return a file's path relative to `root`, with forward slashes.
+
+    Examples
+    --------
+    >>> place(Path("data", "4q"), Path("data", "4q", "Q1", "a.mp3"))
+    'Q1/a.mp3'
+    """
     return path.relative_to(root).as_posix()
 
 
 def printable(name: str) -> str:
-    """Return a file name that can be printed and written as UTF-8, undecodable bytes replaced.
+    """Return a file name that can be printed and written as UTF-8, with undecodable bytes replaced.
 
     Examples
     --------
@@ -117,6 +186,13 @@ def printable(name: str) -> str:
 def problem(
     kind: str, where: str, what: str, next_step: str, clip_id: str | None = None
 ) -> Problem:
-    """Return a `Problem` whose texts can be printed and stored, whatever bytes the file names hold."""
-    safe_id = printable(clip_id) if clip_id is not None else None
-    return Problem(kind, printable(where), printable(what), next_step, safe_id)
+    """Return a `Problem` whose texts can be printed and stored, whatever bytes file names contain.
+
+    Examples
+    --------
+    >>> print(problem("empty_file", "Q1/a.mp3", "0 bytes, expected audio", "copy it again", "a"))
+    Q1/a.mp3: 0 bytes, expected audio: copy it again
+    """
+    if clip_id is not None:
+        clip_id = printable(clip_id)
+    return Problem(kind, printable(where), printable(what), next_step, clip_id)

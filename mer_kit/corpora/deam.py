@@ -17,8 +17,8 @@ NAME = "deam"
 ORDER = 4
 TITLE = "DEAM (MediaEval Database for Emotional Analysis in Music)"
 CITATION = (
-    "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of music. "
-    "PLOS ONE 12(3), 2017. doi:10.1371/journal.pone.0173392"
+    "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of "
+    "music. PLOS ONE 12(3), 2017. doi:10.1371/journal.pone.0173392"
 )
 LICENCE = (
     "Annotations CC BY-NC 4.0; the songs are under Creative Commons licences of several kinds."
@@ -27,27 +27,30 @@ LAYOUT = """\
 deam/
   MEMD_audio/<song_id>.mp3              … 1,802 files
   annotations/annotations averaged per song/song_level/
-    static_annotations_averaged_songs_1_2000.csv      song_id, valence_mean, valence_std, arousal_mean, arousal_std
+    static_annotations_averaged_songs_1_2000.csv      song_id, valence_mean, arousal_mean, …
     static_annotations_averaged_songs_2000_2058.csv   the same, the evaluation set of 2015
   metadata/metadata_201?.csv                          (optional: artists)
-Underscores in place of blanks are fine, and so are the folders that its zip files make (DEAM_Annotations, DEAM_audio,
-metadata/metadata), or none at all."""
-REQUEST = "DEAM is offered at https://cvml.unige.ch/databases/DEAM/; unpack audio and annotations into data/deam."
-#: Folder names under which people keep it, relative to the data root.
+The folders may have underscores instead of blanks, may be the ones that the zip files create
+(DEAM_Annotations, DEAM_audio, metadata/metadata), or may be missing."""
+REQUEST = (
+    "Download DEAM from https://cvml.unige.ch/databases/DEAM/ and unpack audio and annotations "
+    "into data/deam."
+)
+#: Usual names of its folder, relative to the data root.
 FOLDERS = ("deam", "DEAM", "Deam", "MEMD", "DEAM_dataset", "deam_dataset")
-#: What sentences call its two label tables.
+#: The name of its two label tables in messages.
 TABLE = "DEAM's label tables"
 _TABLES = {
     "development": "static_annotations_averaged_songs_1_2000.csv",
     "evaluation": "static_annotations_averaged_songs_2000_2058.csv",
 }
 AUDIO = ("MEMD_audio", "audio", "DEAM_audio")
-#: How deep below its folder a copy may hide its tables and audio, and how many folders are looked into.
+#: How deep below its folder tables and audio are searched for, and in how many folders at most.
 DEPTH, MOST_FOLDERS = 5, 500
 #: D: the middle of 1–9.
 SCALE = Scale(1, 9)
 COLUMNS = ("song_id", "valence_mean", "arousal_mean")
-#: Share of common songs whose valence is the other corpus' arousal from which on we speak of a swap.
+#: Above this fraction of shared songs with exchanged ratings, the columns count as swapped.
 SWAPPED_SHARE = 0.5
 #: The names of the id and title columns in the metadata of 2013, 2014 and 2015.
 KEYS = ("song_id", "id")
@@ -57,25 +60,22 @@ GENERATED = False
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return the one of FOLDERS in `data_root`, or `data_root` itself, that holds a label table of DEAM's."""
-    folders = (*(data_root / name for name in FOLDERS), data_root)
-    return next(
-        (
-            folder
-            for folder in folders
-            if tables.has_columns(_table(folder, "development"), COLUMNS)
-        ),
-        None,
+    """Return the folder of FOLDERS, or else `data_root`, that contains a label table of DEAM."""
+    return audio_files.find_folder(
+        data_root,
+        (*FOLDERS, ""),  # the tables may be deep inside, so `data_root` itself comes last
+        lambda folder: tables.has_columns(_table(folder, "development"), COLUMNS),
     )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
     """Load DEAM's clips, sorted by id, with labels of all three tasks; no audio is opened.
 
-    744 songs are also in Emotion in Music, and there the two corpora's columns disagree: DEAM's valence is EiM's
-    arousal and the reverse. Where both corpora lie side by side (or below the data root) their ratings are compared;
-    if they are swapped, the shared songs take EiM's ratings, with which EiM's dynamic ratings agree, and a note says
-    so. `split` is "evaluation" for the 58 songs of 2015's evaluation set.
+    744 songs are also in Emotion in Music (EiM), where the two corpora disagree: DEAM's valence is
+    EiM's arousal and vice versa. If EiM is found next to DEAM or below the data root, the ratings
+    are compared. If they are swapped, the shared songs get EiM's ratings, which agree with EiM's
+    dynamic ratings, and a note reports it. `split` is "evaluation" for the 58 songs of the 2015
+    evaluation set.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     compare(ratings, _eim_ratings(root), notes)
     artists = _read_metadata(root, [*rows, *files], notes, problems)
     about = {
-        clip_id: About(*artists.get(clip_id, ("", "")), part) for clip_id, (_, part) in rows.items()
+        clip_id: About(*artists.get(clip_id, ("", "")), split)
+        for clip_id, (_, split) in rows.items()
     }
     clips, unlisted = rated_clips(
         root, ratings, files, scale=SCALE, ties=ties, table=TABLE, about=about, problems=problems
@@ -112,48 +113,60 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
 
 def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Problem]) -> float:
-    """Compare shared songs with EiM's ratings and take EiM's where they are swapped; return the swapped share.
+    """Use EiM's ratings for the shared songs if DEAM's are swapped; return the swapped fraction.
 
-    A song counts as swapped where DEAM's (valence, arousal) lies nearer to EiM's (arousal, valence) than to its
-    (valence, arousal). NaN where no song is shared. `ratings` is changed in place; `notes` receives what was found.
+    A song counts as swapped if DEAM's (valence, arousal) is closer to EiM's (arousal, valence) than
+    to EiM's (valence, arousal). NaN if no song is shared. `ratings` is changed in place; the result
+    of the comparison is appended to `notes`.
+
+    Examples
+    --------
+    >>> ratings = {"1": Rating(valence=7, arousal=2), "2": Rating(valence=3, arousal=8)}
+    >>> eim = {"1": Rating(valence=2, arousal=7), "2": Rating(valence=8, arousal=3)}
+    >>> compare(ratings, eim, notes := [])
+    1.0
+    >>> ratings == eim, notes[0].kind
+    (True, 'swapped')
     """
     shared = sorted(set(ratings) & set(eim))
     if not shared:
-        what = "744 songs are also in Emotion in Music, where valence and arousal are the other way round in DEAM"
+        what = "744 songs are also in Emotion in Music, for which DEAM swaps valence and arousal"
         notes.append(
             audio_files.problem(
-                "not_compared", TABLE, what, "put that corpus beside this one to have it checked"
+                "not_compared", TABLE, what, "place that corpus next to this one to have it checked"
             )
         )
         return float("nan")
     ours = np.array([[ratings[i].valence, ratings[i].arousal] for i in shared])
     theirs = np.array([[eim[i].valence, eim[i].arousal] for i in shared])
     straight, crossed = (np.abs(ours - other).sum(axis=1) for other in (theirs, theirs[:, ::-1]))
-    share = float((crossed < straight).mean())
-    if share > SWAPPED_SHARE:
+    fraction = float((crossed < straight).mean())
+    if fraction > SWAPPED_SHARE:
         ratings.update({clip_id: eim[clip_id] for clip_id in shared})
         what = (
-            f"valence and arousal are swapped against Emotion in Music for {share:.1%} of the {len(shared)} shared songs; "
-            "these songs take that corpus' ratings"
+            "valence and arousal are swapped compared with Emotion in Music for "
+            f"{fraction:.1%} of the {len(shared)} shared songs; they get that corpus' ratings"
         )
-        step = "look twice at results on the songs that only DEAM has"
+        step = "be careful with results on the songs that only DEAM has"
         notes.append(audio_files.problem("swapped", TABLE, what, step))
-    return share
+    return fraction
 
 
 def _eim_ratings(root: Path) -> dict[str, Rating]:
-    """Return EiM's static ratings where it lies beside DEAM or below the data root; else {}."""
-    for place in (root.parent, paths.default_data_root()):
-        found = emotion_in_music.find(place)
-        if found is not None:
-            return emotion_in_music.read_static(found)
+    """Return EiM's static ratings if it is next to DEAM or below the data root; else {}."""
+    for data_root in (root.parent, paths.default_data_root()):
+        folder = emotion_in_music.find(data_root)
+        if folder is not None:
+            return emotion_in_music.read_static(folder)
     return {}
 
 
 def _folders(root: Path) -> list[Path]:
-    """Return `root` and the folders below it, the upper ones first; audio and hidden folders are not opened."""
-    found = [root] if root.is_dir() else []
-    for folder in found:  # grows while it is walked
+    """Return `root` and the folders below it, upper ones first; skips audio and hidden folders."""
+    if not root.is_dir():
+        return []
+    folders = [root]
+    for folder in folders:  # grows during the loop
         if len(folder.relative_to(root).parts) >= DEPTH or folder.name == AUDIO[0]:
             continue
         try:
@@ -164,23 +177,17 @@ def _folders(root: Path) -> list[Path]:
             )
         except OSError:
             continue
-        found += below[: max(0, MOST_FOLDERS - len(found))]
-    return found
+        folders += below[: max(0, MOST_FOLDERS - len(folders))]
+    return folders
 
 
-def _table(root: Path, part: str) -> Path | None:
-    return next(
-        (
-            folder / _TABLES[part]
-            for folder in _folders(root)
-            if audio_files.is_file(folder / _TABLES[part])
-        ),
-        None,
-    )
+def _table(root: Path, split: str) -> Path | None:
+    places = (folder / _TABLES[split] for folder in _folders(root))
+    return next(filter(audio_files.is_file, places), None)
 
 
 def _audio(root: Path) -> Path:
-    """Return the folder of the audio: one that is called so, else `root` itself where audio lies in it.
+    """Return the folder of the audio: the first of AUDIO that contains any, or else `root` itself.
 
     Raises
     ------
@@ -194,60 +201,61 @@ def _audio(root: Path) -> Path:
     for folder in (*named, root):
         if audio_files.list_audio(folder):
             return folder
-    place = named[0] if named else root / AUDIO[0]
-    check_folder("MEMD_audio folder", place, next_step="unpack DEAM_audio.zip")
+    expected = next(iter(named), root / AUDIO[0])
+    check_folder("MEMD_audio folder", expected, next_step="unpack DEAM_audio.zip")
     raise MerKitError(
-        f"MEMD_audio folder {str(place)!r} holds no audio, expected mp3 files: unpack DEAM_audio.zip"
+        f"MEMD_audio folder {str(expected)!r} contains no audio, expected mp3 files: "
+        "unpack DEAM_audio.zip"
     )
 
 
 def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating, str]]:
-    """Return song id → ratings and official part; the second table is optional."""
-    found: dict[str, tuple[Rating, str]] = {}
-    for part in _TABLES:
-        path = _table(root, part)
-        if path is None and part == "development":
+    """Return song id → rating and official split; the second table is optional."""
+    rated: dict[str, tuple[Rating, str]] = {}
+    for split, name in _TABLES.items():
+        path = _table(root, split)
+        if path is None and split == "development":
             raise MerKitError(
-                f"{_TABLES[part]} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
+                f"{name} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
             )
-        rows = read_ratings(path, COLUMNS, SCALE, problems) if path else {}
-        for clip_id in sorted(set(rows) & set(found)):
+        if path is None:
+            continue
+        rows = read_ratings(path, COLUMNS, SCALE, problems)
+        for clip_id in sorted(set(rows) & set(rated)):
             what = "rows in both label tables, expected one; the first is kept"
-            where = f"{_TABLES[part]}, id {clip_id!r}"
+            where = f"{name}, id {clip_id!r}"
             problems.append(
                 audio_files.problem("duplicate_id", where, what, "delete the wrong row", clip_id)
             )
-        found = {clip_id: (rating, part) for clip_id, rating in rows.items()} | found
-    return found
+        rated = {clip_id: (rating, split) for clip_id, rating in rows.items()} | rated
+    return rated
 
 
 def _read_metadata(
     root: Path, known: list[str], notes: list[Problem], problems: list[Problem]
 ) -> dict[str, tuple[str, str]]:
-    """Return song id → (artist, title) from the yearly tables, whose headers differ; {} where there are none.
+    """Return song id → (artist, title) from the yearly tables; {} if there are none.
 
-    2013: song_id, file_name, Artist, Song title, …; 2014: Id, Artist, Album, Track, …, last.fm labels, which go on
-    beyond the header; 2015: id, Filename, title, artist, album, genre, which do so too.
+    Their headers differ. 2013: song_id, file_name, Artist, Song title, …; 2014: Id, Artist, Album,
+    Track, …, last.fm labels; 2015: id, Filename, title, artist, album, genre. The labels of 2014
+    and the genres of 2015 continue beyond the header.
     """
     about: dict[str, tuple[str, str]] = {}
-    paths = {
+    yearly = {
         path.name: path
         for folder in reversed(_folders(root))
         for path in folder.glob("metadata_20*.csv")
     }
-    for name, path in sorted(paths.items()):
+    for name, path in sorted(yearly.items()):
         columns = tables.header(path, [*KEYS, *TITLES, "artist"])
         key = next((column for column in KEYS if column in columns), KEYS[0])
-        title = [column for column in TITLES if column in columns][:1]
+        title = next((column for column in TITLES if column in columns), TITLES[0])
         try:
-            table = tables.read_table(path, [key, "artist"], optional=title, open_ended=True)
+            rows = tables.read_rows(path, [key, "artist"], optional=[title], open_ended=True)
         except MerKitError as error:
-            what = f"its artists are not known ({error})"
-            problems.append(
-                audio_files.problem("metadata", name, what, "restore it, or take it away")
-            )
+            what = f"its artists cannot be read ({error})"
+            problems.append(audio_files.problem("metadata", name, what, "restore or remove it"))
             continue
-        titles = table[title[0]] if title else [""] * len(table)
-        rows = {i: (a, t) for i, a, t in zip(table[key], table["artist"], titles, strict=True)}
-        about |= ids.rekeyed(name, rows, known, notes, problems, what="artists")
+        named = {song: (artist, song_title) for song, artist, song_title in rows}
+        about |= ids.rekeyed(name, named, known, notes, problems, what="artists")
     return about

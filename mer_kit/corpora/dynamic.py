@@ -1,4 +1,4 @@
-"""Ratings that follow the music: a value every half second or every bar becomes segment truth."""
+"""Dynamic ratings: one value per half second or bar becomes segment-level ground truth."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ _SAMPLE = re.compile(r"sample_\d+ms")
 
 
 def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
-    """Return the segment truth of rated stretches: clip_id, start_s, end_s, label, valence, arousal (and what else).
+    """Return the segment-level ground truth of rated spans: one row per span, with its quadrant.
 
-    `spans` has clip_id, start_s, end_s, valence, arousal. The label is the quadrant; stretches that tie are left out
-    with ties="drop".
+    `spans` has the columns clip_id, start_s, end_s, valence, arousal and possibly more; the result
+    has the quadrant as `label` in addition. With ties="drop", spans with a tied rating are omitted.
 
     Examples
     --------
-    >>> rated = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2], "valence": [0.2, 0.5], "arousal": 0.9})
-    >>> truth(rated, middle=0.5, ties="drop")["label"].tolist(), truth(rated, middle=0.5, ties="high")["label"].tolist()
-    (['Q2'], ['Q2', 'Q1'])
+    >>> spans = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2]})
+    >>> spans = spans.assign(valence=[0.2, 0.5], arousal=0.9)
+    >>> truth(spans, middle=0.5, ties="high")["label"].tolist()
+    ['Q2', 'Q1']
+    >>> truth(spans, middle=0.5, ties="drop")["label"].tolist()
+    ['Q2']
     """
     check_choice("ties", ties, ratings.TIES)
     high_v, high_a = (
@@ -50,14 +53,24 @@ def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
 
 
 def read_frames(path: Path, id_column: str) -> pd.DataFrame:
-    """Return a wide table of dynamic ratings (`sample_<milliseconds>ms` columns) as clip_id, start_s, value.
+    """Return a wide table of dynamic ratings as columns clip_id, start_s (seconds), value.
 
-    Empty cells are left out.
+    The wide table has one column `sample_<milliseconds>ms` per moment. Empty cells are omitted.
 
     Raises
     ------
     MerKitError
         If the table cannot be read or has no such column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "valence.csv")
+    ...     _ = path.write_text("song_id,sample_15000ms,sample_15500ms\\n7,0.5,-0.25\\n8,0.1,\\n")
+    ...     frames = read_frames(path, "song_id")
+    >>> frames.values.tolist()
+    [['7', 15.0, 0.5], ['7', 15.5, -0.25], ['8', 15.0, 0.1]]
     """
     table = tables.read_table(path, [id_column, "sample_15000ms"])
     samples = [column for column in table.columns if _SAMPLE.fullmatch(column)]
@@ -76,7 +89,14 @@ def read_frames(path: Path, id_column: str) -> pd.DataFrame:
 
 
 def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame | None:
-    """Return the truth of these clips alone, or None where there is none."""
+    """Return the ground truth of these clips only, or None if there is no ground truth at all.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"clip_id": ["a", "a", "b"], "label": ["Q1", "Q2", "Q3"]})
+    >>> of_clips(table, [Clip("b", Path("b.mp3"), {})])["label"].tolist()
+    ['Q3']
+    """
     if truth is None:
         return None
     return truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Emotion in Music (the 1000 songs dataset): 744 clips of 45 s, rated as a whole and twice a second (2013)."""
+"""Emotion in Music (1000 songs, 2013): 744 clips of 45 s, rated as a whole and twice a second."""
 
 from __future__ import annotations
 
@@ -16,19 +16,27 @@ NAME = "eim"
 ORDER = 3
 TITLE = "Emotion in Music (1000 songs)"
 CITATION = (
-    "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional analysis of music. "
-    "ACM International Workshop on Crowdsourcing for Multimedia (CrowdMM), 2013. doi:10.1145/2506364.2506365"
+    "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional "
+    "analysis of music. ACM International Workshop on Crowdsourcing for Multimedia (CrowdMM), "
+    "2013. doi:10.1145/2506364.2506365"
 )
-LICENCE = "Music from the Free Music Archive under Creative Commons licences of several kinds; annotations for research."
+LICENCE = (
+    "Music from the Free Music Archive under various Creative Commons licences; annotations for "
+    "research."
+)
 LAYOUT = """\
 eim/
   clips_45seconds/<song_id>.mp3         … 744 of them have a row in the label table
-  annotations/static_annotations.csv    song_id,mean_arousal,std_arousal,mean_valence,std_valence   744 rows, 1 to 9
-  annotations/valence_cont_average.csv  song_id,sample_15000ms,…  (optional, with arousal_cont_average.csv: truth)
-  annotations/songs_info.csv            song_id,Artist,Song title,…,Mediaeval 2013 set  (optional: artists, split)
-The tables may also lie in eim/ itself."""
-REQUEST = "Ask for the 1000 songs dataset at https://cvml.unige.ch/databases/emoMusic/ and unpack it as data/eim."
-#: Folder names under which people keep it, relative to the data root.
+  annotations/static_annotations.csv    song_id,mean_arousal,mean_valence,…  744 rows, 1 to 9
+  annotations/valence_cont_average.csv  song_id,sample_15000ms,…  (optional: ground truth,
+  annotations/arousal_cont_average.csv  the same                   with both tables)
+  annotations/songs_info.csv            song_id,Artist,Song title,…  (optional: artists, split)
+The tables may also be in eim/ itself."""
+REQUEST = (
+    "Request the 1000 songs dataset at https://cvml.unige.ch/databases/emoMusic/ and unpack it as "
+    "data/eim."
+)
+#: Usual names of its folder, relative to the data root.
 FOLDERS = (
     "eim",
     "EiM",
@@ -46,10 +54,10 @@ AROUSAL = ("annotations/arousal_cont_average.csv", "arousal_cont_average.csv")
 SPLITS = ("development", "evaluation")
 #: D: the middle of 1–9.
 SCALE = Scale(1, 9)
-#: The dynamic ratings lie on another scale, −1 to 1.
+#: The dynamic ratings have another scale, −1 to 1.
 DYNAMIC_SCALE = Scale(-1, 1)
 COLUMNS = ("song_id", "mean_valence", "mean_arousal")
-#: Seconds that one dynamic rating covers, from its sample's time on; the clip ends after the last but one.
+#: Seconds that one dynamic rating covers, starting at its time; the last one is at the clip's end.
 FRAME_SECONDS = 0.5
 CLIP_SECONDS = 45.0
 OPTIONS: tuple[str, ...] = ("ties",)
@@ -57,24 +65,21 @@ GENERATED = False
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return `data_root`, or the one of FOLDERS in it, whose label table names song_id and mean_valence."""
-    folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next(
-        (
-            folder
-            for folder in folders
-            if tables.has_columns(audio_files.first_file(folder, STATIC), COLUMNS)
-        ),
-        None,
+    """Return `data_root`, or the folder of FOLDERS in it, whose label table has EiM's columns."""
+    return audio_files.find_folder(
+        data_root,
+        ("", *FOLDERS),
+        lambda folder: tables.has_columns(audio_files.first_file(folder, STATIC), COLUMNS),
     )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
     """Load the 744 rated clips, sorted by id, with labels of all three tasks; no audio is opened.
 
-    The label table is the corpus: mp3s without a row (the duplicates that the authors took out) become notes. The
-    group is the artist; `split` is MediaEval 2013's development or evaluation set. The truth holds one row for each
-    half second with dynamic ratings, from 15 s on, divided at 0 on their own scale.
+    The label table defines the corpus: mp3 files without a row (the duplicates that the authors
+    removed) become notes. The group is the artist; `split` is MediaEval 2013's development or
+    evaluation set. The ground truth has one row per half second with dynamic ratings, from 15 s on;
+    their own scale is divided at 0.
 
     Parameters
     ----------
@@ -117,55 +122,51 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         problems=problems,
     )
     return Corpus(
-        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=(*notes, *unlisted),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips),
+        notes=(*notes, *unlisted), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
 def read_static(root: Path) -> dict[str, Rating]:
-    """Return song id → static ratings of every usable row, for comparison with DEAM."""
+    """Return song id → static rating of every usable row, for comparison with DEAM."""
     table = audio_files.first_file(root, STATIC)
-    return read_ratings(table, COLUMNS, SCALE, []) if table else {}
+    if table is None:
+        return {}
+    return read_ratings(table, COLUMNS, SCALE, [])
 
 
 def _read_info(root: Path) -> dict[str, About]:
-    """Return song id → artist, title and official split; {} where the optional table is not there."""
-    path = audio_files.first_file(root, INFO)
-    if path is None:
-        return {}
-    table = tables.read_table(
-        path, ["song_id", "Artist", "Song title"], optional=["Mediaeval 2013 set"]
+    """Return song id → artist, title and official split; {} without the optional table."""
+    rows = tables.read_rows(
+        audio_files.first_file(root, INFO),
+        ["song_id", "Artist", "Song title"],
+        optional=["Mediaeval 2013 set"],
     )
-    split = (
-        table["Mediaeval 2013 set"]
-        if "Mediaeval 2013 set" in table
-        else pd.Series([""] * len(table))
-    )
-    rows = zip(table["song_id"], table["Artist"], table["Song title"], split, strict=True)
+    splits = {name: name for name in SPLITS}
     return {
-        clip_id: About(artist, title, part.casefold() if part.casefold() in SPLITS else None)
-        for clip_id, artist, title, part in rows
+        clip_id: About(artist, title, splits.get(split.casefold()))
+        for clip_id, artist, title, split in rows
     }
 
 
 def _read_truth(
     root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
-    """Return the truth every half second; None where the two optional tables are not there."""
+    """Return the ground truth per half second; None without the two optional tables."""
     valence, arousal = audio_files.first_file(root, VALENCE), audio_files.first_file(root, AROUSAL)
     if valence is None or arousal is None:
         return None
-    tables_of = []
+    rated = []
     for path in (valence, arousal):
         frames = dynamic.read_frames(path, "song_id")
-        found = ids.align(path.name, frames["clip_id"], known, notes, problems, what="truth")
-        frames["clip_id"] = frames["clip_id"].map(found)
-        tables_of.append(frames.dropna(subset=["clip_id"]))
-    frames = tables_of[0].merge(tables_of[1], on=["clip_id", "start_s"], suffixes=("_v", "_a"))
-    frames = frames[frames["start_s"] < CLIP_SECONDS].sort_values(
-        ["clip_id", "start_s"], kind="stable"
-    )
-    frames = frames.reset_index(drop=True)
+        own_ids = ids.align(
+            path.name, frames["clip_id"], known, notes, problems, what="ground truth"
+        )
+        frames["clip_id"] = frames["clip_id"].map(own_ids)
+        rated.append(frames.dropna(subset=["clip_id"]))
+    frames = rated[0].merge(rated[1], on=["clip_id", "start_s"], suffixes=("_v", "_a"))
+    frames = frames[frames["start_s"] < CLIP_SECONDS]
+    frames = frames.sort_values(["clip_id", "start_s"], kind="stable").reset_index(drop=True)
     spans = pd.DataFrame(
         {
             "clip_id": frames["clip_id"],

@@ -1,9 +1,8 @@
-"""4Q: 900 thirty-second clips, 225 for each quadrant of Russell's plane (Panda, Malheiro and Paiva, 2018)."""
+"""4Q: 900 clips of 30 s, 225 per quadrant of Russell's plane (Panda, Malheiro and Paiva, 2018)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +17,24 @@ ORDER = 1
 TITLE = "4Q (MER audio dataset, TAFFC 2018)"
 CITATION = (
     "R. Panda, R. Malheiro, R. P. Paiva: Novel audio features for music emotion recognition. "
-    "IEEE Transactions on Affective Computing 11(4), 614-626, 2020. doi:10.1109/TAFFC.2018.2820691"
+    "IEEE Transactions on Affective Computing 11(4), 614-626, 2020. "
+    "doi:10.1109/TAFFC.2018.2820691"
 )
-LICENCE = "No licence is stated; the 30 s previews are for research only, so mer-kit never ships or copies them."
+LICENCE = (
+    "No licence is stated; the 30 s previews are for research only, so mer-kit never ships or "
+    "copies them."
+)
 LAYOUT = """\
 4q/
   Q1/MT##########.mp3  … 225 files, also Q2, Q3, Q4 (the folder is the quadrant)
   panda_dataset_taffc_annotations.csv   Song,Quadrant
-  panda_dataset_taffc_metadata.csv      Song,Artist,Title,Quadrant,PQuad,…  (optional: artists and confidence)"""
+  panda_dataset_taffc_metadata.csv      Song,Artist,Title,Quadrant,PQuad,…  (optional: artists,
+                                        confidence)"""
 REQUEST = (
-    "Ask for the '4Q audio emotion dataset' (MER_audio_taffc_dataset) at the University of Coimbra's MIR group, "
-    "http://mir.dei.uc.pt/downloads.html, and unpack it as data/4q."
+    "Request the '4Q audio emotion dataset' (MER_audio_taffc_dataset) from the University of "
+    "Coimbra's MIR group, http://mir.dei.uc.pt/downloads.html, and unpack it as data/4q."
 )
-#: Folder names under which people keep it, relative to the data root.
+#: Usual names of its folder, relative to the data root.
 FOLDERS = (
     "4q",
     "4Q",
@@ -58,20 +62,24 @@ class _About:
 
 
 def find(data_root: Path) -> Path | None:
-    """Return `data_root`, or the one of FOLDERS in it, that holds the label table or the four quadrant folders."""
-    for folder in (data_root, *(data_root / name for name in FOLDERS)):
-        if (folder / ANNOTATIONS).is_file() or all(
-            (folder / quadrant).is_dir() for quadrant in QUADRANTS
-        ):
-            return folder
-    return None
+    """Return `data_root`, or the folder of FOLDERS in it, that holds 4Q.
+
+    That is a folder with the label table or with the four quadrant folders.
+    """
+    return audio_files.find_folder(data_root, ("", *FOLDERS), _holds_4q)
+
+
+def _holds_4q(folder: Path) -> bool:
+    quadrants = [folder / quadrant for quadrant in QUADRANTS]
+    return (folder / ANNOTATIONS).is_file() or all(path.is_dir() for path in quadrants)
 
 
 def load(root: str | Path) -> Corpus:
     """Load 4Q's clips, sorted by id, with labels of all three tasks; no audio is opened.
 
-    The group is the artist, case folded; PQuad (the share of the song's mood tags that fall in its quadrant) is the
-    confidence. A clip with a problem is left out and the problem recorded; files that no table names are recorded too.
+    The group is the artist, case folded; the confidence is PQuad (the fraction of the song's mood
+    tags that belong to its quadrant). Clips with a problem are left out and the problem is
+    recorded, and so are files that no table lists.
 
     Raises
     ------
@@ -100,14 +108,15 @@ def load(root: str | Path) -> Corpus:
         path = _find_audio(root, clip_id, labels[clip_id], files.pop(clip_id, []), names, problems)
         if path is not None:
             clips.append(_make_clip(clip_id, path, labels[clip_id], about.get(clip_id), problems))
-    problems += _not_listed(root, files, problems)
+    reported = [problem.clip_id for problem in problems if problem.clip_id]
+    problems += ids.not_listed(root, reported, files, ANNOTATIONS, "add a row or remove the file")
     return Corpus(
         NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE
     )
 
 
 def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
-    """Return clip id → quadrant name of every usable row; each other row adds a problem."""
+    """Return clip id → quadrant of every usable row; appends the others to `problems`."""
     table = tables.read_table(root / ANNOTATIONS, ["Song", "Quadrant"])
     rows: defaultdict[str, list[str]] = defaultdict(list)
     for song, quadrant in zip(table["Song"], table["Quadrant"], strict=True):
@@ -127,70 +136,49 @@ def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
 
 
 def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
-    """Return what is wrong with the table rows of one song, or None."""
+    """Return the problem of one song's table rows, or None."""
     where = f"{ANNOTATIONS}, song {song!r}"
     if not song:
         return audio_files.problem(
             "empty_id", ANNOTATIONS, f"{len(quadrants)} rows without a song id", "fill in or delete"
         )
     if not audio_files.stays_inside(song):
-        return audio_files.problem(
-            "leaves_root",
-            where,
-            "the id points outside the dataset, expected a file name",
-            "correct the id",
-            song,
-        )
+        what = "the id points outside the dataset, expected a file name"
+        return audio_files.problem("leaves_root", where, what, "correct the id", song)
     unknown = [quadrant for quadrant in quadrants if quadrant not in QUADRANTS]
     if unknown:
-        return audio_files.problem(
-            "unknown_label", where, f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}",
-            "correct the table", song,
-        )  # fmt: skip
+        what = f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}"
+        return audio_files.problem("unknown_label", where, what, "correct the table", song)
     if len(quadrants) > 1:
-        same = (
-            "kept once, the labels agree"
-            if len(set(quadrants)) == 1
-            else "left out, the labels differ"
-        )
-        return audio_files.problem(
-            "duplicate_id", where, f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; {same}",
-            "delete the wrong rows", song,
-        )  # fmt: skip
+        what = f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; "
+        if len(set(quadrants)) == 1:
+            what += "kept once, the labels agree"
+        else:
+            what += "left out, the labels differ"
+        return audio_files.problem("duplicate_id", where, what, "delete the wrong rows", song)
     return None
 
 
 def _read_metadata(root: Path) -> dict[str, _About]:
-    """Return clip id → metadata; {} where the optional table is not there."""
-    if not audio_files.is_there(root / METADATA):
-        return {}
-    table = tables.read_table(root / METADATA, ["Song", "Artist", "Title", "Quadrant", "PQuad"])
-    columns = (table[name] for name in ("Song", "Artist", "Title", "Quadrant", "PQuad"))
-    return {song: _About(*rest) for song, *rest in zip(*columns, strict=True)}
+    """Return clip id → metadata; {} without the optional table."""
+    columns = ["Song", "Artist", "Title", "Quadrant", "PQuad"]
+    return {song: _About(*rest) for song, *rest in tables.read_rows(root / METADATA, columns)}
 
 
 def _find_audio(
     root: Path, clip_id: str, label: str, paths: list[Path], names: Names, problems: list[Problem]
 ) -> Path | None:
-    """Return the clip's audio file in the folder of its label; every other finding adds a problem."""
+    """Return the clip's audio file in the folder of its label; appends to `problems`."""
     for path in [path for path in paths if path.parent.name != label]:
-        what = f"lies in folder {path.parent.name}, but the table says {label}"
-        problems.append(
-            audio_files.problem(
-                "wrong_folder",
-                audio_files.place(root, path),
-                what,
-                "move the file or correct the table",
-                clip_id,
-            )
-        )
+        what = f"is in folder {path.parent.name}, but the table says {label}"
+        where, step = audio_files.place(root, path), "move the file or correct the table"
+        problems.append(audio_files.problem("wrong_folder", where, what, step, clip_id))
     if not paths:
         problems.append(
             ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
         )
-    return audio_files.pick_file(
-        root, clip_id, [path for path in paths if path.parent.name == label], problems
-    )
+    in_place = [path for path in paths if path.parent.name == label]
+    return audio_files.pick_file(root, clip_id, in_place, problems)
 
 
 def _make_clip(
@@ -201,49 +189,27 @@ def _make_clip(
         return Clip(clip_id, path, labels)
     where = f"{METADATA}, song {clip_id!r}"
     if label_named(about.quadrant) != label:
-        what = f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; the clip keeps {label}"
+        what = (
+            f"quadrant {about.quadrant!r}, but {ANNOTATIONS} and the folder say {label}; "
+            f"the clip keeps {label}"
+        )
         problems.append(
             audio_files.problem("metadata_label", where, what, "correct one of the tables", clip_id)
         )
-    confidence = _share(about.pquad)
+    confidence = _fraction(about.pquad)
     if confidence is None and about.pquad:
-        what = f"PQuad {about.pquad!r}, expected a share from 0 to 1; the clip has no confidence"
+        what = f"PQuad {about.pquad!r}, expected a fraction from 0 to 1; the clip has no confidence"
         problems.append(audio_files.problem("off_scale", where, what, "correct the value", clip_id))
     return Clip(
-        clip_id, path, labels,
-        group=about.artist.casefold() or None, title=about.title or None, artist=about.artist or None,
-        confidence=confidence,
+        clip_id, path, labels, group=about.artist.casefold() or None, title=about.title or None,
+        artist=about.artist or None, confidence=confidence,
     )  # fmt: skip
 
 
-def _share(text: str) -> float | None:
+def _fraction(text: str) -> float | None:
     """Return `text` as a number from 0 to 1, or None."""
     try:
         value = float(text)
     except ValueError:
         return None
     return value if 0 <= value <= 1 else None
-
-
-def _not_listed(
-    root: Path, files: Mapping[str, list[Path]], known: Iterable[Problem]
-) -> list[Problem]:
-    """Return one problem for every audio file whose id no usable row names and no other problem has told of."""
-    told = {problem.clip_id for problem in known}
-    left = [
-        path
-        for stem, paths in sorted(files.items())
-        if audio_files.printable(stem) not in told
-        for path in paths
-    ]
-    what = f"not listed in {ANNOTATIONS}, so it has no label and is not used"
-    return [
-        audio_files.problem(
-            "not_listed",
-            audio_files.place(root, path),
-            what,
-            "add a row or remove the file",
-            path.stem,
-        )
-        for path in left
-    ]

@@ -1,4 +1,4 @@
-"""What the tables of a corpus and its files call the same clip, brought together; what does not fit is told."""
+"""Match the ids of a corpus' tables and files to each other, and report those that do not match."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ _WAYS = {
     "number": "how a number is written",
     "folder": "the folders before the name",
 }
-#: No sentence shows more of a name.
+#: Messages show at most this many characters of a name.
 _SHOWN = 120
-_WHOLE = re.compile(r"(\d+)\.0*")
+_WHOLE = re.compile(r"^(\d+)\.0*\Z")
 
 
 def whole_number(clip_id: str) -> str:
-    """Return an id as it was before a spreadsheet or pandas made it a float.
+    """Return an id as it was before a spreadsheet or pandas converted it to a float.
 
     Examples
     --------
     >>> whole_number("10.0"), whole_number("1.5"), whole_number("007")
     ('10', '1.5', '007')
     """
-    found = _WHOLE.fullmatch(clip_id)
-    return found.group(1) if found else clip_id
+    return _WHOLE.sub(r"\1", clip_id)
 
 
 def settle(
@@ -45,47 +44,63 @@ def settle(
     notes: list[Problem],
     problems: list[Problem],
 ) -> tuple[dict[str, T], dict[str, list[Path]]]:
-    """Return both mappings under the ids of the clips, where a table and the files spell them differently.
+    """Return both mappings under the same ids, where a table and the files spell them differently.
 
-    An id that a file has for a name stays as it is; another takes the one file that fits, and loses the `.0` that made
-    a float of it. Ids that fit several files, and several ids of one file, become problems and are left out.
+    An id that equals a file's name stays as it is. Any other id is matched to the one file that
+    fits, and loses the `.0` of a float. Ids that fit several files, and several ids of one file,
+    are left out and appended to `problems`; differences in spelling are appended to `notes`.
+
+    Examples
+    --------
+    >>> listed, files = {"1.0": "Q1", "2": "Q2"}, {"001": [Path("001.mp3")], "2": [Path("2.mp3")]}
+    >>> labels, files = settle(listed, files, "t.csv", notes=[], problems=[])
+    >>> labels
+    {'1': 'Q1', '2': 'Q2'}
+    >>> {clip_id: paths[0].name for clip_id, paths in files.items()}
+    {'1': '001.mp3', '2': '2.mp3'}
     """
     names = Names(files)
-    found = {clip_id: names.find(clip_id) for clip_id in listed}
-    notes += spelling_notes(table, found)
+    matches = {clip_id: names.find(clip_id) for clip_id in listed}
+    notes += spelling_notes(table, matches)
     rows_of: defaultdict[str, list[str]] = defaultdict(list)
-    for clip_id, match in found.items():
+    for clip_id, match in matches.items():
         if match.name is not None:
             rows_of[match.name].append(clip_id)
         if match.fits:
             problems.append(no_such_file(names, match, clip_id, clip_id, table))
+    repeated = {name: rows for name, rows in rows_of.items() if len(rows) > 1}
     kept: dict[str, T] = {}
     renamed: dict[str, list[Path]] = {}
-    for clip_id, match in found.items():
-        rows = rows_of[match.name] if match.name is not None else []
-        if match.fits or len(rows) > 1:
+    for clip_id, match in matches.items():
+        if match.fits or match.name in repeated:
             continue
         final = whole_number(clip_id) if match.how else clip_id
         kept[final] = listed[clip_id]
         if match.name is not None:
             renamed[final] = files[match.name]
-    for name, rows in rows_of.items():
-        if len(rows) > 1:
-            what = f"the rows {' and '.join(map(repr, rows))} mean one file, expected one row; the clip is left out"
-            problems.append(
-                audio_files.problem(
-                    "duplicate_id", f"{table}, id {name!r}", what, "delete the wrong rows", name
-                )
-            )
+    for name, rows in repeated.items():
+        what = (
+            f"the rows {' and '.join(map(repr, rows))} mean one file, expected one row; "
+            "the clip is left out"
+        )
+        where = f"{table}, id {name!r}"
+        problems.append(
+            audio_files.problem("duplicate_id", where, what, "delete the wrong rows", name)
+        )
     return kept, renamed | {
-        name: paths
-        for name, paths in files.items()
-        if name not in rows_of or len(rows_of[name]) > 1
+        name: paths for name, paths in files.items() if name not in rows_of or name in repeated
     }
 
 
 def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: str) -> Problem:
-    """Return the problem of an id or path that names no file, or several."""
+    """Return the problem of an id or path that matches no file, or several.
+
+    Examples
+    --------
+    >>> names = Names(["live/Summertime.wav"])
+    >>> print(no_such_file(names, Match(None), "sumertime.wav", "7", "t.csv").next_step)
+    did you mean 'live/Summertime.wav'? Correct its row, or restore the file
+    """
     shown = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
     if match.fits:
         what = f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file"
@@ -98,16 +113,55 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
     return audio_files.problem("absent", shown, what, step, clip_id)
 
 
+def not_listed(
+    root: Path,
+    listed: Iterable[str],
+    files: Mapping[str, list[Path]],
+    table: str,
+    next_step: str = "add a row or leave it",
+) -> list[Problem]:
+    """Return one note per audio file whose id is not `listed`: it has no label and is not used.
+
+    Ids of problems, which are printable (see `audio_files.printable`), count as listed too.
+
+    Examples
+    --------
+    >>> files = {"1": [Path("data/1.mp3")], "2": [Path("data/2.mp3")]}
+    >>> (note,) = not_listed(Path("data"), ["1"], files, "t.csv")
+    >>> print(note)
+    2.mp3: not listed in t.csv, so it has no label and is not used: add a row or leave it
+    """
+    known = set(listed)
+    what = f"not listed in {table}, so it has no label and is not used"
+    return [
+        audio_files.problem("not_listed", audio_files.place(root, path), what, next_step, path.stem)
+        for stem, paths in sorted(files.items())
+        if not known & {stem, audio_files.printable(stem)}
+        for path in paths
+    ]
+
+
 def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
-    """Return one note for each way in which a table spells names otherwise than they are."""
+    """Return one note per way in which names in a table differ from the existing ones.
+
+    Examples
+    --------
+    >>> names = Names(["001", "002"])
+    >>> (note,) = spelling_notes("t.csv", {"1": names.find("1"), "2": names.find("2")})
+    >>> print(note.what)
+    2 names differ in how a number is written from the files, first '1', which is read as '001'
+    """
     ways = Counter(match.how for match in found.values() if match.name is not None and match.how)
     notes = []
     for how, count in ways.items():
         first, match = next(
             (name, match) for name, match in found.items() if match.how == how and match.name
         )
-        many = f"{count} names differ" if count > 1 else "one name differs"
-        what = f"{many} in {_WAYS[how]} from what is there, first {first!r}, which is taken for {match.name!r}"
+        differ = f"{count} names differ" if count > 1 else "one name differs"
+        what = (
+            f"{differ} in {_WAYS[how]} from the files, first {first!r}, "
+            f"which is read as {match.name!r}"
+        )
         notes.append(
             audio_files.problem("spelling", table, what, "correct the table if another is meant")
         )
@@ -123,31 +177,41 @@ def align(
     *,
     what: str,
 ) -> dict[str, str]:
-    """Return id in a table → the clip's id that it means; ids of no clip are left out.
+    """Return id in a table → the id of its clip; ids without a clip are left out.
 
-    None of many is a problem, some are a note. `what` names what is lost with them: "artists", "segment truth".
+    If no id has a clip, that is a problem; if some have none, it is a note. `what` is what the
+    table contains and would be lost: "artists", "ground truth".
+
+    Examples
+    --------
+    >>> align("metadata.csv", ["1.0", "2"], ["1", "2", "3"], [], [], what="artists")
+    {'1.0': '1', '2': '2'}
+    >>> align("metadata.csv", ["x1", "x2"], ["1", "2"], [], problems := [], what="artists")
+    {}
+    >>> problems[0].kind
+    'nothing_matches'
     """
     names = Names(known)
     wanted = [name for name in dict.fromkeys(ids) if name]
-    found = {name: names.find(name) for name in wanted}
-    notes += spelling_notes(table, found)
-    aligned = {name: match.name for name, match in found.items() if match.name is not None}
+    matches = {name: names.find(name) for name in wanted}
+    notes += spelling_notes(table, matches)
+    aligned = {name: match.name for name, match in matches.items() if match.name is not None}
     lost = [name for name in wanted if name not in aligned]
     if not lost or not names.names:
         return aligned
     first = f"first {lost[0]!r}"
     if aligned:
-        some = f"{len(lost)} of {len(wanted)} ids are no clip's, {first}; their {what} are not used"
-        notes.append(
-            audio_files.problem("unknown_clip", table, some, "correct the ids if they should be")
+        some = (
+            f"{len(lost)} of {len(wanted)} ids match no clip, {first}; their {what} cannot be used"
         )
+        step = "correct the ids if they should match"
+        notes.append(audio_files.problem("unknown_clip", table, some, step))
     else:
-        none = f"none of its {len(wanted)} ids is a clip's ({first}; the clips' begin with {names.names[0]!r})"
-        problems.append(
-            audio_files.problem(
-                "nothing_matches", table, f"{none}, so its {what} would be lost", "correct the ids"
-            )
+        none = (
+            f"none of its {len(wanted)} ids matches a clip ({first}; the first clip's id is "
+            f"{names.names[0]!r}), so its {what} would be lost"
         )
+        problems.append(audio_files.problem("nothing_matches", table, none, "correct the ids"))
     return aligned
 
 
@@ -160,6 +224,12 @@ def rekeyed(
     *,
     what: str,
 ) -> dict[str, T]:
-    """Return the rows of a table under the clips' own ids; see `align`."""
+    """Return the rows of a table under the clips' own ids; see `align`.
+
+    Examples
+    --------
+    >>> rekeyed("metadata.csv", {"1.0": "Ann", "9": "Bob"}, ["1"], [], [], what="artists")
+    {'1': 'Ann'}
+    """
     aligned = align(table, rows, known, notes, problems, what=what)
     return {clip_id: rows[name] for name, clip_id in aligned.items()}

@@ -1,4 +1,4 @@
-"""Labels as tables write them, and segment truth: what is accepted, and what one sentence says of the rest."""
+"""Labels as written in tables, and tables of segment-level ground truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mer_kit.corpora import audio_files, tables
 from mer_kit.corpora.numerals import numbers
 from mer_kit.records import EMOTIONS, TASKS, Problem, labels_from_quadrant
 
-#: The columns of every segment truth table.
+#: The columns of every table of segment-level ground truth.
 TRUTH_COLUMNS = ("clip_id", "start_s", "end_s", "label")
 #: Label → task → class index.
 LABELS: dict[str, dict[str, int]] = {
@@ -26,7 +26,9 @@ _SPELLINGS = {name.casefold(): name for name in LABELS} | {
 
 
 def label_named(text: str) -> str | None:
-    """Return the label that a table means: in any case, with any sign for minus, or as its everyday word; or None.
+    """Return the label that a text means, or None.
+
+    Upper and lower case, every sign for minus and everyday words are understood.
 
     Examples
     --------
@@ -35,31 +37,49 @@ def label_named(text: str) -> str | None:
     """
     if text in LABELS:
         return text
-    return _SPELLINGS.get(
-        "".join(text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"}).split()).casefold()
-    )
+    with_hyphen = text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
+    return _SPELLINGS.get("".join(with_hyphen.split()).casefold())
 
 
 def accepted() -> str:
-    """Return the accepted labels and their everyday words, for a sentence."""
+    """Return the accepted labels and their everyday words, for a message.
+
+    Examples
+    --------
+    >>> accepted()[:51]
+    'Q1, Q2, Q3, Q4, V-, V+, A-, A+ or, in words, happy,'
+    """
     return f"{', '.join(LABELS)} or, in words, {', '.join(EMOTIONS[name] for name in LABELS)}"
 
 
 def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
-    """Read a segment truth table: columns clip_id (str), start_s, end_s (float64, seconds), label (quadrant's name).
+    """Read a table of segment-level ground truth.
 
-    With `task` a label may also be one of that task's classes (V-, V+ of valence).
+    Its columns are clip_id (str), start_s and end_s (float64, seconds) and label (a quadrant). With
+    `task`, a label may also be one of that task's classes (V- and V+ for valence).
 
     Raises
     ------
     MerKitError
-        If the table cannot be read, a time is not a number, a stretch ends before it begins, or a label is unknown.
+        If the table cannot be read, a time is not a number, a span ends before it begins, or a
+        label is unknown.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "segment_truth.csv")
+    ...     _ = path.write_text("clip_id,start_s,end_s,label\\n007,0,4.5,happy\\n")
+    ...     read_truth(path).to_dict("records")
+    [{'clip_id': '007', 'start_s': 0.0, 'end_s': 4.5, 'label': 'Q1'}]
     """
     table = tables.read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
         table[column] = numbers(table[column])
     table["label"] = [label_named(text) or text for text in table["label"]]
-    known = list(dict.fromkeys([*TASKS["quadrant"], *(TASKS[task] if task else ())]))
+    known = list(TASKS["quadrant"])
+    if task:
+        known = list(dict.fromkeys([*known, *TASKS[task]]))
     wrong = (
         ~(table["start_s"] >= 0)
         | ~(table["end_s"] > table["start_s"])
@@ -67,16 +87,23 @@ def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     )
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        found = ", ".join(f"{column} {table[column].iloc[row]}" for column in TRUTH_COLUMNS)
+        cells = ", ".join(f"{column} {table[column].iloc[row]}" for column in TRUTH_COLUMNS)
         raise MerKitError(
-            f"{Path(path).name} line {row + 2} has {found}; expected 0 <= start_s < end_s in seconds and a label of "
-            f"{', '.join(known)}: correct the row"
+            f"{Path(path).name} line {row + 2} has {cells}; expected 0 <= start_s < end_s in "
+            f"seconds and a label of {', '.join(known)}: correct the row"
         )
     return table
 
 
 def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
-    """Return one problem where stretches of a clip overlap, so that a moment would have two labels."""
+    """Return one problem if spans of a clip overlap, so that a moment would have two labels.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"clip_id": "a", "start_s": [0, 2], "end_s": [3, 4], "label": "Q1"})
+    >>> print(overlaps("truth.csv", truth)[0].what)
+    1 of 2 spans begin before the previous one ends, first 2 to 4 s of clip 'a'
+    """
     spans = truth.sort_values(["clip_id", "start_s"], kind="stable")
     ends = spans.groupby("clip_id")["end_s"].cummax().shift()
     same = spans["clip_id"] == spans["clip_id"].shift()
@@ -85,14 +112,20 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
         return []
     first = wrong.iloc[0]
     what = (
-        f"{len(wrong)} stretches begin before the one before them ends, first {first['start_s']:g} to "
-        f"{first['end_s']:g} s of clip {first['clip_id']!r}"
+        f"{len(wrong)} of {len(truth)} spans begin before the previous one ends, "
+        f"first {first['start_s']:g} to {first['end_s']:g} s of clip {first['clip_id']!r}"
     )
-    return [audio_files.problem("overlap", table, what, "let each moment have one label")]
+    return [audio_files.problem("overlap", table, what, "give each moment one label")]
 
 
 def unknown_label(table: str, clip_id: str, label: str) -> Problem:
-    """Return the problem of a label that is none of the accepted ones."""
+    """Return the problem of a label that is not accepted.
+
+    Examples
+    --------
+    >>> print(str(unknown_label("clips.csv", "7", "Q5"))[:60])
+    clips.csv, id '7': label 'Q5', expected one of Q1, Q2, Q3, Q
+    """
     what = f"label {label!r}, expected one of {accepted()}"
     return audio_files.problem(
         "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id

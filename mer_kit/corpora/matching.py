@@ -1,4 +1,7 @@
-"""Ids and paths as tables spell them, found among the names that are there: by form, case, slash, ending or number."""
+"""Match ids and paths from tables to existing names despite differences in spelling.
+
+Unicode form, case, slashes, file ending and the way a number is written may differ.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,20 @@ from pathlib import PurePosixPath
 
 #: Endings that an id may carry or lack.
 _ENDING = re.compile(r"\.(?:mp3|wav|wave|flac|ogg|oga|opus|m4a|mp4|aac|aiff?|au|mid|midi)$")
-_NUMBER = re.compile(r"0*(\d+?)(?:\.0*)?")
+_NUMBER = re.compile(r"^0*(\d+?)(?:\.0*)?\Z")
 _ABSOLUTE = re.compile(r"/|[a-z]:|file:")
 
 
 @dataclass(frozen=True)
 class Match:
-    """The name that a table means, or None; in what the spelling differs; every name that fits where several do."""
+    """The result of a search.
+
+    Attributes
+    ----------
+    name : the existing name that a table means, or None
+    how : how the spelling differs: "", "spelling", "ending", "number" or "folder"
+    fits : all names that fit, if there are several (then `name` is None)
+    """
 
     name: str | None
     how: str = ""
@@ -26,7 +36,7 @@ class Match:
 
 
 def plain(name: str) -> str:
-    """Return a name in one Unicode form and case, with forward slashes and without `./` and blanks around it.
+    """Return a name in one Unicode form and case, with forward slashes, without `./` and blanks.
 
     Examples
     --------
@@ -39,12 +49,18 @@ def plain(name: str) -> str:
 
 
 def without_ending(name: str) -> str:
-    """Return a plain name without the ending of a sound file."""
+    """Return a plain name without the ending of an audio file.
+
+    Examples
+    --------
+    >>> without_ending("q1/a.mp3"), without_ending("no. 5")
+    ('q1/a', 'no. 5')
+    """
     return _ENDING.sub("", name)
 
 
 def by_number(name: str) -> str:
-    """Return a plain name whose last part, where it is a whole number, is written without zeros around it.
+    """Return a plain name whose last part, if it is a whole number, has no padding zeros.
 
     Examples
     --------
@@ -52,11 +68,10 @@ def by_number(name: str) -> str:
     ('1', '1', 'chorus/10', '1.5')
     """
     folder, slash, last = without_ending(name).rpartition("/")
-    number = _NUMBER.fullmatch(last)
-    return f"{folder}{slash}{number.group(1) if number else last}"
+    return folder + slash + _NUMBER.sub(r"\1", last)
 
 
-#: What is compared in turn, each with the word for it.
+#: What is compared in turn, each with its name.
 _WAYS: tuple[tuple[Callable[[str], str], str], ...] = (
     (plain, "spelling"),
     (lambda name: without_ending(plain(name)), "ending"),
@@ -65,7 +80,7 @@ _WAYS: tuple[tuple[Callable[[str], str], str], ...] = (
 
 
 class Names:
-    """The names that are there, and how a table's spelling of one is found among them.
+    """The existing names, among which a name from a table is found.
 
     Examples
     --------
@@ -82,20 +97,20 @@ class Names:
         self._known = set(self.names)
         self._keys: list[defaultdict[str, list[str]]] = []
         for key, _ in _WAYS:
-            found: defaultdict[str, list[str]] = defaultdict(list)
+            by_key: defaultdict[str, list[str]] = defaultdict(list)
             for name in self.names:
-                found[key(name)].append(name)
-            self._keys.append(found)
+                by_key[key(name)].append(name)
+            self._keys.append(by_key)
 
     def find(self, wanted: str) -> Match:
-        """Return the one name that `wanted` means; a path from a drive's root is found by its last parts."""
+        """Return the name that `wanted` means; an absolute path is matched by its last parts."""
         if wanted in self._known:
             return Match(wanted)
-        for tail, of_whole in _tails(wanted):
+        for tail, shortened in _tails(wanted):
             for (key, how), names in zip(_WAYS, self._keys, strict=True):
                 fits = names.get(key(tail), [])
                 if len(fits) == 1:
-                    return Match(fits[0], how if of_whole else "folder")
+                    return Match(fits[0], shortened or how)
                 if fits:
                     return Match(None, how, tuple(fits))
         return Match(None)
@@ -110,16 +125,21 @@ class Names:
         if last in lasts:
             return lasts[last]
         near = difflib.get_close_matches(without_ending(plain(wanted)), lasts, n=1, cutoff=0.75)
-        return lasts[near[0]] if near else None
+        if not near:
+            return None
+        return lasts[near[0]]
 
 
-def _tails(wanted: str) -> list[tuple[str, bool]]:
-    """Return `wanted`, and for an absolute path also its last parts, the longest first; True for the whole."""
+def _tails(wanted: str) -> list[tuple[str, str]]:
+    """Return `wanted`, and for an absolute path also its last parts, the longest first.
+
+    Each has "folder" if leading folders were dropped, else "".
+    """
     text = plain(wanted)
     parts = text.split("/")
     if not _ABSOLUTE.match(text) or ".." in parts:
-        return [(wanted, True)]
+        return [(wanted, "")]
     return [
-        (wanted, True),
-        *(("/".join(parts[at:]), False) for at in range(1, len(parts)) if parts[at]),
+        (wanted, ""),
+        *(("/".join(parts[i:]), "folder") for i in range(1, len(parts)) if parts[i]),
     ]

@@ -1,7 +1,8 @@
-"""Numbers as tables write them."""
+"""Parse numbers as written in tables."""
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 
 
 def number(text: str) -> float | None:
-    """Return a finite number from text, or None; a decimal comma and the sign for minus are understood.
+    """Return a finite number from text, or None; accepts a decimal comma and the minus sign.
 
     Examples
     --------
@@ -19,17 +20,26 @@ def number(text: str) -> float | None:
     (0.5, 0.5, -1.0, None, None)
     """
     text = text.strip().replace("−", "-")
-    text = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
+    if "_" in text:  # Python reads 1_000 as a number
+        return None
     try:
-        value = float(text) if "_" not in text else np.nan
+        value = float(text)
     except ValueError:
         return None
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def numbers(column: pd.Series[str]) -> pd.Series[float]:
-    """Return a column of text as float64, as `number` reads it; NaN where a cell holds none."""
+    """Return a column of text as float64, parsed as by `number`; NaN for cells without a number.
+
+    Examples
+    --------
+    >>> numbers(pd.Series(["0,5", "−1", "high"])).tolist()
+    [0.5, -1.0, nan]
+    """
     text = column.str.replace("−", "-")
     text = text.where(~text.str.fullmatch(_DECIMAL_COMMA), text.str.replace(",", "."))
-    found: pd.Series[float] = pd.to_numeric(text, errors="coerce").astype("float64")
-    return found.where(np.isfinite(found))
+    values: pd.Series[float] = pd.to_numeric(text, errors="coerce").astype("float64")
+    return values.where(np.isfinite(values))

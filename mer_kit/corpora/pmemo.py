@@ -1,4 +1,4 @@
-"""PMEmo: 767 choruses of popular songs, rated for valence and arousal as a whole and every half second (2018)."""
+"""PMEmo: 767 choruses of popular songs, rated as a whole and every half second (2018)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ LICENCE = (
 LAYOUT = """\
 pmemo/
   chorus/<musicId>.mp3                  … 794 files
-  annotations/static_annotations.csv    musicId,Arousal(mean),Valence(mean)            767 rows, 0 to 1
-  annotations/dynamic_annotations.csv   musicId,frameTime,Arousal(mean),Valence(mean)  (optional: truth every 0.5 s)
-  metadata.csv                          musicId,fileName,title,artist,…                (optional: artists)"""
-REQUEST = "Ask for PMEmo2019 at https://github.com/HuiZhangDB/PMEmo and unpack it as data/pmemo."
-#: Folder names under which people keep it, relative to the data root.
+  annotations/static_annotations.csv    musicId,Arousal(mean),Valence(mean)   767 rows, 0 to 1
+  annotations/dynamic_annotations.csv   musicId,frameTime,Arousal(mean),Valence(mean)
+                                        (optional: ground truth every 0.5 s)
+  metadata.csv                          musicId,fileName,title,artist,…   (optional: artists)"""
+REQUEST = "Request PMEmo2019 at https://github.com/HuiZhangDB/PMEmo and unpack it as data/pmemo."
+#: Usual names of its folder, relative to the data root.
 FOLDERS = ("pmemo", "PMEmo", "PMEmo2019", "pmemo/PMEmo2019", "PMEmo/PMEmo2019")
 STATIC = "annotations/static_annotations.csv"
 DYNAMIC = "annotations/dynamic_annotations.csv"
@@ -38,29 +39,29 @@ METADATA = "metadata.csv"
 #: D: the middle of 0–1.
 SCALE = Scale(0, 1)
 COLUMNS = ("musicId", "Valence(mean)", "Arousal(mean)")
-#: Seconds that one dynamic rating covers: the half second that ends at its frameTime (D: the first is at 15.5 s).
+#: Seconds that one dynamic rating covers, ending at its frameTime (D: the first is at 15.5 s).
 FRAME_SECONDS = 0.5
 OPTIONS: tuple[str, ...] = ("ties",)
 GENERATED = False
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return `data_root`, or the one of FOLDERS in it, whose label table names a musicId."""
-    folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next(
-        (folder for folder in folders if tables.has_columns(folder / STATIC, COLUMNS)), None
+    """Return `data_root`, or the folder of FOLDERS in it, whose label table has PMEmo's columns."""
+    return audio_files.find_folder(
+        data_root, ("", *FOLDERS), lambda folder: tables.has_columns(folder / STATIC, COLUMNS)
     )
 
 
 def load(root: str | Path, *, ties: str = "high") -> Corpus:
     """Load PMEmo's clips, sorted by id, with labels of all three tasks; no audio is opened.
 
-    The static table's rows are the corpus; choruses without a row become notes. The group is the artist. The truth
-    holds one row for each half second with a dynamic rating, from 15 s on.
+    The static table defines the corpus: choruses without a row become notes. The group is the
+    artist. The ground truth has one row per half second with a dynamic rating, from 15 s on.
 
     Parameters
     ----------
-    ties : class of a rating of exactly 0.5: "high" (as on the authors' own page), "low", or "drop" (no label)
+    ties : class of a rating of exactly 0.5: "high" (as on the authors' own page), "low", or
+        "drop" (no label)
 
     Raises
     ------
@@ -88,30 +89,29 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         root, ratings, files, scale=SCALE, ties=ties, table=table, about=about, problems=problems
     )
     return Corpus(
-        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=(*notes, *unlisted),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips),
+        notes=(*notes, *unlisted), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
 def _read_metadata(root: Path) -> dict[str, About]:
-    """Return clip id → artist and title; {} where the optional table is not there."""
-    if not audio_files.is_there(root / METADATA):
-        return {}
-    table = tables.read_table(root / METADATA, ["musicId", "title", "artist"])
-    rows = zip(table["musicId"], table["artist"], table["title"], strict=True)
-    return {clip_id: About(artist, title) for clip_id, artist, title in rows}
+    """Return clip id → artist and title; {} without the optional table."""
+    rows = tables.read_rows(root / METADATA, ["musicId", "title", "artist"])
+    return {clip_id: About(artist, title) for clip_id, title, artist in rows}
 
 
 def _read_truth(
     root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
-    """Return the truth every half second; None where the optional table is not there."""
+    """Return the ground truth per half second; None without the optional table."""
     if not audio_files.is_there(root / DYNAMIC):
         return None
     names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
     table = tables.read_table(root / DYNAMIC, names)
-    found = ids.align(Path(DYNAMIC).name, table["musicId"], known, notes, problems, what="truth")
-    table["musicId"] = table["musicId"].map(found)
+    own_ids = ids.align(
+        Path(DYNAMIC).name, table["musicId"], known, notes, problems, what="ground truth"
+    )
+    table["musicId"] = table["musicId"].map(own_ids)
     table = table.dropna(subset=["musicId"]).reset_index(drop=True)
     time, valence, arousal = (numbers(table[name]) for name in names[1:])
     spans = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Quotes that are not closed, in which whole rows of a table would vanish."""
+"""Detect unclosed quotes, which would swallow whole rows of a table."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from pathlib import PurePath
 
 from mer_kit.checks import MerKitError
 
-#: Digits with the signs of numbers, dates and times: what a cell of free text is not.
+#: Digits and the signs of numbers, dates and times; a cell of free text does not match.
 NUMERIC = re.compile(r"[\d\s.,:/%+\-−]*\d[\d\s.,:/%+\-−]*")
 
 
 def check_quotes(table: str, text: str, line: int, separator: str, width: int) -> None:
-    """Raise where a row of several lines has them because a quote is not closed: they are rows themselves.
+    """Raise if a row spans several lines only because a quote is not closed.
 
-    That is so if the quotes do not fit csv's rules, or if each line inside has as many cells as the header and begins
-    with a cell of the same kind.
+    That is assumed if the quotes violate the rules of CSV, or if every further line has as many
+    cells as the header and begins with a cell of the same kind: then these lines are rows
+    themselves.
 
     Parameters
     ----------
-    text, line : the row as it is written, and the line that it begins on
-    width : the number of the header's columns
+    text, line : the row as written in the file, and its first line
+    width : number of columns of the header
 
     Raises
     ------
     MerKitError
         If rows would be lost.
+
+    Examples
+    --------
+    >>> check_quotes("t.csv", 'a.wav,"one,\\ntwo"\\n', 2, ",", 2)
+    >>> check_quotes("t.csv", 'a.wav,"one\\nb.wav,"two\\n', 2, ",", 2)
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: t.csv line 2 has a quote (") that is closed only on line 3,
+    if at all, so the rows between would be lost: close it, write it twice, or delete it
     """
     lines = text.rstrip("\n").split("\n")
     rows = [inner.split(separator) for inner in lines[1:-1] or lines[1:]]
@@ -39,12 +48,15 @@ def check_quotes(table: str, text: str, line: int, separator: str, width: int) -
         swallowed = True
     if swallowed:
         raise MerKitError(
-            f'{table} line {line} has a quote (") that is closed only on line {line + len(lines) - 1}, if at all, so the '
-            "rows between would be lost: close it, write it twice, or delete it"
+            f'{table} line {line} has a quote (") that is closed only on line '
+            f"{line + len(lines) - 1}, if at all, so the rows between would be lost: "
+            "close it, write it twice, or delete it"
         )
 
 
 def _kind(cell: str) -> str:
-    """Return what a row begins with: a number, a file's ending, or text."""
+    """Return the kind of a row's first cell: "number", a file's ending, or "" for text."""
     cell = cell.strip().strip('"')
-    return "number" if NUMERIC.fullmatch(cell) else PurePath(cell).suffix.lower()
+    if NUMERIC.fullmatch(cell):
+        return "number"
+    return PurePath(cell).suffix.lower()

@@ -1,4 +1,4 @@
-"""Any collection of yours: a table of audio files with a label or with valence and arousal ratings."""
+"""Your own collection: a table of audio files with labels or with valence and arousal ratings."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.corpora import audio_files, dynamic, ratings, table_rows
+from mer_kit.corpora import audio_files, dynamic, ids, ratings, table_rows
 from mer_kit.corpora.matching import Names, plain
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
 ORDER = 6
 TITLE = "Your own collection (a plain table)"
-CITATION = "Your own: say in your paper where the music and the labels come from."
-LICENCE = "Whatever your music's licence is; mer-kit reads it where it lies and copies nothing."
+CITATION = "Your own: state in your paper where the music and the labels come from."
+LICENCE = "The licence of your music; mer-kit reads the files in place and copies nothing."
 LAYOUT = """\
 my_music/
   clips.csv            path,label            with labels Q1 … Q4, or V-, V+, A-, A+
-                   or  path,valence,arousal  with numbers on one scale (option scale, default 0 to 1)
-                       optional columns: clip_id, group (what must stay together in a fold), artist, title
+                   or  path,valence,arousal  with numbers on one scale (option scale: 0 to 1)
+                       optional columns: clip_id, group (clips that must be in the same fold),
+                       artist, title
   segment_truth.csv    clip_id,start_s,end_s,label   (optional)
-  …                    the audio files, at the paths that the table gives, relative to the table
+  …                    the audio files, at the paths in the table, relative to the table
 Separated by commas, semicolons or tabs."""
-REQUEST = "Write the table beside your audio and pass the folder (or the table itself) as data_root or --data."
-#: File names of the table, and folder names below the data root. A workbook gets the sentence that it is one.
+REQUEST = (
+    "Write the table next to your audio and pass the folder (or the table itself) as data_root or "
+    "--data."
+)
+#: Names of the table, and of its folder below the data root. A workbook gets an error message.
 TABLES = ("clips.csv", "labels.csv", "table.csv", "clips.tsv", "clips.txt")
 WORKBOOKS = ("clips.xlsx", "clips.xls", "clips.ods", "clips.numbers")
 ENDINGS = (".csv", ".tsv", ".tab", ".txt")
@@ -36,61 +40,73 @@ GENERATED = False
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return `data_root` or a folder in it that holds a table with a path column; a table itself is taken as it is.
+    """Return `data_root`, or the folder of FOLDERS in it, that has a table with a path column.
 
-    A clips.csv is taken whatever it holds, so that it gets a sentence about what is wrong with it.
+    If `data_root` is a table itself, it is returned. A clips.csv is accepted whatever it contains,
+    so that `load` can say what is wrong with it.
     """
     if data_root.suffix.lower() in ENDINGS and audio_files.is_file(data_root):
         return data_root
-    for folder in (data_root, *(data_root / name for name in FOLDERS)):
-        table = _table_in(folder)
-        if table is not None and (
-            plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
-        ):
-            return folder
-    return None
+    return audio_files.find_folder(data_root, ("", *FOLDERS), _holds_table)
+
+
+def _holds_table(folder: Path) -> bool:
+    table = _table_in(folder)
+    if table is None:
+        return False
+    return plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
 
 
 def find_table(root: str | Path) -> Path:
-    """Return the table that `root`, a folder or the table itself, means.
+    """Return the table in the folder `root`, or `root` itself if it is the table.
 
     Raises
     ------
     MerKitError
         If there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "Clips.CSV").touch()
+    ...     find_table(folder).name
+    'Clips.CSV'
     """
     place = Path(root).expanduser().absolute()
-    path = place if place.is_file() else _table_in(place)
+    if place.is_file():
+        return place
+    path = _table_in(place)
     if path is None:
         raise MerKitError(f"no table was found in {str(place)!r}, expected\n{LAYOUT}\n{REQUEST}")
     return path
 
 
 def _table_in(folder: Path) -> Path | None:
-    """Return the folder's table, whatever the case of its name."""
-    if (exact := audio_files.first_file(folder, TABLES)) is not None:
+    """Return the folder's table, ignoring the case of its name."""
+    exact = audio_files.first_file(folder, TABLES)
+    if exact is not None:
         return exact
     try:
-        there = {
-            plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)
-        }
+        files = filter(audio_files.is_file, sorted(folder.iterdir()))
+        by_name = {plain(path.name): path for path in files}
     except OSError:
         return None
-    return next((there[name] for name in (*TABLES, *WORKBOOKS) if name in there), None)
+    return next((by_name[name] for name in (*TABLES, *WORKBOOKS) if name in by_name), None)
 
 
 def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0, 1.0)) -> Corpus:
     """Load the clips of a table, sorted by id; no audio is opened.
 
-    Without a `clip_id` column the id is the path without its ending. The group is the column `group`, else the artist.
-    A table with labels V-, V+ or A-, A+ has clips for that one task; with Q1 … Q4 or ratings for all three. A path
-    that differs from its file in case, slashes, ending, Unicode form, or by the folders before it, is found all the
-    same where exactly one file fits, and a note says so.
+    Without a `clip_id` column, the id is the path without its ending. The group is the column
+    `group`, or else the artist. Clips with labels V-, V+ or A-, A+ serve that one task only; those
+    with Q1 … Q4 or with ratings serve all three. A path may differ from its file in case, slashes,
+    ending, Unicode form or leading folders, as long as exactly one file fits; a note reports it.
 
     Parameters
     ----------
     root : the folder of the table, or the table
-    ties : class of a rating exactly on the scale's middle: "high", "low", or "drop" (no label)
+    ties : class of a rating exactly at the middle of the scale: "high", "low", or "drop" (no label)
     scale : lowest and highest rating, for tables with valence and arousal
 
     Raises
@@ -99,6 +115,18 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
         If there is no such table, a column is missing, or an option is wrong.
 
     Notebook: 07_your_own_music
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "one.wav").write_bytes(b"audio")
+    ...     _ = Path(folder, "clips.csv").write_text("path,label\\nONE.wav,happy\\n")
+    ...     corpus = load(folder)
+    >>> corpus.clips[0].clip_id, corpus.clips[0].labels["quadrant"]
+    ('one', 0)
+    >>> [note.kind for note in corpus.notes]
+    ['spelling', 'label_spelling']
     """
     check_choice("ties", ties, ratings.TIES)
     path = find_table(root)
@@ -113,19 +141,20 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
     clips = table_rows.clips_of(path, rows, labels, spare, problems)
     truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
-    notes += ratings.not_listed(
+    notes += ids.not_listed(
         path.parent, used, {name: [path.parent / name] for name in files}, path.name
     )
     return Corpus(
-        NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips), notes=tuple(notes),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips),
+        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
 def _scale(scale: Sequence[float]) -> ratings.Scale:
     if not isinstance(scale, (list, tuple)) or len(scale) != 2:
         raise MerKitError(
-            f"scale is {scale!r}, expected two numbers like [1, 9]: pass the lowest and highest rating"
+            f"scale is {scale!r}, expected two numbers like [1, 9]: "
+            "pass the lowest and highest rating"
         )
     low, high = (float(check_range("scale", value)) for value in scale)
     if not low < high:

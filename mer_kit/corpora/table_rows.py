@@ -1,4 +1,4 @@
-"""The rows of a plain table: which column is which, which file a path means, and what is wrong with single rows."""
+"""The rows of a plain table: identify columns, match paths to files, report faulty rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import Clip, Problem
 
 Labels = dict[str, dict[str, int]]
-#: Column → other names for it, taken where there is none of its own.
+#: Column → other names for it, accepted if the table has no column of the first name.
 ALSO_NAMED = {
     "path": ("file", "file name", "file path", "audio", "audio file", "audio path"),
     "label": ("quadrant", "emotion", "class"),
@@ -33,38 +33,59 @@ _OTHER_SCALE = (
 
 
 def columns(path: Path) -> dict[str, str]:
-    """Return our name of a column → the table's name for it, in its header's order."""
+    """Return our name of each known column → its name in the table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "clips.csv")
+    ...     _ = path.write_text("File Name;Emotion;Artist;Year\\n")
+    ...     columns(path)
+    {'artist': 'artist', 'path': 'file name', 'label': 'emotion'}
+    """
     others = [name for names in ALSO_NAMED.values() for name in names]
-    there = tables.header(path, [*ALSO_NAMED, *OTHERS, *others])
-    found = {name: name for name in (*ALSO_NAMED, *OTHERS) if name in there}
-    wanted = ["path", "label"] if not {"valence", "arousal"} <= set(found) else ["path"]
-    for name in dict.fromkeys([*wanted, *(["valence", "arousal"] if "label" not in found else [])]):
-        also = [other for other in ALSO_NAMED[name] if other in there]
-        if name not in found and len(also) == 1:
-            found[name] = also[0]
-    return found
+    header = tables.header(path, [*ALSO_NAMED, *OTHERS, *others])
+    named = {name: name for name in (*ALSO_NAMED, *OTHERS) if name in header}
+    wanted = ["path"]
+    if not {"valence", "arousal"} <= set(named):
+        wanted += ["label"]
+    if "label" not in named:
+        wanted += ["valence", "arousal"]
+    for name in wanted:
+        also = [other for other in ALSO_NAMED[name] if other in header]
+        if name not in named and len(also) == 1:
+            named[name] = also[0]
+    return named
 
 
 def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
-    """Return the table with every optional column filled in, indexed by clip id (which may repeat).
+    """Return the table with all optional columns, indexed by clip id (which may repeat).
 
-    The columns `match` and `file` say which of the files there are, `names`, each path means.
+    The columns `match` and `file` give the existing file, one of `names`, that each path means.
+    Columns and paths that are spelled differently are appended to `notes`.
+
+    Raises
+    ------
+    MerKitError
+        If the table cannot be read, or has no path column or neither labels nor ratings.
     """
     named = columns(path)
-    rated_only = "label" not in named and {"valence", "arousal"} <= set(named)
-    kind = ["valence", "arousal"] if rated_only else ["label"]
+    kind = ["label"]
+    if "label" not in named and {"valence", "arousal"} <= set(named):
+        kind = ["valence", "arousal"]
     table = tables.read_table(
         path, [named[name] for name in ("path", *kind) if name in named], optional=OTHERS
     )
     lacking = [name for name in ("path", *kind) if name not in named]
     if lacking:
         raise MerKitError(
-            f"{path.name} has the columns {tables.separated(table.columns)}, expected 'label' or both 'valence' and "
-            "'arousal' beside 'path': add one or rename yours"
+            f"{path.name} has the columns {tables.separated(table.columns)}, expected 'path' and "
+            "'label', or 'path', 'valence' and 'arousal': add or rename columns"
         )
     for name in ("path", *kind):
         if named[name] != name:
-            what = f"its column {named[name]!r} is taken for {name!r}"
+            what = f"its column {named[name]!r} is read as {name!r}"
             notes.append(
                 audio_files.problem("column", path.name, what, "rename it if another is meant")
             )
@@ -91,10 +112,12 @@ def _match(root: Path, text: str, names: Names) -> Match:
 
 
 def _id_of(text: str, match: Match) -> str:
-    """Return the id of a row without one: its path without the ending."""
+    """Return the id of a row without an id: its path without the ending."""
     if match.how and match.name is not None:
         return unicodedata.normalize("NFC", str(PurePosixPath(match.name).with_suffix("")))
-    return str(Path(text).with_suffix("")) if Path(text).name else text
+    if not Path(text).name:
+        return text
+    return str(Path(text).with_suffix(""))
 
 
 def labels_of(
@@ -106,9 +129,19 @@ def labels_of(
     notes: list[Problem],
     problems: list[Problem],
 ) -> Labels:
-    """Return clip id → labels of every usable row; each other row adds a problem.
+    """Return clip id → labels of every usable row; appends the others to `problems`.
 
-    `spare` are the files that no row names, one of which may be meant.
+    `spare` are the files that no row names, one of which a faulty row may mean.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"clip_id": ["a", "b"], "label": ["Q1", "Q9"]}, index=["a", "b"])
+    >>> rows = rows.assign(path="1.wav", match=Match("1.wav"))
+    >>> problems = []
+    >>> labels_of("clips.csv", rows, ratings.Scale(0, 1), "high", Names([]), [], problems)
+    {'a': {'valence': 1, 'arousal': 1, 'quadrant': 0}}
+    >>> problems[0].clip_id, problems[0].kind
+    ('b', 'unknown_label')
     """
     labels: Labels = {}
     if "label" not in rows:
@@ -137,7 +170,7 @@ def labels_of(
 
 
 def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> Problem | None:
-    """Return what is wrong with a row's id or path, or None."""
+    """Return the problem of a row's id or path, or None."""
     clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
     if match.fits:
         return ids.no_such_file(spare, match, path, clip_id, name)
@@ -152,31 +185,34 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> P
         wrong = audio_files.problem(
             "leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id
         )
-    if (
-        wrong is not None
-        and wrong.kind == "leaves_root"
-        and (near := spare.nearest(path)) is not None
-    ):
-        return dataclasses.replace(
-            wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}"
-        )
-    return wrong
+    if wrong is None or wrong.kind != "leaves_root":
+        return wrong
+    near = spare.nearest(path)
+    if near is None:
+        return wrong
+    step = f"did you mean {near!r}? Otherwise {wrong.next_step}"
+    return dataclasses.replace(wrong, next_step=step)
 
 
 def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Problem | None:
-    """Return what is wrong with a row's label or ratings, or None."""
+    """Return the problem of a row's label or ratings, or None."""
     clip_id = str(row["clip_id"])
     if "label" not in row:
         return ratings.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
-    return None if label_named(row["label"]) else unknown_label(name, clip_id, row["label"])
+    if label_named(row["label"]):
+        return None
+    return unknown_label(name, clip_id, row["label"])
 
 
 def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
-    """Return a note on the labels that are written in another way than ours."""
+    """Return a note if labels are spelled differently from ours."""
     others = [text for text in labels if label_named(text) not in (None, text)]
     if not others:
         return []
-    what = f"{len(others)} labels are written in another way, first {others[0]!r}, taken for {label_named(others[0])!r}"
+    what = (
+        f"{len(others)} labels are spelled differently, first {others[0]!r}, "
+        f"which is read as {label_named(others[0])!r}"
+    )
     return [
         audio_files.problem("label_spelling", name, what, "correct the table if another is meant")
     ]
@@ -185,7 +221,20 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
 def one_row_a_file(
     name: str, rows: pd.DataFrame, labels: Labels, problems: list[Problem]
 ) -> Labels:
-    """Return the labels without those of a file that several ids name, unless they agree: then the first id keeps it."""
+    """Return the labels with at most one clip id per file; appends repeated files to `problems`.
+
+    If several ids name one file, the first id keeps it if their labels agree; otherwise all are
+    dropped.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"file": ["1.wav", "1.wav", "2.wav"]}, index=["a", "b", "c"])
+    >>> labels = {"a": {"valence": 1}, "b": {"valence": 1}, "c": {"valence": 0}}
+    >>> one_row_a_file("clips.csv", rows, labels, problems := [])
+    {'a': {'valence': 1}, 'c': {'valence': 0}}
+    >>> problems[0].kind
+    'duplicate_path'
+    """
     ids_of: defaultdict[str, list[str]] = defaultdict(list)
     for clip_id, file in zip(rows.index, rows["file"], strict=True):
         if clip_id in labels and file:
@@ -194,26 +243,16 @@ def one_row_a_file(
     for file, of_file in ids_of.items():
         if len(of_file) < 2:
             continue
-        same = all(labels[clip_id] == labels[of_file[0]] for clip_id in of_file)
-        what = (
-            f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, expected one; "
-            + (
-                f"it is kept once, as {of_file[0]!r}, since the labels agree"
-                if same
-                else "it is left out, the labels differ"
-            )
-        )
-        problems.append(
-            audio_files.problem(
-                "duplicate_path",
-                f"{name}, file {file!r}",
-                what,
-                "delete the wrong rows",
-                of_file[1],
-            )
-        )
-        left_out.update(of_file[1:] if same else of_file)
-    return {clip_id: found for clip_id, found in labels.items() if clip_id not in left_out}
+        what = f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, "
+        if all(labels[clip_id] == labels[of_file[0]] for clip_id in of_file):
+            what += f"expected one; it is kept once, as {of_file[0]!r}, since the labels agree"
+            left_out.update(of_file[1:])
+        else:
+            what += "expected one; it is left out, the labels differ"
+            left_out.update(of_file)
+        where, step = f"{name}, file {file!r}", "delete the wrong rows"
+        problems.append(audio_files.problem("duplicate_path", where, what, step, of_file[1]))
+    return {clip_id: of_clip for clip_id, of_clip in labels.items() if clip_id not in left_out}
 
 
 def clips_of(
@@ -223,7 +262,7 @@ def clips_of(
     spare: Names,
     problems: list[Problem],
 ) -> tuple[Clip, ...]:
-    """Return the clips whose file is there and not empty, sorted by id; each other adds a problem."""
+    """Return the clips with a non-empty file, sorted by id; appends the others to `problems`."""
     clips = []
     for clip_id in sorted(labels):
         row = rows.loc[[clip_id]].iloc[0]
@@ -234,36 +273,32 @@ def clips_of(
             continue
         file = audio_files.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
         if file is not None:
-            artist, group = str(row["artist"]), str(row["group"] or row["artist"])
-            title, found = str(row["title"]) or None, labels[clip_id]
+            group = str(row["group"] or row["artist"])
             clips.append(
                 Clip(
-                    clip_id,
-                    file,
-                    found,
-                    group=group.casefold() or None,
-                    title=title,
-                    artist=artist or None,
+                    clip_id, file, labels[clip_id], group=group.casefold() or None,
+                    title=str(row["title"]) or None, artist=str(row["artist"]) or None,
                 )
-            )
+            )  # fmt: skip
     return tuple(clips)
 
 
 def truth_of(
     path: Path, rows: pd.DataFrame, labels: Labels, notes: list[Problem], problems: list[Problem]
 ) -> pd.DataFrame | None:
-    """Return the segment truth under the clips' own ids, or None where there is no such table.
+    """Return the segment-level ground truth under the clips' own ids, or None without its table.
 
-    A table of one task may have its truth in that task's classes.
+    If all clips are labelled for one and the same task, the ground truth may use that task's
+    classes.
     """
     if not audio_files.is_there(path):
         return None
-    tasks = {task for found in labels.values() for task in found}
-    truth = read_truth(path, task=next(iter(tasks)) if len(tasks) == 1 else None)
-    found = ids.align(
-        path.name, truth["clip_id"], rows.index, notes, problems, what="segment truth"
+    tasks = sorted({task for of_clip in labels.values() for task in of_clip})
+    truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
+    own_ids = ids.align(
+        path.name, truth["clip_id"], rows.index, notes, problems, what="ground truth"
     )
-    truth["clip_id"] = truth["clip_id"].map(found)
+    truth["clip_id"] = truth["clip_id"].map(own_ids)
     truth = truth.dropna(subset=["clip_id"]).reset_index(drop=True)
     problems += overlaps(path.name, truth)
     return truth

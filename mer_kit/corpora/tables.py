@@ -1,9 +1,13 @@
-"""The one reader of label and metadata tables: separator, encoding and header are found out, what does not fit is refused."""
+"""Read label and metadata tables: detect separator and encoding, find columns, reject bad rows.
+
+All corpora read their tables here; nothing that does not fit is dropped silently.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,22 +17,23 @@ from pathlib import Path
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_columns
+from mer_kit.corpora.audio_files import is_there
 from mer_kit.corpora.encodings import decode, what_it_is
 from mer_kit.corpora.quotes import NUMERIC, check_quotes
 
-__all__ = ["decode", "has_columns", "header", "read_table"]
+__all__ = ["decode", "has_columns", "header", "read_rows", "read_table"]
 
-#: What may stand between two cells; where several would do, the earlier one.
+#: Possible separators; if several fit, the earlier one is used.
 SEPARATORS = (",", ";", "\t", "|")
-#: No table of labels is larger.
+#: Larger files are rejected: no label table has this size.
 MAX_BYTES = 200_000_000
-#: A first line by which Excel is told the separator.
+#: A first line that tells Excel the separator.
 _SEP_LINE = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """What the rows of a table must fit."""
+    """The columns that the rows of a table must fit."""
 
     table: str
     names: Sequence[str]
@@ -39,17 +44,20 @@ class _Layout:
     @property
     def last(self) -> int:
         """The position of the last column that has a name."""
-        return max(at for at, name in enumerate(self.names) if name)
+        return max(i for i, name in enumerate(self.names) if name)
 
-    def takes(self, cells: Sequence[str]) -> bool:
-        """Tell whether the last column may hold all these cells: a title with an unquoted comma, not numbers."""
+    def accepts(self, cells: Sequence[str]) -> bool:
+        """Return whether the last column may hold all these cells.
+
+        A title may, with its unquoted comma; numbers may not.
+        """
         free = self.names[self.last] not in self.required
         return self.open_ended or (free and not any(NUMERIC.fullmatch(cell) for cell in cells))
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One row's cells, the line it begins on, and its text."""
+    """One row: its cells, its first line, and its text."""
 
     cells: list[str]
     line: int
@@ -63,22 +71,32 @@ def read_table(
     optional: Iterable[str] = (),
     open_ended: bool = False,
 ) -> pd.DataFrame:
-    """Read a table as text: every column and value a stripped str, empty cells "".
+    """Read a table as text: every column and value is a stripped str, empty cells are "".
 
-    Comma, semicolon, tab or bar; UTF-8, UTF-16 or the Western European code page; any line ending; quotes; Excel's
-    `sep=` line. Columns are found by name, whatever its case and blanks, and come back as `required` and `optional`
-    spell them; the others keep their own spelling. Empty rows and columns without a name are left out.
+    Separators may be commas, semicolons, tabs or bars; the encoding UTF-8, UTF-16 or the Western
+    European code page; any line ending, quotes and Excel's `sep=` line are understood. Columns are
+    matched by name, ignoring case and blanks, and are named as in `required` and `optional`; the
+    others keep their own spelling. Empty rows and columns without a name are dropped.
 
     Parameters
     ----------
-    required, optional : names of columns that must, or may, be there
-    open_ended : cells beyond the header belong to its last column, whatever they hold
+    required, optional : names of columns that must, or may, be present
+    open_ended : cells beyond the header belong to its last column, whatever they contain
 
     Raises
     ------
     MerKitError
-        If the file is missing, empty, not a table, lacks a column of `required`, names a wanted column twice, has a
-        row of another length than the header, or a quote that swallows rows.
+        If the file is missing, empty or not a table, lacks a column of `required`, names a wanted
+        column twice, has a row whose length differs from the header's, or has an unclosed quote.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "labels.csv")
+    ...     _ = path.write_text("Song ID; Quadrant\\n007; Q1\\n")
+    ...     read_table(path, ["song_id", "quadrant"]).to_dict("list")
+    {'song_id': ['007'], 'quadrant': ['Q1']}
     """
     path, required = Path(path), list(required)
     text, separator = _open(path, required)
@@ -90,16 +108,65 @@ def read_table(
     body = [row for row in rows[1:] if any(cell.strip() for cell in row.cells)]
     if not body:
         raise MerKitError(
-            f"{path.name} holds a header but no rows, expected one row per clip: restore it from the dataset's archive"
+            f"{path.name} has a header but no rows, expected one row per clip: "
+            "restore it from the dataset's archive"
         )
     layout = _Layout(path.name, names, required, separator, open_ended)
     cells = [_fitted(layout, row) for row in body]
-    columns = {name: [row[at].strip() for row in cells] for at, name in enumerate(names) if name}
+    columns = {name: [row[i].strip() for row in cells] for i, name in enumerate(names) if name}
     return pd.DataFrame(columns, dtype=str)
 
 
+def read_rows(
+    path: Path | None,
+    required: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    open_ended: bool = False,
+) -> list[tuple[str, ...]]:
+    """Read an optional table (see `read_table`) as one tuple per row; [] if there is no such file.
+
+    A tuple holds the `required` and then the `optional` columns, "" for an optional column that is
+    missing.
+
+    Raises
+    ------
+    MerKitError
+        If the file is there and cannot be read, or lacks a column of `required`.
+
+    Examples
+    --------
+    >>> read_rows(Path("missing.csv"), ["song_id", "artist"])
+    []
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "metadata.csv")
+    ...     _ = path.write_text("song_id,year,artist\\n7,1999,Ann\\n")
+    ...     read_rows(path, ["song_id", "artist"], optional=["title"])
+    [('7', 'Ann', '')]
+    """
+    if path is None or not is_there(path):
+        return []
+    table = read_table(path, required, optional=optional, open_ended=open_ended)
+    absent = [""] * len(table)
+    columns = [table.get(name, absent) for name in (*required, *optional)]
+    return list(zip(*columns, strict=True))
+
+
 def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
-    """Return the column names of a table, those of `wanted` as it spells them; [] where there is no readable table."""
+    """Return the column names of a table, or [] if there is no readable table.
+
+    Columns of `wanted` are returned as it spells them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "labels.csv")
+    ...     _ = path.write_text("Song ID;Quadrant\\n1;Q1\\n")
+    ...     header(path), header(path, ["song_id"]), header(Path(folder, "missing.csv"))
+    (['Song ID', 'Quadrant'], ['song_id', 'Quadrant'], [])
+    """
     if path is None or not path.is_file():
         return []
     wanted = list(wanted)
@@ -113,14 +180,20 @@ def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
 
 
 def has_columns(path: Path | None, required: Iterable[str]) -> bool:
-    """Tell whether a table's header line names all these columns; False where there is no such table."""
+    """Return whether a table's header line names all these columns; False if there is no table.
+
+    Examples
+    --------
+    >>> has_columns(Path("missing.csv"), ["song_id"])
+    False
+    """
     required = list(required)
     columns = header(path, required)
     return bool(columns) and set(columns) >= set(required)
 
 
 def fold(name: str) -> str:
-    """Return a column's name without case, blanks, hyphens and underscores, by which it is found.
+    """Return a column's name without case, blanks, hyphens and underscores, for comparison.
 
     Examples
     --------
@@ -138,33 +211,35 @@ def _open(path: Path, required: Sequence[str]) -> tuple[str, str]:
         if (size := path.stat().st_size) > MAX_BYTES:
             raise _unusable(
                 path,
-                f"it has {size / 1e6:.0f} MB, and a table of labels has at most {MAX_BYTES / 1e6:.0f}",
+                f"it has {size / 1e6:.0f} MB, and a label table has at most {MAX_BYTES / 1e6:.0f}",
             )
         raw = path.read_bytes()
     except OSError as error:
         raise MerKitError(
-            f"{path.name} cannot be read ({error.strerror}), expected a CSV table at {str(path)!r}: "
-            "restore it from the dataset's archive"
+            f"{path.name} cannot be read ({error.strerror}), expected a CSV table at "
+            f"{str(path)!r}: restore it from the dataset's archive"
         ) from error
     if (other := what_it_is(raw)) is not None:
         raise MerKitError(f"{path.name} {other}, expected a table as text: save it as CSV (UTF-8)")
     text = decode(raw).lstrip("\n")
-    if told := _SEP_LINE.match(text):
-        return text[told.end() :], told.group(1)
+    if sep_line := _SEP_LINE.match(text):
+        return text[sep_line.end() :], sep_line.group(1)
     return text, _separator(text.split("\n", 1)[0], required)
 
 
 def _separator(line: str, required: Sequence[str]) -> str:
-    """Return the separator by which a header line names most of `required`, then most columns."""
+    """Return the separator that yields most of `required` from a header line, then most columns."""
     wanted = {fold(name) for name in required}
-    cells = {mark: [fold(cell) for cell in line.split(mark)] for mark in SEPARATORS}
-    return max(SEPARATORS, key=lambda mark: (len(wanted & set(cells[mark])), len(cells[mark])))
+    cells = {one: [fold(cell) for cell in line.split(one)] for one in SEPARATORS}
+    return max(SEPARATORS, key=lambda one: (len(wanted & set(cells[one])), len(cells[one])))
 
 
 def _rows(path: Path, text: str, separator: str) -> list[_Row]:
-    """Return a table's rows; a blank before a quote does not stop it from being one where rows fit only so."""
+    """Return a table's rows; blanks before an opening quote are skipped if rows fit only then."""
     rows = _parsed(path, text, separator, False)
-    width = len(rows[0].cells) if rows else 0
+    if not rows:
+        return []
+    width = len(rows[0].cells)
     if any(len(row.cells) > width and f'{separator} "' in row.text for row in rows):
         rows = _parsed(path, text, separator, True)
     for row in rows[1:]:
@@ -188,44 +263,50 @@ def _parsed(path: Path, text: str, separator: str, blanks: bool) -> list[_Row]:
 
 
 def _named(path: Path, cells: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Return the header's names, wanted ones as `wanted` spells them, "" for columns that nobody can ask for."""
+    """Return the header's names, wanted ones as `wanted` spells them, "" for repeated names."""
     known = {fold(name): name for name in reversed(wanted)}
     names: list[str] = []
     for cell in cells:
         name = known.get(fold(cell), cell.strip())
         if name in names and name in wanted:
             raise MerKitError(
-                f"{path.name} has two columns named {name!r} (its header is {separated(cells)}), expected one: rename or "
-                "delete the one that is not meant"
+                f"{path.name} has two columns named {name!r} (its header is {separated(cells)}), "
+                "expected one: rename or delete the other one"
             )
         names.append("" if name in names else name)
     return names
 
 
 def separated(cells: Iterable[str]) -> str:
-    """Return a list of cells for a sentence, no longer than a line."""
+    """Return a list of cells for a message, shortened to one line.
+
+    Examples
+    --------
+    >>> separated(["path ", " label"])
+    'path, label'
+    """
     text = ", ".join(cell.strip() for cell in cells)
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
 def _fitted(layout: _Layout, row: _Row) -> list[str]:
-    """Return a row's cells, as many as the header has names."""
+    """Return a row's cells, one per name of the header."""
     cells, names, last = row.cells, layout.names, layout.last
     while len(cells) > len(names) and not cells[-1].strip():
         cells = cells[:-1]
-    found = len(cells)
-    if found > len(names) and layout.takes(cells[last:]):
+    n = len(cells)
+    if n > len(names) and layout.accepts(cells[last:]):
         return [*cells[:last], layout.separator.join(cells[last:]), *[""] * (len(names) - last - 1)]
-    if found > len(names) or any(name in layout.required for name in names[found:]):
+    if n > len(names) or any(name in layout.required for name in names[n:]):
         raise MerKitError(
-            f"{layout.table} line {row.line} has {found} field{'s' * (found != 1)}, the header {len(names)}: "
-            + _why(cells, names, layout.separator)
+            f"{layout.table} line {row.line} has {n} field{'s' * (n != 1)}, "
+            f"the header {len(names)}: {_why(cells, names, layout.separator)}"
         )
-    return [*cells, *[""] * (len(names) - found)]
+    return [*cells, *[""] * (len(names) - n)]
 
 
 def _why(cells: Sequence[str], names: Sequence[str], separator: str) -> str:
-    """Return a question about what went wrong in a row of another length than the header."""
+    """Return a question about the likely cause of a row whose length differs from the header's."""
     if len(cells) < len(names):
         return "is a cell missing? Leave it empty, but keep its separator"
     if separator == "," and _pairs_of_digits(cells) >= len(cells) - len(names):
@@ -234,13 +315,13 @@ def _why(cells: Sequence[str], names: Sequence[str], separator: str) -> str:
 
 
 def _pairs_of_digits(cells: Sequence[str]) -> int:
-    """Return how many numbers a row may hold whose decimal comma was taken for a separator."""
-    digits = "".join("d" if cell.strip().lstrip("+-−").isdecimal() else "." for cell in cells)
-    return sum(len(run) // 2 for run in digits.split("."))
+    """Return how many numbers of a row may have been split at their decimal comma."""
+    wholes = (cell.strip().lstrip("+-−").isdecimal() for cell in cells)
+    return sum(len(list(run)) // 2 for whole, run in itertools.groupby(wholes) if whole)
 
 
 def _unusable(path: Path, reason: str) -> MerKitError:
     return MerKitError(
-        f"{path.name} is not a readable table ({reason}), expected rows under one header line, separated by commas, "
-        "semicolons or tabs: save it as CSV (UTF-8)"
+        f"{path.name} is not a readable table ({reason}), expected rows under one header line, "
+        "separated by commas, semicolons or tabs: save it as CSV (UTF-8)"
     )

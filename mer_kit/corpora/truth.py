@@ -1,4 +1,4 @@
-"""Segment truth beside inherited labels: for notebooks and diagnostics, never for training."""
+"""Segment-level ground truth, for notebooks and diagnostics, never for training."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from mer_kit.records import TASKS, Corpus, labels_from_quadrant
 def segment_truth(
     corpus: Corpus, clip: np.ndarray, start_s: np.ndarray, end_s: np.ndarray, *, task: str
 ) -> np.ndarray | None:
-    """Return the true class of every segment, int64 [S], or None where the corpus knows no truth.
+    """Return the true class of every segment, int64 [S], or None if the corpus has no ground truth.
 
-    A segment's truth is the label that covers most of it (in a tie the one that is heard first); −1 where none does.
+    A segment's true class is the label that covers most of it, in a tie the earlier one; −1 if none
+    does.
 
     Parameters
     ----------
@@ -24,15 +25,25 @@ def segment_truth(
     start_s, end_s : [S], seconds
 
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mer_kit.records import Clip
+    >>> table = {"clip_id": "a", "start_s": [0, 4], "end_s": [4, 9], "label": ["Q1", "Q3"]}
+    >>> corpus = Corpus("", Path(), (Clip("a", Path("a.wav"), {}),), truth=pd.DataFrame(table))
+    >>> start_s = np.array([0.0, 2.0, 3.0, 9.0])
+    >>> segment_truth(corpus, np.zeros(4, int), start_s, start_s + 3, task="quadrant")
+    array([ 0,  0,  2, -1])
     """
     check_choice("task", task, TASKS)
     if corpus.truth is None:
         return None
     spans = {clip_id: rows for clip_id, rows in corpus.truth.groupby("clip_id")}
     truth = np.full(len(clip), -1, dtype=np.int64)
-    for at in np.unique(clip):
-        rows = np.flatnonzero(np.asarray(clip) == at)
-        table = spans.get(corpus.clips[int(at)].clip_id)
+    for i in np.unique(clip):
+        rows = np.flatnonzero(np.asarray(clip) == i)
+        table = spans.get(corpus.clips[int(i)].clip_id)
         if table is not None:
             truth[rows] = _majority(table, np.asarray(start_s)[rows], np.asarray(end_s)[rows], task)
     return truth
@@ -57,7 +68,16 @@ def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task:
 
 
 def digest(corpus: Corpus) -> str:
-    """Return a checksum of the segment truth, "" where the corpus has none: what a notebook shows may depend on it."""
+    """Return a checksum of the ground truth, or "" if there is none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> digest(Corpus("", Path(), ()))
+    ''
+    >>> digest(Corpus("", Path(), (), truth=pd.DataFrame({"clip_id": ["a"], "label": ["Q1"]})))
+    '62cc09745d85'
+    """
     if corpus.truth is None:
         return ""
     text = corpus.truth.to_csv(index=False)
@@ -65,7 +85,7 @@ def digest(corpus: Corpus) -> str:
 
 
 def class_of(label: str, task: str) -> int:
-    """Return a truth label's class index for a task; quadrant names serve every task.
+    """Return the class index of a ground-truth label for a task; quadrants serve every task.
 
     Examples
     --------

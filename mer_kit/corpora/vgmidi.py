@@ -1,10 +1,10 @@
-"""VGMIDI: 200 piano arrangements of game music as MIDI, rated bar by bar by some thirty listeners each (2019)."""
+"""VGMIDI: 200 piano arrangements of game music as MIDI, rated bar by bar (2019)."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
-from mer_kit.corpora import audio_files, dynamic
+from mer_kit.corpora import audio_files, dynamic, ids
 from mer_kit.corpora.matching import Names
 from mer_kit.corpora.ratings import (
     TIES,
@@ -23,7 +23,6 @@ from mer_kit.corpora.ratings import (
     classes,
     high,
     make_clips,
-    not_listed,
 )
 from mer_kit.records import Clip, Corpus, Problem
 
@@ -34,14 +33,17 @@ CITATION = (
     "L. N. Ferreira, J. Whitehead: Learning to generate music with sentiment. "
     "International Society for Music Information Retrieval Conference (ISMIR), 2019."
 )
-LICENCE = "No licence is stated; the pieces belong to their owners, so mer-kit never ships or copies them."
+LICENCE = (
+    "No licence is stated; the pieces belong to their owners, so mer-kit never ships or copies "
+    "them."
+)
 LAYOUT = """\
 vgmidi/
-  labelled/midi/*.mid                            … 204 files, rendered by fluidsynth when they are first heard
+  labelled/midi/*.mid                            … 204 files, rendered by fluidsynth on first use
   labelled/annotations/vgmidi_raw_1.json         pieces and annotations, 95 pieces
   labelled/annotations/vgmidi_raw_2.json         the same, 105 pieces"""
 REQUEST = "Clone https://github.com/lucasnfe/vgmidi as data/vgmidi."
-#: Folder names under which people keep it, relative to the data root.
+#: Usual names of its folder, relative to the data root.
 FOLDERS = ("vgmidi", "VGMIDI", "vgmidi-master", "vgmidi/vgmidi-master")
 ANNOTATIONS = ("vgmidi_raw_1.json", "vgmidi_raw_2.json")
 MIDI_ENDINGS = (".mid", ".midi")
@@ -53,7 +55,7 @@ GENERATED = False
 
 @dataclass(frozen=True)
 class _Piece:
-    """One annotated piece: its MIDI file's name, and the listeners' ratings float64 [listeners, bars]."""
+    """One annotated piece; `valence` and `arousal` are ratings float64 [listeners, bars]."""
 
     clip_id: str
     title: str
@@ -69,33 +71,34 @@ class _Piece:
 
     @property
     def game(self) -> str:
-        """The game, as the file's name `<series>_<console>_<game>_<piece>.mid` gives it: whose music it is."""
+        """The game, from the file name `<series>_<console>_<game>_<piece>.mid`, or ""."""
         parts = Path(self.midi).stem.split("_")
         return parts[2] if len(parts) > 3 else ""
 
 
 def find(data_root: Path, **_: Any) -> Path | None:
-    """Return `data_root`, or the one of FOLDERS in it, that holds labelled/annotations."""
-    folders = (data_root, *(data_root / name for name in FOLDERS))
-    return next(
-        (f for f in folders if (f / "labelled" / "annotations" / ANNOTATIONS[0]).is_file()), None
+    """Return `data_root`, or the folder of FOLDERS in it, that contains labelled/annotations."""
+    table = Path("labelled", "annotations", ANNOTATIONS[0])
+    return audio_files.find_folder(
+        data_root, ("", *FOLDERS), lambda folder: (folder / table).is_file()
     )
 
 
 def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) -> Corpus:
     """Load the annotated pieces, sorted by id, with labels of all three tasks; no MIDI is rendered.
 
-    A clip is a MIDI file, which `signal` renders when it is heard. Its label is the quadrant of the mean over all bars
-    and listeners; its group is the game. The truth has a row for each bar: the quadrant of the listeners' mean, with
-    `valence`, `arousal`, and `agreement`, the share of listeners whose own rating of the bar lies in that quadrant.
-    Bars are spread evenly over the piece's duration, which is approximate where the tempo changes. A clip's confidence
-    is the mean agreement of its bars. MIDI files without annotations, annotations of unknown pieces or with another
-    number of bars become notes.
+    A clip is a MIDI file, which `signal` renders on first use. Its label is the quadrant of the
+    mean over all bars and listeners; its group is the game. The ground truth has one row per bar:
+    the quadrant of the listeners' mean, with `valence`, `arousal` and `agreement`, the fraction of
+    listeners whose own rating of the bar is in that quadrant. Bars are spread evenly over the
+    piece's duration, which is approximate if the tempo changes. A clip's confidence is the mean
+    agreement of its bars. MIDI files without annotations, annotations of unknown pieces and
+    annotations with a wrong number of bars become notes.
 
     Parameters
     ----------
     ties : class of a mean rating of exactly 0: "high", "low", or "drop"
-    min_agreement : bars on which fewer listeners agree have no truth, 0 to 1
+    min_agreement : bars with a lower agreement get no ground truth, 0 to 1
 
     Raises
     ------
@@ -126,18 +129,19 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     clips = make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
     truths = {piece.clip_id: _bars(piece, ties) for piece in pieces}
     used = {stem for stem in stems.values() if stem is not None}
-    notes += not_listed(root, used, files, "the annotations")
+    notes += ids.not_listed(root, used, files, "the annotations")
+    truth = _all_bars([truths[clip.clip_id] for clip in clips], min_agreement)
+    clips = tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips)
     return Corpus(
-        NAME, root, tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips), tuple(problems),
-        _all_bars([truths[clip.clip_id] for clip in clips], min_agreement),
+        NAME, root, clips, tuple(problems), truth,
         notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 
 
 def _with_confidence(clip: Clip, bars: pd.DataFrame) -> Clip:
-    return dataclasses.replace(
-        clip, confidence=round(float(bars["agreement"].mean()), 4) if len(bars) else None
-    )
+    if not len(bars):
+        return clip
+    return dataclasses.replace(clip, confidence=round(float(bars["agreement"].mean()), 4))
 
 
 def _all_bars(tables: list[pd.DataFrame], min_agreement: float) -> pd.DataFrame | None:
@@ -148,7 +152,7 @@ def _all_bars(tables: list[pd.DataFrame], min_agreement: float) -> pd.DataFrame 
 
 
 def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
-    """Return one piece's truth, a row a bar."""
+    """Return one piece's ground truth, one row per bar."""
     n_bars = piece.valence.shape[1]
     edges = np.linspace(0, piece.duration_s, n_bars + 1)
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
@@ -168,77 +172,71 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
 
 
 def _agree(ratings: np.ndarray, mean: np.ndarray, ties: str) -> np.ndarray:
-    """Return bool [listeners, bars]: the listener's rating lies on the same side as the mean."""
+    """Return whether each rating is on the same side as the mean, bool [listeners, bars]."""
     return np.asarray(high(ratings, SCALE.middle, ties) == high(mean, SCALE.middle, ties))
 
 
 def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
-    """Return the pieces of one annotation file that have ratings; everything else becomes a note."""
+    """Return the rated pieces of one annotation file; appends everything else to `notes`."""
     content = _read_json(path)
     number = path.stem.rsplit("_", 1)[-1]
+    ratings = _ratings_by_piece(path.name, content, notes)
+    pieces = []
+    for piece, about in content["pieces"].items():
+        if piece not in ratings:
+            where = f"{path.name}, {piece}"
+            notes.append(
+                audio_files.problem("no_ratings", where, "no usable annotation", "leave it out")
+            )
+            continue
+        valence, arousal = (
+            np.array(values, dtype=np.float64) for values in zip(*ratings[piece], strict=True)
+        )
+        pieces.append(
+            _Piece(
+                f"{number}-{piece}", str(about["name"]), str(about["midi"]),
+                float(about["duration"]), valence, arousal,
+            )
+        )  # fmt: skip
+    return pieces
+
+
+def _ratings_by_piece(
+    name: str, content: dict[str, Any], notes: list[Problem]
+) -> dict[str, list[tuple[Any, Any]]]:
+    """Return piece → (valence, arousal) of each usable listener; appends the others to `notes`."""
     ratings: defaultdict[str, list[tuple[Any, Any]]] = defaultdict(list)
-    unknown: defaultdict[str, int] = defaultdict(int)
+    unknown: Counter[str] = Counter()
     for key, annotation in content["annotations"].items():
         piece = key.rpartition("_")[0]
         if piece not in content["pieces"]:
             unknown[piece] += 1
             continue
-        rows = (annotation.get("valence"), annotation.get("arousal"))
-        wrong = _wrong_ratings(rows, int(content["pieces"][piece]["measures"]))
+        rated = (annotation.get("valence"), annotation.get("arousal"))
+        wrong = _wrong_ratings(rated, int(content["pieces"][piece]["measures"]))
         if wrong:
-            notes.append(
-                audio_files.problem(
-                    "wrong_length", f"{path.name}, {key}", wrong, "nothing: the others are enough"
-                )
-            )
+            step = "nothing to do: there are enough other listeners"
+            notes.append(audio_files.problem("wrong_length", f"{name}, {key}", wrong, step))
         else:
-            ratings[piece].append(rows)
+            ratings[piece].append(rated)
     for piece, count in sorted(unknown.items()):
         what = f"{count} annotations of a piece that the file does not describe; they are not used"
-        notes.append(
-            audio_files.problem(
-                "orphan",
-                f"{path.name}, {piece}",
-                what,
-                "nothing: there is no way to know the piece",
-            )
-        )
-    pieces = []
-    for piece, about in content["pieces"].items():
-        if not ratings[piece]:
-            notes.append(
-                audio_files.problem(
-                    "no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"
-                )
-            )
-            continue
-        valence, arousal = (
-            np.array([rows[k] for rows in ratings[piece]], dtype=np.float64) for k in (0, 1)
-        )
-        clip_id = f"{number}-{piece}"
-        pieces.append(
-            _Piece(
-                clip_id,
-                str(about["name"]),
-                str(about["midi"]),
-                float(about["duration"]),
-                valence,
-                arousal,
-            )
-        )
-    return pieces
+        step = "nothing to do: the piece cannot be identified"
+        notes.append(audio_files.problem("orphan", f"{name}, {piece}", what, step))
+    return dict(ratings)
 
 
-def _wrong_ratings(rows: tuple[Any, Any], n_bars: int) -> str:
+def _wrong_ratings(rated: tuple[Any, Any], n_bars: int) -> str:
     """Return why one listener's ratings cannot be used, or ""."""
-    for name, values in zip(("valence", "arousal"), rows, strict=True):
-        if not isinstance(values, list) or len(values) != n_bars:
-            found = len(values) if isinstance(values, list) else "no"
-            return (
-                f"{found} {name} ratings, expected {n_bars}, one a bar; this listener is left out"
-            )
+    for name, values in zip(("valence", "arousal"), rated, strict=True):
+        n = len(values) if isinstance(values, list) else "no"
+        if n != n_bars:
+            return f"{n} {name} ratings, expected {n_bars}, one per bar; this listener is left out"
         if not all(isinstance(v, (int, float)) and SCALE.low <= v <= SCALE.high for v in values):
-            return f"a {name} rating off the scale of {SCALE.low:g} to {SCALE.high:g}; this listener is left out"
+            return (
+                f"a {name} rating outside the scale of {SCALE.low:g} to {SCALE.high:g}; "
+                "this listener is left out"
+            )
     return ""
 
 
@@ -247,8 +245,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise MerKitError(
-            f"{path.name} cannot be read ({type(error).__name__}), expected VGMIDI's annotations as JSON at {str(path)!r}: "
-            "restore it from the repository"
+            f"{path.name} cannot be read ({type(error).__name__}), expected VGMIDI's annotations "
+            f"as JSON at {str(path)!r}: restore it from the repository"
         ) from error
     if not isinstance(content, dict) or not {"pieces", "annotations"} <= set(content):
         raise MerKitError(

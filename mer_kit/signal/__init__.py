@@ -1,14 +1,15 @@
-"""From a sound file to features: decoded once, kept as one float16 array per clip, served as views of it.
+"""From a sound file to features: decoded once, stored as one float16 array per clip.
 
-    audio                  any file to mono samples, or one sentence why not
-    frontend, frontends/   what a front-end answers, and each in a file of its own
-    segments               which seconds make up a segment
-    store, builder, manifest   features on disk, brought up to date and served
-    fingerprint, same_music    one recording under two names
-    sound, pieces, lengths     how much of a file is there, decoded in blocks
-    containers, mpeg, streams, tags, rare, external, midi   one family of formats each
+    audio                  any audio file to mono samples, or one sentence that says why not
+    frontend, frontends/   the front-end interface, and one file for each front-end
+    segments               the times at which a clip's segments begin and end
+    store, builder, recipe, manifest   features on disk: computed, kept up to date and served
+    fingerprint, same_music    recordings that occur under two names
+    sound, pieces, lengths     decoding in blocks, and how much of a file is there
+    containers, mpeg, mpeg_frames, streams, tags, rare, external, midi   one family of formats each
+    wording, progress      error sentences and progress reports
 
-Reading a finished store needs numpy only; the audio libraries are imported when something must be decoded.
+Reading a finished store needs only numpy; audio libraries are imported when a clip is decoded.
 
 Notebook: 01_segmentation
 """

@@ -1,4 +1,6 @@
-"""Decode any audio file to mono samples, or say in one sentence why it cannot be used; MIDI is rendered first.
+"""Decode any audio file to mono samples, or say in one sentence why it cannot be used.
+
+MIDI files are rendered first.
 
 Notebook: 01_segmentation
 """
@@ -6,8 +8,10 @@ Notebook: 01_segmentation
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +35,14 @@ __all__ = [
     "problem",
 ]
 
-#: D: librosa's default rate; 4Q's authors used 22 kHz too.
+#: D: librosa's default rate; the authors of 4Q used 22 kHz too.
 SAMPLE_RATE = 22050
-#: Loudest sample below which a clip counts as silent (−120 dBFS, thirty times under one step of 16-bit audio).
+#: A clip whose largest absolute sample is below this is silent (−120 dBFS; one 16-bit step is
+#: thirty times larger).
 SILENCE = 1e-6
-#: Largest sample that a loud file may have (18 dB over full scale); beyond it the samples are on another scale.
+#: Largest absolute sample of a loud file (18 dB above full scale); beyond it the scale is wrong.
 LOUDEST = 8.0
-#: Samples that memory is reserved for because a header states them; more are given room as they come.
+#: Most samples for which memory is reserved because a header states them; beyond, memory grows.
 MOST_RESERVED = 1 << 28
 
 
@@ -46,14 +51,24 @@ def load(
 ) -> np.ndarray:
     """Return the file's samples as float32 [n], mixed to mono and resampled to `sample_rate` Hz.
 
-    Channels are averaged; the resampler is soxr at high quality, librosa's default. Decoding stops after `max_seconds`
-    where that is given. Memory holds the result and one block of the file.
+    Channels are averaged; the resampler is soxr at high quality, librosa's default. If
+    `max_seconds` is given, decoding stops there. Memory holds the result and one block of the file.
 
     Raises
     ------
     MerKitError
-        If the file is missing, empty, truncated, not audio or silent, if its samples are NaN, infinite or far over full
-        scale, or if its name cannot be read on this system; each case has its own sentence.
+        If the file is missing, empty, truncated, not audio or silent, if its samples are NaN,
+        infinite or far above full scale, or if its name cannot be read on this system; each case
+        has its own sentence.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/stereo.wav", np.tile([0.5, 0.25], (44100, 1)), 44100)
+    ...     samples = load(f"{folder}/stereo.wav")
+    >>> samples.shape, samples.dtype, round(float(samples[11025]), 3)  # one second, averaged
+    ((22050,), dtype('float32'), 0.375)
     """
     samples = decode(path, sample_rate=sample_rate, max_seconds=max_seconds)
     if isinstance(samples, Problem):
@@ -62,14 +77,23 @@ def load(
 
 
 def duration(path: str | Path) -> float:
-    """Return the seconds of sound that a file holds, from its header and, for MP3, by counting its frames.
+    """Return the duration of a file's sound in seconds, from its header or its MP3 frames.
 
     Only a file that states no length is decoded.
 
     Raises
     ------
     MerKitError
-        If the file is missing, empty, truncated, not audio, or has a name that this system cannot read.
+        If the file is missing, empty, truncated or not audio, or has a name that this system
+        cannot read.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/a.wav", np.full(12000, 0.5), 8000)
+    ...     duration(f"{folder}/a.wav")
+    1.5
     """
     path = Path(path)
     try:
@@ -85,10 +109,17 @@ def duration(path: str | Path) -> float:
 def decode(
     path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
 ) -> np.ndarray | Problem:
-    """Return what `load` returns, or as a Problem what `load` would raise."""
+    """Return the samples that `load` returns, or the error that it would raise as a Problem.
+
+    Examples
+    --------
+    >>> print(decode("no such file.wav").what)
+    the audio file is missing, expected it at this path
+    """
     try:
         with blocks(path, sample_rate=sample_rate, max_seconds=max_seconds) as (n_expected, stream):
-            samples, filled = np.empty(min(n_expected or 0, MOST_RESERVED), dtype=np.float32), 0
+            samples = np.empty(min(n_expected or 0, MOST_RESERVED), dtype=np.float32)
+            filled = 0
             for block in stream:
                 if filled + len(block) > len(samples):
                     samples.resize(max(2 * filled, filled + len(block)), refcheck=False)
@@ -103,67 +134,78 @@ def decode(
 def blocks(
     path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
 ) -> Iterator[tuple[int | None, Iterator[np.ndarray]]]:
-    """Yield an upper bound of the samples (None if unknown) and an iterator over them in blocks, float32 [n] each.
+    """Yield an upper bound of the number of samples, and the samples in blocks, float32 [n] each.
 
-    Joined, the blocks are what `decode` returns; memory holds one of them at a time.
+    The bound is None if the length is unknown. Joined, the blocks are what `decode` returns;
+    memory holds one of them at a time.
 
     Raises
     ------
     sound.Unusable
         If the file cannot be used: at once, or while iterating.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     soundfile.write(f"{folder}/a.wav", np.full(22050, 0.5), 22050)
+    ...     with blocks(f"{folder}/a.wav", max_seconds=0.5) as (n_expected, stream):
+    ...         n_expected, sum(len(block) for block in stream)
+    (11025, 11025)
     """
     check_range("sample_rate", sample_rate, 1, whole=True)
-    path, limit = Path(path), None if max_seconds is None else math.ceil(max_seconds * sample_rate)
+    limit = None
+    if max_seconds is not None:
+        limit = math.ceil(max_seconds * sample_rate)
+    with _pieces(Path(path), sample_rate) as pieces:
+        yield _upper_bound(pieces, sample_rate, limit), _mixed(pieces, sample_rate, limit)
+
+
+@contextlib.contextmanager
+def _pieces(path: Path, sample_rate: int) -> Iterator[list[sound.Piece]]:
+    """Yield the pieces of a sound file, or one piece that is a rendered MIDI file."""
     _check_file(path)
-    if midi.is_midi(path):
-        channels = _render(path, sample_rate)
-        pieces = [
-            sound.Piece(
-                sample_rate, len(channels), stream=lambda: iter([channels] if len(channels) else [])
-            )
-        ]
-        yield len(channels), _mixed(pieces, sample_rate, limit)
+    if not midi.is_midi(path):
+        with sound.opened(path) as pieces:
+            yield pieces
         return
-    with sound.opened(path) as pieces:
-        known = all(piece.frames < sound.UNKNOWN_FRAMES for piece in pieces)
-        expected = (
-            sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
-            if known
-            else limit
-        )
-        yield (
-            expected if limit is None or expected is None else min(expected, limit),
-            _mixed(pieces, sample_rate, limit),
-        )
+    channels = _render(path, sample_rate)
+    yield [sound.Piece(sample_rate, len(channels), stream=lambda: filter(len, [channels]))]
+
+
+def _upper_bound(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> int | None:
+    """Return an upper bound of the number of samples after resampling, or None if unknown."""
+    if any(piece.frames >= sound.UNKNOWN_FRAMES for piece in pieces):
+        return limit
+    n_samples = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
+    if limit is None:
+        return n_samples
+    return min(n_samples, limit)
 
 
 def _mixed(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> Iterator[np.ndarray]:
-    """Yield mono blocks at the wanted rate, `limit` samples at most; raise Unusable where they are no usable music."""
+    """Yield mono blocks at the target rate, at most `limit` samples; raise Unusable if unusable."""
+    most = sys.maxsize if limit is None else limit
     done, loudest = 0, 0.0
-    for piece in pieces:
-        for block in _resampled(piece, sample_rate):
-            kept = block if limit is None else block[: limit - done]
-            done += len(kept)
-            if loudest < SILENCE:
-                loudest = max(float(kept.max(initial=0.0)), -float(kept.min(initial=0.0)))
-            yield kept
-            if limit is not None and done >= limit:
-                break
-        if limit is not None and done >= limit:
+    for block in itertools.chain.from_iterable(_resampled(piece, sample_rate) for piece in pieces):
+        kept = block[: most - done]
+        done += len(kept)
+        if loudest < SILENCE:
+            loudest = max(float(kept.max(initial=0.0)), -float(kept.min(initial=0.0)))
+        yield kept
+        if done >= most:
             break
     if done == 0:
         raise sound.Unusable("no_samples")
-    if loudest < SILENCE:
-        where = (
-            "from beginning to end"
-            if limit is None or done < limit
-            else f"for its first {done / sample_rate:g} s"
-        )
-        raise sound.Unusable("silence", where)
+    if loudest >= SILENCE:
+        return
+    if done < most:
+        raise sound.Unusable("silence", "from beginning to end")
+    raise sound.Unusable("silence", f"for its first {done / sample_rate:g} s")
 
 
 def _resampled(piece: sound.Piece, sample_rate: int) -> Iterator[np.ndarray]:
-    """Yield a piece's mono blocks at the wanted rate; the same numbers, bit for bit, as resampling it in one go."""
+    """Yield mono blocks at the target rate, bit-identical to resampling the piece in one call."""
     if piece.rate == sample_rate:
         yield from _mono(piece)
         return
@@ -182,7 +224,7 @@ def _resampled(piece: sound.Piece, sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
-    """Yield the mean of a piece's channels, float32 [n], in blocks whose samples were checked."""
+    """Yield the mean of a piece's channels, float32 [n], in blocks, after checking the samples."""
     for channels in piece.blocks():
         peak = max(float(channels.max()), -float(channels.min()))
         if not np.isfinite(peak):
@@ -190,7 +232,7 @@ def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
         if peak > LOUDEST:
             raise sound.Unusable("too_loud", f"{peak:.5g}")
         first, *others = channels.T  # added one by one: 15 times faster than channels.mean(axis=1)
-        mono: np.ndarray = first + (others.pop(0) if others else 0)
+        mono: np.ndarray = first.copy()
         for channel in others:
             mono += channel
         mono /= channels.shape[1]
@@ -198,7 +240,13 @@ def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
 
 
 def examine(path: str | Path) -> Problem | None:
-    """Return what is wrong with a file as far as name and size tell, or None; needs no audio library."""
+    """Return what a file's name and size show to be wrong, or None; needs no audio library.
+
+    Examples
+    --------
+    >>> print(examine("no such file.wav").kind, examine(__file__))
+    missing_file None
+    """
     try:
         _check_file(Path(path))
     except sound.Unusable as error:
@@ -207,7 +255,7 @@ def examine(path: str | Path) -> Problem | None:
 
 
 def _check_file(path: Path) -> None:
-    """Raise Unusable unless the path names a readable, regular file with some bytes in it."""
+    """Raise Unusable unless the path names a readable, regular file that is not empty."""
     try:
         str(path).encode("utf-8")
         about = path.stat()
@@ -228,12 +276,11 @@ def _check_file(path: Path) -> None:
 
 
 def _render(path: Path, sample_rate: int) -> np.ndarray:
-    """Return float32 [n, 2] of a MIDI file at the rate that is wanted."""
+    """Return float32 [n, 2] of a MIDI file at the target rate."""
     try:
         return midi.render(path, sample_rate=sample_rate)
     except midi.NoSynthesiser as error:
         raise sound.Unusable("no_synthesiser") from error
     except midi.NotMidi as error:
-        raise sound.Unusable(
-            "not_midi", str(error).removeprefix(f"{path}: ").partition(":")[0]
-        ) from error
+        reason = str(error).removeprefix(f"{path}: ").partition(":")[0]
+        raise sound.Unusable("not_midi", reason) from error

@@ -1,4 +1,4 @@
-"""Sound that libsndfile does not read (M4A, WMA, …), by audioread, which uses ffmpeg where it is installed.
+"""Formats that libsndfile does not read (M4A, WMA, …): audioread decodes them, using ffmpeg.
 
 Notebook: 01_segmentation
 """
@@ -14,22 +14,34 @@ import numpy as np
 
 from mer_kit.signal.pieces import UNKNOWN_FRAMES, Piece, Unusable, check_rate
 
-#: How files begin that need ffmpeg, and what they are.
+#: Formats that need ffmpeg: offset and first bytes, and the format's name.
 _KINDS = (
-    (4, b"ftyp", "MPEG-4 audio (M4A)"), (0, b"\xff\xf1", "AAC"), (0, b"\xff\xf9", "AAC"), (0, b"ADIF", "AAC"),
+    (4, b"ftyp", "MPEG-4 audio (M4A)"),
+    (0, b"\xff\xf1", "AAC"), (0, b"\xff\xf9", "AAC"), (0, b"ADIF", "AAC"),
     (0, b"\x30\x26\xb2\x75", "Windows Media audio"), (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
-    (0, b"wvpk", "WavPack"), (0, b"MAC ", "Monkey's Audio"), (0, b"MPCK", "Musepack"), (0, b"MP+", "Musepack"),
+    (0, b"wvpk", "WavPack"), (0, b"MAC ", "Monkey's Audio"),
+    (0, b"MPCK", "Musepack"), (0, b"MP+", "Musepack"),
     (0, b"#!AMR", "AMR"), (0, b"TTA", "True Audio"), (0, b"DSD ", "DSD"), (0, b"FRM8", "DSD"),
 )  # fmt: skip
 
 
 def by_audioread(path: Path, head: bytes) -> Piece:
-    """Return what audioread decodes; `head` are the file's first bytes.
+    """Return a file as audioread decodes it; `head` is the file's first bytes.
 
     Raises
     ------
     Unusable
-        If it decodes nothing, or needs ffmpeg, which is not there.
+        If nothing can be decoded, or if ffmpeg is needed but not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "notes.txt")
+    ...     _ = path.write_text("not a sound")
+    ...     by_audioread(path, b"not a sound")
+    Traceback (most recent call last):
+    mer_kit.signal.pieces.Unusable: ('not_audio', 'no decoder recognises it')
     """
     import audioread  # type: ignore[import-untyped, unused-ignore]
 
@@ -38,28 +50,24 @@ def by_audioread(path: Path, head: bytes) -> Piece:
             rate, n_channels = int(file.samplerate), int(file.channels)
             first = next(iter(file), b"")
     except audioread.NoBackendError:
-        kind = next(
-            (name for at, magic, name in _KINDS if head[at : at + len(magic)] == magic), None
-        )
-        if kind is None or _backends():
-            raise Unusable("not_audio", "no decoder knows it") from None
-        raise Unusable("no_decoder", kind) from None
-    except Exception as error:  # its backends raise anything: the file is no audio to us
+        names = [name for offset, magic, name in _KINDS if head[offset:].startswith(magic)]
+        if not names or _backends():
+            raise Unusable("not_audio", "no decoder recognises it") from None
+        raise Unusable("no_decoder", names[0]) from None
+    except Exception as error:  # its backends raise anything: the file is not audio to us
         raise Unusable("not_audio", type(error).__name__) from error
     if not first:
         raise Unusable("not_audio", "no samples")
-    return Piece(
-        check_rate(rate), UNKNOWN_FRAMES, stream=functools.partial(_blocks, path, n_channels)
-    )
+    stream = functools.partial(_blocks, path, n_channels)
+    return Piece(check_rate(rate), UNKNOWN_FRAMES, stream=stream)
 
 
 def _backends() -> list[Any]:
-    """Return audioread's backends but for the one that reads with Python's own modules what libsndfile refused."""
+    """Return audioread's backends, without the one for formats that libsndfile reads itself."""
     import audioread
 
-    return [
-        backend for backend in audioread.available_backends() if backend.__name__ != "RawAudioFile"
-    ]
+    backends = audioread.available_backends()
+    return [backend for backend in backends if backend.__name__ != "RawAudioFile"]
 
 
 def _opened(path: Path) -> Any:
@@ -69,12 +77,12 @@ def _opened(path: Path) -> Any:
 
 
 def _blocks(path: Path, n_channels: int) -> Iterator[np.ndarray]:
-    """Yield float32 [n, channels] as audioread's buffers come, which need not end where a sample ends."""
-    rest = b""
+    """Yield float32 [n, channels] from audioread's buffers, which may end within a sample."""
+    rest, width = b"", 2 * n_channels
     with _opened(path) as file:
         for buffer in file:
             data = rest + bytes(buffer)
-            whole = len(data) // (2 * n_channels) * 2 * n_channels
+            whole = len(data) // width * width
             rest = data[whole:]
             if whole:
                 samples = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, n_channels)

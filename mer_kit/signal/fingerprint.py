@@ -1,8 +1,9 @@
-"""Find the same recording under two names: cheap fingerprints of the log-mel, and all pairs of them compared.
+"""Find recordings that occur under two names: fingerprints of log-mels, compared in pairs.
 
-A fingerprint keeps how each of 32 bands rises above and falls below its own last seconds, ten times a second. Gain, an
-equaliser, a codec and a narrower band change little of that, and a cut at another second only shifts it. Two
-fingerprints are therefore slid past each other, and the correlation at the best lag is read off.
+A fingerprint records, about ten times per second, how far each of 32 bands is above or below its
+own recent level. Gain, equalisers, codecs and a narrower bandwidth change it little, and a cut at a
+different time only shifts it. Two fingerprints are therefore correlated at all lags, and the
+correlation at the best lag decides.
 
 Notebook: 00_start_here
 """
@@ -18,42 +19,47 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 from mer_kit.signal.segments import LOGMEL_FRAMES_PER_SECOND
 
-#: Raise it when fingerprints or the comparison change, so that remembered pairs are found anew.
+#: Increase it when fingerprints or the comparison change, so that stored pairs are recomputed.
 VERSION = 1
-#: Log-mel frames that one frame of a fingerprint averages (93 ms at the store's settings), and bands.
+#: Log-mel frames averaged into one frame of a fingerprint (93 ms at the store's settings).
 POOLED_FRAMES = 4
+#: Bands of a fingerprint.
 BANDS = 32
-#: Levels below this are silence (dB); a band's level is told from its mean over this long (fingerprint frames, 2 s).
+#: Levels below this are silence (dB).
 SILENCE_DB = -80.0
+#: The moving mean of a band is taken over this many fingerprint frames (2 s).
 CONTEXT_FRAMES = 21
-#: Changes of a band are divided by their size, but by no less than this (dB): what hardly moves says nothing.
+#: The changes of a band are divided by their RMS, but by at least this (dB): a steady band is not
+#: informative.
 LEAST_CHANGE_DB = 1.0
-#: Divided changes are cut here, so that a click does not decide.
+#: Normalised changes are clipped here, so that a click does not dominate.
 LARGEST_CHANGE = 2.5
-#: Added to the energy of each number of a fingerprint: sounds that hardly change are like no other.
+#: Added to the energy of each value of a fingerprint, so that steady sounds resemble no other.
 STEADY = 0.1
-#: Only this much of a clip is compared.
+#: Only the first seconds of a clip are compared.
 COMPARED_SECONDS = 120.0
-#: Two clips must share this much; of shorter clips three quarters.
+#: Two clips must overlap by this many seconds, or by this fraction of the shorter one.
 SHARED_SECONDS = 8.0
 SHARED_PART = 0.75
-#: Pairs under this product of likeness and shared part are not looked at closely.
+#: Pairs whose largest normalised correlation is below this are not compared closely.
 CANDIDATE = 0.1
-#: What two clips share counts in full from this long on; what is shorter is more easily alike by chance.
+#: Overlaps of at least this length count fully; shorter ones are more likely alike by chance.
 FULL_SECONDS = 12.0
 #: Lags this close to the best one belong to the same peak.
 PEAK_SECONDS = 0.5
-#: What the best lag must reach, above half of what the best other lag reaches: music in loops fits itself at many lags.
+#: Smallest score of a pair. The score is the correlation at the best lag minus half of that at the
+#: best other lag, because music in loops matches itself at many lags.
 SAME = 0.3
-#: Clips that are compared with each other at a time.
+#: Clips per block when all pairs are compared.
 BLOCK = 64
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two clips by their positions: the correlation at the best lag, that lag, and how far it stands out.
+    """Two clips by position: the correlation at the best lag, the lag, and the score.
 
-    `lag_s` is how many seconds later the first one begins: what it plays at t, the second plays at t + lag_s.
+    `lag_s` is how many seconds later the first begins: its sound at time t is that of the second at
+    t + lag_s.
     """
 
     first: int
@@ -68,14 +74,15 @@ def fingerprint(
 ) -> np.ndarray:
     """Return the fingerprint of a log-mel [frames, n_mels] in dB: float32 [frames // 4, 32].
 
-    Every band is told from its moving mean over two seconds and every frame from its mean over the bands, which takes
-    gain, equalisers and loudness away. What is steady has a fingerprint near zero.
+    From each band its moving mean over two seconds is subtracted, and from each frame its mean over
+    the bands; this removes gain, equalisers and loudness. The fingerprint of a steady sound is near
+    zero.
 
     Examples
     --------
     >>> mel = np.random.default_rng(0).normal(-30, 8, (430, 128))
     >>> print_ = fingerprint(mel)
-    >>> print_.shape, bool(np.allclose(fingerprint(mel + 6.0), print_, atol=1e-3))  # twice as loud
+    >>> print_.shape, np.allclose(fingerprint(mel + 6.0), print_, atol=1e-3)  # twice as loud
     ((107, 32), True)
     """
     most = int(COMPARED_SECONDS * frames_per_second)
@@ -83,25 +90,23 @@ def fingerprint(
     if not frames:
         return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
     levels = np.maximum(np.asarray(mel[: frames * POOLED_FRAMES], dtype=np.float32), SILENCE_DB)
-    edges = np.linspace(0, levels.shape[1], min(BANDS, levels.shape[1]), endpoint=False).astype(
-        np.int64
-    )
-    widths = np.diff(np.append(edges, levels.shape[1]))
+    n_mels = levels.shape[1]
+    edges = np.linspace(0, n_mels, min(BANDS, n_mels), endpoint=False).astype(np.int64)
+    widths = np.diff(np.append(edges, n_mels))
     pooled = levels.reshape(frames, POOLED_FRAMES, -1).mean(axis=1)
     bands = np.add.reduceat(pooled, edges, axis=1) / widths
     changes = bands - _moving_mean(bands)
     changes -= changes.mean(axis=1, keepdims=True)
     size = np.sqrt((changes**2).mean(axis=0) + LEAST_CHANGE_DB**2)
-    shown: np.ndarray = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE).astype(np.float32)
-    return shown
+    clipped: np.ndarray = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE)
+    return clipped.astype(np.float32)
 
 
 def _moving_mean(bands: np.ndarray) -> np.ndarray:
-    """Return the mean of every band over CONTEXT_FRAMES around each frame, the ends repeated."""
+    """Return the mean of each band over CONTEXT_FRAMES around each frame, edges repeated."""
     half = CONTEXT_FRAMES // 2
-    sums = np.cumsum(
-        np.pad(bands, ((half + 1, half), (0, 0)), mode="edge"), axis=0, dtype=np.float64
-    )
+    padded = np.pad(bands, ((half + 1, half), (0, 0)), mode="edge")
+    sums = np.cumsum(padded, axis=0, dtype=np.float64)
     mean: np.ndarray = (sums[CONTEXT_FRAMES:] - sums[:-CONTEXT_FRAMES]) / CONTEXT_FRAMES
     return mean
 
@@ -109,7 +114,7 @@ def _moving_mean(bands: np.ndarray) -> np.ndarray:
 def same_pairs(
     prints: Sequence[np.ndarray], *, frames_per_second: float = LOGMEL_FRAMES_PER_SECOND
 ) -> list[Pair]:
-    """Return the pairs of fingerprints that are one recording, by position.
+    """Return the pairs of fingerprints that belong to one recording, ordered by position.
 
     Examples
     --------
@@ -119,25 +124,21 @@ def same_pairs(
     [(0, 2)]
     """
     rate = frames_per_second / POOLED_FRAMES
-    found = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
-    return sorted(
-        (pair for pair in found if pair.score >= SAME), key=lambda pair: (pair.first, pair.second)
-    )
+    pairs = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
+    same = [pair for pair in pairs if pair.score >= SAME]
+    return sorted(same, key=lambda pair: (pair.first, pair.second))
 
 
 def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
-    """Yield every pair whose fingerprints have anything in common, from spectra of blocks of clips."""
+    """Yield every pair of similar fingerprints, from the spectra of blocks of clips."""
     longest = max((len(one) for one in prints), default=0)
     size = fft.next_fast_len(max(1, 2 * longest - 1), real=True)
-    blocks = [
-        range(start, min(start + BLOCK, len(prints))) for start in range(0, len(prints), BLOCK)
-    ]
-    with threadpool_limits(
-        1, user_api="blas"
-    ):  # these products are small: more threads only wait for each other
-        for at, rows in enumerate(blocks):
+    numbers = range(len(prints))
+    blocks = [numbers[start : start + BLOCK] for start in numbers[::BLOCK]]
+    with threadpool_limits(1, user_api="blas"):  # in small products, threads wait for each other
+        for number, rows in enumerate(blocks):
             mine = _spectra([prints[i] for i in rows], size).conj()
-            for columns in blocks[at:]:
+            for columns in blocks[number:]:
                 theirs = _spectra([prints[j] for j in columns], size)
                 products = np.matmul(mine, np.ascontiguousarray(theirs.transpose(0, 2, 1)))
                 peaks = fft.irfft(products.reshape(len(products), -1).T, size, axis=1).max(axis=1)
@@ -148,7 +149,7 @@ def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
 
 
 def _spectra(prints: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Return the spectra over time of fingerprints scaled to energy 1: complex64 [frequencies, clips, bands]."""
+    """Return spectra of fingerprints scaled to energy 1, complex64 [frequencies, clips, bands]."""
     longest = max(len(one) for one in prints)
     stacked = np.zeros((len(prints), longest, prints[0].shape[1]), dtype=np.float32)
     for row, one in zip(stacked, prints, strict=True):
@@ -158,7 +159,7 @@ def _spectra(prints: Sequence[np.ndarray], size: int) -> np.ndarray:
 
 
 def _closely(a: np.ndarray, b: np.ndarray, first: int, second: int, rate: float) -> Pair:
-    """Return how alike two fingerprints are at their best lag, by what they share at each lag."""
+    """Compare two fingerprints at all lags, normalised by the energy of their overlap."""
     if not len(a) or not len(b):
         return Pair(first, second, 0.0, 0.0, 0.0)
     shared = min(SHARED_SECONDS * rate, SHARED_PART * min(len(a), len(b)))
@@ -169,20 +170,20 @@ def _closely(a: np.ndarray, b: np.ndarray, first: int, second: int, rate: float)
     begin, end = np.maximum(0, -lags), np.minimum(len(a), len(b) - lags)
     steady = STEADY * a.shape[1] * (end - begin)
     energy_a, energy_b = _running_energy(a), _running_energy(b)
-    own = (energy_a[end] - energy_a[begin] + steady) * (
-        energy_b[end + lags] - energy_b[begin + lags] + steady
-    )
-    likeness = np.where(end - begin >= shared, matched / np.sqrt(own), 0.0)
-    best = int(likeness.argmax())
+    overlap_a = energy_a[end] - energy_a[begin]
+    overlap_b = energy_b[end + lags] - energy_b[begin + lags]
+    norm = np.sqrt((overlap_a + steady) * (overlap_b + steady))
+    correlation = np.where(end - begin >= shared, matched / norm, 0.0)
+    best = int(correlation.argmax())
     elsewhere = np.abs(lags - lags[best]) > PEAK_SECONDS * rate
-    other = float(likeness[elsewhere].max(initial=0.0))
-    score = float(likeness[best]) - other / 2
-    energy = (energy_a[end] - energy_a[begin])[best] * (
-        energy_b[end + lags] - energy_b[begin + lags]
-    )[best]
-    similarity = min(1.0, float(matched[best] / np.sqrt(energy))) if energy > 0 else 0.0
-    counts = min(1.0, float(np.sqrt((end - begin)[best] / (FULL_SECONDS * rate))))
-    return Pair(first, second, similarity, float(lags[best]) / rate, counts * score)
+    other = float(correlation[elsewhere].max(initial=0.0))
+    score = float(correlation[best]) - other / 2
+    similarity = 0.0
+    energy = overlap_a[best] * overlap_b[best]
+    if energy > 0:
+        similarity = min(1.0, float(matched[best] / np.sqrt(energy)))
+    weight = min(1.0, float(np.sqrt((end - begin)[best] / (FULL_SECONDS * rate))))
+    return Pair(first, second, similarity, float(lags[best]) / rate, weight * score)
 
 
 def _running_energy(one: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The store's memory on disk: which audio file had which content, and what each file of features must look like.
+"""The store's manifest: the content of each audio file, and size and checksum of its features.
 
 Notebook: 01_segmentation
 """
@@ -14,15 +14,16 @@ from typing import Any
 
 from mer_kit.files import writing
 
-#: Raise it when the numbers or the layout of the files change; older files are then left alone and not used.
+#: Increase it when values or file layout change; older files are then ignored, not deleted.
 FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store knows of one clip's features; `size` and `crc32` are those of the whole `.npy` file.
+    """One clip's features in the store; `size` and `crc32` are those of the whole `.npy` file.
 
-    `digest` is the file's name: that of the audio's content and the settings, or its `beginning_key`.
+    `digest` is the file's name: a hash of the audio's content and the settings, or its
+    `beginning_key`.
     """
 
     digest: str
@@ -34,7 +35,7 @@ class Entry:
 
 @dataclass
 class Manifest:
-    """The store's memory: audio file → content hash, and digest → Entry. Losing it costs time, never correctness."""
+    """Maps audio file → content hash and digest → Entry; losing it costs time, not correctness."""
 
     path: Path
     audio: dict[str, list[Any]] = field(default_factory=dict)
@@ -43,34 +44,29 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Return the manifest at `path`, or an empty one where it is missing, torn or of another format."""
+        """Return the manifest at `path`, or an empty one if there is no valid file."""
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["format"] != FORMAT:
                 return cls(path)
-            entries = {
-                digest: Entry(digest, *values) for digest, values in stored["entries"].items()
-            }
-            return cls(
-                path, {str(key): list(value) for key, value in stored["audio"].items()}, entries
-            )
+            audio = {str(key): list(value) for key, value in stored["audio"].items()}
+            entries = {key: Entry(key, *values) for key, values in stored["entries"].items()}
+            return cls(path, audio, entries)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
     def add(self, entry: Entry) -> None:
-        """Remember one clip's features."""
+        """Add one clip's features."""
         self.entries[entry.digest] = entry
         self.changed = True
 
     def write(self) -> None:
-        """Write what is new, together with what other processes have added meanwhile; a store may be read-only."""
+        """Write new entries, merged with those of other processes; ignore a read-only folder."""
         if not self.changed:
             return
         latest = Manifest.read(self.path)
-        rows = {
-            digest: dataclasses.astuple(entry)[1:]
-            for digest, entry in (latest.entries | self.entries).items()
-        }
+        entries = latest.entries | self.entries
+        rows = {key: dataclasses.astuple(entry)[1:] for key, entry in entries.items()}
         text = json.dumps({"format": FORMAT, "audio": latest.audio | self.audio, "entries": rows})
         with contextlib.suppress(OSError):
             write_atomically(self.path, text.encode())
@@ -78,7 +74,7 @@ class Manifest:
 
 
 def beginning_key(digest: str, max_seconds: float) -> str:
-    """Return the name of features that end soon after `max_seconds`, from the digest of the whole one.
+    """Return the name of features of only the beginning, from the digest of the whole clip.
 
     Examples
     --------
@@ -89,7 +85,7 @@ def beginning_key(digest: str, max_seconds: float) -> str:
 
 
 def pooled_key(digest: str, segment_seconds: float, every_seconds: float) -> str:
-    """Return the name of features that are one vector for each segment.
+    """Return the name of features that hold one vector per segment.
 
     Examples
     --------
@@ -100,16 +96,37 @@ def pooled_key(digest: str, segment_seconds: float, every_seconds: float) -> str
 
 
 def content_digest(key: str) -> str:
-    """Return the digest of audio and front-end that a file's name begins with."""
+    """Return the hash of audio and front-end with which a file's name begins.
+
+    Examples
+    --------
+    >>> content_digest("1f-3s-every-1s")
+    '1f'
+    """
     return key.partition("-")[0]
 
 
 def features_path(folder: Path, digest: str) -> Path:
-    """Return where the store keeps the features with this digest."""
+    """Return the path of the features with this digest.
+
+    Examples
+    --------
+    >>> features_path(Path("store"), "1f").as_posix()
+    'store/1f.npy'
+    """
     return folder / f"{digest}.npy"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name and rename it, so that no reader ever sees half a file."""
+    """Write `data` to a temporary file and rename it, so that no reader sees a partial file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder, "a"), b"data")
+    ...     Path(folder, "a").read_bytes()
+    b'data'
+    """
     with writing(path) as partial:
         partial.write_bytes(data)

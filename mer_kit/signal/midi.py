@@ -1,7 +1,8 @@
-"""MIDI as audio: one file rendered by fluidsynth with a General MIDI sound font, its silent tail cut off.
+"""MIDI as audio: a file is rendered by fluidsynth with a General MIDI sound font, its tail cut.
 
-Both come from Debian's packages `fluidsynth` and `timgm6mb-soundfont`; MER_SOUNDFONT names another .sf2 file. Another
-sound font is other audio: the store's hash of a MIDI clip covers it.
+Install the Debian packages `fluidsynth` and `timgm6mb-soundfont`, or let MER_SOUNDFONT name another
+.sf2 file. A different sound font gives different audio, so the store's hash of a MIDI clip
+includes it.
 
 Notebook: 02_noisy_labels
 """
@@ -20,20 +21,23 @@ import numpy as np
 
 from mer_kit.checks import MerKitError
 
-#: File endings taken for MIDI, lower case.
+#: Suffixes of MIDI files, lower case.
 ENDINGS = (".mid", ".midi")
-#: Where systems keep sound fonts, and the one that is preferred (D: small, and packaged everywhere).
+#: Folders of sound fonts, and the preferred one (D: small, and packaged everywhere).
 FONT_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts", "/opt/homebrew/share/soundfonts")
 FONT = "TimGM6mb.sf2"
-#: D: one gain for all, so that loudness stays comparable; fluidsynth's own 0.2 is very quiet.
+#: D: one gain for all, so that loudness is comparable; fluidsynth's default, 0.2, is very quiet.
 GAIN = 0.4
-#: No piece of a few minutes takes longer than this to render.
+#: A piece of a few minutes never takes longer than this to render.
 TIMEOUT_SECONDS = 300.0
-NEXT_STEP = "install the Debian packages fluidsynth and timgm6mb-soundfont, or set MER_SOUNDFONT to an .sf2 file"
+NEXT_STEP = (
+    "install the Debian packages fluidsynth and timgm6mb-soundfont, "
+    "or set MER_SOUNDFONT to an .sf2 file"
+)
 
 
 class NoSynthesiser(MerKitError):
-    """fluidsynth or a sound font is missing."""
+    """Fluidsynth or a sound font is missing."""
 
 
 class NotMidi(MerKitError):
@@ -41,7 +45,7 @@ class NotMidi(MerKitError):
 
 
 def is_midi(path: str | Path) -> bool:
-    """Tell whether a file is taken for MIDI, by its ending.
+    """Return whether a file is MIDI, judged by its suffix.
 
     Examples
     --------
@@ -52,51 +56,74 @@ def is_midi(path: str | Path) -> bool:
 
 
 def sound_font() -> Path | None:
-    """Return MER_SOUNDFONT, else TimGM6mb, else the first .sf2 file of this system's folders, or None."""
+    """Return MER_SOUNDFONT, else TimGM6mb, else the first .sf2 file of the system, or None.
+
+    Examples
+    --------
+    >>> font = sound_font()
+    >>> font is None or font.is_file()
+    True
+    """
     chosen = os.environ.get("MER_SOUNDFONT")
     if chosen:
-        return Path(chosen).expanduser() if Path(chosen).expanduser().is_file() else None
-    folders = [Path(name) for name in FONT_FOLDERS if Path(name).is_dir()]
-    preferred = [folder / FONT for folder in folders if (folder / FONT).is_file()]
-    return next(
-        iter([*preferred, *(font for folder in folders for font in sorted(folder.glob("*.sf2")))]),
-        None,
-    )
+        fonts = [Path(chosen).expanduser()]
+    else:
+        folders = [Path(name) for name in FONT_FOLDERS]
+        fonts = [folder / FONT for folder in folders]
+        fonts += [font for folder in folders for font in sorted(folder.glob("*.sf2"))]
+    return next((font for font in fonts if font.is_file()), None)
 
 
 def identity() -> str:
-    """Return what tells this machine's synthesiser from another: the sound font's content and the gain.
+    """Return what distinguishes this machine's synthesiser: hash of the sound font, and gain.
 
     Raises
     ------
     NoSynthesiser
         If there is no sound font or no fluidsynth.
+
+    Examples
+    --------
+    >>> try:
+    ...     print(identity().endswith("gain 0.4"))
+    ... except NoSynthesiser as error:  # on a machine without fluidsynth
+    ...     print(NEXT_STEP in str(error))
+    True
     """
     _, font = _tools()
     return f"{_digest(str(font), font.stat().st_mtime_ns)} gain {GAIN}"
 
 
 def duration(path: str | Path) -> float:
-    """Return the seconds until the last event of a MIDI file, tempo changes included.
+    """Return the time of a MIDI file's last event in seconds, tempo changes included.
 
     Raises
     ------
     NotMidi
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import mido, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     notes = mido.MidiTrack([mido.Message("note_off", note=60, time=960)])
+    ...     mido.MidiFile(ticks_per_beat=480, tracks=[notes]).save(f"{folder}/a.mid")
+    ...     duration(f"{folder}/a.mid")  # two beats at 120 beats per minute
+    1.0
     """
     import mido
 
     try:
-        # clip: a few files of games hold data bytes above 127, which players limit too
+        # clip: some files of games contain data bytes above 127, which players limit too
         return float(mido.MidiFile(str(path), clip=True).length)
     except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
         raise NotMidi(
-            f"{path}: is not MIDI that can be read ({type(error).__name__}): export it again"
+            f"{path}: is not readable MIDI ({type(error).__name__}): export it again"
         ) from error
 
 
 def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
-    """Return a MIDI file as float32 [n, 2] at `sample_rate` Hz, cut where its last event ends.
+    """Return a MIDI file as float32 [n, 2] at `sample_rate` Hz, cut at its last event.
 
     Raises
     ------
@@ -104,6 +131,19 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
         If fluidsynth or a sound font is missing.
     NotMidi
         If the file cannot be read or rendered.
+
+    Examples
+    --------
+    >>> import mido, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     notes = mido.MidiTrack([mido.Message("note_off", note=60, time=960)])
+    ...     mido.MidiFile(ticks_per_beat=480, tracks=[notes]).save(f"{folder}/a.mid")
+    ...     try:
+    ...         shape = render(f"{folder}/a.mid", sample_rate=8000).shape
+    ...     except NoSynthesiser:  # on a machine without fluidsynth
+    ...         shape = (8000, 2)
+    >>> shape
+    (8000, 2)
     """
     program, font = _tools()
     seconds = duration(path)
@@ -114,13 +154,11 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
 
 def _tools() -> tuple[str, Path]:
     program, font = shutil.which("fluidsynth"), sound_font()
-    if program is None or font is None:
-        missing = (
-            "fluidsynth"
-            if program is None
-            else f"a sound font ({os.environ.get('MER_SOUNDFONT') or FONT})"
-        )
-        raise NoSynthesiser(f"MIDI needs {missing}, which was not found here: {NEXT_STEP}")
+    if program is None:
+        raise NoSynthesiser(f"MIDI needs fluidsynth, which was not found: {NEXT_STEP}")
+    if font is None:
+        name = os.environ.get("MER_SOUNDFONT") or FONT
+        raise NoSynthesiser(f"MIDI needs a sound font ({name}), which was not found: {NEXT_STEP}")
     return program, font
 
 
@@ -129,7 +167,7 @@ def _digest(font: str, _mtime_ns: int) -> str:
     return hashlib.blake2b(Path(font).read_bytes(), digest_size=8).hexdigest()
 
 
-@lru_cache(maxsize=2)  # a listener asks for one piece many times
+@lru_cache(maxsize=2)  # interactive views read one piece many times
 def _render(
     path: str, _size: int, _mtime_ns: int, program: str, font: str, sample_rate: int
 ) -> np.ndarray:
@@ -137,34 +175,19 @@ def _render(
 
     with tempfile.TemporaryDirectory(prefix="mer-kit-midi-") as scratch:
         target = os.path.join(scratch, "rendered.wav")
-        command = [
-            program,
-            "-n",
-            "-i",
-            "-q",
-            "-g",
-            str(GAIN),
-            "-r",
-            str(sample_rate),
-            "-F",
-            target,
-            "-T",
-            "wav",
-            font,
-        ]
+        options = ["-n", "-i", "-q", "-g", str(GAIN), "-r", str(sample_rate)]
+        output = ["-F", target, "-T", "wav"]
+        command = [program, *options, *output, font, os.path.abspath(path)]
         try:
-            done = subprocess.run(
-                [*command, os.path.abspath(path)], capture_output=True, timeout=TIMEOUT_SECONDS
-            )
+            done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
             raise NotMidi(
                 f"{path}: took fluidsynth more than {TIMEOUT_SECONDS:g} s: check the file"
             ) from error
         if done.returncode or not os.path.exists(target):
-            told = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise NotMidi(
-                f"{path}: fluidsynth failed ({told[-1] if told else 'no message'}): check the file"
-            )
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            message = (lines or ["no message"])[-1]
+            raise NotMidi(f"{path}: fluidsynth failed ({message}): check the file")
         samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
     samples.flags.writeable = False
     return np.asarray(samples)

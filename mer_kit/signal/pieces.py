@@ -1,4 +1,4 @@
-"""Stretches of decoded sound: read in blocks from libsndfile or another decoder, checked against what was stated.
+"""Pieces of sound, decoded in blocks and checked against the length that their header states.
 
 Notebook: 01_segmentation
 """
@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-#: A file that ends this many seconds before its own header says so was cut off.
+#: A file is truncated if it ends this many seconds before the length in its header.
 MISSING_SECONDS = 0.5
-#: Samples per channel and block, of a file of one or two channels: some 24 s of 44,100 Hz.
+#: Samples per channel and block for one or two channels: about 24 s at 44,100 Hz.
 BLOCK = 1 << 20
-#: More samples than this are a header's way to say that it does not know.
+#: A header that states more samples than this means that the length is unknown.
 UNKNOWN_FRAMES = 1 << 40
 _ROOM = threading.local()
-#: Sample rates in Hz outside of which a file holds no music.
+#: Lowest and highest sample rate of music in Hz.
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000
 
 
 class Unusable(Exception):
-    """A file cannot be used; `kind` names the sentence of `audio`, `detail` goes into it."""
+    """A file cannot be used: `kind` selects a sentence of `wording`, `detail` completes it."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(kind, detail)
@@ -35,7 +35,7 @@ class Unusable(Exception):
 
 @dataclass
 class Piece:
-    """A stretch of sound of one sample rate, decoded by libsndfile, or by another program as a stream of blocks."""
+    """Sound of one sample rate, decoded by libsndfile, or by another decoder as a stream."""
 
     rate: int
     frames: int
@@ -45,32 +45,26 @@ class Piece:
 
     def count(self) -> int:
         """Return the number of samples per channel; a file that does not state it is decoded."""
-        return (
-            self.frames
-            if self.frames < UNKNOWN_FRAMES
-            else sum(len(block) for block in self.blocks())
-        )
+        if self.frames < UNKNOWN_FRAMES:
+            return self.frames
+        return sum(len(block) for block in self.blocks())
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yield float32 [n, channels], n ≤ BLOCK; the next block overwrites it.
+        """Yield blocks, float32 [n, channels] with n ≤ BLOCK; each overwrites the previous one.
 
         Raises
         ------
         Unusable
-            If the data break off before `frames`, where that number is exact, or are damaged.
+            If the data are damaged, or end before `frames` if that number is exact.
         """
         done = 0
         blocks = self._read() if self.stream is None else self.stream()
         while True:
             try:
                 block = next(blocks, None)
-            except (
-                Exception
-            ) as error:  # decoders raise anything on damaged data, not their own errors only
-                where = (
-                    f"somewhere after {done / self.rate:.1f} s its data break off or are damaged"
-                )
-                raise Unusable("truncated_file", where) from error
+            except Exception as error:  # on damaged data, decoders raise anything
+                detail = f"its data end or are damaged somewhere after {done / self.rate:.1f} s"
+                raise Unusable("truncated_file", detail) from error
             if block is None:
                 break
             done += len(block)
@@ -86,7 +80,7 @@ class Piece:
 
 
 def _room(n: int) -> np.ndarray:
-    """Return float32 [n] of this thread, used for file after file: fresh memory costs a twentieth of the decoding."""
+    """Return float32 [n], reused by this thread: new memory would take 5 % of decoding time."""
     kept = getattr(_ROOM, "samples", None)
     if kept is None or len(kept) < n:
         kept = _ROOM.samples = np.empty(n, dtype=np.float32)
@@ -95,25 +89,34 @@ def _room(n: int) -> np.ndarray:
 
 
 def check_rate(rate: int) -> int:
-    """Return a file's sample rate, or raise Unusable if it is none of music."""
+    """Return a file's sample rate, or raise Unusable if music never has it.
+
+    Examples
+    --------
+    >>> check_rate(44100)
+    44100
+    """
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise Unusable("not_audio", f"a sample rate of {rate} Hz")
     return rate
 
 
 def check_complete(there_s: float, stated_s: float) -> None:
-    """Raise Unusable if a file states more sound than there is.
+    """Raise Unusable if a file states more sound than it contains.
 
     Examples
     --------
     >>> check_complete(7.9, 8.0)
+    >>> check_complete(4.0, 8.0)
+    Traceback (most recent call last):
+    mer_kit.signal.pieces.Unusable: ('truncated_file', '4.0 of 8.0 s are there')
     """
     if stated_s - there_s > MISSING_SECONDS:
         raise Unusable("truncated_file", f"{there_s:.1f} of {stated_s:.1f} s are there")
 
 
 class Window(io.RawIOBase):
-    """A stretch of a file as a file of its own, whose header fields read as the values they should have."""
+    """A section of a file, readable like a separate file, with wrong header fields corrected."""
 
     def __init__(
         self, path: Path, start: int, end: int, patches: tuple[tuple[int, bytes], ...]
@@ -132,24 +135,22 @@ class Window(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a position within the window and return it."""
-        origin = {io.SEEK_SET: self.start, io.SEEK_CUR: self.file.tell(), io.SEEK_END: self.end}[
-            whence
-        ]
-        return self.file.seek(max(origin + offset, self.start)) - self.start
+        origins = {io.SEEK_SET: self.start, io.SEEK_CUR: self.file.tell(), io.SEEK_END: self.end}
+        return self.file.seek(max(origins[whence] + offset, self.start)) - self.start
 
     def tell(self) -> int:
         """Return the position within the window."""
         return self.file.tell() - self.start
 
     def readinto(self, buffer: Any) -> int:
-        """Fill the buffer from the file, then put the right values over the fields that it covers."""
-        at = self.file.tell()
-        view = memoryview(buffer).cast("B")[: max(self.end - at, 0)]
+        """Fill the buffer from the file, then correct the header fields that it covers."""
+        start = self.file.tell()
+        view = memoryview(buffer).cast("B")[: max(self.end - start, 0)]
         n = self.file.readinto(view)
-        for offset, right in self.patches:
-            for position, byte in enumerate(right, start=offset):
-                if at <= position < at + n:
-                    view[position - at] = byte
+        for offset, correct in self.patches:
+            for position, byte in enumerate(correct, start=offset):
+                if start <= position < start + n:
+                    view[position - start] = byte
         return n
 
     def close(self) -> None:

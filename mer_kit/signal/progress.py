@@ -1,4 +1,4 @@
-"""How long work on many files tells how far it is: to the caller's function, in a bar, or not at all."""
+"""Progress reporting for long jobs: a caller's callback, a progress bar, or nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-#: Called with (how many are done, how many there are).
+#: Called with (number done, total).
 Progress = Callable[[int, int], None]
 
 
@@ -15,16 +15,16 @@ Progress = Callable[[int, int], None]
 def reporting(
     total: int, progress: Progress | None = None, *, what: str, unit: str, line_at_end: bool = False
 ) -> Iterator[Progress]:
-    """Yield the function that reports progress: the caller's, or one that moves a bar where a person watches.
+    """Yield a progress callback: the caller's, one that moves a bar, or one that does nothing.
 
-    Where neither is there it does nothing.
+    The bar is shown if standard error is a terminal.
 
     Parameters
     ----------
-    total : how many there are
-    progress : the caller's function, if it has one
+    total : number of items
+    progress : the caller's callback, or None
     what, unit : the bar's name, and what it counts
-    line_at_end : print one line with the seconds taken where there is neither a caller's function nor a bar
+    line_at_end : if there is neither a callback nor a bar, print one line with the time taken
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""How many samples the headers of rarer formats state that libsndfile reads and shortens without a word.
+"""How many samples the headers of rarer formats state; libsndfile shortens these files silently.
 
-PAF, PVF, IRCAM, SD2 and XI are not here: their headers state no length, so what is there is all that is known of them.
+PAF, PVF, IRCAM, SD2 and XI are missing here because their headers state no length.
 
 Source: libsndfile's readers of the same names; NIST SPHERE; MAT-File Level 4 and 5.
 """
@@ -12,18 +12,18 @@ from typing import Any, Literal
 
 Order = Literal["big", "little"]
 _SPHERE_COUNT = re.compile(rb"sample_count -i (\d{1,12})\s")
-#: Where a header states its samples per channel: offset, byte order.
+#: Offset and byte order of the stated number of samples per channel.
 _FIELDS: dict[str, tuple[int, Order]] = {
     "AVR": (26, "big"),
     "WVE": (18, "big"),
     "MPC2K": (30, "little"),
 }
-#: Blocks or elements looked at in one file.
+#: Blocks or elements read in one file.
 MOST_BLOCKS = 10_000
 
 
 def stated_frames(data: Any, kind: str, frames: int) -> float:
-    """Return how many samples per channel a file states; `frames`, which are there, where it does not say.
+    """Return how many samples per channel a file states, or `frames` if it states no number.
 
     Parameters
     ----------
@@ -40,18 +40,22 @@ def stated_frames(data: Any, kind: str, frames: int) -> float:
         offset, order = _FIELDS[kind]
         return int.from_bytes(data[offset : offset + 4], order)
     if kind == "NIST":
-        found = _SPHERE_COUNT.search(bytes(data[:1024]))
-        return int(found.group(1)) if found else frames
+        count = _SPHERE_COUNT.search(bytes(data[:1024]))
+        return int(count.group(1)) if count else frames
     reach = {"VOC": _voc_reach, "MAT4": _mat4_reach, "MAT5": _mat5_reach}.get(kind)
     if reach is None:
         return frames
     content, end = reach(data)
-    there = len(data) - content
-    return frames * (end - content) / there if content < len(data) < end else frames
+    if content < len(data) < end:
+        return frames * (end - content) / (len(data) - content)
+    return frames
 
 
 def _voc_reach(data: Any) -> tuple[int, int]:
-    """Return where the last block begins and where it should end: type, then 24 bits of size; type 0 ends the file."""
+    """Return where the last block begins and where it should end.
+
+    A block has 8 bits of type and 24 bits of size; type 0 ends the file.
+    """
     content = position = int.from_bytes(data[20:22], "little")
     for _ in range(MOST_BLOCKS):
         if position + 4 > len(data) or data[position] == 0:
@@ -62,7 +66,7 @@ def _voc_reach(data: Any) -> tuple[int, int]:
 
 
 def _mat5_reach(data: Any) -> tuple[int, int]:
-    """Return the same of a MAT-File Level 5: behind 128 bytes, elements with type and size of 32 bits each."""
+    """Return the same for a MAT-File Level 5: 128 bytes, then elements of type, size, content."""
     order: Order = "little" if data[126:128] == b"IM" else "big"
     content = position = 128
     for _ in range(MOST_BLOCKS):
@@ -74,14 +78,14 @@ def _mat5_reach(data: Any) -> tuple[int, int]:
 
 
 def _mat4_reach(data: Any) -> tuple[int, int]:
-    """Return the same of a MAT-File Level 4: matrices of `rows` times `columns` behind five numbers and a name."""
+    """Return the same for a MAT-File Level 4: matrices, each after five numbers and a name."""
     order: Order = "little" if data[4] else "big"  # one row of one rate comes first
     content = position = 0
     for _ in range(MOST_BLOCKS):
         if position + 20 > len(data):
             break
         kind, rows, columns, _, name = (
-            int.from_bytes(data[at : at + 4], order) for at in range(position, position + 20, 4)
+            int.from_bytes(data[i : i + 4], order) for i in range(position, position + 20, 4)
         )
         width = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}.get(kind // 10 % 10, 1)
         content = position + 20 + name

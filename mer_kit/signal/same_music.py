@@ -1,6 +1,6 @@
-"""Which clips of a store are one recording: equal files, and copies that were encoded, cut or mixed down anew.
+"""Find clips of a store that are one recording: equal files, and copies encoded or cut differently.
 
-Found once for each set of clips and remembered in the store's folder, where the folder takes files.
+The result is computed once for each set of clips and kept in the store's folder if it is writable.
 
 Notebook: 00_start_here
 """
@@ -19,15 +19,28 @@ from mer_kit.signal.fingerprint import VERSION, Pair, fingerprint, same_pairs
 from mer_kit.signal.manifest import write_atomically
 from mer_kit.signal.store import FeatureStore
 
-#: A file of remembered pairs that is larger than this was not written by us.
+#: A file of stored pairs larger than this was not written by mer-kit.
 LARGEST_FILE = 16 * 2**20
 
 
 def same_music(store: FeatureStore) -> list[Pair]:
-    """Return the pairs of clips that are one recording, ordered by position in the store, which must be of log-mels.
+    """Return the pairs of clips that are one recording, ordered by position in the store.
 
-    Files with equal bytes are always a pair (similarity 1). Of several equal files the first stands for all when they
-    are compared with others.
+    The store must contain log-mels. Files with equal bytes are always a pair (similarity 1); of
+    several equal files, only the first is compared with other files.
+
+    Examples
+    --------
+    >>> import numpy as np, soundfile, tempfile
+    >>> from mer_kit.records import Clip
+    >>> from mer_kit.signal.store import open_store
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     clips = [Clip(name, Path(folder, f"{name}.wav"), {}) for name in "ab"]
+    ...     for clip in clips:  # two files with the same content
+    ...         soundfile.write(clip.path, np.sin(np.arange(22050) / 10), 22050)
+    ...     store = open_store(clips, folder, progress=lambda done, total: None)
+    ...     [(pair.first, pair.second, pair.similarity) for pair in same_music(store)]
+    [(0, 1, 1.0)]
     """
     places: defaultdict[str, list[int]] = defaultdict(list)
     for position, digest in enumerate(store.digests):
@@ -35,10 +48,8 @@ def same_music(store: FeatureStore) -> list[Pair]:
     pairs = [
         Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
     ]
-    digests = sorted(places)
-    for a, b, similarity, lag_s, score in _remembered(
-        store, digests, {d: at[0] for d, at in places.items()}
-    ):
+    first_places = {digest: equal[0] for digest, equal in places.items()}
+    for a, b, similarity, lag_s, score in _compared(store, sorted(places), first_places):
         first, second = places[a][0], places[b][0]
         if first < second:
             pairs.append(Pair(first, second, similarity, lag_s, score))
@@ -47,41 +58,39 @@ def same_music(store: FeatureStore) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
-def _remembered(
+def _compared(
     store: FeatureStore, digests: list[str], places: dict[str, int]
 ) -> list[tuple[str, str, float, float, float]]:
-    """Return (digest, digest, similarity, lag, score) of each pair, from the store's folder or found anew."""
-    mark = hashlib.blake2b("\n".join([str(VERSION), *digests]).encode(), digest_size=8).hexdigest()
-    file = store.folder / f"same-music-{mark}.json"
-    known = _read(file, set(digests))
-    if known is not None:
-        return known
+    """Return (digest, digest, similarity, lag, score) of each pair, stored or computed."""
+    text = "\n".join([str(VERSION), *digests])
+    name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    file = store.folder / f"same-music-{name}.json"
+    stored = _read(file, set(digests))
+    if stored is not None:
+        return stored
     rate = store.frontend.frames_per_second
-    prints = [
-        fingerprint(store.values(places[digest]), frames_per_second=rate) for digest in digests
-    ]
-    found = [
+    values = (store.values(places[digest]) for digest in digests)
+    prints = [fingerprint(mel, frames_per_second=rate) for mel in values]
+    pairs = [
         (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
         for pair in same_pairs(prints, frames_per_second=rate)
     ]
     with contextlib.suppress(OSError):  # a store may be read-only
-        write_atomically(file, json.dumps({"version": VERSION, "pairs": found}).encode())
-    return found
+        write_atomically(file, json.dumps({"version": VERSION, "pairs": pairs}).encode())
+    return pairs
 
 
 def _read(file: Path, digests: set[str]) -> list[tuple[str, str, float, float, float]] | None:
-    """Return the remembered pairs, or None where there are none or the file is not what we write."""
+    """Return the stored pairs, or None if there is no file or it is not valid."""
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_FILE:
             return None
         pairs = []
         for a, b, *numbers in json.loads(file.read_text("utf-8"))["pairs"]:
             similarity, lag_s, score = (float(number) for number in numbers)
-            if (
-                not {a, b} <= digests
-                or a == b
-                or not all(map(math.isfinite, (similarity, lag_s, score)))
-            ):
+            if a == b or not {a, b} <= digests:
+                return None
+            if not all(map(math.isfinite, (similarity, lag_s, score))):
                 return None
             pairs.append((str(a), str(b), similarity, lag_s, score))
         return pairs

@@ -1,4 +1,4 @@
-"""Which seconds of a clip make up a sample: segments that start every second and carry their clip's label.
+"""Cut clips into training segments, which start every second and inherit their clip's label.
 
 Notebook: 01_segmentation
 """
@@ -12,12 +12,10 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.records import Problem, SegmentIndex
 
-#: Seconds by which a segment may overrun its clip, so that 0.1 + 0.2 still fits into 0.3.
+#: Seconds by which a segment may exceed its clip, so that 0.1 + 0.2 still fits into 0.3.
 TOLERANCE_SECONDS = 1e-9
-#: 22,050 samples a second, a frame every 512 of them.
+#: 22,050 samples per second, one frame every 512 samples.
 LOGMEL_FRAMES_PER_SECOND = 22050 / 512
-
-
 #: P: the segment durations that the paper compares, in seconds.
 DURATIONS = (1, 2, 3, 4, 5)
 
@@ -29,15 +27,16 @@ def count(
     every_seconds: float = 1.0,
     max_seconds: float | None = 30.0,
 ) -> int:
-    """Return how many segments a clip of `duration_s` seconds gives: floor((usable − segment) / every) + 1, or 0.
+    """Return the number of segments of one clip: floor((usable − segment) / every) + 1, or 0.
 
-    Usable is the clip's length, cut to `max_seconds` (None for all). P: neighbours start 1 s apart, the tail that is
-    shorter than a segment is dropped, nothing is padded. D: 30 s, since the paper's table 1 only fits clips cut there.
+    The usable duration is that of the clip, at most `max_seconds` (None: no limit). P: segments
+    start 1 s apart, a tail shorter than a segment is dropped, nothing is padded. D: 30 s, because
+    the counts in the paper's table 1 fit only clips cut there.
 
     Raises
     ------
     MerKitError
-        If a duration or step is not a positive number, or `max_seconds` is shorter than one segment.
+        If a duration or step is not a positive number, or `max_seconds` is less than one segment.
 
     Examples
     --------
@@ -64,10 +63,12 @@ def index(
 ) -> SegmentIndex:
     """Return the segments of all clips, ordered by clip, then by start.
 
-    Segment s of a clip starts at s · `every_seconds` and covers the frames from round(start_s · `frames_per_second`) on;
-    every segment has round(segment_seconds · `frames_per_second`) frames, all inside the clip's own. A store's rate is
-    `store.frontend.frames_per_second`; the default is the log-mel's. A clip shorter than one segment stops the call, or
-    with `on_bad_clip="skip"` gets no rows (`too_short` names such clips).
+    Segment s of a clip starts at s · `every_seconds`; its first frame is
+    round(start_s · `frames_per_second`). Every segment has
+    round(segment_seconds · `frames_per_second`) frames, all within its clip. The frame rate of a
+    store is `store.frontend.frames_per_second`; the default is that of the log-mel. A clip shorter
+    than one segment is an error, or has no rows if `on_bad_clip` is "skip" (`too_short` lists such
+    clips).
 
     Raises
     ------
@@ -84,28 +85,25 @@ def index(
     check_range("frames_per_second", frames_per_second, 0, low_open=True)
     short = too_short(durations_s, segment_seconds, max_seconds=max_seconds, clip_ids=clip_ids)
     if short and on_bad_clip == "stop":
-        more = f" ({len(short)} such clips in all)" if len(short) > 1 else ""
+        more = f" ({len(short)} such clips in all)" * (len(short) > 1)
         raise MerKitError(f"{short[0].where} {short[0].what}{more}: {short[0].next_step}")
-    n_segments = np.array(
-        [
-            count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds)
-            for d in durations_s
-        ],
-        dtype=np.int64,
-    )
+    counts = [
+        count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds)
+        for d in durations_s
+    ]
+    n_segments = np.array(counts, dtype=np.int64)
     n_frames = round(segment_seconds * frames_per_second)
     if n_frames < 1:
         raise MerKitError(
-            f"segment_seconds is {segment_seconds:g}, expected at least one frame of {1 / frames_per_second:.3g} s: "
-            "raise segment_seconds"
+            f"segment_seconds is {segment_seconds:g}, expected at least one frame of "
+            f"{1 / frames_per_second:.3g} s: raise segment_seconds"
         )
     clip = np.repeat(np.arange(len(n_segments), dtype=np.int64), n_segments)
-    number = np.arange(len(clip), dtype=np.int64) - np.repeat(
-        np.cumsum(n_segments) - n_segments, n_segments
-    )
+    first_row = np.cumsum(n_segments) - n_segments
+    number = np.arange(len(clip), dtype=np.int64) - np.repeat(first_row, n_segments)
     start_s = number * float(every_seconds)
     start_frame = np.rint(start_s * frames_per_second).astype(np.int64)
-    # No segment leaves its clip: round(a) + round(b) ≤ 1 + floor(a + b), which is the clip's number of frames.
+    # No segment exceeds its clip: round(a) + round(b) ≤ 1 + floor(a + b), the clip's frames.
     return SegmentIndex(
         clip, start_s, start_frame, n_frames, len(n_segments), float(segment_seconds)
     )
@@ -128,11 +126,12 @@ def too_short(
     _check_settings(segment_seconds, 1.0, max_seconds)
     if clip_ids is not None and len(clip_ids) != len(durations_s):
         raise MerKitError(
-            f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: pass one id per clip"
+            f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: "
+            "pass one id per clip"
         )
-    names = (
-        [str(position) for position in range(len(durations_s))] if clip_ids is None else clip_ids
-    )
+    names = clip_ids
+    if names is None:
+        names = [str(position) for position in range(len(durations_s))]
     return tuple(
         Problem(
             "too_short",
@@ -149,7 +148,7 @@ def too_short(
 def _check_settings(
     segment_seconds: float, every_seconds: float, max_seconds: float | None
 ) -> None:
-    """Raise one sentence where the three settings cannot give a segment."""
+    """Raise a MerKitError if the three settings allow no segment."""
     check_range("segment_seconds", segment_seconds, 0, low_open=True)
     check_range("every_seconds", every_seconds, 0, low_open=True)
     if max_seconds is None:

@@ -1,4 +1,4 @@
-"""Open a sound file of any kind as pieces that decode in blocks; know beforehand how much of it is missing.
+"""Open any sound file as pieces that are decoded in blocks; detect missing sound beforehand.
 
 Notebook: 01_segmentation
 """
@@ -30,20 +30,33 @@ from mer_kit.signal.pieces import (
 
 __all__ = ["MISSING_SECONDS", "UNKNOWN_FRAMES", "Piece", "Unusable", "check_complete", "opened"]
 
-#: Fewer frames in a row may be chance.
+#: Fewer consecutive MPEG frames may be chance.
 FEWEST_FRAMES = 3
-#: An MP3 that changes its format more often than this is not taken apart.
+#: An MP3 with more changes of format than this is rejected.
 MOST_PARTS = 64
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[list[Piece]]:
-    """Yield the pieces of a sound file: one, or several where files were joined or an MP3 changes its format inside.
+    """Yield the pieces of a sound file.
+
+    There is usually one; several if files were joined, or if the format changes within an MP3.
 
     Raises
     ------
     Unusable
-        If it is no sound file, states more sound than it holds, or cannot be read whole.
+        If it is not a sound file, states more sound than it contains, or cannot be read completely.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.au")
+    ...     soundfile.write(path, np.full(4000, 0.5), 8000)
+    ...     _ = path.write_bytes(2 * path.read_bytes())  # two files, joined
+    ...     with opened(path) as pieces:
+    ...         [(piece.rate, piece.frames) for piece in pieces]
+    [(8000, 4000), (8000, 4000)]
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -52,52 +65,54 @@ def opened(path: Path) -> Iterator[list[Piece]]:
             raise
         except OSError as error:
             raise Unusable("unreadable_file", error.strerror or type(error).__name__) from error
-        except (
-            Exception
-        ) as error:  # decoders raise anything from ValueError to MemoryError on hostile bytes
+        except Exception as error:  # on hostile bytes, decoders raise anything
             raise Unusable("not_audio", type(error).__name__) from error
         yield pieces
 
 
 def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
-    """Return the pieces of a file, by what its first bytes are; its ending decides only where they say nothing."""
+    """Return the pieces of a file; its suffix matters only if its first bytes are not decisive."""
     file = stack.enter_context(path.open("rb"))
     data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     files = lengths.located(data)
     if len(files) == 1 and files[0].extent.mpeg:
         extent = files[0].extent
-        parts = mpeg.walk(inside := data[extent.offset : extent.offset + extent.there])
+        frames = data[extent.offset : extent.offset + extent.there]
+        parts = mpeg.walk(frames)
         if parts:
-            return _mpeg_pieces(path, inside, parts, stack, share=_share(extent))
+            return _mpeg_pieces(path, frames, parts, stack, fraction=_fraction(extent))
     if files:
         alone = len(files) == 1 and files[0].extent.end >= len(data)
         return [_container_piece(path, data, one, stack, alone=alone) for one in files]
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
-    parts = _walked(file.fileno(), data) if looks or path.suffix.lower() in (".mp3", ".mp2") else []
-    if max((part.frames + part.info_frames for part in parts), default=0) >= FEWEST_FRAMES:
-        return _mpeg_pieces(path, data, parts, stack)
+    if looks or path.suffix.lower() in (".mp3", ".mp2"):
+        parts = _walked(file.fileno(), data)
+        if any(part.frames + part.info_frames >= FEWEST_FRAMES for part in parts):
+            return _mpeg_pieces(path, data, parts, stack)
     if head == b"ID" and tags.id3_length(data, 0) > len(data):
         raise Unusable("truncated_file", "it ends within the tag before its sound")
     return [_other_piece(path, data, stack)]
 
 
 def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
-    """Return what libsndfile reads from a path or a file object."""
+    """Return a path or file object as libsndfile reads it."""
     import soundfile
 
     file = stack.enter_context(soundfile.SoundFile(source))
     return Piece(check_rate(int(file.samplerate)), int(file.frames), file, exact=exact)
 
 
-def _share(extent: containers.Extent) -> float:
-    """Return which part of the stated sound is there."""
-    return 1.0 if not extent.missing else extent.there / (extent.there + extent.missing)
+def _fraction(extent: containers.Extent) -> float:
+    """Return which fraction of the stated sound the file contains."""
+    if not extent.missing:
+        return 1.0
+    return extent.there / (extent.there + extent.missing)
 
 
-# ---- MP3 -------------------------------------------------------------------------------------------------------------
+# ---- MP3 --------------------------------------------------------------------------------
 
-#: The file that was walked last and its parts: a file whose length was asked is decoded next.
+#: The last file walked and its parts: a file is often decoded right after its duration is read.
 _LAST_WALK: dict[tuple[int, ...], list[mpeg.Part]] = {}
 
 
@@ -109,7 +124,7 @@ def _walked(number: int, data: Any) -> list[mpeg.Part]:
     if parts is None:
         parts = mpeg.walk(data)
         _LAST_WALK.clear()
-        _LAST_WALK[key] = parts
+        _LAST_WALK[key] = parts  # threads may clear it at any time
     return parts
 
 
@@ -119,18 +134,16 @@ def _mpeg_pieces(
     parts: list[mpeg.Part],
     stack: contextlib.ExitStack,
     *,
-    share: float = 1.0,
+    fraction: float = 1.0,
 ) -> list[Piece]:
-    """Return one piece for an MP3 that libsndfile reads whole, else each part behind an info frame of its own.
+    """Return one piece if libsndfile reads the whole MP3, else each part with its own info frame.
 
-    `share` is which part of the frames is there, as far as a container around them tells.
+    `fraction` is how much of the frames is there, according to a container around them.
     """
     there_s = sum(part.seconds for part in parts)
     check_complete(there_s, there_s + mpeg.missing_seconds(parts))
-    check_complete(there_s, there_s / share if share else np.inf)
-    with contextlib.suppress(
-        Exception
-    ):  # what libsndfile does not open as it is, it may open rebuilt
+    check_complete(there_s, there_s / fraction if fraction else np.inf)
+    with contextlib.suppress(Exception):  # libsndfile may read it after rebuilding
         piece = _open(str(path), stack, exact=False)
         if _reads_whole(piece, parts):
             return [dataclasses.replace(piece, frames=min(piece.frames, _n_samples(parts)))]
@@ -141,45 +154,40 @@ def _mpeg_pieces(
 
 
 def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
-    """Tell whether libsndfile, which guesses a length from the first frames, reads on to the last frame that is there.
+    """Return whether libsndfile, which guesses the length from the first frames, reads them all.
 
-    A guess that is too long does no harm, unless damaged bytes between the frames end the decoding: then it is tried.
+    An estimate that is too long does no harm, unless damaged bytes between the frames end the
+    decoding: then the file is decoded to find out.
     """
-    first = parts[0]
-    if any(
-        dataclasses.replace(part.format, kbit=first.format.kbit) != first.format for part in parts
-    ):
+    first, form = parts[0], parts[0].format
+    if any(dataclasses.replace(part.format, kbit=form.kbit) != form for part in parts):
         return False
-    least = (
-        sum(part.frames for part in parts) * first.format.samples
-        - first.trimmed
-        - first.format.samples
-    )
-    if piece.frames < least or (
-        len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1
-    ):
+    least = (sum(part.frames for part in parts) - 1) * form.samples - first.trimmed
+    if piece.frames < least:
         return False
-    if len(parts) == 1 and len(first.ranges) == 1:
-        return True
+    if len(parts) == 1:
+        if first.stated is not None and first.frames > first.stated + 1:
+            return False
+        if len(first.ranges) == 1:
+            return True
     decoded = sum(len(block) for block in piece.blocks())
     piece.file.seek(0)
     return decoded >= least
 
 
 def _n_samples(parts: list[mpeg.Part]) -> int:
-    """Return the samples of frames that are read as one file, where later info frames are frames like others."""
-    return sum((part.frames + part.info_frames) * part.format.samples for part in parts) - (
-        parts[0].info_frames * parts[0].format.samples
-    )
+    """Return the samples of frames read as one file, in which later info frames are sound too."""
+    n_samples = sum((part.frames + part.info_frames) * part.format.samples for part in parts)
+    return n_samples - parts[0].info_frames * parts[0].format.samples
 
 
-# ---- everything else -------------------------------------------------------------------------------------------------
+# ---- everything else --------------------------------------------------------------------
 
 
 def _container_piece(
     path: Path, data: Any, located: lengths.Located, stack: contextlib.ExitStack, *, alone: bool
 ) -> Piece:
-    """Return the piece of one container, after comparing what it states with what is there."""
+    """Return the piece of one container, after comparing its stated length with the actual one."""
     extent = located.extent
     if extent.stated and not extent.there:
         raise Unusable("truncated_file", "none of its sound is there")
@@ -194,38 +202,37 @@ def _container_piece(
         raise
     except Exception:
         if extent.missing:
-            raise Unusable(
-                "truncated_file", f"{_share(extent):.0%} of its sound is there"
-            ) from None
+            detail = f"{_fraction(extent):.0%} of its sound is there"
+            raise Unusable("truncated_file", detail) from None
         if extent.broken:
-            raise Unusable(
-                "truncated_file", "parts of it that are needed to read its sound are missing"
-            ) from None
+            detail = "parts of it that are needed to read its sound are missing"
+            raise Unusable("truncated_file", detail) from None
         if not alone:
             raise
         return by_audioread(path, bytes(data[:16]))
     seconds = piece.frames / piece.rate
     if not extent.rate:
-        check_complete(seconds, seconds / _share(extent))
+        check_complete(seconds, seconds / _fraction(extent))
     if extent.broken:
-        raise Unusable("truncated_file", f"{seconds:.1f} s are there, then its stream breaks off")
+        raise Unusable(
+            "truncated_file", f"{seconds:.1f} s are there, then its stream ends abruptly"
+        )
     more = seconds * extent.behind / max(extent.there, 1)
     if more > MISSING_SECONDS:
-        raise Unusable(
-            "more_sound", f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"
-        )
+        detail = f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"
+        raise Unusable("more_sound", detail)
     return piece
 
 
 def _other_piece(path: Path, data: Any, stack: contextlib.ExitStack) -> Piece:
-    """Return what libsndfile or audioread makes of a file that is neither MPEG nor one of our containers."""
+    """Return a file that is neither MPEG nor a known container, by libsndfile or audioread."""
     try:
         piece = _open(str(path), stack, exact=True)
     except Unusable:
         raise
     except Exception:
         return by_audioread(path, bytes(data[:16]))
-    if piece.file.format == "MP3":  # it takes two bytes of anything for a frame
+    if piece.file.format == "MP3":  # it accepts any two bytes as a frame
         raise Unusable("not_audio", "no frames of MPEG audio")
     stated = rare.stated_frames(data, piece.file.format, piece.frames)
     check_complete(piece.frames / piece.rate, stated / piece.rate)

@@ -1,9 +1,10 @@
-"""The features of every clip, computed once, kept on disk and served segment by segment.
+"""The features of every clip: computed once, kept on disk and served segment by segment.
 
-A store is a folder with one `.npy` file per clip, named by the content of the audio and the front-end, and a manifest
-that remembers which audio file had which content. Of a front-end without `pool` it keeps frames as float16, and segments
-are views of them; with `pool` one float32 vector for each segment. What is torn or changed is noticed when the store is
-opened, and redone. Reading a finished store needs numpy only.
+A store is a folder with one `.npy` file per clip, named by a hash of the audio's content and the
+front-end, and a manifest that records the content of each audio file. For a front-end without
+`pool` it keeps float16 frames, and segments are views of them; with `pool` it keeps one float32
+vector per segment. Truncated or changed files are detected when the store is opened, and computed
+again. Reading a finished store needs only numpy.
 
 Notebook: 01_segmentation
 """
@@ -26,9 +27,10 @@ from mer_kit.signal.manifest import Entry, content_digest, features_path
 
 _log = logging.getLogger("mer_kit")
 
-#: Maps kept open at once: each holds a file descriptor, of which many systems grant a process only 1024 (macOS 256).
+#: Memory maps kept open at once: each holds a file descriptor, and many systems allow a process
+#: only 1024 of them (macOS 256).
 MAX_OPEN_MAPS = 128
-#: Bad clips that an error message spells out; the rest are counted.
+#: Unusable clips that an error message lists; the others are only counted.
 SENTENCES_SHOWN = 5
 
 
@@ -48,45 +50,50 @@ def open_store(
 
     Parameters
     ----------
-    clips : the clips in the order that segment indices refer to
-    folder : made if needed; several processes may open it at once, and several corpora and front-ends may share it
+    clips : the clips, in the order that segment indices refer to
+    folder : created if needed; several processes may open it at once, and several corpora and
+        front-ends may share it
     frontend : from `signal.frontends.make`; None for the log-mel
-    segment_seconds, every_seconds : how segments are cut, which a front-end that pools needs to know
-    workers : threads that decode (default: one per usable processor)
-    progress : called with (clips done, clips to do); by default a bar where a person watches, else one line
-    on_bad_clip : "stop" raises one error that lists all clips that cannot be used, "skip" leaves them out and keeps
-        the reasons in `FeatureStore.skipped`; the other clips' numbers do not depend on it
-    max_seconds : what lies later is of no use; of clips that go on long after it only the beginning is decoded and kept
+    segment_seconds, every_seconds : how segments are cut; used only by front-ends that pool
+    workers : number of decoding threads (default: one per usable processor)
+    progress : called with (clips done, clips to do); by default a progress bar on a terminal,
+        otherwise one line at the end
+    on_bad_clip : "stop" raises one error that lists all unusable clips, "skip" leaves them out and
+        keeps the reasons in `FeatureStore.skipped`; it does not change the other clips' features
+    max_seconds : nothing after this time is used; only the beginning of much longer clips is
+        decoded and kept
 
     Raises
     ------
     MerKitError
         If a clip cannot be used and `on_bad_clip` is "stop", or no clip can be used.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.wav")
+    ...     soundfile.write(path, np.sin(np.arange(22050) / 10), 22050)
+    ...     store = open_store([Clip("a", path, {})], folder, progress=lambda done, total: None)
+    ...     store.values(0).shape, store.durations_s.tolist()
+    ((44, 128), [1.0])
     """
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
+    folder = Path(folder).expanduser()
     recipe = Recipe(frontend or frontends.make(), segment_seconds, every_seconds)
     built = builder.build(
-        clips,
-        Path(folder).expanduser(),
-        recipe,
-        workers=workers,
-        progress=progress,
-        max_seconds=max_seconds,
+        clips, folder, recipe, workers=workers, progress=progress, max_seconds=max_seconds
     )
     for note in built.notes:
         _log.warning("%s", note)
     problems = [result for result in built.results if isinstance(result, Problem)]
     if problems and (on_bad_clip == "stop" or len(problems) == len(clips)):
         raise MerKitError(_all_sentences(problems, len(clips), on_bad_clip))
-    kept = [
-        (clip, result)
-        for clip, result in zip(clips, built.results, strict=True)
-        if not isinstance(result, Problem)
-    ]
+    pairs = zip(clips, built.results, strict=True)
     return FeatureStore(
-        Path(folder).expanduser(),
-        tuple(clip for clip, _ in kept),
-        tuple(entry for _, entry in kept),
+        folder,
+        tuple(clip for clip, result in pairs if isinstance(result, Entry)),
+        tuple(result for result in built.results if isinstance(result, Entry)),
         recipe=recipe,
         skipped=tuple(problems),
         notes=built.notes,
@@ -94,17 +101,17 @@ def open_store(
 
 
 class FeatureStore:
-    """The features of a list of clips; made by `open_store`.
+    """The features of a list of clips, as returned by `open_store`.
 
     Attributes
     ----------
     clips : the clips that are kept, in the order given
     skipped : one Problem for each clip that was left out
-    notes : one sentence for each file of the store that was found damaged and redone
-    durations_s : float64 [clips], seconds of audio that the store has
+    notes : one sentence for each damaged file of the store that was computed again
+    durations_s : float64 [clips], seconds of audio in the store
     recipe, frontend : what was computed
-    frames : int64 [clips], frames of each clip, or its segments where the front-end pools
-    digests : for each clip the hash of its audio's bytes and the front-end
+    frames : int64 [clips], frames of each clip, or its segments if the front-end pools
+    digests : for each clip, the hash of its audio's bytes and the front-end
     """
 
     def __init__(
@@ -133,36 +140,37 @@ class FeatureStore:
 
     @property
     def n_features(self) -> int:
-        """Features of a frame, or of a pooled segment."""
+        """Number of features of a frame, or of a pooled segment."""
         return len(self.frontend.columns)
 
     def values(self, clip: int) -> np.ndarray:
-        """Return a clip's features, memory-mapped and read-only: float16 [frames, d], pooled float32 [segments, d′]."""
-        mapped = self._maps.get(clip)
-        if mapped is None:
+        """Return a clip's features, memory-mapped and read-only.
+
+        They are float16 [frames, d], or float32 [segments, d′] if the front-end pools.
+        """
+        if clip not in self._maps:
             dtype = np.float32 if self.recipe.pools else np.float16
             path = features_path(self.folder, self._names[clip])
-            mapped = _map(path, int(self.frames[clip]), self.n_features, dtype)
-            self._maps[clip] = mapped
+            self._maps[clip] = _map(path, int(self.frames[clip]), self.n_features, dtype)
             if len(self._maps) > MAX_OPEN_MAPS:
                 del self._maps[next(iter(self._maps))]  # the one opened first
-        return mapped
+        return self._maps[clip]
 
 
 class FileStore:
-    """The features of one audio file, in memory, as a store: equal to what a store on disk would hold.
+    """A store of one audio file, in memory: its features equal those of a store on disk.
 
     Raises
     ------
     MerKitError
-        If the file cannot be decoded, or the front-end's features are not what it promises.
+        If the file cannot be decoded, or the front-end's features do not match its interface.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        found = builder.file_features(path, recipe)
-        if isinstance(found, Problem):
-            raise MerKitError(str(found))
-        self._values, seconds = found
+        features = builder.file_features(path, recipe)
+        if isinstance(features, Problem):
+            raise MerKitError(str(features))
+        self._values, seconds = features
         self.recipe, self.frontend = recipe, recipe.frontend
         self.clips = (Clip(path.name, path, {}),)
         self.durations_s = np.array([seconds])
@@ -177,15 +185,15 @@ class FileStore:
 
 
 class SegmentView:
-    """The segments of an index, from a store; what a trainer needs.
+    """The segments of an index, read from a store in the form that a trainer needs.
 
-    Overlapping segments share the clip's frames: memory does not grow with the segments' duration.
+    Overlapping segments share the clip's frames: memory does not grow with the segment duration.
 
     Raises
     ------
     MerKitError
-        If the index was made from another list of clips than the store's, reaches beyond a clip's frames, or has segments
-        that a store of pooled vectors does not hold.
+        If the index was made from a different list of clips, if a segment ends after its clip's
+        last frame, or if a store of pooled vectors does not hold its segments.
     """
 
     def __init__(self, store: FeatureStore | FileStore, index: SegmentIndex) -> None:
@@ -196,30 +204,32 @@ class SegmentView:
             )
         self.store, self.index = store, index
         self._pools = store.recipe.pools
-        self._first = self._vectors() if self._pools else index.start_frame
-        self._count = 1 if self._pools else index.n_frames
+        self._first, self._count = index.start_frame, index.n_frames
+        if self._pools:
+            self._first, self._count = self._vectors(), 1
         over = np.flatnonzero(self._first + self._count > store.frames[index.clip])
         if len(over):
             clip = int(index.clip[over[0]])
             raise MerKitError(
-                f"a segment of clip {store.clips[clip].clip_id!r} ends beyond its {store.frames[clip]} frames: "
+                f"a segment of clip {store.clips[clip].clip_id!r} ends beyond its "
+                f"{store.frames[clip]} frames: "
                 "make the index from store.durations_s with store.frontend.frames_per_second"
             )
 
     def _vectors(self) -> np.ndarray:
-        """Return which of its clip's pooled vectors belongs to each segment."""
+        """Return, for each segment, the row of its vector among its clip's pooled vectors."""
         recipe, index = self.store.recipe, self.index
         number = index.start_s / recipe.every_seconds
-        rows = np.rint(number).astype(np.int64)
-        if (
-            index.segment_seconds != recipe.segment_seconds
-            or np.abs(number - rows).max(initial=0.0) > 1e-6
-        ):
+        rows: np.ndarray = np.rint(number).astype(np.int64)
+        misplaced = np.abs(number - rows).max(initial=0.0) > 1e-6
+        if misplaced or index.segment_seconds != recipe.segment_seconds:
             raise MerKitError(
-                f"the store holds vectors of {recipe.segment_seconds:g} s segments every {recipe.every_seconds:g} s, "
-                f"expected the index's {index.segment_seconds:g} s at its own starts: open the store for those"
+                f"the store holds vectors of {recipe.segment_seconds:g} s segments every "
+                f"{recipe.every_seconds:g} s, but the index has {index.segment_seconds:g} s "
+                "segments or other starts: open the store with the index's segment_seconds and "
+                "every_seconds"
             )
-        return np.asarray(rows)
+        return rows
 
     def __len__(self) -> int:
         return len(self.index)
@@ -228,10 +238,12 @@ class SegmentView:
     def shape(self) -> tuple[int, ...]:
         """Shape of one segment: frames (1, d, n_frames), or a pooled vector (d′,)."""
         width = len(self.store.frontend.columns)
-        return (width,) if self._pools else (1, width, self._count)
+        if self._pools:
+            return (width,)
+        return 1, width, self._count
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Return the segments at `rows` [B], float32, contiguous: [B, 1, d, n_frames], or pooled [B, d′]."""
+        """Return the segments at `rows` [B], float32 [B, 1, d, n_frames], or pooled [B, d′]."""
         rows = np.asarray(rows, dtype=np.int64)
         clips, starts = self.index.clip[rows].tolist(), self._first[rows].tolist()
         batch = np.empty((len(rows), *self.shape), dtype=np.float32)
@@ -245,26 +257,21 @@ class SegmentView:
 
 
 def _map(path: Path, rows: int, columns: int, dtype: type[np.floating]) -> np.ndarray:
-    """Map one `.npy` file, whose bytes were checked when the store was opened; five times faster than np.load."""
+    """Map one `.npy` file that was checked when the store was opened; faster than np.load."""
     with open(path, "rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    offset = (
-        len(mapped) - rows * columns * np.dtype(dtype).itemsize
-    )  # the numbers are at the end, behind the header
+    offset = len(mapped) - rows * columns * np.dtype(dtype).itemsize  # the size of the header
     return np.frombuffer(mapped, dtype=dtype, offset=offset).reshape(rows, columns)
 
 
 def _all_sentences(problems: Sequence[Problem], n_clips: int, on_bad_clip: str) -> str:
-    """Join the problems of all bad clips into one message."""
-    shown = "\n  ".join(str(problem) for problem in problems[:SENTENCES_SHOWN])
-    more = (
-        f"\n  … and {len(problems) - SENTENCES_SHOWN} more"
-        if len(problems) > SENTENCES_SHOWN
-        else ""
-    )
-    advice = (
-        'mend them, or pass on_bad_clip="skip"'
-        if on_bad_clip == "stop"
-        else "check the corpus folder"
-    )
-    return f"{len(problems)} of {n_clips} clips cannot be used, expected all of them: {advice}\n  {shown}{more}"
+    """Join the problems of all unusable clips into one message."""
+    advice = {"stop": 'fix them, or pass on_bad_clip="skip"', "skip": "check the corpus folder"}
+    lines = [
+        f"{len(problems)} of {n_clips} clips cannot be used, expected all of them: "
+        f"{advice[on_bad_clip]}",
+        *(str(problem) for problem in problems[:SENTENCES_SHOWN]),
+    ]
+    if len(problems) > SENTENCES_SHOWN:
+        lines.append(f"… and {len(problems) - SENTENCES_SHOWN} more")
+    return "\n  ".join(lines)

@@ -1,4 +1,4 @@
-"""How much sound FLAC, Ogg and MPEG-4 files state and how much is there, without decoding it.
+"""How much sound FLAC, Ogg and MPEG-4 files state and how much they contain, not decoded.
 
 Source: RFC 9639 (FLAC), RFC 3533 (Ogg), ISO/IEC 14496-12 (boxes of MPEG-4).
 """
@@ -11,28 +11,36 @@ from typing import Any
 from mer_kit.signal.containers import Extent
 
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
-#: How the first packet of a stream of sound begins in Ogg.
+#: First bytes of the first packet of an audio stream in Ogg.
 _OGG_SOUND = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 _FLAC_SIZES = {
     1: 192,
     **{n: 576 << n - 2 for n in range(2, 6)},
     **{n: 256 << n - 8 for n in range(8, 16)},
 }
-#: So many places that look like FLAC's last frame are tried.
+#: Largest number of positions that are tried as FLAC's last frame.
 MOST_TRIES = 100_000
 
 
 def flac(data: Any, start: int) -> Extent | None:
-    """FLAC, whose header states the samples (0: unknown) and whose frames are numbered."""
+    """Read FLAC: the header states the number of samples (0: unknown), and frames are numbered.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, [i / 16384 for i in range(16384)], 16000, format="FLAC")
+    >>> extent = flac(file.getvalue(), 0)
+    >>> extent.stated, extent.there, extent.rate
+    (16384, 16384, 16000)
+    """
     info = bytes(data[start + 8 : start + 42])
     if len(info) < 34:
         return None
     following = _FLAC.search(data, start + 42)
     end = following.start() if following else len(data)
-    rate, stated = (
-        int.from_bytes(info[10:13], "big") >> 4,
-        int.from_bytes(info[13:18], "big") & (1 << 36) - 1,
-    )
+    rate = int.from_bytes(info[10:13], "big") >> 4
+    stated = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     there = _flac_samples(data, start + 42, end, int.from_bytes(info[2:4], "big"))
     patches: tuple[tuple[int, bytes], ...] = ()
     if there > stated:
@@ -41,35 +49,37 @@ def flac(data: Any, start: int) -> Extent | None:
 
 
 def _flac_samples(data: Any, start: int, end: int, block: int) -> int:
-    """Return where the last frame between `start` and `end` ends, in samples; 0 if there is no frame."""
-    at = end
+    """Return where the last frame between `start` and `end` ends, in samples; 0 if none does."""
+    position = end
     for _ in range(MOST_TRIES):
-        at = max(data.rfind(b"\xff\xf8", start, at), data.rfind(b"\xff\xf9", start, at))
-        if at < 0:
+        position = max(data.rfind(sync, start, position) for sync in (b"\xff\xf8", b"\xff\xf9"))
+        if position < 0:
             return 0
-        samples = _flac_frame_end(bytes(data[at : at + 16]), block)
+        samples = _flac_frame_end(bytes(data[position : position + 16]), block)
         if samples is not None:
             return samples
     return 0
 
 
 def _flac_frame_end(head: bytes, block: int) -> int | None:
-    """Return the number of the last sample + 1 of the frame with this header, or None if it is no header."""
-    if len(head) < 16 or head[3] & 1:
+    """Return 1 + the number of the last sample of a frame, or None if this is not a header."""
+    if len(head) < 6 or head[3] & 1:  # sync, sizes, a number of one byte and the checksum
         return None
-    n_more = (
-        (8 - (head[4] ^ 0xFF).bit_length()) - 1 if head[4] >= 0xC0 else 0
-    )  # the number is written as UTF-8 is
-    number = head[4] & (0xFF >> n_more + 2 if n_more else 0x7F)
+    n_more, number = 0, head[4] & 0x7F
+    if head[4] >= 0xC0:  # the number is coded like a character in UTF-8
+        n_more = 7 - (head[4] ^ 0xFF).bit_length()
+        number = head[4] & 0xFF >> n_more + 2
     for byte in head[5 : 5 + n_more]:
         number = number << 6 | byte & 0x3F
-    at, size, rate = 5 + n_more, head[2] >> 4, head[2] & 15
+    end, size, rate = 5 + n_more, head[2] >> 4, head[2] & 15
     extra = {6: 1, 7: 2}.get(size, 0)
-    n_samples = _FLAC_SIZES.get(size, int.from_bytes(head[at : at + extra], "big") + 1)
-    at += extra + {12: 1, 13: 2, 14: 2}.get(rate, 0)
-    if size == 0 or rate == 15 or at >= len(head) or _crc8(head[:at]) != head[at]:
+    n_samples = _FLAC_SIZES.get(size, int.from_bytes(head[end : end + extra], "big") + 1)
+    end += extra + {12: 1, 13: 2, 14: 2}.get(rate, 0)
+    if size == 0 or rate == 15 or end >= len(head) or _crc8(head[:end]) != head[end]:
         return None
-    return (number if head[1] & 1 else number * block) + n_samples
+    if not head[1] & 1:  # blocks of one size: the number is that of the frame
+        number *= block
+    return number + n_samples
 
 
 def _crc8(data: bytes) -> int:
@@ -77,20 +87,31 @@ def _crc8(data: bytes) -> int:
     for byte in data:
         crc ^= byte
         for _ in range(8):
-            crc = crc << 1 ^ (0x107 if crc & 0x80 else 0)
+            crc = crc << 1 ^ 0x107 * (crc >> 7)
     return crc
 
 
 def ogg(data: Any, start: int) -> Extent | None:
-    """Ogg up to the next beginning of a stream behind another's pages: broken if a stream of sound lacks its last page."""
+    """Read Ogg up to where a new stream begins after another's pages.
+
+    It is broken if an audio stream lacks its last page.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, [0.5] * 16000, 16000, format="OGG")
+    >>> ogg(file.getvalue(), 0).broken, ogg(file.getvalue()[:-1], 0).broken
+    (False, True)
+    """
     ended: dict[bytes, bool] = {}
     position, end, in_body = start, len(data), False
-    while (at := data.find(b"OggS\0", position)) >= 0 and at + 27 <= len(data):
-        flags, serial, n_lengths = data[at + 5], bytes(data[at + 14 : at + 18]), data[at + 26]
-        content = at + 27 + n_lengths
-        position = content + sum(data[at + 27 : content])
+    while (page := data.find(b"OggS\0", position)) >= 0 and page + 27 <= len(data):
+        flags, serial = data[page + 5], bytes(data[page + 14 : page + 18])
+        content = page + 27 + data[page + 26]
+        position = content + sum(data[page + 27 : content])
         if flags & 2 and in_body:
-            end = at
+            end = page
             break
         if flags & 2 and bytes(data[content : content + 8]).startswith(_OGG_SOUND):
             ended[serial] = False
@@ -103,13 +124,22 @@ def ogg(data: Any, start: int) -> Extent | None:
 
 
 def mp4(data: Any, start: int) -> Extent:
-    """MPEG-4 (M4A): boxes, of which mdat holds the sound and moov says where; broken without moov or with a cut box."""
-    position, stated, there, index = start, 0, 0, False
+    """Read MPEG-4 (M4A): boxes, of which mdat contains the sound and moov describes it.
+
+    It is broken if moov is missing or a box is truncated.
+
+    Examples
+    --------
+    >>> moov = bytes([0, 0, 0, 16]) + b"moov" + bytes(8)
+    >>> mdat = bytes([0, 0, 0, 32]) + b"mdat" + bytes(8)
+    >>> extent = mp4(moov + mdat, 0)
+    >>> extent.stated, extent.there, extent.broken
+    (32, 16, True)
+    """
+    position, stated, there, has_index = start, 0, 0, False
     while position + 16 <= len(data):
-        length, name = (
-            int.from_bytes(data[position : position + 4], "big"),
-            bytes(data[position + 4 : position + 8]),
-        )
+        length = int.from_bytes(data[position : position + 4], "big")
+        name = bytes(data[position + 4 : position + 8])
         if length == 1:
             length = int.from_bytes(data[position + 8 : position + 16], "big")
         elif length == 0:
@@ -119,6 +149,6 @@ def mp4(data: Any, start: int) -> Extent:
         if name == b"mdat":
             stated += length
             there += min(length, len(data) - position)
-        index = index or (name == b"moov" and position + length <= len(data))
+        has_index = has_index or (name == b"moov" and position + length <= len(data))
         position += length
-    return Extent(len(data), stated or None, there, broken=not index or position > len(data))
+    return Extent(len(data), stated or None, there, broken=not has_index or position > len(data))

@@ -1,4 +1,4 @@
-"""Tags before, between and behind the frames of an MP3, and before other sound files: ID3v2 and APEv2.
+"""ID3v2 and APEv2 tags: before, between and after MP3 frames, and before other sound files.
 
 Source: id3.org, ID3v2.4 structure; the APEv2 specification of hydrogenaud.io.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def id3_length(data: Any, position: int) -> int:
-    """Return how many bytes an ID3v2 tag takes at `position`, 0 where there is none.
+    """Return the length in bytes of the ID3v2 tag at `position`, or 0 if there is none.
 
     Examples
     --------
@@ -20,14 +20,25 @@ def id3_length(data: Any, position: int) -> int:
     if head[:3] != b"ID3" or len(head) < 10 or head[3] == 0xFF or max(head[6:10]) >= 0x80:
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return 10 + size + (10 if head[5] & 0x10 else 0)
+    footer = 10 * bool(head[5] & 0x10)
+    return 10 + size + footer
 
 
 def tag_length(data: Any, position: int) -> int:
-    """Return how many bytes an ID3v2 or APEv2 tag takes at `position`, 0 where there is none that fits."""
+    """Return the length in bytes of the ID3v2 or APEv2 tag at `position`, or 0 if none fits.
+
+    Examples
+    --------
+    >>> tag = b"ID3" + bytes([4, 0, 0, 0, 0, 0, 2]) + b"ab"
+    >>> tag_length(tag, 0), tag_length(tag[:-1], 0)  # the second is truncated
+    (12, 0)
+    """
     length = id3_length(data, position)
     head = bytes(data[position : position + 32])
     if head[:8] == b"APETAGEX" and len(head) == 32:
         size, flags = int.from_bytes(head[12:16], "little"), int.from_bytes(head[20:24], "little")
-        length = 32 + (size if flags & 0x20000000 else 0)
-    return length if position + length <= len(data) else 0
+        is_header = bool(flags & 0x20000000)  # a footer comes after the items of its tag
+        length = 32 + size * is_header
+    if position + length > len(data):
+        return 0
+    return length

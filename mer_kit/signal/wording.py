@@ -1,4 +1,4 @@
-"""The sentence for each way in which a sound file cannot be used.
+"""One sentence for each reason why a sound file cannot be used.
 
 Notebook: 01_segmentation
 """
@@ -11,10 +11,11 @@ from mer_kit.records import Problem
 from mer_kit.signal import midi
 from mer_kit.signal.pieces import Unusable
 
+#: Kind → what is wrong, and the next step.
 SENTENCES: dict[str, tuple[str, str]] = {
     "missing_file": (
-        "the audio file is missing, expected it there",
-        "restore it or take the clip off the list",
+        "the audio file is missing, expected it at this path",
+        "restore it or remove the clip from the list",
     ),
     "not_a_file": ("is a {detail}, expected an audio file", "correct the clip's path"),
     "unreadable_name": (
@@ -56,24 +57,25 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "too_loud": (
         "has samples up to {detail}, expected −1 to 1",
-        "divide them by 32768 if they are on the scale of integers, or export it again as 16-bit WAV",
+        "divide them by 32768 if they are scaled as integers, or export it again as 16-bit WAV",
     ),
 }
 
 
 def problem(error: Unusable, path: str | Path) -> Problem:
-    """Word the Problem of a file that cannot be used."""
-    return _problem(error.kind, Path(path), detail=error.detail)
+    """Return the Problem that describes why a file cannot be used.
 
-
-def _problem(kind: str, path: Path, *, detail: str = "") -> Problem:
-    """Word the Problem of this kind for one file."""
-    what, next_step = SENTENCES[kind]
-    return Problem(kind, printable(path), what.format(detail=detail), next_step)
+    Examples
+    --------
+    >>> print(problem(Unusable("not_a_file", "folder"), "songs"))
+    songs: is a folder, expected an audio file: correct the clip's path
+    """
+    what, next_step = SENTENCES[error.kind]
+    return Problem(error.kind, printable(Path(path)), what.format(detail=error.detail), next_step)
 
 
 def printable(path: str | Path) -> str:
-    r"""Return a path as text that can be printed and stored, whatever bytes its name holds.
+    r"""Return a path as text that can be printed and stored, whatever bytes its name contains.
 
     Examples
     --------

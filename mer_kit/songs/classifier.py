@@ -1,4 +1,4 @@
-"""What song-level classifiers have in common: their interface, the checks of their input, and rules that learn nothing.
+"""The interface of song-level classifiers, the checks of their input, and rules without training.
 
 Notebook: 04_song_decisions
 """
@@ -15,14 +15,18 @@ from mer_kit.songs import features
 
 
 class SongClassifier(Protocol):
-    """The interface of every classifier; probabilities are [segments, K], `song` int [segments], labels int [songs]."""
+    """The interface of every classifier.
+
+    Segments come as probabilities [segments, K] and `song` int [segments], the song of each; labels
+    are int [songs].
+    """
 
     def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
         """Learn from training songs 0…len(labels)−1."""
         ...
 
     def predict(self, probabilities: np.ndarray, song: np.ndarray, n_songs: int) -> np.ndarray:
-        """Return int64 [songs]."""
+        """Return int64 [songs], the class of each song."""
         ...
 
 
@@ -31,10 +35,11 @@ class Rule(ABC):
 
     @abstractmethod
     def answer(self, p: np.ndarray) -> int:
-        """Return the class index of one song from its segments' probabilities [n, K], in time order."""
+        """Return a song's class index from its segments' probabilities [n, K], in time order."""
 
     def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
-        """Check the input as the SVM would, so that classifiers can be swapped; learn nothing."""
+        """Check the input and learn nothing."""
+        # The same checks as in the SVM: one classifier can be exchanged for another.
         checked_training(probabilities, song, labels)
         return self
 
@@ -47,6 +52,7 @@ class Rule(ABC):
             If `probabilities` is not a valid probability array, or a song has no segment.
         """
         p = check_probabilities("probabilities", probabilities)
+        # One array of row numbers per song, in time order: the run-length rule depends on it.
         rows = features.rows_by_song(song, n_songs, n_segments=len(p))
         return np.array([self.answer(p[of_song]) for of_song in rows], dtype=np.int64)
 
@@ -60,6 +66,12 @@ def checked_training(
     ------
     MerKitError
         If either is not valid, or some song 0…len(labels)−1 has no segment.
+
+    Examples
+    --------
+    >>> p, y = checked_training([[1, 0], [0.5, 0.5]], np.array([0, 1]), [0, 1])
+    >>> p.dtype, y.tolist()
+    (dtype('float64'), [0, 1])
     """
     probabilities = check_probabilities("probabilities", p)
     y = check_labels("labels", labels, probabilities.shape[1])
@@ -68,18 +80,22 @@ def checked_training(
 
 
 def most_frequent(counts: np.ndarray, p: np.ndarray) -> int:
-    """Return the class with the largest count [K]; among equals the one with the highest mean probability.
+    """Return the class with the largest count [K]; a tie goes to the higher mean probability.
 
     Examples
     --------
-    >>> most_frequent(np.array([2, 2]), np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]]))
+    >>> sure, unsure = [0.9, 0.1], [0.4, 0.6]
+    >>> most_frequent(np.array([2, 2]), np.array([sure, sure, unsure, unsure]))
     0
     """
+    # Classes with fewer counts get −∞, so that only the tied ones compete.
     return int(np.where(counts == counts.max(), mean_probabilities(p), -np.inf).argmax())
 
 
 def mean_probabilities(p: np.ndarray) -> np.ndarray:
-    """Return the means [K] of probabilities [n, K], rounded so that equal ones stay equal in any order of summation.
+    """Return the means [K] of probabilities [n, K], rounded to nine digits.
+
+    Floating-point sums depend on their order; rounded, equal means are equal in any order.
 
     Examples
     --------

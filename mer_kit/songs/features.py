@@ -11,7 +11,7 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_probabilities, check_range
 
-#: f1…f7 in the paper's order. Its sentence that calls f3 the average is a slip: Eq. 14 makes that f6.
+#: f1…f7 in the paper's order. Its text calls f3 the average, which is a slip: by Eq. 14 it is f6.
 STATISTICS: tuple[str, ...] = (
     "max",  # f1, Eq. 11
     "min",  # f2, Eq. 12
@@ -28,8 +28,10 @@ def pool(
 ) -> np.ndarray:
     """Return float64 [songs, 7·K], the statistics f1…f7 of every class over each song's segments.
 
-    The columns go class by class, f1…f7 within each, in the order of `names`; `.reshape(n_songs, K, 7)` takes them
-    apart. Only the set of a song's values counts, not their order. Quartiles interpolate linearly between neighbours.
+    The columns are ordered class by class, f1…f7 within each, as in `names`;
+    `.reshape(n_songs, K, 7)` separates them. The order of a song's segments does not matter.
+    Quartiles interpolate linearly between neighbours.
+
     Source: paper, Eq. 11–15; the interpolation and θ = 0.5 are D (the paper leaves both open).
 
     Parameters
@@ -42,7 +44,8 @@ def pool(
     Raises
     ------
     MerKitError
-        If the probabilities are none, a song has no segment, or θ lies outside 0–1.
+        If `probabilities` is not a valid probability array, a song has no segment, or θ is outside
+        0–1.
 
     Examples
     --------
@@ -71,12 +74,13 @@ def names(classes: Sequence[str]) -> list[str]:
 
 
 def rows_by_song(song: np.ndarray, n_songs: int, *, n_segments: int) -> list[np.ndarray]:
-    """Return, for every song, the rows of its segments in row order, which is time order.
+    """Return the rows of each song's segments, in row order, which is time order.
 
     Raises
     ------
     MerKitError
-        If `song` does not name one of the songs for each of the `n_segments` segments, or a song has no segment.
+        If `song` is not one of the songs for each of the `n_segments` segments, or a song has no
+        segment.
 
     Examples
     --------
@@ -87,8 +91,8 @@ def rows_by_song(song: np.ndarray, n_songs: int, *, n_segments: int) -> list[np.
     of_segment = np.asarray(song)
     if of_segment.shape != (n_segments,) or of_segment.dtype.kind not in "iu":
         raise MerKitError(
-            f"song is a {of_segment.dtype} array of shape {of_segment.shape}, expected whole numbers of shape "
-            f"[{n_segments}]: pass the song of every segment"
+            f"song is a {of_segment.dtype} array of shape {of_segment.shape}, expected whole "
+            f"numbers of shape [{n_segments}]: pass the song of every segment"
         )
     outside = np.flatnonzero((of_segment < 0) | (of_segment >= n_songs))
     if len(outside):
@@ -96,20 +100,25 @@ def rows_by_song(song: np.ndarray, n_songs: int, *, n_segments: int) -> list[np.
             f"song[{outside[0]}] is {of_segment[outside[0]]}, expected 0 to {int(n_songs) - 1}: "
             "count songs from 0 and pass one label per song"
         )
-    counts = np.bincount(of_segment, minlength=int(n_songs))
-    silent = np.flatnonzero(counts == 0)
-    if len(silent):
-        others = f" (nor have {len(silent) - 1} others)" if len(silent) > 1 else ""
+    counts = np.bincount(of_segment, minlength=int(n_songs))  # [songs], segments of each
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        others = ""
+        if len(empty) > 1:
+            others = f" (nor have {len(empty) - 1} others)"
         raise MerKitError(
-            f"song {silent[0]} of 0…{int(n_songs) - 1} has no segment{others}, expected at least one: "
-            "lower segment_seconds or leave that song out"
+            f"song {empty[0]} of 0…{int(n_songs) - 1} has no segment{others}, "
+            "expected at least one: lower segment_seconds or leave that song out"
         )
+    # A stable sort keeps the segments of a song in time order.
     return np.split(np.argsort(of_segment, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def _statistics(p: np.ndarray, theta: float) -> np.ndarray:
-    """Return [7·K] for one song's probabilities [n, K]; sorted first, so that the order cannot change even a bit."""
+    """Return the statistics [7·K] of one song's probabilities [n, K]."""
+    # Sorted first: the order of the segments then cannot change even the last bit of a sum.
     p = np.sort(p, axis=0)
     quartiles = np.quantile(p, [0.25, 0.5, 0.75], axis=0)
+    # Seven arrays [K] become [K, 7], then [7·K] class by class.
     columns = [p[-1], p[0], *quartiles, p.mean(axis=0), (p > theta).mean(axis=0)]
     return np.stack(columns, axis=1).ravel()

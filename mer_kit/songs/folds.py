@@ -1,7 +1,8 @@
 """Divide songs into folds, before any of them is cut into segments.
 
-Two segments of one song sound alike, and so do two songs of one artist. A fold therefore holds whole songs, and whole
-artists where they are known; otherwise a network could score well by recognising the record.
+Two segments of one song sound alike, and so do two songs of one artist. A fold therefore contains
+whole songs, and whole artists if they are known; otherwise a network could score well by
+recognising the record.
 
 Notebook: 04_song_decisions
 """
@@ -30,23 +31,25 @@ def make(
 ) -> list[Fold]:
     """Return stratified folds whose test sets partition the songs.
 
-    With `groups` no group is ever on both sides of a fold, and class shares are kept as close as the groups allow.
-    The same labels, groups, number of folds and seed give the same folds.
-    Source: paper, "Experiments" (ten-fold cross-validation); stratification and grouping are D, our decision.
+    With `groups`, no group is ever on both sides of a fold, and the class fractions are kept as
+    close as the groups allow. The same arguments give the same folds.
+
+    Source: paper, "Experiments" (ten-fold cross-validation); stratification and grouping are D (our
+    decision).
 
     Parameters
     ----------
     labels : int [songs], class index of every song
-    groups : [songs], what must stay together (the artist), or None if every song stands alone
+    groups : [songs], what must stay together (the artist); None if every song is on its own
     n_folds : number of folds, numbered from 0
     seed : seed of the generator called "folds"
-    class_names : what sentences call the classes; "class 0" and so on without
+    class_names : for error messages; "class 0" and so on if omitted
 
     Raises
     ------
     MerKitError
-        If a class has fewer songs, or songs of fewer groups, than there are folds, or if the groups are so uneven that
-        a fold would have nothing to test or a training set would lack a class.
+        If a class has fewer songs, or songs of fewer groups, than there are folds, or if the groups
+        are so uneven that a fold would have nothing to test or a training set would lack a class.
 
     Examples
     --------
@@ -60,19 +63,20 @@ def make(
     y = _checked_labels(labels)
     check_range("n_folds", n_folds, 2, whole=True)
     random_state = derive(seed, "folds") % 2**32
-    if groups is None:
-        _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
-        splitter = StratifiedKFold(int(n_folds), shuffle=True, random_state=random_state)
-        divisions = splitter.split(y, y)
-    else:
+    group_of_song = None
+    if groups is not None:
         group_of_song = _checked_groups(groups, len(y))
-        _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
-        _check_each_class(
-            y, group_of_song, n_folds, ("group (artist)", "groups (artists)"), class_names
-        )
+    _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
+    if group_of_song is None:
+        splitter = StratifiedKFold(int(n_folds), shuffle=True, random_state=random_state)
+    else:
+        # A class needs songs of n artists, since each artist is tested in one fold only.
+        words = ("group (artist)", "groups (artists)")
+        _check_each_class(y, group_of_song, n_folds, words, class_names)
         splitter = StratifiedGroupKFold(int(n_folds), shuffle=True, random_state=random_state)
-        divisions = splitter.split(y, y, group_of_song)
-    folds = [Fold(k, np.sort(train), np.sort(test)) for k, (train, test) in enumerate(divisions)]
+    # scikit-learn's first argument is the features, of which only the number matters.
+    splits = splitter.split(y, y, group_of_song)
+    folds = [Fold(k, np.sort(train), np.sort(test)) for k, (train, test) in enumerate(splits)]
     _check_usable(folds, y, class_names)
     return folds
 
@@ -83,9 +87,9 @@ def official(
     *,
     class_names: Sequence[str] | None = None,
 ) -> list[Fold]:
-    """Return a corpus' own division as one fold: "development" songs train, "evaluation" songs test.
+    """Return a corpus' official split as one fold: train on "development", test on "evaluation".
 
-    Songs with neither are left out of both.
+    Songs with neither word are in neither set.
 
     Raises
     ------
@@ -98,30 +102,36 @@ def official(
     [Fold(number=0, train=array([0, 3]), test=array([1]))]
     """
     y = _checked_labels(labels)
-    parts = np.array([part or "" for part in splits])
-    train, test = np.flatnonzero(parts == "development"), np.flatnonzero(parts == "evaluation")
-    if len(parts) != len(y) or not len(train) or not len(test):
+    subsets = np.array([subset or "" for subset in splits])
+    train, test = np.flatnonzero(subsets == "development"), np.flatnonzero(subsets == "evaluation")
+    if len(subsets) != len(y) or not len(train) or not len(test):
         raise MerKitError(
-            f"the corpus has {len(train)} development and {len(test)} evaluation songs, expected some of both: use "
-            "divide_by='folds', or check that its table with the official division is there"
+            f"the corpus has {len(train)} development and {len(test)} evaluation songs, expected "
+            "some of both: use divide_by='folds', or check that the table with its official split "
+            "is there"
         )
+    # Only classes that are tested matter: a class in neither set costs nothing.
     lacking = np.setdiff1d(y[test], y[train])
     if len(lacking):
         raise MerKitError(
-            f"no development song is of {_name(lacking[0], class_names)}, which is tested: use divide_by='folds'"
+            f"no development song is of {_name(lacking[0], class_names)}, which is tested: "
+            "use divide_by='folds'"
         )
     return [Fold(0, train.astype(np.int64), test.astype(np.int64))]
 
 
 def _checked_labels(labels: np.ndarray | Sequence[int]) -> np.ndarray:
-    """Return int64 [songs]; how many classes there are is read off the labels."""
+    """Return int64 [songs]."""
     array = np.asarray(labels)
     if array.size == 0:
         raise MerKitError(
             "labels is empty, expected one class index per song: load a corpus with clips"
         )
-    whole = array.dtype.kind in "iu"
-    return check_labels("labels", array, int(array.max()) + 1 if whole and array.max() >= 0 else 1)
+    # The largest label gives the number of classes; of wrong input `check_labels` names the fault.
+    n_classes = 1
+    if array.dtype.kind in "iu":
+        n_classes = max(1, int(array.max()) + 1)
+    return check_labels("labels", array, n_classes)
 
 
 def _checked_groups(groups: Sequence[Any] | np.ndarray, n_songs: int) -> np.ndarray:
@@ -131,35 +141,42 @@ def _checked_groups(groups: Sequence[Any] | np.ndarray, n_songs: int) -> np.ndar
         raise MerKitError(
             f"groups has {len(names)} entries, expected {n_songs}: pass one group per song"
         )
-    nameless = [
-        i for i, name in enumerate(names) if name is None or name != name
-    ]  # NaN differs from itself
+    # `name != name` finds NaN, which pandas reads from an empty cell.
+    nameless = [i for i, name in enumerate(names) if name is None or name != name]
     if nameless:
         raise MerKitError(
-            f"groups[{nameless[0]}] is {names[nameless[0]]!r}, expected a name: give that song its own group"
+            f"groups[{nameless[0]}] is {names[nameless[0]]!r}, expected a name: "
+            "give that song its own group"
         )
+    # Numbered in order of appearance: the folds do not depend on the names' alphabet.
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     return np.array([numbers[name] for name in names], dtype=np.int64)
 
 
 def _name(label: int, class_names: Sequence[str] | None) -> str:
-    """Return what a sentence calls a class."""
-    return f"class {label}" if class_names is None else class_names[int(label)]
+    """Return a class's name for an error message."""
+    if class_names is None:
+        return f"class {label}"
+    return class_names[int(label)]
 
 
 def _check_each_class(
     y: np.ndarray,
     units: np.ndarray,
     n_folds: int,
-    what: tuple[str, str],
+    words: tuple[str, str],
     class_names: Sequence[str] | None,
 ) -> None:
-    """Raise one sentence if a class has fewer distinct `units` than there are folds."""
+    """Raise an error if a class has fewer distinct `units` than there are folds.
+
+    `words` are the unit's singular and plural.
+    """
     for label in np.unique(y):
-        found = len(np.unique(units[y == label]))
-        if found < n_folds:
+        n_units = len(np.unique(units[y == label]))
+        if n_units < n_folds:
             raise MerKitError(
-                f"{_name(label, class_names)} has {found} {what[found != 1]}, expected at least {n_folds} for {n_folds} folds: "
+                f"{_name(label, class_names)} has {n_units} {words[n_units != 1]}, "
+                f"expected at least {n_folds} for {n_folds} folds: "
                 "lower the number of folds or add songs"
             )
 
@@ -167,17 +184,19 @@ def _check_each_class(
 def _check_usable(
     folds: list[Fold], y: np.ndarray, class_names: Sequence[str] | None = None
 ) -> None:
-    """Raise one sentence if a fold tests nothing or trains without some class (very uneven groups)."""
+    """Raise an error if a fold tests nothing or trains without a class (very uneven groups)."""
     for fold in folds:
         if len(fold.test) == 0:
             raise MerKitError(
-                f"fold {fold.number} would test no song, the groups are too uneven: lower the number of folds"
+                f"fold {fold.number} would test no song, the groups are too uneven: "
+                "lower the number of folds"
             )
+        # StratifiedGroupKFold balances as well as it can, but it does not promise this.
         lacking = np.setdiff1d(y, y[fold.train])
         if len(lacking):
             raise MerKitError(
-                f"fold {fold.number} would train without {_name(lacking[0], class_names)}, one group holds nearly all its songs: "
-                "lower the number of folds or split that group"
+                f"fold {fold.number} would train without {_name(lacking[0], class_names)}, "
+                "one group has nearly all its songs: lower the number of folds or split that group"
             )
 
 
@@ -187,7 +206,7 @@ def parse_folds(text: str, folds: int) -> list[int]:
     Raises
     ------
     MerKitError
-        If a part is no number, goes backwards, or there is no such fold.
+        If an item is not a number or a range, goes backwards, or there is no such fold.
 
     Examples
     --------
@@ -197,19 +216,20 @@ def parse_folds(text: str, folds: int) -> list[int]:
     if not text.strip():
         return list(range(folds))
     numbers: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part, re.ASCII)
-        said = f"folds {shortened(text)}"
+    given = f"folds {shortened(text)}"
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", item, re.ASCII)
         if not match:
             raise MerKitError(
-                f"{said} cannot be read at {shortened(part.strip())}: write numbers like 0,2 or 0-2"
+                f"{given} cannot be read at {shortened(item.strip())}: "
+                "write numbers like 0,2 or 0-2"
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise MerKitError(f"{said} go backwards at {part.strip()!r}: write {last}-{first}")
+            raise MerKitError(f"{given} go backwards at {item.strip()!r}: write {last}-{first}")
         if last >= folds:
             raise MerKitError(
                 f"fold {last} does not exist, expected 0 to {folds - 1}: folds are counted from 0"
             )
         numbers += range(first, last + 1)
-    return list(dict.fromkeys(numbers))
+    return list(dict.fromkeys(numbers))  # each once, in the order given

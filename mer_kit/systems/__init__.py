@@ -1,9 +1,12 @@
-"""Systems: whole chains that are no segment networks. One file each, found by listing the folder.
+"""Systems: complete pipelines without a segment network. One file each.
 
-A file `<name>.py` says TITLE (its name in tables), SAYS (one sentence), SOURCE, COLOUR and LINE (matplotlib's), and defines
-`System`, which derives from `BaseSystem`. A system is named where a method is (`--method`), so the names of methods, systems
-and song-level classifiers are disjoint. It learns from one row of features per song: mean and standard deviation of the
+A file `<name>.py`, found by listing the folder, sets TITLE (its name in tables), SAYS (one
+sentence), SOURCE, COLOUR and LINE (matplotlib's), and defines `System`, which derives from
+`BaseSystem`. It learns from one row of features per song: mean and standard deviation of the
 front-end's features over the song.
+
+A system is chosen in the same way as a method (`--method`), so the names of methods, systems and
+song-level classifiers must differ.
 
 Notebook: 04_song_decisions
 """
@@ -37,6 +40,7 @@ __all__ = [
 
 
 def _check_disjoint(names: Iterable[str], others: Iterable[str], what: str) -> None:
+    """Raise an error if two kinds of members share a name."""
     twice = sorted(set(names) & set(others))
     if twice:
         raise MerKitError(
@@ -74,6 +78,12 @@ def of(name: str) -> type[BaseSystem]:
     ------
     MerKitError
         If there is no system of that name.
+
+    Examples
+    --------
+    >>> of("sssl")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: system is 'sssl', expected one of ...
     """
     system: type[BaseSystem] = MODULES[check_choice("system", name, MODULES)].System
     return system
@@ -85,20 +95,26 @@ def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSyst
     Parameters
     ----------
     settings : a mapping, or the system's own record
+    n_classes : K
 
     Raises
     ------
     MerKitError
         If there is no system of that name, or a setting is unknown or wrong.
+
+    Examples
+    --------
+    >>> make("sssl", {}, n_classes=4)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: system is 'sssl', expected one of ...
     """
     kind = of(name)
-    return kind(
-        settings_of(f"system {name}", kind.settings, settings), n_classes=n_classes, seed=seed
-    )
+    checked = settings_of(f"system {name}", kind.settings, settings)
+    return kind(checked, n_classes=n_classes, seed=seed)
 
 
 def song_features(values: np.ndarray) -> np.ndarray:
-    """Return float64 [2·d], the mean and the standard deviation of a song's frames or vectors [n, d], n ≥ 1.
+    """Return mean and standard deviation over a song's frames or vectors: [n, d] → float64 [2·d].
 
     Examples
     --------

@@ -18,7 +18,7 @@ class NoSettings:
 
 
 class BaseSystem(ABC):
-    """A whole chain that is no segment network: it learns from one row of features per song.
+    """A complete pipeline without a segment network: it learns from one row of features per song.
 
     Attributes
     ----------
@@ -36,4 +36,4 @@ class BaseSystem(ABC):
 
     @abstractmethod
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
-        """Return float64 [songs, K], rows that sum to 1; the class with the largest one is the answer."""
+        """Return float64 [songs, K], rows that sum to 1; the largest one is the predicted class."""

@@ -1,16 +1,17 @@
 """How a segment network learns from inherited labels. Needs numpy, torch and scikit-learn only.
 
-trainer                the one visible loop
+trainer                the training loop, in one function
 method, methods/       what a method decides, and each method in a file of its own
-network, networks/     the same for networks
+network, networks/     the interface of networks, and each network in a file of its own
 partition              the mixture of the losses: X and U (paper Eq. 1 and 3)
 objectives             cross-entropy, sharpening, mixup, R-Drop (Eq. 2, 4 to 10)
 batch_loss             one batch of X and U becomes one loss
+optimization           the optimizer and the learning-rate schedule
 evaluation             batches of segments, and the evaluation pass
 settings               every setting with its origin
-training_state, checkpoint, tensor_files   what is kept, and how it is read back
+training_state, checkpoint, tensor_files   what is saved, and how it is checked and restored
 classifier             a trained network, loaded to predict
-diagnostics, noise     quality of a partition, and false labels made on purpose
+diagnostics, noise     quality of a partition, and wrong labels made on purpose
 malloc                 memory that glibc keeps between epochs
 """
 
@@ -18,7 +19,7 @@ from mer_kit.training.classifier import SegmentClassifier
 from mer_kit.training.settings import METHODS, TrainingSettings
 from mer_kit.training.trainer import Trainer
 
-#: Raised whenever the method's numbers change, so that old runs are not taken for new ones.
+#: Increased whenever the method's numbers change, so that old and new runs are not confused.
 METHOD_VERSION = "1"
 
 __all__ = ["METHODS", "METHOD_VERSION", "SegmentClassifier", "Trainer", "TrainingSettings"]

@@ -19,9 +19,14 @@ from mer_kit.training.network import SegmentNetwork
 class Batch:
     """One batch on its device.
 
-    x [B, 1, d, n] or [B, d] standardised; targets [B, K] one-hot inherited labels; noisy int64 [Bᵤ], which rows are in
-    U; delta and partner as drawn for mixup (None: no mixup); pseudo [B, K] probabilities to sharpen instead of the
-    model's own (None: the model's own).
+    Attributes
+    ----------
+    x : float32 [B, 1, d, n] or [B, d], standardised segments
+    targets : float32 [B, K], one-hot inherited labels
+    noisy : int64 [Bᵤ], the rows of the batch that are in U
+    delta, partner : mixup's weight and each row's partner, int64 [B]; both None without mixup
+    lambda_kl : λ of Eq. (10) in this step
+    pseudo : [B, K], the probabilities to sharpen into pseudo-labels; None for the model's own
     """
 
     x: Tensor
@@ -42,11 +47,12 @@ class EpochSums:
 
     def add(self, name: str, value: Tensor, weight: int) -> None:
         """Count a scalar tensor `weight` times in the mean called `name`."""
+        # Doubles, since a float32 sum over thousands of batches would lose the last digits.
         self._sums[name] = self._sums.get(name, 0.0) + value.detach().double() * weight
         self._weights[name] = self._weights.get(name, 0) + weight
 
     def mean(self, name: str) -> float:
-        """Return the mean so far, NaN where nothing was counted.
+        """Return the mean so far, NaN if nothing was counted.
 
         Examples
         --------
@@ -56,11 +62,9 @@ class EpochSums:
         >>> sums.mean("loss")
         2.5
         """
-        return (
-            float(self._sums[name]) / self._weights[name]
-            if self._weights.get(name)
-            else float("nan")
-        )
+        if not self._weights.get(name):
+            return float("nan")
+        return float(self._sums[name]) / self._weights[name]
 
 
 def batch_loss(
@@ -72,26 +76,44 @@ def batch_loss(
     temperature: float,
     dropout: torch.Generator,
 ) -> Tensor:
-    """Return the batch's loss, a scalar with gradient: cross-entropy, L_MIX, or L_MIX + λ·L_KL (Eq. 2, 8, 10).
+    """Return the batch's loss, a scalar with gradient, in nats.
 
-    Networks drop out in their head only, so U passes the trunk once and that one result serves the pseudo-label head
-    and both of R-Drop's dropout heads: the same values and gradients as three whole passes.
+    This is plain cross-entropy, L_MIX, or L_MIX + λ·L_KL, depending on the batch (Eq. 2, 8, 10).
+
+    Parameters
+    ----------
+    sums : the epoch's means, to which this batch is added
+    temperature : T of Eq. (4)
+    dropout : the generator of every dropout mask, on the network's device
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> from mer_kit.training import networks
+    >>> from mer_kit.training.evaluation import place
+    >>> network = networks.build("vgg16", 2, n_features=32, width=1, head_pool=1)
+    >>> x, unlabelled = torch.zeros(4, 1, 32, 32), torch.tensor([1, 3])
+    >>> batch = Batch(x, targets=torch.eye(2)[[0, 1, 0, 1]], noisy=unlabelled, lambda_kl=1.0)
+    >>> loss = batch_loss(network, batch, place("cpu", "float32"), EpochSums(), temperature=0.5,
+    ...                   dropout=torch.Generator().manual_seed(0))
+    >>> loss.shape, loss.requires_grad
+    (torch.Size([]), True)
     """
-    x = batch.x
-    if batch.delta is not None and batch.partner is not None:
-        x = objectives.mix(batch.x, batch.partner, batch.delta)
+    x, partner, delta = batch.x, batch.partner, batch.delta
+    if partner is not None and delta is not None:
+        x = objectives.mix(batch.x, partner, delta)  # Eq. 6
     with placement.autocast():
-        logits = network.head(network.trunk(x), generator=dropout)
+        logits = network.head(network.trunk(x), generator=dropout)  # [B, K]
+    # Batches of a warm-up or of a plain method have no U: their targets are the inherited labels.
     targets, consistency = batch.targets, torch.zeros((), device=x.device)
     if len(batch.noisy):
         targets, consistency = _unlabelled(network, batch, placement, sums, temperature, dropout)
-    if batch.delta is not None and batch.partner is not None:
-        mixed = objectives.mixup_loss(logits, targets, batch.partner, batch.delta)
+    if partner is not None and delta is not None:
+        mixed = objectives.mixup_loss(logits, targets, partner, delta)  # Eq. 8
     else:
-        mixed = objectives.cross_entropy(logits, targets).mean()
-    total = objectives.total_loss(mixed, consistency, batch.lambda_kl)
+        mixed = objectives.cross_entropy(logits, targets).mean()  # Eq. 2
+    total = objectives.total_loss(mixed, consistency, batch.lambda_kl)  # Eq. 10
     sums.add("mix", mixed, len(batch.x))
     sums.add("loss", total, len(batch.x))
     return total
@@ -105,17 +127,19 @@ def _unlabelled(
     temperature: float,
     dropout: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Return the targets with U's labels replaced by pseudo-labels, and L_KL on U."""
-    x = batch.x[batch.noisy]
+    """Return the targets [B, K] with pseudo-labels in place of U's labels, and L_KL on U."""
+    x = batch.x[batch.noisy]  # [Bᵤ, …], unmixed: a pseudo-label belongs to one segment
     consistency = torch.zeros((), device=x.device)
-    # D: batch normalisation uses its running statistics here, so that a pseudo-label is what the evaluation pass
-    # would say and does not depend on how many of the batch are in U.
+    # D: batch normalisation uses its running statistics here, so that a pseudo-label equals the
+    # evaluation pass's answer and does not depend on how many segments of the batch are in U.
     with frozen_batch_norm(network), placement.autocast():
+        # Dropout acts in the head only. One result of the trunk, h [Bᵤ, D], therefore serves the
+        # pseudo-labels and both heads of R-Drop, with the values and gradients of three passes.
         if batch.lambda_kl:
             h = network.trunk(x)
             first = network.head(h, generator=dropout)
             second = network.head(h, generator=dropout)
-            consistency = objectives.rdrop_loss(first, second)
+            consistency = objectives.rdrop_loss(first, second)  # Eq. 9
             sums.add("kl", consistency, len(x))
         elif batch.pseudo is None:
             with torch.no_grad():
@@ -124,8 +148,10 @@ def _unlabelled(
             with torch.no_grad():
                 guess = network.head_without_dropout(h.detach()).float()
         else:
+            # `sharpen` expects logits, and log-probabilities are logits of the same softmax.
             guess = torch.log(batch.pseudo[batch.noisy].clamp_min(1e-12))
-    soft = objectives.sharpen(guess, temperature)
+    soft = objectives.sharpen(guess, temperature)  # Eq. 4: [Bᵤ, K]
+    # The erased labels are still compared with the pseudo-labels, but only for the record.
     erased = batch.targets[batch.noisy]
     sums.add("agreement", (soft.argmax(1) == erased.argmax(1)).double().mean(), len(x))
     sums.add("confidence", soft.max(dim=1).values.mean(), len(x))
@@ -134,7 +160,18 @@ def _unlabelled(
 
 @contextmanager
 def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
-    """Within it, batch normalisation uses (and does not change) its running statistics; gradients still flow."""
+    """Make batch normalisation use its running statistics, unchanged; gradients still flow.
+
+    Examples
+    --------
+    >>> layer = nn.BatchNorm1d(2)
+    >>> with frozen_batch_norm(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+    # Only layers in training mode are switched, so that leaving the block restores every mode.
     layers = [
         layer
         for layer in network.modules()
@@ -150,14 +187,14 @@ def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
 
 
 def n_drawn(songs: np.ndarray, share: float) -> int:
-    """Return how many segments an epoch draws: `share` of each song's, rounded, at least one.
+    """Return how many segments an epoch draws: the fraction `share` of each song's, at least one.
 
     Examples
     --------
     >>> n_drawn(np.array([0, 0, 0, 0, 1]), 0.5)
     3
     """
-    counts = np.unique(songs, return_counts=True)[1]
+    counts = np.unique(songs, return_counts=True)[1]  # [songs], segments of each
     return int(np.maximum(1, np.round(counts * share)).sum())
 
 
@@ -173,8 +210,11 @@ def draw_rows(songs: np.ndarray, share: float, generator: np.random.Generator) -
     order = generator.permutation(len(songs))
     if share >= 1:
         return order
+    # Sorting the shuffled rows by song, stably, numbers each song's segments in random order:
+    # rank 0, 1, … within its song. The first `wanted` of every song are drawn.
     by_song = np.argsort(songs[order], kind="stable")
     _, first, counts = np.unique(songs[order][by_song], return_index=True, return_counts=True)
     rank = np.arange(len(order)) - np.repeat(first, counts)
     wanted = np.repeat(np.maximum(1, np.round(counts * share)), counts)
+    # Sorted positions give back the shuffled order; otherwise songs would come one by one.
     return np.asarray(order[np.sort(by_song[rank < wanted])])

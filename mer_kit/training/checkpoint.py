@@ -1,4 +1,4 @@
-"""One file holds a training's whole state: tensors as safetensors, everything else as JSON in its header."""
+"""A training's state in one file: tensors as safetensors, everything else as JSON in its header."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from torch import Tensor
 from mer_kit.checks import MerKitError
 from mer_kit.files import is_plain_file, writing
 
-#: Bytes of a header (the names of the tensors, the history, the settings) beyond which a file is no training's.
+#: Bytes. No training has a longer header (names of the tensors, history, settings).
 MOST_HEADER = 16 << 20
 #: The types of tensors that a training has, as safetensors calls them.
 _TYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64,
-    "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
+    "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
-#: What reading a file that somebody else wrote, or that is torn, may raise.
+#: What reading a damaged file, or one of another program, may raise.
 _NOT_OURS = (
     OSError,
     MemoryError,
@@ -37,7 +38,12 @@ _NOT_OURS = (
 
 
 def save(path: str | Path, state: Any) -> None:
-    """Write a nest of dicts, lists, numbers, strings and tensors, atomically and without pickle.
+    """Write nested dicts, lists, numbers, strings and tensors, atomically and without pickle.
+
+    Raises
+    ------
+    MerKitError
+        If the folder cannot be written to.
 
     Examples
     --------
@@ -47,6 +53,7 @@ def save(path: str | Path, state: Any) -> None:
     >>> load(file)
     {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
+    # safetensors stores flat names; `tree` remembers where in the nest each tensor belongs.
     target = Path(path)
     tensors: dict[str, Tensor] = {}
     tree = _flatten(state, "", tensors)
@@ -60,14 +67,14 @@ def save(path: str | Path, state: Any) -> None:
 
 
 def _cannot_write(path: Path, error: Exception) -> MerKitError:
-    """Word a full disk or a folder that takes no files."""
-    reason = (
-        getattr(error, "strerror", None)
-        or re.sub(r"\s*\(os error \d+\)", "", str(error)).rpartition(": ")[2]
-    )
+    """Return the error for a full disk or a folder without write permission."""
+    # safetensors reports "…: No space left on device (os error 28)" and has no `strerror`.
+    without_code = re.sub(r"\s*\(os error \d+\)", "", str(error))
+    reason = getattr(error, "strerror", None) or without_code.rpartition(": ")[2]
     return MerKitError(
-        f"{path.name} cannot be written into {str(path.parent)!r} ({reason}), expected a folder with free space: free "
-        "some, and the same command goes on from the last epoch that was saved"
+        f"{path.name} cannot be written into {str(path.parent)!r} ({reason}), "
+        "expected a folder with free space: free some, "
+        "and the same command resumes from the last epoch that was saved"
     )
 
 
@@ -81,17 +88,27 @@ def load(
 
     Parameters
     ----------
-    check : called before any tensor is read with the same nest, in which "meta" tensors stand for shape and type alone;
-        what it raises ends the reading
+    check : called before any tensor is read, with the same contents in which "meta" tensors carry
+        shape and type only; an exception that it raises ends the reading
 
     Raises
     ------
     MerKitError
-        If the file is missing, torn or was not written by `save`.
+        If the file is missing, damaged or was not written by `save`.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> file = Path(tempfile.mkdtemp()) / "a.safetensors"
+    >>> save(file, {"weights": torch.zeros(2, 3)})
+    >>> load(file, check=lambda outline: print(outline["weights"].device))["weights"].shape
+    meta
+    torch.Size([2, 3])
     """
     if not is_plain_file(Path(path)):
         raise MerKitError(
-            f"checkpoint {str(path)!r} is missing or no regular file, expected one: train the fold first"
+            f"checkpoint {str(path)!r} is missing or no regular file, expected one: "
+            "train the fold first"
         )
     try:
         _check_header(Path(path))
@@ -99,19 +116,23 @@ def load(
             tree = json.loads((file.metadata() or {})["tree"])
             names = list(file.keys())
             if check is not None:
+                # Shapes come from the header, so that an impostor's tensors are never read.
                 check(_unflatten(tree, {name: _outline(file.get_slice(name)) for name in names}))
             return _unflatten(tree, {name: file.get_tensor(name) for name in names})
     except MerKitError:
         raise
     except _NOT_OURS as error:
         raise MerKitError(
-            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), expected a file that a training wrote: "
-            "delete it to train again"
+            f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), "
+            "expected a file that a training wrote: delete it to train again"
         ) from error
 
 
 def _check_header(path: Path) -> None:
-    """Raise ValueError where a safetensors file begins with a longer header than a training's."""
+    """Raise ValueError if a file begins with a longer header than a training's.
+
+    The first eight bytes are the header's length, and safetensors would allocate as much.
+    """
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if not 0 < length <= MOST_HEADER:
@@ -119,29 +140,29 @@ def _check_header(path: Path) -> None:
 
 
 def _outline(stored: Any) -> Tensor:
-    """Return a tensor without memory that has a stored one's shape and type."""
+    """Return a tensor without memory, with the shape and type of a stored one."""
     return torch.empty(stored.get_shape(), dtype=_TYPES[stored.get_dtype()], device="meta")
 
 
 def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """Return `value` as JSON, with each tensor moved to `tensors` and replaced by its name."""
     if isinstance(value, Tensor):
-        name = (
-            name if name not in tensors else f"{name}#{len(tensors)}"
-        )  # {"a/b": …} beside {"a": {"b": …}}
+        # {"a/b": …} next to {"a": {"b": …}} gives the same name twice.
+        if name in tensors:
+            name = f"{name}#{len(tensors)}"
         tensors[name] = value.detach().cpu().clone().contiguous()
         return {"tensor": name}
     if isinstance(value, dict):
         # A list of pairs keeps integer keys (the optimizer numbers its parameters) as integers.
-        return {
-            "dict": [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]
-        }
+        pairs = [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]
+        return {"dict": pairs}
     if isinstance(value, (list, tuple)):
         return {"list": [_flatten(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]}
     return {"value": value}
 
 
 def _unflatten(tree: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+    """Return the value that `_flatten` turned into JSON and tensors."""
     ((kind, content),) = tree.items()
     if kind == "tensor":
         return tensors[content]

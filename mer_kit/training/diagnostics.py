@@ -1,4 +1,7 @@
-"""What the evaluation passes reveal about every label, from epochs [E, S, K] and inherited labels [S] alone."""
+"""What the evaluation passes reveal about every label.
+
+All functions work on the archived probabilities [E, S, K] and the inherited labels [S] alone.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +23,31 @@ def check_epochs(epochs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np
     ------
     MerKitError
         If the shapes do not belong together.
+
+    Examples
+    --------
+    >>> epochs, labels = check_epochs(np.full((3, 2, 4), 0.25), [0, 3])
+    >>> epochs.shape, labels.dtype
+    ((3, 2, 4), dtype('int64'))
     """
     array = np.asarray(epochs)
     if array.ndim != 3 or len(array) == 0:
         raise MerKitError(
-            f"epochs have shape {array.shape}, expected [epochs, segments, classes]: pass epochs.npz's"
+            f"epochs have shape {array.shape}, expected [epochs, segments, classes]: "
+            "pass the array of epochs.npz"
         )
     return array, check_labels("labels", labels, array.shape[2], length=array.shape[1])
 
 
 def loss_table(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the cross-entropy of every pass against the inherited labels: float64 [E, S], nats.
+    """Return the cross-entropy of each evaluation pass against the labels: float64 [E, S], nats.
 
     Source: paper Eq. (2). Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> loss_table(np.array([[[0.5, 0.5]], [[0.25, 0.75]]]), np.array([1])).round(3).tolist()
+    [[0.693], [0.288]]
     """
     epochs, labels = check_epochs(epochs, labels)
     return np.stack([losses(one, labels) for one in epochs])
@@ -45,9 +60,10 @@ def replay(
     settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
 ) -> Partition:
-    """Divide the segments again from one archived pass [S, K], with any settings; pass e gives the split of epoch e + 1.
+    """Divide the segments again from one archived evaluation pass [S, K], with any settings.
 
-    With the training's own settings and `seed=mixture_seed(seed)` the result equals the training's split exactly.
+    The pass after epoch e gives the partition of epoch e + 1. With the training's own settings and
+    `seed=mixture_seed(seed)` the result equals the training's partition exactly.
 
     Notebook: 02_noisy_labels
 
@@ -58,8 +74,8 @@ def replay(
     >>> int(replay(np.c_[p, 1 - p], np.zeros(100, dtype=int)).clean.sum())
     80
     """
-    one, labels = check_epochs(np.asarray(probabilities)[None], labels)
-    probabilities = one[0]
+    epochs, labels = check_epochs(np.asarray(probabilities)[None], labels)
+    probabilities = epochs[0]
     return fit_partition(
         losses(probabilities, labels),
         labels,
@@ -72,7 +88,7 @@ def replay(
 def split_quality(
     clean: np.ndarray, omega: np.ndarray, truly_clean: np.ndarray
 ) -> dict[str, float]:
-    """Return how well X holds the truly clean labels, where the truth is known.
+    """Return how well X matches the truly clean labels, for data whose ground truth is known.
 
     Parameters
     ----------
@@ -83,13 +99,14 @@ def split_quality(
     Returns
     -------
     dict
-        precision (share of X that is truly clean), recall (share of the truly clean that is in X), noise_recall
-        (share of wrong labels that is in U), roc_auc of ω, share_labelled = |X|/S, true_noise = wrong labels / S.
-        NaN where undefined.
+        precision (fraction of X that is truly clean), recall (fraction of the truly clean that is
+        in X), noise_recall (fraction of wrong labels that is in U), roc_auc (ROC AUC of ω),
+        share_labelled = |X|/S, true_noise = wrong labels / S. NaN if undefined.
 
     Examples
     --------
-    >>> q = split_quality(np.array([1, 1, 0, 0], bool), np.array([.9, .8, .3, .1]), np.array([1, 1, 1, 0], bool))
+    >>> clean, truly_clean = np.array([1, 1, 0, 0], bool), np.array([1, 1, 1, 0], bool)
+    >>> q = split_quality(clean, np.array([0.9, 0.8, 0.3, 0.1]), truly_clean)
     >>> q["precision"], round(q["recall"], 3), q["noise_recall"], q["roc_auc"]
     (1.0, 0.667, 1.0, 1.0)
 
@@ -97,21 +114,30 @@ def split_quality(
     """
     clean, truly = np.asarray(clean, dtype=bool), np.asarray(truly_clean, dtype=bool)
     hit, caught = float((clean & truly).sum()), float((~clean & ~truly).sum())
-    both = truly.any() and not truly.all()
-    return {
-        "precision": hit / float(clean.sum()) if clean.any() else float("nan"),
-        "recall": hit / float(truly.sum()) if truly.any() else float("nan"),
-        "noise_recall": caught / float((~truly).sum()) if not truly.all() else float("nan"),
-        "roc_auc": float(roc_auc_score(truly, omega)) if both else float("nan"),
+    quality = dict.fromkeys(("precision", "recall", "noise_recall", "roc_auc"), float("nan"))
+    if clean.any():
+        quality["precision"] = hit / float(clean.sum())
+    if truly.any():
+        quality["recall"] = hit / float(truly.sum())
+    if not truly.all():
+        quality["noise_recall"] = caught / float((~truly).sum())
+    # A ROC curve needs both clean and wrong labels.
+    if truly.any() and not truly.all():
+        quality["roc_auc"] = float(roc_auc_score(truly, omega))
+    return quality | {
         "share_labelled": float(clean.mean()),
         "true_noise": float((~truly).mean()),
     }
 
 
 def data_map(epochs: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """Return one row a segment: confidence, variability (mean and sd of p(label) over passes), correctness (0–1).
+    """Return one row per segment: confidence, variability and correctness.
 
-    Source: dataset cartography, Swayamdipta et al. 2020. Low confidence with low variability hints at a wrong label.
+    Confidence and variability are mean and standard deviation of p(label) over the evaluation
+    passes; correctness (0–1) is the fraction of them that predict the label. Low confidence with
+    low variability suggests a wrong label.
+
+    Source: dataset cartography, Swayamdipta et al. 2020.
     Notebook: 02_noisy_labels
 
     Examples
@@ -121,7 +147,9 @@ def data_map(epochs: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     [{'confidence': 0.625, 'variability': 0.125, 'correctness': 1.0}]
     """
     epochs, labels = check_epochs(epochs, labels)
+    # float64 [E, S]: float16 sums over many epochs would lose digits.
     own = epochs[:, np.arange(len(labels)), labels].astype(np.float64)
+    # [S], the fraction of passes whose most likely class is the label.
     correct = (epochs.argmax(axis=2) == labels).mean(axis=0)
     return pd.DataFrame(
         {"confidence": own.mean(axis=0), "variability": own.std(axis=0), "correctness": correct}
@@ -129,24 +157,29 @@ def data_map(epochs: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
 
 
 def forgetting(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return int64 [S]: how often a segment that was predicted right was wrong one pass later; −1 if never right.
+    """Return int64 [S]: how often a correct prediction was wrong one evaluation pass later.
+
+    −1 for a segment that was never predicted correctly.
 
     Source: Toneva et al. 2019. Notebook: 02_noisy_labels
 
     Examples
     --------
     >>> right, wrong = [0.9, 0.1], [0.1, 0.9]
-    >>> forgetting(np.array([[right, wrong], [wrong, wrong], [right, wrong]]), np.array([0, 0])).tolist()
+    >>> epochs = np.array([[right, wrong], [wrong, wrong], [right, wrong]])
+    >>> forgetting(epochs, np.array([0, 0])).tolist()
     [1, -1]
     """
     epochs, labels = check_epochs(epochs, labels)
-    right = epochs.argmax(axis=2) == labels
+    right = epochs.argmax(axis=2) == labels  # bool [E, S]
     forgotten = (right[:-1] & ~right[1:]).sum(axis=0)
     return np.where(right.any(axis=0), forgotten, -1).astype(np.int64)
 
 
 def flips(clean_by_epoch: np.ndarray) -> np.ndarray:
-    """Return int64 [S]: how often each segment moved between X and U, for bool [E, S] (row e: the split of epoch e).
+    """Return int64 [S]: how often each segment moved between X and U.
+
+    `clean_by_epoch` bool [E, S] is True for X; row e is the partition of epoch e.
 
     Notebook: 02_noisy_labels
 
@@ -158,7 +191,8 @@ def flips(clean_by_epoch: np.ndarray) -> np.ndarray:
     table = np.asarray(clean_by_epoch, dtype=bool)
     if table.ndim != 2:
         raise MerKitError(
-            f"clean_by_epoch has shape {table.shape}, expected [epochs, segments]: stack the splits"
+            f"clean_by_epoch has shape {table.shape}, expected [epochs, segments]: "
+            "stack `clean` of every partition"
         )
     return np.asarray((table[1:] != table[:-1]).sum(axis=0), dtype=np.int64)
 
@@ -166,27 +200,35 @@ def flips(clean_by_epoch: np.ndarray) -> np.ndarray:
 def rejected(
     start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray, *, tau: float = 0.5
 ) -> pd.DataFrame:
-    """Return the spans of one song whose inherited label the model rejects: start_s, end_s, omega (mean).
+    """Return the spans of one song in which the model rejects the inherited label.
 
-    A second is rejected when the mean ω of the segments that cover it is at most τ; neighbouring seconds are joined.
-    Inputs are one song's segments [n]. Notebook: 02_noisy_labels
+    Inputs are one song's segments [n], in seconds; a span has start_s, end_s and omega (mean). A
+    piece of time is rejected if the mean ω of the segments that cover it is at most τ; adjacent
+    pieces are joined.
+
+    Notebook: 02_noisy_labels
 
     Examples
     --------
-    >>> rejected(np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]), np.array([0.9, 0.1, 0.3])).to_dict("records")
+    >>> start_s, omega = np.array([0.0, 1.0, 2.0]), np.array([0.9, 0.1, 0.3])
+    >>> rejected(start_s, start_s + 1, omega).to_dict("records")
     [{'start_s': 1.0, 'end_s': 3.0, 'omega': 0.2}]
     """
     check_range("tau", tau, 0, 1)
     start_s, end_s = np.asarray(start_s, dtype=float), np.asarray(end_s, dtype=float)
     omega = np.asarray(omega, dtype=float)
+    # Between two neighbouring edges the same segments sound, so that ω is constant there.
     edges = np.unique(np.r_[start_s, end_s])
     spans: list[dict[str, float]] = []
-    weights: list[float] = []
+    weights: list[float] = []  # seconds that each span's mean ω is made of
     for low, high in pairwise(edges):
         covering = (start_s <= low + 1e-9) & (end_s >= high - 1e-9)
-        mean = float(omega[covering].mean()) if covering.any() else 1.0
+        mean = 1.0  # in a gap between segments nothing speaks against the label
+        if covering.any():
+            mean = float(omega[covering].mean())
         if mean > tau:
             continue
+        # Joined with the span before if they touch; its ω is the mean weighted by seconds.
         if spans and abs(spans[-1]["end_s"] - low) < 1e-9:
             span, before = spans[-1], weights[-1]
             span["omega"] = (span["omega"] * before + mean * (high - low)) / (before + high - low)

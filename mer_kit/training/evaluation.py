@@ -1,4 +1,4 @@
-"""Walking over segments in batches: standardisation, the evaluation pass, and what the losses are made of."""
+"""Batches of segments: standardisation, the evaluation pass, and the losses that follow from it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from torch import Tensor
 from mer_kit.checks import check_choice
 from mer_kit.training.network import SegmentNetwork
 
-#: The smallest positive float16: evaluation probabilities are archived in float16, and losses are made of those.
+#: The smallest positive float16: evaluation probabilities are archived in float16, and losses are
+#: computed from those.
 TINY = 2.0**-24
 
 
 class SegmentSource(Protocol):
-    """What the trainer needs of its input: a length, and rows as float32, frames [B, 1, d, n] or vectors [B, d]."""
+    """What the trainer needs of its input: a length, the shape of a segment, and rows by number."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -28,12 +29,14 @@ class SegmentSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def gather(self, rows: np.ndarray) -> np.ndarray: ...
+    def gather(self, rows: np.ndarray) -> np.ndarray:
+        """Return these rows as float32, frames [B, 1, d, n] or vectors [B, d]."""
+        ...
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where and in which precision a network runs."""
+    """The device and the precision of a network."""
 
     device: torch.device
     precision: str  # "float32" or "bfloat16"
@@ -48,66 +51,111 @@ class Placement:
         """Return float32 [B, 1, d, n] on the device, channels last, or [B, d]."""
         tensor = torch.from_numpy(array)
         if self.device.type == "cuda":
+            # From pinned memory the copy runs while the GPU still works on the batch before.
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+        if tensor.ndim == 4:
+            # Convolutions are faster with the channels last; shape and values stay the same.
+            tensor = tensor.contiguous(memory_format=torch.channels_last)
+        return tensor
 
 
 def place(device: str = "auto", precision: str = "auto") -> Placement:
     """Return the placement for "auto", "cpu" or "cuda" and "auto", "float32" or "bfloat16".
 
-    "auto" takes the GPU where there is one, and bfloat16 where the hardware computes in it (every CUDA GPU that
-    torch says supports it, CPUs with AVX512-BF16 or AMX).
+    "auto" chooses a GPU if there is one, and bfloat16 if the hardware computes in it (every CUDA
+    GPU for which torch reports support, CPUs with AVX512-BF16 or AMX).
 
     Raises
     ------
     MerKitError
-        If a name is unknown, or "cuda" is asked for and absent.
+        If a name is unknown, or "cuda" is asked for on a machine without it.
+
+    Examples
+    --------
+    >>> place("cpu", "float32")
+    Placement(device=device(type='cpu'), precision='float32')
     """
     check_choice("precision", precision, ("auto", "float32", "bfloat16"))
-    available = ["auto", "cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-    check_choice("device (as found on this machine)", device, available)
+    available = ["cpu"]
+    if torch.cuda.is_available():
+        available.append("cuda")
+    check_choice("device (as found on this machine)", device, ["auto", *available])
     if device == "auto":
-        device = available[-1] if torch.cuda.is_available() else "cpu"
+        device = available[-1]
     if precision == "auto":
-        capable = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
-        precision = "bfloat16" if capable else "float32"
+        precision = "bfloat16" if _has_bf16(device) else "float32"
     return Placement(torch.device(device), precision)
 
 
+def _has_bf16(device: str) -> bool:
+    """Tell whether a device computes in bfloat16 itself, instead of emulating it slowly."""
+    return torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
+
+
 def _cpu_has_bf16() -> bool:
+    # Not part of torch's public interface; a version without it counts as a CPU without bfloat16.
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(supported()) if supported is not None else False
+    return supported is not None and bool(supported())
 
 
 def batches(
     source: SegmentSource, rows: np.ndarray, batch_size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (rows [B], segments float32 [B, 1, d, n] or [B, d]), fetching one batch ahead in a thread."""
-    parts = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    """Yield (rows [B], segments float32 [B, 1, d, n] or [B, d]), reading one batch ahead.
+
+    Examples
+    --------
+    >>> source = ArraySegments(np.zeros((5, 3)))
+    >>> [(rows.tolist(), x.shape) for rows, x in batches(source, np.arange(5), 3)]
+    [([0, 1, 2], (3, 3)), ([3, 4], (2, 3))]
+    """
+    subsets = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     with ThreadPoolExecutor(1) as pool:
-        pending = [pool.submit(source.gather, part) for part in parts[:1]]
-        for number, part in enumerate(parts):
-            if number + 1 < len(parts):
-                pending.append(pool.submit(source.gather, parts[number + 1]))
-            yield part, pending.pop(0).result()
+        pending = [pool.submit(source.gather, subset) for subset in subsets[:1]]
+        for number, subset in enumerate(subsets):
+            # The thread reads the next batch while the caller computes on this one.
+            if number + 1 < len(subsets):
+                pending.append(pool.submit(source.gather, subsets[number + 1]))
+            yield subset, pending.pop(0).result()
 
 
 def band_statistics(
     source: SegmentSource, *, batch_size: int = 512
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of every feature over all segments, float32 [d] each; of log-mels in dB.
+    """Return mean and standard deviation of every feature over all segments, float32 [d] each.
 
-    D: taken from the training fold only, so that no test song leaks in. Constant features get standard deviation 1.
+    The unit is the front-end's, dB for log-mels. D: measured on the training fold only, so that no
+    test song leaks in. Constant features get standard deviation 1.
+
+    Examples
+    --------
+    >>> mean, sd = band_statistics(ArraySegments([[0.0, 5.0], [2.0, 5.0]]))
+    >>> mean.tolist(), sd.tolist()
+    ([1.0, 5.0], [1.0, 1.0])
     """
+    # Sums over batches in float64, since a whole fold need not fit into memory.
     count, total, squares = 0.0, 0.0, 0.0
     for _, x in batches(source, np.arange(len(source)), batch_size):
-        x = (x[:, 0] if x.ndim == 4 else x[:, :, None]).astype(np.float64)  # [B, d, n]
+        # [B, 1, d, n] or [B, d] becomes [B, d, n], with n = 1 for vectors.
+        x = x.reshape(len(x), n_features_of(x.shape[1:]), -1).astype(np.float64)
         count += x.shape[0] * x.shape[2]
         total = total + x.sum(axis=(0, 2))
         squares = squares + np.square(x).sum(axis=(0, 2))
     mean = np.asarray(total / count)
+    # E[x²] − E[x]² can be slightly negative from rounding.
     sd = np.sqrt(np.maximum(np.asarray(squares / count) - mean**2, 0))
     return mean.astype(np.float32), np.where(sd < 1e-3, 1.0, sd).astype(np.float32)
+
+
+def n_features_of(shape: tuple[int, ...]) -> int:
+    """Return d, the number of features, from a segment's shape (1, d, n) or (d,).
+
+    Examples
+    --------
+    >>> n_features_of((1, 128, 43)), n_features_of((24,))
+    (128, 24)
+    """
+    return shape[-2] if len(shape) == 3 else shape[-1]
 
 
 class Standardise:
@@ -117,6 +165,7 @@ class Standardise:
         self.mean, self.sd = mean, sd
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
+        # [1, 1, d, 1] or [1, d]: one mean and one sd per feature, the same in every frame.
         shape = (1, 1, -1, 1) if x.ndim == 4 else (1, -1)
         scaled = (x - self.mean.reshape(shape)) / self.sd.reshape(shape)
         return np.ascontiguousarray(scaled, dtype=np.float32)
@@ -130,13 +179,27 @@ def probabilities(
     *,
     batch_size: int = 128,
 ) -> np.ndarray:
-    """Return softmax probabilities float32 [S, K] with dropout off: the evaluation pass of the paper's partition."""
+    """Return softmax probabilities float32 [S, K] with dropout off.
+
+    This is the evaluation pass from which the next epoch's partition is made.
+
+    Examples
+    --------
+    >>> from mer_kit.training import networks
+    >>> network = networks.build("vgg16", 2, n_features=32, width=1, head_pool=1)
+    >>> source = ArraySegments(np.zeros((5, 1, 32, 32)))
+    >>> standardise = Standardise(*band_statistics(source))
+    >>> probabilities(network, source, standardise, place("cpu", "float32")).shape
+    (5, 2)
+    """
     network.eval()
     out = np.empty((len(source), network.n_classes), dtype=np.float32)
+    # Every segment in its own order, whatever the training's draw: row i of `out` is segment i.
     with torch.inference_mode():
         for rows, x in batches(source, np.arange(len(source)), batch_size):
             with placement.autocast():
                 logits = network(placement.put(standardise(x)))
+            # Softmax in float32: bfloat16 rows would not sum to 1.
             out[rows] = torch.softmax(logits.float(), dim=1).cpu().numpy()
     return out
 
@@ -147,37 +210,51 @@ def mean_probabilities(
     standardise: Standardise,
     placement: Placement,
 ) -> np.ndarray:
-    """Return the mean of several networks' probabilities, float32 [S, K]; of one network, its own."""
+    """Return the mean of one or several networks' probabilities, float32 [S, K].
+
+    Examples
+    --------
+    >>> from mer_kit.training import networks
+    >>> network = networks.build("vgg16", 2, n_features=32, width=1, head_pool=1)
+    >>> source = ArraySegments(np.zeros((5, 1, 32, 32)))
+    >>> scale, cpu = Standardise(*band_statistics(source)), place("cpu", "float32")
+    >>> twice = mean_probabilities([network, network], source, scale, cpu)
+    >>> bool(np.allclose(twice, probabilities(network, source, scale, cpu)))
+    True
+    """
     first, *others = (
         probabilities(network, source, standardise, placement) for network in networks
     )
-    return first if not others else np.mean([first, *others], axis=0)
+    # A single network's probabilities stay as they are, to the last bit.
+    if not others:
+        return first
+    return np.asarray(np.mean([first, *others], axis=0))
 
 
 def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the cross-entropy −log p(label) in nats, float64 [S], of float16 evaluation probabilities [S, K].
+    """Return the cross-entropy −log p(label) of evaluation probabilities [S, K]: float64 [S], nats.
 
-    Training and diagnostics both use the archived float16 values, so a replayed split equals the original bit for
-    bit. Probabilities under 2⁻²⁴ count as 2⁻²⁴ (a loss of 16.6 nats; the mixture clips its tails anyway).
+    Training and diagnostics both use the archived float16 values, so that a replayed partition
+    equals the original bit for bit. Probabilities under 2⁻²⁴ count as 2⁻²⁴ (a loss of 16.6 nats;
+    the mixture clips its tails anyway).
 
     Source: paper Eq. (2). Notebook: 02_noisy_labels
 
     Examples
     --------
     >>> import numpy as np
-    >>> losses(np.array([[0.5, 0.5], [0.25, 0.75]], dtype=np.float16), np.array([0, 0])).round(4).tolist()
+    >>> p = np.array([[0.5, 0.5], [0.25, 0.75]], dtype=np.float16)
+    >>> losses(p, np.array([0, 0])).round(4).tolist()
     [0.6931, 1.3863]
     """
-    picked = (
-        np.asarray(probabilities)[np.arange(len(labels)), labels]
-        .astype(np.float16)
-        .astype(np.float64)
-    )
+    own = np.asarray(probabilities)[np.arange(len(labels)), labels]  # [S], p(label)
+    # Rounding through float16 makes fresh probabilities equal to those of epochs.npz.
+    picked = own.astype(np.float16).astype(np.float64)
     return np.asarray(-np.log(np.maximum(picked, TINY)))
 
 
 class ArraySegments:
-    """Segments held in one array, frames [S, 1, d, n] or vectors [S, d]: for tests, small studies and `Trainer`'s example.
+    """Segments in one array, frames [S, 1, d, n] or vectors [S, d]: for examples and small studies.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a method can decide in a training, with the plain answer to each: cross-entropy on the inherited labels.
+"""What a method decides in a training; the defaults are cross-entropy on the inherited labels.
 
 Notebook: 03_sssl_training
 """
@@ -23,8 +23,9 @@ from mer_kit.training.partition import Partition, PartitionSettings
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
 
-#: Settings of R-Drop, and of the split and the pseudo-labels.
+#: The settings of R-Drop.
 RDROP = ("lambda_kl", "ramp_epochs")
+#: The settings of the partition and of the pseudo-labels.
 SPLIT = (*kinds(PartitionSettings), "temperature", "pseudo_labels")
 
 
@@ -35,10 +36,17 @@ class NoSettings:
 
 @dataclass(frozen=True)
 class Training:
-    """What a method learns from: labels int64 [S] as inherited, the song of each segment int64 [S], K, and its draws.
+    """What a method learns from.
 
-    `generators` holds numpy's, by name: "order" and "mixup" (each method may ask for more by `mer_kit.seeding`);
-    `dropout` is torch's, on the device; `placement` is device and precision.
+    Attributes
+    ----------
+    labels : int64 [S], as inherited from the song
+    songs : int64 [S], the song of each segment
+    n_classes : K
+    seed : the training's seed; a method may derive more generators from it (`mer_kit.seeding`)
+    placement : device and precision
+    generators : numpy's, by name: "order" and "mixup"
+    dropout : torch's, on the device
     """
 
     labels: np.ndarray
@@ -51,16 +59,20 @@ class Training:
 
     def one_hot(self, rows: np.ndarray) -> Tensor:
         """Return float32 [B, K] on the device, the inherited labels of these segments."""
-        return torch.from_numpy(np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]).to(
-            self.placement.device
-        )
+        one_hot = np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]
+        return torch.from_numpy(one_hot).to(self.placement.device)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """Where a training is: the epoch's number from 1, its phase, and the epochs since the warm-up ended (0 in the first).
+    """How far a training is.
 
-    `probabilities` is the last evaluation pass, float16 [S, K], None before the first.
+    Attributes
+    ----------
+    number : of the epoch, from 1
+    phase : "warmup", or the method's own
+    since : epochs since the warm-up ended, 0 in the first one after it
+    probabilities : float16 [S, K], the last evaluation pass; None before the first
     """
 
     number: int
@@ -70,16 +82,18 @@ class Epoch:
 
 
 class BaseMethod:
-    """Plain cross-entropy on the inherited labels; a method overrides what it does otherwise.
+    """Plain cross-entropy on the inherited labels; a method overrides what it does differently.
 
     Attributes
     ----------
-    settings : a frozen dataclass, the method's own settings beside those of `TrainingSettings`
-    networks : how many are trained side by side; their mean probability is the answer
+    settings : a frozen dataclass, the method's own settings in addition to `TrainingSettings`
+    networks : how many are trained together; the prediction is their mean probability
     phase : what history.csv calls the epochs after the warm-up
     makes_partition : whether segments are divided into X and U after the warm-up
-    shares_warmup : whether the warm-up is that of other methods with the same `warmup_key`; each class says so for itself
-    idle : settings of `TrainingSettings` that cannot change a number of this method, and are left out of a run's name
+    shares_warmup : whether other methods with the same `warmup_key` may use its warm-up; not
+        inherited, each class has to set it
+    idle : fields of `TrainingSettings` that cannot change a number of this method and are left out
+        of a run's name
     """
 
     settings: ClassVar[type] = NoSettings
@@ -94,23 +108,27 @@ class BaseMethod:
         self.sums = EpochSums()
         self.partition: Partition | None = None
 
-    # ---- what a method overrides -------------------------------------------------------------------------------
+    # ---- what a method overrides -----------------------------------------------------------------
 
     def start(self, training: Training) -> None:
-        """Take the labels and generators of a training; called once, before a checkpoint's `state` is restored."""
+        """Receive the labels and generators; called once, before a checkpoint is restored."""
         self.training = training
 
     def begin_epoch(self, epoch: Epoch) -> None:
-        """Prepare an epoch: divide the segments, raise a weight, forget the last epoch's sums."""
+        """Prepare an epoch: divide the segments, raise a weight, reset the epoch's means."""
         self.epoch, self.sums, self.seen = epoch, EpochSums(), 0
 
     def draw(self) -> np.ndarray:
-        """Return the rows of an epoch in order, int64 [n]: `share` of each song's segments."""
+        """Return an epoch's rows in order, int64 [n]: the fraction `share` of each song's."""
         self.rows = draw_rows(self.training.songs, self.s.share, self.training.generators["order"])
         return self.rows
 
     def loss(self, networks: list[SegmentNetwork], x: Tensor, rows: np.ndarray) -> list[Tensor]:
-        """Return each network's loss on a batch: x [B, 1, d, n] or [B, d] standardised and on the device, rows int64 [B]."""
+        """Return each network's loss on a batch, scalars with gradient.
+
+        `x` [B, 1, d, n] or [B, d] is standardised and on the device; `rows` int64 [B] are the
+        batch's segments.
+        """
         loss = batch_loss(
             networks[0],
             self.batch(x, rows),
@@ -119,6 +137,7 @@ class BaseMethod:
             temperature=self.s.temperature,
             dropout=self.training.dropout,
         )
+        # How much of the epoch is done: λ rises within it (see `methods.sssl`).
         self.seen += len(rows)
         return [loss]
 
@@ -126,14 +145,17 @@ class BaseMethod:
         """Change the networks between the last step of an epoch and its evaluation pass."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return what a checkpoint must keep of this method, name → tensor on the CPU; {} if nothing."""
+        """Return what a checkpoint must keep of this method, name → CPU tensor; {} if nothing."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take back what `state` returned; shapes and types were compared."""
+        """Restore what `state` returned; its shapes and types have been compared."""
 
     def summary(self) -> dict[str, float]:
-        """Return numbers of the finished epoch: fields of `EpochRecord`, or columns of history.csv of the method's own."""
+        """Return numbers of the finished epoch.
+
+        A name is a field of `EpochRecord`, or becomes a column of history.csv.
+        """
         return {}
 
     @classmethod
@@ -148,33 +170,33 @@ class BaseMethod:
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
-        """Return λ at the end of its ramp, 0 where there is none."""
+        """Return λ at the end of its ramp, 0 for a method without it."""
         return 0.0
 
-    # ---- what they share ---------------------------------------------------------------------------------------
+    # ---- what methods share ----------------------------------------------------------------------
 
     def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
-        """Return a batch of labelled segments, with a partner for each where this phase mixes."""
-        t = self.training
+        """Return a batch of labelled segments, each with a partner if this phase mixes."""
+        device, mixup = self.training.placement.device, self.training.generators["mixup"]
         partner = delta = None
         if self.mixes(self.s, self.epoch.phase):
-            partner = torch.from_numpy(t.generators["mixup"].permutation(len(rows))).to(
-                t.placement.device
-            )
-            delta = objectives.draw_delta(t.generators["mixup"], alpha=self.s.alpha)
-        none = torch.zeros(0, dtype=torch.int64, device=t.placement.device)
-        return Batch(x=x, targets=t.one_hot(rows), noisy=none, delta=delta, partner=partner)
+            # One permutation and one δ per batch; a row may be its own partner.
+            partner = torch.from_numpy(mixup.permutation(len(rows))).to(device)
+            delta = objectives.draw_delta(mixup, alpha=self.s.alpha)
+        none = torch.zeros(0, dtype=torch.int64, device=device)  # U is empty here
+        targets = self.training.one_hot(rows)  # [B, K], the inherited labels
+        return Batch(x=x, targets=targets, noisy=none, delta=delta, partner=partner)
 
     @classmethod
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
-        """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
-        shared = (
-            cls.__dict__.get("shares_warmup", False) and cls.networks == 1
-        )  # a subclass may warm up otherwise
-        if not shared:
+        """Return the settings that shape the warm-up; methods with equal keys can share theirs."""
+        # Read from the class itself: a subclass in another file may warm up differently.
+        shares = cls.__dict__.get("shares_warmup", False)
+        if not shares or cls.networks != 1:
             return settings.identity()
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
-        return key | (
-            {"method": "mixup", "alpha": settings.alpha} if cls.mixes(settings, "warmup") else {}
-        )
+        if cls.mixes(settings, "warmup"):
+            # Whatever its name, a method that mixes in the warm-up does there what mixup does.
+            key |= {"method": "mixup", "alpha": settings.alpha}
+        return key

@@ -1,4 +1,6 @@
-"""What every segment network has: a trunk without dropout, and a head with it, so that one trunk pass serves several heads.
+"""The interface of segment networks: a trunk without dropout, and a head that contains all of it.
+
+One result of the trunk therefore serves several passes through the head.
 
 Notebook: 03_sssl_training
 """
@@ -16,9 +18,10 @@ class SegmentNetwork(nn.Module):
 
     Attributes
     ----------
-    settings : a frozen dataclass, the keywords that `__init__` has beside n_classes, n_features and generator
+    settings : a frozen dataclass, the keywords of `__init__` in addition to n_classes, n_features
+        and generator
     n_classes : outputs K
-    classifier : the head, layer by layer; dropout is in here only
+    classifier : the head, layer by layer, with all dropout of the network
     """
 
     settings: ClassVar[type]
@@ -26,16 +29,17 @@ class SegmentNetwork(nn.Module):
     classifier: nn.Sequential
 
     def trunk(self, x: Tensor) -> Tensor:
-        """Return [B, D], what the head is given: of frames [B, 1, d, n], or of vectors [B, d]. No dropout in here."""
+        """Return the head's input [B, D] from frames [B, 1, d, n] or vectors [B, d], no dropout."""
         raise NotImplementedError
 
     def head(self, h: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return logits [B, K] from the trunk's output [B, D].
 
-        In training mode dropout is drawn from `generator` where one is given, so that every random draw of a run
-        comes from a named stream; without one, torch's global state is used.
+        In training mode dropout is drawn from `generator` if one is given, so that every random
+        draw of a run comes from a named stream; otherwise from torch's global state.
         """
         for layer in self.classifier:
+            # nn.Dropout itself accepts no generator, so its mask is drawn here.
             if isinstance(layer, nn.Dropout) and self.training and generator is not None:
                 h = dropout(h, layer.p, generator)
             else:
@@ -43,7 +47,7 @@ class SegmentNetwork(nn.Module):
         return h
 
     def head_without_dropout(self, h: Tensor) -> Tensor:
-        """Return logits [B, K] with dropout off, whatever mode the network is in."""
+        """Return logits [B, K] with dropout off, in training mode as well."""
         for layer in self.classifier:
             if not isinstance(layer, nn.Dropout):
                 h = layer(h)
@@ -54,13 +58,13 @@ class SegmentNetwork(nn.Module):
         return self.head(self.trunk(x))
 
     def compile_trunk(self) -> None:
-        """Let torch compile the part that costs the most; a network without such a part does nothing."""
+        """Let torch compile the most expensive part; does nothing by default."""
 
 
 def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
-    """Return h with each entry kept with probability 1 − p and scaled by 1/(1 − p), drawn from `generator`.
+    """Return h [B, D], each entry kept with probability 1 − p and then scaled by 1/(1 − p).
 
-    The random numbers are made where the generator lives, so CPU runs are reproducible bit for bit.
+    The mask is drawn from `generator`, so that CPU runs are reproducible bit for bit.
 
     Examples
     --------
@@ -70,7 +74,7 @@ def dropout(h: Tensor, p: float, generator: torch.Generator | None) -> Tensor:
     """
     if p == 0:
         return h
-    mask = torch.empty(h.shape, device=h.device, dtype=torch.float32).bernoulli_(
-        1 - p, generator=generator
-    )
+    # Drawn in float32 whatever h's type, so that both precisions drop the same entries.
+    mask = torch.empty(h.shape, device=h.device, dtype=torch.float32)
+    mask.bernoulli_(1 - p, generator=generator)
     return h * (mask / (1 - p)).to(h.dtype)

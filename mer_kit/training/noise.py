@@ -1,4 +1,4 @@
-"""Wrong labels on purpose, so that the split can be tested on any corpus."""
+"""Wrong labels made on purpose, so that the partition can be tested on any corpus."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_choice, check_labels, check_range
 
-#: Kind → which label a spoiled segment gets.
+#: Kind → which label a corrupted segment gets.
 KINDS: dict[str, str] = {
     "symmetric": "any other class, equally likely, segment by segment",
-    "neighbour": "a quadrant beside its own (one of valence and arousal is wrong), segment by segment",
+    "neighbour": "a quadrant next to its own (valence or arousal is wrong), segment by segment",
     "song": "any other class, the same for all segments of a song",
 }
 
@@ -23,19 +23,21 @@ def inject(
     generator: np.random.Generator,
     songs: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Return labels [S] with a share `rate` made wrong, and the realised rate.
+    """Return labels int64 [S] with a fraction `rate` corrupted, and the realised rate.
 
-    The number of spoiled segments is round(rate · S) for "symmetric" and "neighbour"; for "song", songs are spoiled in
-    random order while that brings the share of spoiled segments closer to `rate`, so the realised rate differs.
+    round(rate · S) segments are corrupted for "symmetric" and "neighbour". For "song", whole songs
+    are corrupted in random order while that brings the rate closer to `rate`, so that the realised
+    rate differs from it.
 
     Raises
     ------
     MerKitError
-        If rate is outside 0–1, or "song" is asked for without `songs`.
+        If rate is outside 0–1, or kind is "song" and `songs` is missing.
 
     Examples
     --------
-    >>> noisy, realised = inject(np.zeros(100, dtype=int), 0.2, n_classes=4, generator=np.random.default_rng(0))
+    >>> rng = np.random.default_rng(0)
+    >>> noisy, realised = inject(np.zeros(100, dtype=int), 0.2, n_classes=4, generator=rng)
     >>> realised, int((noisy != 0).sum())
     (0.2, 20)
 
@@ -45,13 +47,14 @@ def inject(
     check_range("rate", rate, 0, 1)
     check_range("n_classes", n_classes, 2, whole=True)
     labels = check_labels("labels", labels, n_classes)
-    noisy = labels.copy()
+    noisy = labels.copy()  # the caller's labels are the ground truth and stay
     if kind == "song":
         if songs is None or len(songs) != len(labels):
             raise MerKitError(
                 "noise of kind 'song' needs the song of every segment: pass songs, int [S]"
             )
-        for song in _spoiled_songs(np.asarray(songs), rate, generator):
+        for song in _corrupted_songs(np.asarray(songs), rate, generator):
+            # A shift of 1…K−1 modulo K gives every other class the same chance.
             rows = np.flatnonzero(songs == song)
             noisy[rows] = (labels[rows] + int(generator.integers(1, n_classes))) % n_classes
     else:
@@ -59,18 +62,20 @@ def inject(
         if kind == "symmetric" or n_classes == 2:
             shift = generator.integers(1, n_classes, len(rows))
         else:
-            shift = generator.choice([1, n_classes - 1], len(rows))  # Q1–Q4 stand in a circle
+            # Q1–Q4 are arranged in a circle: the neighbours are one step forward or back.
+            shift = generator.choice([1, n_classes - 1], len(rows))
         noisy[rows] = (labels[rows] + shift) % n_classes
-    return noisy, float((noisy != labels).mean()) if len(labels) else 0.0
+    return noisy, int((noisy != labels).sum()) / max(1, len(labels))
 
 
-def _spoiled_songs(songs: np.ndarray, rate: float, generator: np.random.Generator) -> list[int]:
-    """Return songs in random order as long as each brings the spoiled share closer to the rate."""
+def _corrupted_songs(songs: np.ndarray, rate: float, generator: np.random.Generator) -> list[int]:
+    """Return songs in random order, each bringing the corrupted fraction closer to `rate`."""
+    # Songs differ in length: a song is skipped if the rate would be further off with it.
     names, counts = np.unique(songs, return_counts=True)
-    chosen, spoiled = [], 0
-    for at in generator.permutation(len(names)):
-        with_it = spoiled + counts[at]
-        if abs(with_it / len(songs) - rate) < abs(spoiled / len(songs) - rate):
-            chosen.append(int(names[at]))
-            spoiled = int(with_it)
+    chosen, corrupted = [], 0
+    for i in generator.permutation(len(names)):
+        with_it = corrupted + counts[i]
+        if abs(with_it / len(songs) - rate) < abs(corrupted / len(songs) - rate):
+            chosen.append(int(names[i]))
+            corrupted = int(with_it)
     return chosen

@@ -1,8 +1,6 @@
-"""The paper's formulas for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
+"""The paper's formulae for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -13,7 +11,9 @@ from mer_kit.checks import check_range
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return −Σₖ yₖ log softmax(logits)ₖ per sample: logits [B, K], targets [B, K] (soft or one-hot) → [B], nats.
+    """Return −Σₖ yₖ log softmax(logits)ₖ of every sample, in nats: [B, K], [B, K] → [B].
+
+    `targets` may be one-hot labels or probabilities.
 
     Source: paper Eq. (2), before the mean. Notebook: 03_sssl_training
 
@@ -23,17 +23,19 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     >>> cross_entropy(torch.zeros(1, 4), torch.tensor([[0.0, 1.0, 0.0, 0.0]]))
     tensor([1.3863])
     """
+    # A bfloat16 network's logits are widened first: its eight bits are too few for a logarithm.
     return -(targets * functional.log_softmax(logits.float(), dim=1)).sum(dim=1)
 
 
 def sharpen(logits: Tensor, temperature: float = 0.5) -> Tensor:
-    r"""Return Sharpen(p, T)ₖ = pₖ^{1/T} / Σⱼ pⱼ^{1/T} for p = softmax(logits): [B, K] → [B, K], without gradient.
+    r"""Return Sharpen(p, T)ₖ = pₖ^{1/T} / Σⱼ pⱼ^{1/T} for p = softmax(logits): [B, K] → [B, K].
 
-    Computed as softmax(log p / T), which cannot overflow. T < 1 moves mass to the likeliest class, T = 1 changes
-    nothing, T → 0 gives one-hot. The ranking of the classes never changes.
+    No gradient flows through the result. T < 1 moves probability mass to the most likely class,
+    T = 1 changes nothing, and T → 0 gives one-hot labels. The ranking of the classes never changes.
 
-    Source: paper Eq. (4); the exponent "−k 1/T" of the text copy is a mangled index (a negative exponent would
-    invert the ranking). D: T = 0.5 as in MixMatch (Berthelot et al. 2019). Notebook: 03_sssl_training
+    Source: paper Eq. (4); the exponent "−k 1/T" of the text copy is a mangled index (a negative
+    exponent would invert the ranking). D: T = 0.5 as in MixMatch (Berthelot et al. 2019).
+    Notebook: 03_sssl_training
 
     Examples
     --------
@@ -42,16 +44,18 @@ def sharpen(logits: Tensor, temperature: float = 0.5) -> Tensor:
     tensor([[0.7826, 0.1957, 0.0217]])
     """
     check_range("temperature", temperature, 0, low_open=True)
+    # A pseudo-label is a target: the network must not learn to move its own targets.
     with torch.no_grad():
         log_p = functional.log_softmax(logits.float(), dim=1)
+        # p^(1/T), renormalised, is softmax(log p / T), which cannot overflow.
         return functional.softmax(log_p / temperature, dim=1)
 
 
 def draw_delta(generator: np.random.Generator, *, alpha: float = 0.75) -> float:
     """Return one mixing weight δ ~ Beta(α, α), folded to δ ≥ ½ so that the first partner dominates.
 
-    Source: the paper draws δ "from a beta distribution"; D: α = 0.75 and max(δ, 1 − δ) from MixMatch.
-    Notebook: 03_sssl_training
+    Source: the paper draws δ "from a beta distribution"; D: α = 0.75 and max(δ, 1 − δ) from
+    MixMatch. Notebook: 03_sssl_training
 
     Examples
     --------
@@ -61,6 +65,7 @@ def draw_delta(generator: np.random.Generator, *, alpha: float = 0.75) -> float:
     """
     check_range("alpha", alpha, 0, low_open=True)
     delta = float(generator.beta(alpha, alpha))
+    # Each mixed sample counts as its first partner in the batch, so that one has to dominate.
     return max(delta, 1 - delta)
 
 
@@ -83,11 +88,19 @@ def mix(values: Tensor, partner: Tensor, delta: float) -> Tensor:
 def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -> Tensor:
     """Return the batch mean of δ·CE(yₚ) + (1 − δ)·CE(y_q), a scalar in nats.
 
-    `logits` [B, K] come from the mixed inputs; `targets` [B, K] are the unmixed labels (X) and pseudo-labels (Û).
-    Cross-entropy is linear in its target, so this equals the cross-entropy against the mixed target of Eq. (7).
+    `logits` [B, K] come from the mixed inputs; `targets` [B, K] are the unmixed labels (X) and
+    pseudo-labels (Û).
 
     Source: paper Eq. (8) (whose missing minus sign is a slip). Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> logits, partner = torch.zeros(2, 4), torch.tensor([1, 0])
+    >>> mixup_loss(logits, torch.eye(4)[:2], partner, 0.75)  # log 4 for a uniform guess
+    tensor(1.3863)
     """
+    # Cross-entropy is linear in its target: this is the loss against the mixed target of Eq. 7.
     own, mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets[partner])
     return (delta * own + (1 - delta) * mixed_in).mean()
 
@@ -95,7 +108,7 @@ def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -
 def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
     """Return ½[KL(P₁‖P₂) + KL(P₂‖P₁)] per sample for two sets of logits [B, K] → [B], nats.
 
-    Zero exactly where both passes agree, symmetric, never negative.
+    Zero exactly where both distributions agree, symmetric, never negative.
 
     Source: paper Eq. (9), R-Drop (Wu et al. 2021). Notebook: 03_sssl_training
 
@@ -114,19 +127,29 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
 def rdrop_loss(first: Tensor, second: Tensor) -> Tensor:
     """Return the mean of `symmetric_kl` over the samples of U, a scalar in nats (0 for an empty U).
 
-    Source: paper Eq. (9). D: the mean instead of the sum, so that the weight λ does not grow with the batch: the
-    R-Drop reference code sums the KL but averages the cross-entropy. Notebook: 03_sssl_training
+    Source: paper Eq. (9). D: the mean instead of the sum, so that the weight λ does not grow with
+    the batch: the R-Drop reference code sums the KL but averages the cross-entropy.
+    Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import torch
+    >>> rdrop_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 1.0]]))
+    tensor(0.4621)
     """
     if len(first) == 0:
+        # A zero that depends on the network, so that backward() works as on any other batch.
         return first.sum() * 0.0
     return symmetric_kl(first, second).mean()
 
 
 def ramp(epochs_since_split: float, *, weight: float = 1.0, ramp_epochs: float = 16) -> float:
-    """Return λ after so many (fractional) epochs of semi-supervised learning: linear from 0 to `weight`.
+    """Return λ, which rises linearly from 0 to `weight` over `ramp_epochs` epochs.
 
-    Source: λ of paper Eq. (10); D: λ = 1 with a linear ramp over 16 epochs, as DivideMix and MixMatch ramp
-    their unsupervised weight. Notebook: 03_sssl_training
+    `epochs_since_split` counts semi-supervised epochs and may be fractional.
+
+    Source: λ of paper Eq. (10); D: λ = 1 with a linear ramp over 16 epochs, as DivideMix and
+    MixMatch ramp their unsupervised weight. Notebook: 03_sssl_training
 
     Examples
     --------
@@ -141,21 +164,13 @@ def ramp(epochs_since_split: float, *, weight: float = 1.0, ramp_epochs: float =
 def total_loss(mixed: Tensor, consistency: Tensor, lambda_kl: float) -> Tensor:
     """Return L = L_MIX + λ·L_KL. Source: paper Eq. (10); λ = 0 is the paper's "Proposed*".
 
+    Notebook: 03_sssl_training
+
     Examples
     --------
     >>> import torch
     >>> total_loss(torch.tensor(1.0), torch.tensor(0.5), 0.2)
     tensor(1.1000)
     """
+    # λ = 0 returns L_MIX itself: Proposed* then equals a training that has no consistency loss.
     return mixed + lambda_kl * consistency if lambda_kl else mixed
-
-
-def chance_loss(n_classes: int) -> float:
-    """Return log K, the cross-entropy in nats of a uniform guess.
-
-    Examples
-    --------
-    >>> round(chance_loss(4), 4)
-    1.3863
-    """
-    return math.log(n_classes)

@@ -1,4 +1,4 @@
-"""Which inherited labels look clean? A two-component Gaussian mixture on the per-segment losses."""
+"""Which inherited labels look clean? A two-component Gaussian mixture of the segments' losses."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from mer_kit.later_settings import later
 
 @dataclass(frozen=True)
 class PartitionSettings:
-    """How segments are divided into X and U by their losses; all D, since the paper names none of them.
+    """How segments are divided into X and U by their losses.
+
+    All values are D (our decision), since the paper gives none of them.
 
     Attributes
     ----------
-    tau : a segment is in X where its posterior ω of the clean component is above τ
+    tau : a segment is in X if its posterior ω of the clean component is above τ
     per_class : fit one mixture per class
     reg_covar : added to the components' variances; a smaller one loses a fifth of the clean samples
     min_gap : nats by which the mean losses of U and X must differ, else there is no separation
     max_unlabelled : largest |U|/n; beyond it only the segments with the smallest ω go to U
     clean_share : smallest and largest |X|/n of a separation
     min_per_class : samples that each class must keep in X
-    clip_percentiles : losses are clipped to these before the fit; one loss of 100 otherwise puts nearly everything into X
+    clip_percentiles : losses are clipped to these before the fit; without it, one loss of 100 puts
+        nearly everything into X
     clamp : keep the posterior from rising again beyond the parabola's vertex
     """
 
@@ -47,10 +50,9 @@ class PartitionSettings:
         check_range("min_gap", self.min_gap, 0)
         check_range("max_unlabelled", self.max_unlabelled, 0, 1)
         check_range("min_per_class", self.min_per_class, 0, whole=True)
-        object.__setattr__(self, "clean_share", _ascending("clean_share", self.clean_share, 1))
-        object.__setattr__(
-            self, "clip_percentiles", _ascending("clip_percentiles", self.clip_percentiles, 100)
-        )
+        # The two pairs arrive as lists when they are read from JSON; the record keeps tuples.
+        for name, most in (("clean_share", 1), ("clip_percentiles", 100)):
+            object.__setattr__(self, name, _ascending(name, getattr(self, name), most))
 
 
 def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, float]:
@@ -67,7 +69,12 @@ def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, 
 class Mixture:
     """Two fitted Gaussians on normalised losses; index 0 has the smaller mean and is called clean.
 
-    Losses ℓ (nats) become (clip(ℓ, low, high) − low) / (high − low) before the mixture sees them.
+    Losses ℓ (nats) are normalised to (clip(ℓ, low, high) − low) / (high − low) before the fit.
+
+    Attributes
+    ----------
+    weights, means, sds : of both components, on the normalised scale
+    low, high : nats, the clipping percentiles of the losses
     """
 
     weights: tuple[float, float]
@@ -79,40 +86,50 @@ class Mixture:
     def normalise(self, losses: np.ndarray) -> np.ndarray:
         """Return the losses (nats, [n]) on the mixture's 0–1 scale, clipped to its percentiles."""
         span = max(self.high - self.low, 1e-12)
-        return (
-            np.clip(np.asarray(losses, dtype=np.float64), self.low, self.high) - self.low
-        ) / span
+        clipped = np.clip(np.asarray(losses, dtype=np.float64), self.low, self.high)
+        return (clipped - self.low) / span
 
     def densities(self, x: np.ndarray) -> np.ndarray:
-        """Return λₖ p(x|k) of both components for normalised losses x: [n] → [2, n]. Source: paper Eq. (3)."""
+        """Return λₖ p(x|k) of both components for normalised losses x: [n] → [2, n].
+
+        Source: paper Eq. (3).
+        """
         x = np.asarray(x, dtype=np.float64)[None, :]
-        mean, sd, weight = (np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
-        return np.asarray(
-            weight * np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))
-        )
+        mean, sd, weight = self._columns()
+        bell = np.exp(-0.5 * ((x - mean) / sd) ** 2)
+        return np.asarray(weight * bell / (sd * np.sqrt(2 * np.pi)))
 
     def posterior(self, losses: np.ndarray, *, clamp: bool = True) -> np.ndarray:
-        """Return ω, the probability that each loss (nats) belongs to the clean component: [n] → [n] in 0–1.
+        """Return ω, the probability that each loss (nats) is of the clean component: [n] → [n].
 
-        The ratio of two Gaussians is not monotone: the wider one wins in both tails, so the best fitted samples can
-        look noisy (or the worst ones clean). The logarithm of the ratio is a parabola; with `clamp` (D) ω keeps the
-        value of its vertex beyond it, so that ω never rises as the loss grows.
+        The ratio of two Gaussians is not monotone: the wider one wins in both tails, so the best
+        fitted samples can look noisy (or the worst ones clean). The logarithm of the ratio is a
+        parabola; with `clamp` (D) ω keeps its value at the vertex from there on, so that ω never
+        rises as the loss grows.
         """
         x = self.normalise(losses)
-        return self._raw_posterior(self._clamped(x) if clamp else x)
+        if clamp:
+            x = self._clamped(x)
+        return self._raw_posterior(x)
+
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        """Return means, standard deviations and weights as columns [2, 1]."""
+        return tuple(np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
 
     def _clamped(self, x: np.ndarray) -> np.ndarray:
-        """Return x moved to the parabola's vertex where it lies beyond it on the wrong side."""
+        """Return x [n], with values on the wrong side of the parabola's vertex moved to it."""
+        # log p(x|0) − log p(x|1) = −½ (precision₀ − precision₁) x² + …: its curvature decides
+        # which component is narrower, and with it on which side of the vertex ω falls.
         precision = np.array(self.sds) ** -2.0
         curvature = precision[0] - precision[1]
         if abs(curvature) < 1e-12 * precision.max():
-            return x
+            return x  # equal widths: the parabola is a straight line
         vertex = (precision[0] * self.means[0] - precision[1] * self.means[1]) / curvature
         return np.asarray(np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex))
 
     def _raw_posterior(self, x: np.ndarray) -> np.ndarray:
-        # In logarithms: far from both means the two densities underflow and their ratio would be NaN.
-        mean, sd, weight = (np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
+        # In logarithms: far from both means the densities underflow and their ratio would be NaN.
+        mean, sd, weight = self._columns()
         with np.errstate(divide="ignore"):
             log_density = np.log(weight) - np.log(sd) - 0.5 * ((x[None, :] - mean) / sd) ** 2
         difference = np.clip(log_density[1] - log_density[0], -700, 700)
@@ -121,14 +138,14 @@ class Mixture:
 
 @dataclass(frozen=True)
 class Partition:
-    """The division of the training segments into X (labelled) and U (unlabelled).
+    """The partition of the training segments into X (labelled) and U (unlabelled).
 
     Attributes
     ----------
     clean : bool [n], True for X
     omega : float64 [n], posterior of the clean component
-    mixtures : one Mixture for all, or one per class
-    separated : False where a guard found no separation; then `clean` is True everywhere
+    mixtures : one Mixture for all, or one per class; None if the losses are (nearly) all equal
+    separated : False if a guard found no separation; then `clean` is True everywhere
     loss_gap : mean loss of the proposed U minus mean loss of the proposed X, nats
     note : why there is no separation, or ""
     """
@@ -150,11 +167,19 @@ def fit_mixture(
     tol: float = 1e-3,
     seed: int = 0,
 ) -> Mixture | None:
-    """Fit the two-component Gaussian mixture to losses [n] in nats by EM; None if they are (nearly) all equal.
+    """Fit the two-component Gaussian mixture to losses [n] in nats by EM.
 
-    Source: paper Eq. (3). D: clipped to the 1st–99th percentile, min–max scaled, float64, `reg_covar=5e-4`,
-    `max_iter=200`, `tol=1e-3`, fixed random state; one loss of 100 otherwise puts nearly everything into X, and a
-    smaller `reg_covar` loses a fifth of the clean samples. Notebook: 02_noisy_labels
+    Returns None if the losses are (nearly) all equal.
+
+    Source: paper Eq. (3). D: clipped to the 1st–99th percentile, min–max scaled, float64,
+    `reg_covar=5e-4`, `max_iter=200`, `tol=1e-3`, fixed random state; without clipping, one loss of
+    100 puts nearly everything into X, and a smaller `reg_covar` loses a fifth of the clean samples.
+    Notebook: 02_noisy_labels
+
+    Raises
+    ------
+    MerKitError
+        If there are fewer than two losses, or one is not finite.
 
     Examples
     --------
@@ -170,18 +195,21 @@ def fit_mixture(
             f"losses have shape {losses.shape}, expected at least two values in one row: pass [n]"
         )
     if not np.isfinite(losses).all():
-        where = int(np.flatnonzero(~np.isfinite(losses))[0])
+        i = int(np.flatnonzero(~np.isfinite(losses))[0])
         raise MerKitError(
-            f"loss {where} is {losses[where]}, expected a finite number: lower the learning rate"
+            f"loss {i} is {losses[i]}, expected a finite number: lower the learning rate"
         )
+    # Clipped first: EM would give one extreme loss a component of its own.
     low, high = np.percentile(losses, clip_percentiles)
     if high - low < 1e-6:
         return None
-    x = (np.clip(losses, low, high) - low) / (high - low)
+    x = (np.clip(losses, low, high) - low) / (high - low)  # [n] in 0–1
     model = GaussianMixture(2, reg_covar=reg_covar, max_iter=max_iter, tol=tol, random_state=seed)
     with warnings.catch_warnings():
+        # After max_iter steps the fit is good enough for a threshold, converged or not.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x[:, None])
+    # EM numbers its components at random; the one with the smaller mean loss is the clean one.
     order = np.argsort(model.means_[:, 0])
     weights, means = model.weights_[order], model.means_[order, 0]
     sds = np.sqrt(model.covariances_[order, 0, 0])
@@ -200,13 +228,24 @@ def fit_partition(
     settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
 ) -> Partition:
-    """Divide training segments into X (ωᵢ > τ) and U by their losses [n] (nats) and inherited labels [n].
+    """Divide training segments into X (ωᵢ > τ) and U.
 
-    Source: paper, "Training Samples Partition", Eq. (3) and the text below it. D: the posterior is clamped; a mixture
-    always splits, so the guards report "no separation" and keep every label where the loss gap is under `min_gap` nats,
-    |X|/n lies outside `clean_share`, or a class keeps fewer than `min_per_class` samples in X. `max_unlabelled` caps |U|/n:
-    beyond it only the segments with the smallest ω (largest loss among equals) go to U, since averaged human labels are
-    wrong for 5–15 % of the segments, not for the 30–50 % that an unbounded mixture calls noisy. Notebook: 02_noisy_labels
+    D: the posterior is clamped. A mixture always finds two components, so guards report "no
+    separation" and keep every label if the loss gap is under `min_gap` nats, |X|/n is outside
+    `clean_share`, or a class keeps fewer than `min_per_class` samples in X. `max_unlabelled` caps
+    |U|/n: beyond it only the segments with the smallest ω (largest loss among equals) go to U,
+    since averaged human labels are wrong for 5–15 % of the segments, not for the 30–50 % that an
+    unbounded mixture calls noisy.
+
+    Source: paper, "Training Samples Partition", Eq. (3) and the text below it.
+    Notebook: 02_noisy_labels
+
+    Parameters
+    ----------
+    losses : float [n], cross-entropy against the inherited label, nats
+    labels : int [n], inherited labels
+    n_classes : K
+    seed : random state of the mixture
 
     Raises
     ------
@@ -230,27 +269,30 @@ def fit_partition(
     groups = [np.ones(len(losses), dtype=bool)]
     if s.per_class:
         groups = [labels == k for k in range(n_classes)]
-    for rows in groups:
+    for rows in groups:  # bool [n]
         mixture = None
         if rows.sum() >= 2:
             mixture = fit_mixture(
                 losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed
             )
         mixtures.append(mixture)
+        # Without a mixture there is no evidence against a label: ω stays 1.
         if mixture is not None:
-            omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)
+            omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)  # Eq. 3
     clean = omega > s.tau
     most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
+        # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
         clean = np.ones(len(losses), dtype=bool)
         clean[np.lexsort((-losses, omega))[:most]] = False
-    gap = 0.0
+    gap = 0.0  # undefined if X or U is empty
     if 0 < clean.sum() < len(clean):
         gap = float(losses[~clean].mean() - losses[clean].mean())
     note = _no_separation(clean, labels, gap, n_classes, s)
     if all(mixture is None for mixture in mixtures):
         note = "no separation: all losses are equal"
     if note:
+        # Without a separation the epoch keeps every inherited label.
         clean = np.ones(len(losses), dtype=bool)
     return Partition(clean, omega, tuple(mixtures), not note, gap, note)
 
@@ -258,18 +300,18 @@ def fit_partition(
 def _no_separation(
     clean: np.ndarray, labels: np.ndarray, gap: float, n_classes: int, s: PartitionSettings
 ) -> str:
-    """Return why the proposed split is no separation, or ""."""
-    share = float(clean.mean())
-    low, high = s.clean_share
+    """Return why the proposed partition is no separation, or ""."""
+    share, (low, high) = float(clean.mean()), s.clean_share
     if not low <= share <= high:
-        return (
-            f"no separation: X would hold {share:.1%} of the segments, outside {low:.0%}–{high:.0%}"
-        )
+        held = f"X would hold {share:.1%} of the segments"
+        return f"no separation: {held}, outside {low:.0%}–{high:.0%}"
     if gap < s.min_gap:
         return f"no separation: X and U differ by {gap:.2f} nat, under {s.min_gap:g}"
+    # A class with fewer samples than the guard asks for cannot fail it.
     counts = np.bincount(labels[clean], minlength=n_classes)
     present = np.bincount(labels, minlength=n_classes) >= s.min_per_class
     if (counts[present] < s.min_per_class).any():
         thin = int(np.flatnonzero(present & (counts < s.min_per_class))[0])
-        return f"no separation: class {thin} would keep {counts[thin]} samples in X, under {s.min_per_class}"
+        kept = f"class {thin} would keep {counts[thin]} samples in X"
+        return f"no separation: {kept}, under {s.min_per_class}"
     return ""

@@ -1,4 +1,4 @@
-"""What a training can be told: one frozen record with the origin of every default, checked once."""
+"""All settings of a training: one frozen record with the origin of every default, checked once."""
 
 from __future__ import annotations
 
@@ -17,25 +17,23 @@ __all__ = ["METHODS", "TrainingSettings"]
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one training; P marks the paper, D our decision."""
+    """Settings of one training. P marks a value of the paper, D our own decision."""
 
     method: str = "sssl"
     epochs: int = 60  # D: the paper gives none
     warmup_epochs: int = 10  # D: the paper gives none
     warmup_mixup: bool = False  # D: sssl and sssl_no_kl mix already in the warm-up; ce never mixes
-    warmup_accuracy: float | None = (
-        None  # D: also wait for this agreement with the inherited labels
-    )
+    warmup_accuracy: float | None = None  # D: also wait for this agreement with inherited labels
     batch_size: int = 64  # D
     optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
     learning_rate: float = 0.01  # D: 0.002 when starting from ImageNet weights
     weight_decay: float = 5e-4  # D
     schedule: str = "cosine"  # D: after a linear rise over the first epoch; or "constant"
     gradient_clip: float = 1.0  # D: L2 norm
-    share: float = 1.0  # D: random share of each song's segments drawn per epoch
+    share: float = 1.0  # D: random fraction of each song's segments drawn per epoch
     partition: PartitionSettings = part(PartitionSettings)  # D: the paper's τ has no value
     temperature: float = 0.5  # D: MixMatch
-    pseudo_labels: str = "batch"  # P: the model as it is; D "epoch": from the evaluation pass
+    pseudo_labels: str = "batch"  # P: the current model's; D "epoch": the evaluation pass's
     alpha: float = 0.75  # D: MixMatch
     lambda_kl: float = 1.0  # D: Eq. (10) leaves λ open
     ramp_epochs: float = 16.0  # D
@@ -45,22 +43,19 @@ class TrainingSettings:
     own: Any = later(default_factory=dict, absent_means={})  # the method's own settings, likewise
 
     def __post_init__(self) -> None:
-        model, own = networks.of(self.network).settings, methods.of(self.method).settings
-        object.__setattr__(
-            self, "model", extensions.settings_of(f"network {self.network}", model, self.model)
-        )
-        object.__setattr__(
-            self, "own", extensions.settings_of(f"method {self.method}", own, self.own)
-        )
+        self._adopt("model", f"network {self.network}", networks.of(self.network).settings)
+        self._adopt("own", f"method {self.method}", methods.of(self.method).settings)
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
         check_range("epochs", self.epochs, 1, whole=True)
         check_range("warmup_epochs", self.warmup_epochs, 1, whole=True)
+        # ce and mixup never leave their first phase, so their warm-up may be as long as they are.
         if self.makes_partition and self.warmup_epochs >= self.epochs:
             raise MerKitError(
-                f"warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs, expected fewer for {self.method}, which "
-                "splits after the warm-up: lower warmup_epochs, raise epochs, or choose method ce or mixup"
+                f"warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs, "
+                f"expected fewer for {self.method}, which makes its partition after the warm-up: "
+                "lower warmup_epochs, raise epochs, or choose method ce or mixup"
             )
         check_range("batch_size", self.batch_size, 2, whole=True)
         check_range("learning_rate", self.learning_rate, 0, low_open=True)
@@ -69,14 +64,19 @@ class TrainingSettings:
         check_range("share", self.share, 0, 1, low_open=True)
         check_range("temperature", self.temperature, 0, low_open=True)
         check_range("alpha", self.alpha, 0, low_open=True)
-        for name in ("lambda_kl", "ramp_epochs"):
-            check_range(name, getattr(self, name), 0)
+        check_range("lambda_kl", self.lambda_kl, 0)
+        check_range("ramp_epochs", self.ramp_epochs, 0)
         if self.warmup_accuracy is not None:
             check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
 
+    def _adopt(self, field: str, owner: str, kind: type) -> None:
+        """Turn the mapping in a field into its owner's settings record."""
+        # The dataclass is frozen for its users; while it is made, it may still be completed.
+        object.__setattr__(self, field, extensions.settings_of(owner, kind, getattr(self, field)))
+
     @classmethod
     def of(cls, **settings: Any) -> Self:
-        """Return the settings of these names, the partition's among them; the others at their defaults.
+        """Return a record with these settings, the partition's by their own names.
 
         Raises
         ------
@@ -88,8 +88,9 @@ class TrainingSettings:
         >>> TrainingSettings.of(method="ce", tau=0.3).partition.tau
         0.3
         """
+        names = kinds(cls)
         for name in settings:
-            check_choice("setting of a training", name, kinds(cls))
+            check_choice("setting of a training", name, names)
         made: Self = nested(cls, settings)
         return made
 
@@ -108,24 +109,26 @@ class TrainingSettings:
         return methods.of(self.method).mixes(self, phase)
 
     def effective(self) -> dict[str, Any]:
-        """Return the settings that can change a number of this method: ce has no use for τ, nor mixup for λ.
+        """Return the settings that can change a number of this method: ce does not use τ.
 
         Examples
         --------
-        >>> TrainingSettings.of(method="ce", tau=0.3).effective() == TrainingSettings(method="ce").effective()
+        >>> plain, changed = (TrainingSettings.of(method="ce", tau=tau) for tau in (0.5, 0.3))
+        >>> plain.effective() == changed.effective()
         True
         """
         unused = methods.of(self.method).unused(self)
         return {name: value for name, value in self.identity().items() if name not in unused}
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings as they are hashed, with marks of the files of a person's own."""
-        marks = {
+        """Return the settings as they are hashed, with fingerprints of the user's own files."""
+        # A module of the package has no fingerprint: METHOD_VERSION stands for all of them.
+        fingerprints = {
             "source": extensions.source_mark(methods.MODULES[self.method]),
             "network_source": extensions.source_mark(networks.MODULES[self.network]),
         }
-        return {**hashed(self), **{name: mark for name, mark in marks.items() if mark}}
+        return hashed(self) | {name: one for name, one in fingerprints.items() if one}
 
     def warmup_key(self) -> dict[str, Any]:
-        """Return the settings that shape the warm-up: methods with equal keys share their warm-up."""
+        """Return the settings that shape the warm-up; methods with equal keys can share theirs."""
         return methods.of(self.method).warmup_key(self)

@@ -1,7 +1,7 @@
-"""What a model file and a checkpoint must hold, compared with the network that they are for before it is filled.
+"""What a model file and a checkpoint must hold, compared with their network before it is filled.
 
-A file may be torn, changed, or a stranger's. Shapes and types are compared by "meta" tensors, which have no memory, so that
-no file can ask for more than it brings.
+A file may be damaged, changed, or come from a stranger. Shapes and types are compared with "meta"
+tensors, which have no memory, so that no file can ask for more memory than its own size.
 """
 
 from __future__ import annotations
@@ -15,8 +15,13 @@ from torch import Tensor
 from mer_kit.checks import MerKitError, check_range, shortened
 from mer_kit.training import networks
 
-#: More networks in one model file are no method's.
+#: Further networks in a model file; no method has more.
 MOST_NETWORKS = 7
+#: The entries of a checkpoint and their types.
+_ENTRIES: dict[str, type] = {
+    "network": dict, "optimizer": dict, "scheduler": dict, "generators": dict, "dropout": Tensor,
+    "history": list, "epochs": Tensor, "bands": list,
+}  # fmt: skip
 
 
 def outline(
@@ -26,12 +31,12 @@ def outline(
     network: str = networks.DEFAULT,
     n_features: int = 128,
 ) -> dict[str, Tensor]:
-    """Return name → "meta" tensor of a network with these settings: shapes and types alone, however wide it is.
+    """Return name → "meta" tensor of a network with these settings: shapes and types, no memory.
 
     Raises
     ------
     MerKitError
-        If a setting is not known or out of range.
+        If a setting is unknown or out of range.
 
     Examples
     --------
@@ -51,102 +56,130 @@ def outline(
 
 
 def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[str]:
-    """Return the names at which stored tensors are not those that are wanted, by shape and type."""
-    wrong = [
-        name
-        for name, one in wanted.items()
-        if not isinstance(found := tensors.get(name), Tensor)
-        or (found.shape, found.dtype) != (one.shape, one.dtype)
-    ]
+    """Return the names at which stored tensors differ from the wanted ones in shape or type.
+
+    Names that are missing or not wanted are among them.
+
+    Examples
+    --------
+    >>> misfits({"weight": torch.ones(2), "x": torch.ones(1)}, {"weight": torch.ones(3)})
+    ['weight', 'x']
+    """
+    wrong = [name for name, one in wanted.items() if not _is_like(tensors.get(name), one)]
     return wrong + [str(name) for name in tensors if name not in wanted]
 
 
+def _is_like(value: Any, tensor: Tensor) -> bool:
+    """Tell whether a stored value is a tensor of the same shape and type."""
+    return isinstance(value, Tensor) and (value.shape, value.dtype) == (tensor.shape, tensor.dtype)
+
+
 def are_bands(stored: Any) -> bool:
-    """Tell whether these are the mean and the standard deviation of every feature: two float32 vectors of one length."""
-    if (
-        not isinstance(stored, list)
-        or len(stored) != 2
-        or not all(isinstance(one, Tensor) for one in stored)
-    ):
+    """Tell whether these are mean and standard deviation: two float32 vectors of one length.
+
+    Examples
+    --------
+    >>> are_bands([torch.zeros(128), torch.ones(128)]), are_bands([torch.zeros(128)])
+    (True, False)
+    """
+    if not isinstance(stored, list) or len(stored) != 2 or not isinstance(stored[0], Tensor):
         return False
-    alike = (
-        stored[0].shape == stored[1].shape and stored[0].dtype == stored[1].dtype == torch.float32
-    )
-    return alike and stored[0].ndim == 1 and 1 <= len(stored[0]) <= 4096
+    mean, sd = stored
+    is_vector = mean.ndim == 1 and mean.dtype == torch.float32 and 1 <= len(mean) <= 4096
+    return is_vector and _is_like(sd, mean)
 
 
 def check_model(stored: Any, name: str) -> None:
-    """Check what a model file holds against the network that it describes, before anything is allocated.
+    """Check a model file against the network that it describes, before anything is allocated.
 
     Parameters
     ----------
-    stored : the file's nest; only shapes and types of its tensors are looked at, so that they may be "meta" tensors
+    stored : the file's contents; only shapes and types of its tensors are used, so that they may be
+        "meta" tensors
+    name : of the file, for the error message
 
     Raises
     ------
     MerKitError
         If something is missing, or of another kind or shape.
+
+    Examples
+    --------
+    >>> bands = [torch.zeros(128), torch.ones(128)]
+    >>> stored = {"n_classes": 2, "model": {"width": 1}, "network": {}, "bands": bands}
+    >>> check_model(stored, "model.safetensors")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: model.safetensors has weights that are not those of its network ...
     """
-    if not isinstance(stored, dict) or not {"n_classes", "model", "network", "bands"} <= set(
-        stored
-    ):
+    entries = {"n_classes", "model", "network", "bands"}
+    if not isinstance(stored, dict) or not entries <= set(stored):
         raise MerKitError(
             f"{name} is no model file, expected model.safetensors of a fold: pass that"
         )
     model, tensors, bands = stored["model"], stored["network"], stored["bands"]
-    if (
-        not isinstance(model, dict)
-        or not isinstance(tensors, dict)
-        or not all(isinstance(key, str) for key in model)
-    ):
+    described = isinstance(model, dict) and isinstance(tensors, dict)
+    if not described or not all(isinstance(key, str) for key in model):
         raise MerKitError(
-            f"{name} does not describe a network, expected its settings and weights: train the fold again"
+            f"{name} does not describe a network, expected its settings and weights: "
+            "train the fold again"
         )
     check_range("n_classes", stored["n_classes"], 2, 1000, whole=True)
     if not are_bands(bands):
         raise MerKitError(
-            f"{name} lacks the mean and standard deviation of each feature, expected two vectors: train the fold again"
+            f"{name} lacks the mean and standard deviation of each feature, expected two vectors: "
+            "train the fold again"
         )
     kind, n_features = stored.get("kind", networks.DEFAULT), len(bands[0])
     wanted = outline(int(stored["n_classes"]), model, network=kind, n_features=n_features)
     wrong = misfits(tensors, wanted)
     if wrong:
         raise MerKitError(
-            f"{name} has weights that are not those of its network ({shortened(wrong[0])}, {len(wrong)} in all), expected "
-            f"{len(wanted)} tensors: train the fold again, or ask the sender for the file"
+            f"{name} has weights that are not those of its network ({shortened(wrong[0])}, "
+            f"{len(wrong)} in all), expected {len(wanted)} tensors: train the fold again, "
+            "or ask the sender for the file"
         )
     more = stored.get("more", [])
-    if (
-        not isinstance(more, list)
-        or len(more) > MOST_NETWORKS
-        or any(not isinstance(one, dict) or misfits(one, wanted) for one in more)
-    ):
+    few = isinstance(more, list) and len(more) <= MOST_NETWORKS
+    if not few or any(_network_misfits(one, wanted) for one in more):
         raise MerKitError(
             f"{name} has further networks that are not like its first one: train the fold again"
         )
 
 
+def _network_misfits(stored: Any, wanted: Mapping[str, Tensor]) -> list[str]:
+    """Return `misfits`, or that there is no network at all."""
+    if not isinstance(stored, dict):
+        return ["network"]
+    return misfits(stored, wanted)
+
+
 def check_values(stored: dict[str, Any], name: str) -> None:
-    """Check that the weights and bands of a model file are finite, and that no band is without spread.
+    """Check that a model file's numbers are finite and every standard deviation is above 0.
 
     Raises
     ------
     MerKitError
         If they are not.
+
+    Examples
+    --------
+    >>> bands = [torch.zeros(3), torch.zeros(3)]
+    >>> stored = {"network": {"weight": torch.ones(2)}, "bands": bands}
+    >>> check_values(stored, "model.safetensors")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: model.safetensors has numbers that no training leaves, ...
     """
-    mean, spread = stored["bands"]
-    further = {
-        f"{key} of network {n}": one
-        for n, net in enumerate(stored.get("more", []), 2)
-        for key, one in net.items()
-    }
-    tensors = {**stored["network"], **further, "bands' mean": mean, "bands' spread": spread}
+    mean, sd = stored["bands"]
+    tensors = {**stored["network"], "bands' mean": mean, "bands' standard deviation": sd}
+    for n, network in enumerate(stored.get("more", []), 2):
+        tensors |= {f"{key} of network {n}": tensor for key, tensor in network.items()}
     wrong = [key for key, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())]
-    wrong += [] if bool((spread > 0).all()) else ["bands' spread"]
+    if not bool((sd > 0).all()):
+        wrong.append("bands' standard deviation")
     if wrong:
         raise MerKitError(
-            f"{name} has numbers that no training leaves, infinite, undefined or 0 ({shortened(wrong[0])}): train the fold "
-            "again, or ask the sender for the file"
+            f"{name} has numbers that no training leaves, infinite, undefined or 0 "
+            f"({shortened(wrong[0])}): train the fold again, or ask the sender for the file"
         )
 
 
@@ -158,78 +191,83 @@ def check_training(
     passes: tuple[int, int],
     memory: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Check what a checkpoint holds against the training that is to go on from it.
+    """Check a checkpoint against the training that is to resume from it.
 
     Parameters
     ----------
-    stored : the file's nest, as for `check_model`
+    stored : the file's contents, as for `check_model`
+    name : of the file, for the error message
     networks : the training's own, one or several
     passes : S, K of its evaluation passes
-    memory : what its method keeps, as it is before the first epoch
+    memory : the method's own tensors, as they are before the first epoch
 
     Raises
     ------
     MerKitError
         If something is missing, or of another kind or shape.
+
+    Examples
+    --------
+    >>> network = torch.nn.Linear(2, 2)
+    >>> check_training({}, "a", networks=[network], passes=(8, 2))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: checkpoint a does not fit this training at 'network', ...
     """
-    parts = {
-        "network": dict, "optimizer": dict, "scheduler": dict, "generators": dict, "dropout": Tensor, "history": list,
-        "epochs": Tensor, "bands": list,
-    }  # fmt: skip
-    wrong = [part for part, kind in parts.items() if not isinstance(stored.get(part), kind)]
+    wrong = [entry for entry, kind in _ENTRIES.items() if not isinstance(stored.get(entry), kind)]
+    # The shapes are only looked at if every entry has its type.
     if not wrong:
-        more = stored.get("more", [])
-        if (
-            not isinstance(more, list)
-            or len(more) != len(networks) - 1
-            or not all(isinstance(one, dict) for one in more)
-        ):
-            wrong += ["networks"]
-            more = []
-        for part, network in zip([stored, *more], networks, strict=False):
-            kept = part.get("network")
-            wrong += misfits(kept, network.state_dict()) if isinstance(kept, dict) else ["network"]
-            optimizer = part.get("optimizer")
-            wrong += (
-                _strange_moments(optimizer, network)
-                if isinstance(optimizer, dict)
-                else ["optimizer"]
-            )
-        kept = stored.get("method", {})
-        wrong += misfits(kept, memory or {}) if isinstance(kept, dict) else ["method"]
-        epochs, history, split = stored["epochs"], stored["history"], stored.get("split_epoch")
-        wrong += (
-            []
-            if (epochs.shape, epochs.dtype) == ((len(history), *passes), torch.float16)
-            else ["epochs"]
-        )
-        wrong += (
-            []
-            if split is None or (type(split) is int and 0 < split <= len(history) + 1)
-            else ["split_epoch"]
-        )
-        wrong += [] if are_bands(stored["bands"]) else ["bands"]
-        wrong += [] if type(stored["scheduler"].get("last_epoch")) is int else ["scheduler"]
+        wrong = _network_entries(stored, networks) + _progress_entries(stored, passes)
+        wrong += [
+            f"method's {one}" for one in _network_misfits(stored.get("method", {}), memory or {})
+        ]
     if wrong:
         raise MerKitError(
-            f"checkpoint {name} does not fit this training at {shortened(wrong[0])}, expected what this training saved: "
-            "delete it to train from the start"
+            f"checkpoint {name} does not fit this training at {shortened(wrong[0])}, "
+            "expected what this training saved: delete it to train from the start"
         )
 
 
-def _strange_moments(optimizer: dict[str, Any], network: torch.nn.Module) -> list[str]:
-    """Return where an optimizer's stored moments have another shape than the parameter that they belong to."""
+def _network_entries(stored: dict[str, Any], networks: Sequence[torch.nn.Module]) -> list[str]:
+    """Return where weights and optimizers do not fit the networks; the first is `stored` itself."""
+    more = stored.get("more", [])
+    if not isinstance(more, list) or not all(isinstance(one, dict) for one in more):
+        return ["networks"]
+    of_each = [stored, *more]
+    if len(of_each) != len(networks):
+        return ["networks"]
+    wrong: list[str] = []
+    for entry, network in zip(of_each, networks, strict=True):
+        wrong += _network_misfits(entry.get("network"), network.state_dict())
+        wrong += _strange_moments(entry.get("optimizer"), network)
+    return wrong
+
+
+def _progress_entries(stored: dict[str, Any], passes: tuple[int, int]) -> list[str]:
+    """Return which entries about the epochs so far do not fit each other or the data."""
+    epochs, n_epochs, split = stored["epochs"], len(stored["history"]), stored.get("split_epoch")
+    fits = {
+        "epochs": (epochs.shape, epochs.dtype) == ((n_epochs, *passes), torch.float16),
+        # `type(…) is int`, since True is an int for isinstance.
+        "split_epoch": split is None or (type(split) is int and 0 < split <= n_epochs + 1),
+        "bands": are_bands(stored["bands"]),
+        "scheduler": type(stored["scheduler"].get("last_epoch")) is int,
+    }
+    return [entry for entry, fitting in fits.items() if not fitting]
+
+
+def _strange_moments(optimizer: Any, network: torch.nn.Module) -> list[str]:
+    """Return where an optimizer's stored moments differ in shape from their parameter."""
     shapes = [parameter.shape for parameter in network.parameters()]
+    if not isinstance(optimizer, dict) or not isinstance(optimizer.get("param_groups"), list):
+        return ["optimizer"]
     state = optimizer.get("state")
-    if not isinstance(state, dict) or not isinstance(optimizer.get("param_groups"), list):
+    if not isinstance(state, dict):
         return ["optimizer"]
     for number, moments in state.items():
-        if (
-            type(number) is not int
-            or not 0 <= number < len(shapes)
-            or not isinstance(moments, dict)
-        ):
+        numbered = type(number) is int and 0 <= number < len(shapes)
+        if not numbered or not isinstance(moments, dict):
             return ["optimizer"]
+        # AdamW's step counter is a tensor without axes; all others have the parameter's shape.
         tensors = [one for one in moments.values() if isinstance(one, Tensor)]
         if any(one.ndim and one.shape != shapes[number] for one in tensors):
             return [f"optimizer's moments of parameter {number}"]

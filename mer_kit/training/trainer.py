@@ -1,4 +1,4 @@
-"""The training loop of semi-supervised self-learning, and of the plain methods it is compared with."""
+"""The training loop of semi-supervised self-learning and of the methods it is compared with."""
 
 from __future__ import annotations
 
@@ -16,14 +16,23 @@ from torch.nn.utils import clip_grad_norm_
 from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
 from mer_kit.training import networks
-from mer_kit.training.evaluation import SegmentSource, batches, losses, mean_probabilities, place
+from mer_kit.training.evaluation import (
+    SegmentSource,
+    batches,
+    losses,
+    mean_probabilities,
+    n_features_of,
+    place,
+)
 from mer_kit.training.malloc import keep_freed_memory
 from mer_kit.training.method import Epoch
 from mer_kit.training.partition import Partition
 from mer_kit.training.settings import TrainingSettings
-from mer_kit.training.training_state import TrainingState
+from mer_kit.training.training_state import TrainingData, TrainingState
 
 _log = logging.getLogger("mer_kit")
+#: What a network accepts → the axes of one segment, and their description.
+_ACCEPTED = {"frames": (3, "frames [1, d, n]"), "vector": (1, "vectors [d]")}
 
 
 class Trainer:
@@ -34,17 +43,21 @@ class Trainer:
     n_classes : K
     device, precision : see `training.evaluation.place`
     seed : every draw (weights, order, share, mixup, dropout) comes from its named generators
-    checkpoint_file : where each epoch leaves the whole state; `fit` continues from it, bit-equal on the CPU
-    warmup_file : keeps the state at the end of the warm-up; other methods with the same warm-up start from it
+    checkpoint_file : holds the whole state after each epoch; `fit` resumes from it, bit-equal on
+        the CPU
+    warmup_file : holds the state at the end of the warm-up; other methods with the same warm-up
+        start from it
     on_epoch : called with each EpochRecord
-    watch : called with this Trainer before the first epoch and after each; what it raises ends `fit` between two epochs
-    **settings : fields of `training.settings.TrainingSettings`, those of its partition by their own names
+    watch : called with this Trainer before the first epoch and after each; an exception that it
+        raises ends `fit` between two epochs
+    **settings : fields of `training.settings.TrainingSettings`, those of its partition by their own
+        names
 
     Attributes
     ----------
     history_ : list of EpochRecord
-    epochs_ : float16 [E, S, K], probabilities of the evaluation pass after each epoch (pass e decides on epoch e+1)
-    network_ : the trained network
+    eval_probabilities_ : float16 [E, S, K], probabilities of the evaluation pass after each epoch;
+        the one after epoch e determines the partition of epoch e + 1
 
     Examples
     --------
@@ -83,131 +96,144 @@ class Trainer:
     def fit(
         self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray | None = None
     ) -> Trainer:
-        """Train on segments [S] with inherited labels int [S]; `songs` int [S] tells which song each belongs to.
+        """Train on segments [S] with inherited labels int [S]; `songs` int [S] is the song of each.
 
-        Without `songs`, all segments count as one song's (only `share` below 1 asks).
+        If `songs` is omitted, all segments are treated as one song; this matters only if
+        `share < 1`.
 
         Raises
         ------
         MerKitError
-            If there is no segment, the shapes differ, a loss turns non-finite, or the checkpoint belongs to other
-            settings or data.
+            If there is no segment, the shapes differ, a loss becomes non-finite, or the checkpoint
+            belongs to other settings or data.
         """
         labels = check_labels("labels", labels, self.n_classes, length=len(segments))
-        songs = np.zeros(len(labels), dtype=np.int64) if songs is None else np.asarray(songs)
-        if not len(labels) or songs.shape != labels.shape or songs.dtype.kind not in "iu":
-            raise MerKitError(
-                f"got {len(labels)} segments and {songs.dtype} songs of shape {songs.shape}, expected at least one "
-                "segment and the song of each as a whole number: pass songs, int [S]"
-            )
+        if songs is None:
+            songs = np.zeros(len(labels), dtype=np.int64)
+        songs = _checked_songs(songs, len(labels))
         self._state = state = self._start(segments, labels, songs)
         method = state.method
-        self._tell_watch()
+        self._call_watch()
+        # A resumed training has a history already and continues after its last epoch.
         for epoch in range(len(state.history) + 1, self.settings.epochs + 1):
             started = time.perf_counter()
             phase, since = self._phase(epoch)
+            # SSSL makes its partition here, from the evaluation pass of the epoch before (Eq. 3).
             method.begin_epoch(Epoch(epoch, phase, since, state.last_probabilities))
             self._warn_once(epoch)
             for network in state.networks:
                 network.train()
             for rows, x in batches(segments, method.draw(), self.settings.batch_size):
-                found = method.loss(state.networks, state.placement.put(state.standardise(x)), rows)
+                x_device = state.placement.put(state.standardise(x))  # [B, 1, d, n] or [B, d]
+                step_losses = method.loss(state.networks, x_device, rows)  # a scalar per network
                 for optimizer in state.optimizers:
                     optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(found)  # all at once: losses of two networks may touch
+                # All at once, since the losses of two networks may share a part of the graph.
+                torch.autograd.backward(step_losses)
                 for network in state.networks:
                     clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
-                for optimizer in state.optimizers:
+                for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
                     optimizer.step()
-                for scheduler in state.schedulers:
                     scheduler.step()
             method.before_evaluation(state.networks)
+            # [S, K] with dropout off: the losses of the next epoch's partition come from here.
             state.append_pass(
                 mean_probabilities(state.networks, segments, state.standardise, state.placement)
             )
             record = self._record(epoch, phase, labels, time.perf_counter() - started)
             state.history.append(record)
+            # Saved before any observer runs: an exception in one of them costs no epoch.
             if self.checkpoint_file:
                 state.save(self.checkpoint_file)
             if self.on_epoch:
                 self.on_epoch(record)
-            self._tell_watch()
+            self._call_watch()
         return self
 
-    def _tell_watch(self) -> None:
+    def _call_watch(self) -> None:
+        # An observer may raise in here to stop the training between two epochs.
         if self.watch:
             self.watch(self)
 
     def _start(
         self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray
     ) -> TrainingState:
-        """Return the state to go on from: this training's checkpoint, a shared warm-up, or a fresh start."""
+        """Return the state to continue from: own checkpoint, shared warm-up, or a fresh one."""
         placement = place(self.device, self.precision)
         if placement.device.type == "cpu":
             keep_freed_memory()
-        state = TrainingState(
-            self.settings,
-            n_classes=self.n_classes,
-            n_features=self._n_features(segments),
-            seed=self.seed,
-            placement=placement,
-            labels=labels,
-            songs=songs,
-        )
+        n_features = self._n_features(segments)
+        data = TrainingData(labels, songs, n_classes=self.n_classes, n_features=n_features)
+        state = TrainingState(self.settings, data, seed=self.seed, placement=placement)
+        warmup = self.warmup_file
         if self.checkpoint_file and self.checkpoint_file.exists():
             state.load(self.checkpoint_file)
-        elif not (
-            self.warmup_file and self.warmup_file.exists() and state.load_warmup(self.warmup_file)
-        ):
+        elif not (warmup and warmup.exists() and state.load_warmup(warmup)):
+            # Both files hold the band statistics; without either, they are measured here.
             state.measure(segments)
         return state
 
     def _n_features(self, segments: SegmentSource) -> int:
         """Return the features of a frame [B, 1, d, n] or of a vector [B, d]."""
         shape, accepts = segments.shape, networks.MODULES[self.settings.network].ACCEPTS
-        if len(shape) != {"frames": 3, "vector": 1}[accepts]:
+        n_axes, described = _ACCEPTED[accepts]
+        if len(shape) != n_axes:
             raise MerKitError(
                 f"segments have shape {list(shape)}, but network {self.settings.network} accepts "
-                f"{'frames [1, d, n]' if accepts == 'frames' else 'vectors [d]'}: choose a network or front-end that fits"
+                f"{described}: choose a network or front-end that fits"
             )
-        return shape[-2] if len(shape) == 3 else shape[-1]
+        return n_features_of(shape)
 
     def _phase(self, epoch: int) -> tuple[str, int]:
-        """Return the epoch's phase ("warmup", or the method's) and how many epochs of it came before."""
+        """Return the epoch's phase ("warmup", or the method's) and its epochs since the warm-up."""
         s, state = self.settings, self._state
         if state.split_epoch is None:
-            accuracy = state.history[-1].train_accuracy if state.history else 0.0
+            accuracy = 0.0  # agreement with the inherited labels, before the first epoch
+            if state.history:
+                accuracy = state.history[-1].train_accuracy
             if epoch <= s.warmup_epochs or accuracy < (s.warmup_accuracy or 0.0):
                 return "warmup", 0
+            # The first epoch after the warm-up: the state still is that of the warm-up's end.
             if self.warmup_file and not self.warmup_file.exists():
                 state.save(self.warmup_file)
             state.split_epoch = epoch
         return state.method.phase, epoch - state.split_epoch
 
     def _warn_once(self, epoch: int) -> None:
-        """Log why an epoch keeps every label, the first time that one does."""
+        """Log why an epoch keeps every label, the first time that this happens."""
         partition = self._state.method.partition
         before = [record.separated for record in self._state.history if record.phase != "warmup"]
         if partition is not None and not partition.separated and all(before):
-            _log.warning("epoch %d keeps every label: %s (said once)", epoch, partition.note)
+            _log.warning("epoch %d keeps every label: %s (reported once)", epoch, partition.note)
 
     def _record(self, epoch: int, phase: str, labels: np.ndarray, seconds: float) -> EpochRecord:
+        """Return the finished epoch's row of history.csv.
+
+        Raises
+        ------
+        MerKitError
+            If a loss is not finite, or the method's summary uses a column that exists already.
+        """
         state = self._state
         partition, sums, summary = state.method.partition, state.method.sums, state.method.summary()
         taken = {field.name for field in dataclasses.fields(EpochRecord)} - {"lambda_kl"}
         if taken & set(summary):
             raise MerKitError(
-                f"{self.settings.method} sums up {min(taken & set(summary))}, which history.csv has already: give it another name"
+                f"the summary of method {self.settings.method} has {min(taken & set(summary))}, "
+                "which history.csv has already: give it another name"
             )
-        loss = sums.mean("loss")
-        evaluation_loss = float(losses(state.epochs[-1], labels).mean())
+        loss, last = sums.mean("loss"), state.epochs[-1]  # last: float16 [S, K]
+        evaluation_loss = float(losses(last, labels).mean())
         if not np.isfinite(loss + evaluation_loss):
             raise MerKitError(
-                f"the loss of epoch {epoch} is {loss} ({evaluation_loss} after it), expected finite numbers: "
-                f"lower learning_rate (now {self.settings.learning_rate:g}) or switch batch_norm on"
+                f"the loss of epoch {epoch} is {loss} ({evaluation_loss} after it), "
+                "expected finite numbers: lower learning_rate "
+                f"(now {self.settings.learning_rate:g}) or switch batch_norm on"
             )
-        last = state.epochs[-1]
-        clean = partition.clean if partition is not None else np.ones(len(labels), dtype=bool)
+        # Without a partition every label counts as clean: X is everything, and U is empty.
+        clean, separated, loss_gap = np.ones(len(labels), dtype=bool), False, float("nan")
+        if partition is not None:
+            clean, separated, loss_gap = partition.clean, partition.separated, partition.loss_gap
         share = np.bincount(labels[clean], minlength=self.n_classes) / max(1, clean.sum())
         return EpochRecord(
             epoch=epoch,
@@ -221,8 +247,8 @@ class Trainer:
             train_accuracy=float((last.argmax(axis=1) == labels).mean()),
             n_labelled=int(clean.sum()),
             n_unlabelled=int((~clean).sum()),
-            separated=bool(partition is not None and partition.separated),
-            loss_gap=partition.loss_gap if partition is not None else float("nan"),
+            separated=separated,
+            loss_gap=loss_gap,
             pseudo_agreement=sums.mean("agreement"),
             pseudo_confidence=sums.mean("confidence"),
             labelled_class_share=tuple(float(value) for value in share),
@@ -239,7 +265,7 @@ class Trainer:
             return f"warm-up goes on: agreement with the labels is under {s.warmup_accuracy:.2f}"
         return ""
 
-    # ---- after training ---------------------------------------------------------------------------------------
+    # ---- after training --------------------------------------------------------------------------
 
     @property
     def history_(self) -> list[EpochRecord]:
@@ -251,21 +277,27 @@ class Trainer:
         """float16 [E, S, K], the evaluation probabilities after each epoch."""
         return self._trained().epochs
 
-    @property
-    def network_(self) -> torch.nn.Module:
-        """The trained network."""
-        return self._trained().network
-
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
         """Return class probabilities float32 [S, K] of segments, with dropout off."""
         state = self._trained()
         return mean_probabilities(state.networks, segments, state.standardise, state.placement)
 
     def save_model(self, path: str | Path) -> None:
-        """Write the network, its shape and the band statistics as one safetensors file for `SegmentClassifier`."""
+        """Write weights, settings and band statistics as one file for `SegmentClassifier`."""
         self._trained().save_model(Path(path))
 
     def _trained(self) -> TrainingState:
         if not hasattr(self, "_state"):
             raise MerKitError("this Trainer has not been trained yet: call fit first")
         return self._state
+
+
+def _checked_songs(songs: np.ndarray, n_segments: int) -> np.ndarray:
+    """Return the song of each segment, int [S], S ≥ 1."""
+    songs = np.asarray(songs)
+    if not n_segments or songs.shape != (n_segments,) or songs.dtype.kind not in "iu":
+        raise MerKitError(
+            f"got {n_segments} segments and {songs.dtype} songs of shape {songs.shape}, expected "
+            "at least one segment and the song of each as a whole number: pass songs, int [S]"
+        )
+    return songs

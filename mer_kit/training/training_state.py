@@ -1,11 +1,11 @@
-"""The state of a training between two epochs: built, saved and restored whole."""
+"""The complete state of a training between two epochs: built, saved and restored."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,55 +21,72 @@ from mer_kit.training.batch_loss import n_drawn
 from mer_kit.training.evaluation import Placement, SegmentSource, Standardise, band_statistics
 from mer_kit.training.method import Training
 from mer_kit.training.network import SegmentNetwork
+from mer_kit.training.optimization import make_optimizer, make_scheduler
 from mer_kit.training.settings import TrainingSettings
 from mer_kit.training.tensor_files import check_training
 
+#: What adopting the contents of a damaged checkpoint may raise.
+_DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
+
 
 class _OtherTraining(Exception):
-    """A warm-up that is whole, but another training's."""
+    """An intact warm-up that belongs to another training."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a state must have of its segments: labels and songs, int64 [S] each, K and d."""
+
+    labels: np.ndarray
+    songs: np.ndarray
+    n_classes: int
+    n_features: int
+
+    def digest(self) -> str:
+        """Return 16 hexadecimal digits that change with any label or song."""
+        data = self.labels.astype(np.int64).tobytes() + self.songs.astype(np.int64).tobytes()
+        return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 class TrainingState:
-    """Networks, optimizers, schedules, generators, history and evaluation passes of one training."""
+    """Networks, optimizers, schedules, generators, history and evaluation passes of one training.
+
+    Attributes
+    ----------
+    epochs : float16 [E, S, K], the evaluation passes so far
+    split_epoch : the first epoch after the warm-up, None during it
+    standardise : set by `measure`, or restored from a file
+    """
 
     def __init__(
-        self,
-        settings: TrainingSettings,
-        *,
-        n_classes: int,
-        n_features: int,
-        seed: int,
-        placement: Placement,
-        labels: np.ndarray,
-        songs: np.ndarray,
+        self, settings: TrainingSettings, data: TrainingData, *, seed: int, placement: Placement
     ) -> None:
         self.settings, self.placement, self.seed = settings, placement, seed
-        self.n_classes, self.n_features = n_classes, n_features
+        self.n_classes, self.n_features = data.n_classes, data.n_features
         self.method = methods.of(settings.method)(settings)
+        # Most methods train one network; each has its own optimizer and schedule.
         self.networks = [self._network(number) for number in range(self.method.networks)]
         fused = placement.device.type == "cuda"
         self.optimizers = [
             make_optimizer(network, settings, fused=fused) for network in self.networks
         ]
-        steps = -(-n_drawn(songs, settings.share) // settings.batch_size)
+        steps = -(-n_drawn(data.songs, settings.share) // settings.batch_size)  # rounded up
         self.schedulers = [
             make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers
         ]
+        # One named stream per purpose: drawing more from one never shifts the others.
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
         self.dropout = torch_generator(seed, "dropout", str(placement.device))
         self.history: list[EpochRecord] = []
-        self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
+        self.epochs = np.empty((0, len(data.labels), data.n_classes), dtype=np.float16)
         self.split_epoch: int | None = None
         self.standardise: Standardise
-        self._data = hashlib.blake2b(
-            labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes(), digest_size=8
-        ).hexdigest()
-
+        self._data = data.digest()
         self.method.start(
             Training(
-                labels=labels,
-                songs=songs,
-                n_classes=n_classes,
+                labels=data.labels,
+                songs=data.songs,
+                n_classes=data.n_classes,
                 seed=seed,
                 placement=placement,
                 generators=self.generators,
@@ -78,8 +95,10 @@ class TrainingState:
         )
 
     def _network(self, number: int) -> SegmentNetwork:
-        """Return a fresh network on its device; each of several draws its own first weights."""
-        name = "weights" if number == 0 else f"weights {number + 1}"
+        """Return a fresh network on its device; each of several draws its own initial weights."""
+        name = "weights"
+        if number > 0:
+            name = f"weights {number + 1}"
         network = networks.build(
             self.settings.network,
             self.n_classes,
@@ -87,7 +106,8 @@ class TrainingState:
             generator=torch_generator(self.seed, name),
             **flat(self.settings.model),
         )
-        network.to(device=self.placement.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(self.placement.device)
         if self.settings.compile:
             network.compile_trunk()
         return network
@@ -98,7 +118,7 @@ class TrainingState:
         return self.networks[0]
 
     def measure(self, segments: SegmentSource) -> None:
-        """Take the band statistics from the training segments."""
+        """Measure the band statistics of the training segments."""
         self.standardise = Standardise(*band_statistics(segments))
 
     @property
@@ -108,13 +128,17 @@ class TrainingState:
 
     def append_pass(self, probabilities: np.ndarray) -> None:
         """Keep one evaluation pass [S, K], as float16."""
+        # float16 halves epochs.npz; `losses` rounds in the same way, so that nothing is lost later.
         self.epochs = np.concatenate([self.epochs, probabilities[None].astype(np.float16)])
 
-    # ---- saving and restoring -----------------------------------------------------------------------------------
+    # ---- saving and restoring --------------------------------------------------------------------
 
     def key(self, *, warmup: bool = False) -> str:
         """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
-        settings = self.settings.warmup_key() if warmup else self.settings.identity()
+        settings = self.settings.identity()
+        if warmup:
+            settings = self.settings.warmup_key()
+        # Bits differ between devices and precisions, so a training must end where it began.
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
         here |= {"device": self.placement.device.type, "precision": self.placement.precision}
         return json.dumps({**settings, **here}, sort_keys=True, default=str)
@@ -128,29 +152,32 @@ class TrainingState:
                 "warmup_key": self.key(warmup=True),
                 "network": self.network.state_dict(),
                 "optimizer": self.optimizers[0].state_dict(),
+                # A LambdaLR cannot save its function, but its step counter is all that changes.
                 "scheduler": {"last_epoch": self.schedulers[0].last_epoch},
                 "generators": {name: g.bit_generator.state for name, g in self.generators.items()},
                 "dropout": self.dropout.get_state(),
                 "history": [record.row() for record in self.history],
                 "epochs": torch.from_numpy(self.epochs),
                 "split_epoch": self.split_epoch,
-                "bands": [
-                    torch.from_numpy(self.standardise.mean),
-                    torch.from_numpy(self.standardise.sd),
-                ],
+                "bands": self._bands(),
                 **self._more(),
             },
         )
 
+    def _bands(self) -> list[torch.Tensor]:
+        """Return mean and standard deviation of each feature, float32 [d]."""
+        return [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)]
+
     def _more(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps of further networks and of the method's own memory, if there are any."""
+        """Return a checkpoint's entries for further networks and for the method's own tensors."""
         pairs = zip(self.networks[1:], self.optimizers[1:], strict=True)
         more = [
             {"network": network.state_dict(), "optimizer": one.state_dict()}
             for network, one in pairs
         ]
-        memory = self.method.state()
-        return {**({"more": more} if more else {}), **({"method": memory} if memory else {})}
+        # Left out if empty, so that files of older runs have the same keys.
+        entries = {"more": more, "method": self.method.state()}
+        return {name: entry for name, entry in entries.items() if entry}
 
     def load(self, path: Path) -> None:
         """Restore the whole state.
@@ -158,14 +185,15 @@ class TrainingState:
         Raises
         ------
         MerKitError
-            If the checkpoint is unreadable, or belongs to other settings, another seed or other data.
+            If the checkpoint is unreadable, or belongs to other settings, another seed or other
+            data.
         """
         self._adopt(self._read(path, self._check_key), path.name)
 
     def load_warmup(self, path: Path) -> bool:
-        """Restore the end of a warm-up that another method left; False if it does not fit this training.
+        """Restore the end of a warm-up that another method saved; False if it does not fit.
 
-        A file that is torn, or not what a training saves, is removed, so that this training leaves a good one.
+        A damaged file is removed, so that this training can save an intact one.
         """
         try:
             stored = self._read(path, self._check_warmup_key)
@@ -178,10 +206,13 @@ class TrainingState:
         return True
 
     def _read(self, path: Path, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Return a checkpoint's contents, after `check` and a comparison of every shape."""
+
         def check_outline(stored: Any) -> None:
             if not isinstance(stored, dict) or not {"key", "warmup_key"} <= set(stored):
                 raise MerKitError(
-                    f"{path.name} holds no training, expected a checkpoint of one: pass another checkpoint_file"
+                    f"{path.name} holds no training, expected a checkpoint of one: "
+                    "pass another checkpoint_file"
                 )
             check(stored)
             check_training(
@@ -198,7 +229,8 @@ class TrainingState:
         difference = _first_difference(stored["key"], self.key())
         if difference:
             raise MerKitError(
-                f"the checkpoint belongs to another training ({difference}): delete it or train elsewhere"
+                f"the checkpoint belongs to another training ({difference}): "
+                "delete it or train elsewhere"
             )
 
     def _check_warmup_key(self, stored: dict[str, Any]) -> None:
@@ -206,30 +238,28 @@ class TrainingState:
             raise _OtherTraining
 
     def _adopt(self, stored: dict[str, Any], name: str) -> None:
-        """Go on from a checkpoint; what can fail comes first, so that a bad one leaves this state as it was."""
+        """Continue from a checkpoint.
+
+        Whatever can fail comes first, so that a damaged checkpoint leaves this state unchanged.
+        """
         try:
             history = [EpochRecord.from_row(row) for row in stored["history"]]
+            # Throwaway generators: only whether they accept the stored states is of interest.
             for which in self.generators:
                 np.random.PCG64().state = stored["generators"][which]
             torch.Generator(self.dropout.device).set_state(stored["dropout"])
             of_each = [stored, *stored.get("more", [])]
-            for optimizer, part in zip(self.optimizers, of_each, strict=True):
-                optimizer.load_state_dict(part["optimizer"])
+            for optimizer, entry in zip(self.optimizers, of_each, strict=True):
+                optimizer.load_state_dict(entry["optimizer"])
             rates = [[float(group["lr"]) for group in one.param_groups] for one in self.optimizers]
-        except (
-            RuntimeError,
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            OverflowError,
-        ) as error:
+        except _DAMAGED as error:
             raise MerKitError(
-                f"checkpoint {name} cannot be gone on from ({type(error).__name__}), expected what this training saved: "
-                "delete it to train from the start"
+                f"checkpoint {name} cannot be resumed ({type(error).__name__}), "
+                "expected what this training saved: delete it to train from the start"
             ) from error
-        for network, part in zip(self.networks, of_each, strict=True):
-            network.load_state_dict(part["network"])
+        for network, entry in zip(self.networks, of_each, strict=True):
+            network.load_state_dict(entry["network"])
+        # The schedule is a function of the step alone: its counter and last rate are enough.
         for scheduler, rate in zip(self.schedulers, rates, strict=True):
             scheduler.last_epoch = stored["scheduler"]["last_epoch"]
             scheduler._last_lr = list(rate)
@@ -243,74 +273,28 @@ class TrainingState:
         self.standardise = Standardise(*(band.numpy() for band in stored["bands"]))
 
     def save_model(self, path: Path) -> None:
-        """Write what prediction needs: weights, shape of the network, band statistics."""
-        checkpoint.save(
-            path,
-            {
-                "n_classes": self.n_classes,
-                "model": hashed(self.settings.model),
-                **(
-                    {"kind": self.settings.network}
-                    if self.settings.network != networks.DEFAULT
-                    else {}
-                ),
-                "network": self.network.state_dict(),
-                "bands": [
-                    torch.from_numpy(self.standardise.mean),
-                    torch.from_numpy(self.standardise.sd),
-                ],
-                **(
-                    {"more": [network.state_dict() for network in self.networks[1:]]}
-                    if len(self.networks) > 1
-                    else {}
-                ),
-            },
-        )
+        """Write what prediction needs: weights, settings of the network, band statistics."""
+        model: dict[str, Any] = {"n_classes": self.n_classes, "model": hashed(self.settings.model)}
+        # The default network and a single network are not named: files of older runs are the same.
+        if self.settings.network != networks.DEFAULT:
+            model["kind"] = self.settings.network
+        model |= {"network": self.network.state_dict(), "bands": self._bands()}
+        if len(self.networks) > 1:
+            model["more"] = [network.state_dict() for network in self.networks[1:]]
+        checkpoint.save(path, model)
 
 
 def _first_difference(stored: Any, wanted: str) -> str:
     """Return the first setting in which two keys differ, or ""."""
+    new = json.loads(wanted)
     try:
-        old, new = json.loads(stored), json.loads(wanted)
+        old = json.loads(stored)
     except (TypeError, ValueError, RecursionError):
-        return "its settings cannot be read"
+        old = None
     if not isinstance(old, dict):
         return "its settings cannot be read"
     for name in sorted(set(old) | set(new)):
         if old.get(name) != new.get(name):
-            return (
-                f"{plain(str(name), 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
-            )
+            before, now = shortened(old.get(name)), shortened(new.get(name))
+            return f"{plain(str(name), 80)} {before}, now {now}"
     return ""
-
-
-def make_optimizer(
-    network: torch.nn.Module, settings: TrainingSettings, *, fused: bool
-) -> torch.optim.Optimizer:
-    """Return SGD with Nesterov momentum 0.9 or AdamW over all parameters."""
-    common: dict[str, Any] = {
-        "lr": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "fused": fused,
-    }
-    if settings.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), **common)
-    return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **common)
-
-
-def make_scheduler(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings, *, steps_per_epoch: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the learning-rate schedule per step: a linear rise over the first epoch, then cosine to 0 or constant."""
-    total = settings.epochs * steps_per_epoch
-
-    def factor(step: int) -> float:
-        if step < steps_per_epoch:
-            return (step + 1) / steps_per_epoch
-        if settings.schedule == "constant":
-            return 1.0
-        return 0.5 * (
-            1 + math.cos(math.pi * (step - steps_per_epoch) / max(1, total - steps_per_epoch))
-        )
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

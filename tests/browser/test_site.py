@@ -35,7 +35,7 @@ def test_pages_are_accessible_and_fit_a_telephone(
 ) -> None:
     # axe would read the style sheets a second time, which a browser refuses in a folder: `preload` says not to.
     look = "() => axe.run(document, { preload: false }).then((r) => r.violations)"
-    for name in ("notebooks/03_sssl_training.html", "docs/formulae.html", "api/sssl.objectives.html"):
+    for name in ("notebooks/03_sssl_training.html", "docs/formulae.html", "api/training.objectives.html"):
         for scheme in ("light", "dark"):
             page = page_of(site / name, color_scheme=scheme, viewport={"width": 360, "height": 740})
             assert page.evaluate("document.documentElement.scrollWidth") <= 360, name

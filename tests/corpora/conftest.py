@@ -16,7 +16,9 @@ Build = Callable[..., Path]
 def build(tmp_path: Path) -> Build:
     """Return a function that writes a dataset of given rows, files and metadata below tmp_path/4q."""
 
-    def make(rows: str, files: dict[str, bytes], metadata: str | None = None, encoding: str = "utf-8") -> Path:
+    def make(
+        rows: str, files: dict[str, bytes], metadata: str | None = None, encoding: str = "utf-8"
+    ) -> Path:
         root = tmp_path / "4q"
         for quadrant in ("Q1", "Q2", "Q3", "Q4"):
             (root / quadrant).mkdir(parents=True)

@@ -12,7 +12,13 @@ from mer_kit.corpora.artists import join, key
 
 SAME = [
     ("The Beatles", "Beatles", "BEATLES, THE", "beatles  "),
-    ("Beyoncé", "Beyonce", unicodedata.normalize("NFD", "BEYONCÉ"), "Beyoncé feat. Jay-Z", "Beyoncé (ft. X)"),
+    (
+        "Beyoncé",
+        "Beyonce",
+        unicodedata.normalize("NFD", "BEYONCÉ"),
+        "Beyoncé feat. Jay-Z",
+        "Beyoncé (ft. X)",
+    ),
     ("Sigur Rós", "sigur ros", "Sigur Rós featuring Ann"),
     ("AC/DC", "ACDC", "AC-DC", "Ac Dc"),
     ("D.R.I.", "DRI"),
@@ -55,14 +61,20 @@ def test_names_of_different_artists_keep_different_keys() -> None:
         (["bob marley & the wailers", "gladys knight & the pips"], []),
     ],
 )  # fmt: skip
-def test_bands_are_joined_with_their_leader_where_the_corpus_has_both(names: list[str], joined: list[set[str]]) -> None:
+def test_bands_are_joined_with_their_leader_where_the_corpus_has_both(
+    names: list[str], joined: list[set[str]]
+) -> None:
     own = join(names)
     found = [{name for name in names if own[name] == one} for one in set(own.values())]
-    assert sorted(map(sorted, (group for group in found if len(group) > 1))) == sorted(map(sorted, joined))
+    assert sorted(map(sorted, (group for group in found if len(group) > 1))) == sorted(
+        map(sorted, joined)
+    )
 
 
 @given(st.lists(st.text(max_size=12), max_size=8), st.randoms())
-def test_any_text_is_a_name_and_the_order_of_names_does_not_matter(names: list[str], random: object) -> None:
+def test_any_text_is_a_name_and_the_order_of_names_does_not_matter(
+    names: list[str], random: object
+) -> None:
     own = join(names)
     assert set(own) == set(names) and set(own.values()) <= set(names)
     assert all(own[one] == one for one in own.values())

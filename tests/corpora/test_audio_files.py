@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from mer_kit import paths
 from mer_kit.corpora import audio_files
 
-PARTS = st.lists(st.sampled_from(["..", ".", "a", "b c", "/", "\\", "C:", "é", ""]), max_size=8).map("/".join)
+PARTS = st.lists(
+    st.sampled_from(["..", ".", "a", "b c", "/", "\\", "C:", "é", ""]), max_size=8
+).map("/".join)
 
 
 @given(PARTS | st.text(max_size=20).filter(lambda text: "\0" not in text))
@@ -22,7 +24,9 @@ def test_what_stays_inside_never_resolves_to_an_outer_folder(name: str) -> None:
         assert joined == "/data/root" or joined.startswith("/data/root/")
 
 
-@pytest.mark.parametrize("name", ["..", "../x", "a/../../x", "/x", "//host/x", "\\x", "C:\\x", "C:x", "..\\x"])
+@pytest.mark.parametrize(
+    "name", ["..", "../x", "a/../../x", "/x", "//host/x", "\\x", "C:\\x", "C:x", "..\\x"]
+)
 def test_leaving_names_are_refused(name: str) -> None:
     assert not audio_files.stays_inside(name)
 
@@ -42,7 +46,9 @@ def test_one_cache_for_the_whole_project(tmp_path: Path, monkeypatch: pytest.Mon
         assert paths.default_data_root() == project / "data"
 
 
-def test_outside_every_project_the_home_folder_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_every_project_the_home_folder_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MER_CACHE", raising=False)
     monkeypatch.delenv("MER_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -34,7 +34,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def checksums(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 # ---- the plan
@@ -53,12 +56,14 @@ def test_plan_keeps_its_promises(clips: int, seconds: float, drift: float, seed:
     assert sorted(clip.quadrant for clip in plan) == sorted([*ELSEWHERE] * (clips // 4))
     for clip in plan:
         assert clip.kept_share > 0.5
-        starts, ends = zip(*((section.start_s, section.end_s) for section in clip.sections), strict=True)
+        starts, ends = zip(
+            *((section.start_s, section.end_s) for section in clip.sections), strict=True
+        )
         assert starts == (0.0, *ends[:-1]) and ends[-1] == seconds
         assert all(start == int(start) for start in starts)
     leaving = sum((1 - clip.kept_share) * seconds for clip in plan)
     wanted = min(round(drift * clips * int(seconds)), clips * ((int(seconds) - 1) // 2))
-    assert abs(leaving - wanted) < 2  # a last stretch of one second is not worth a section
+    assert abs(leaving - wanted) < 2  # a remainder of one second makes no section
 
 
 @pytest.mark.parametrize("drift", [0.0, 0.15, 0.4])
@@ -82,7 +87,11 @@ def test_drifting_sections_prefer_neighbours_in_valence_or_arousal() -> None:
 def test_artists_cover_more_than_one_quadrant() -> None:
     plan = make_plan(clips=80, seconds=20.0, drift=0.15, seed=0)
     artists = {clip.artist for clip in plan}
-    mixed = [artist for artist in artists if len({clip.quadrant for clip in plan if clip.artist == artist}) > 1]
+    mixed = [
+        artist
+        for artist in artists
+        if len({clip.quadrant for clip in plan if clip.artist == artist}) > 1
+    ]
     assert len(artists) == 26 and len(mixed) > 20
 
 
@@ -103,7 +112,9 @@ def test_it_is_a_4q_dataset(corpus: Corpus) -> None:
 def test_truth_agrees_with_the_confidence_and_the_drift(corpus: Corpus) -> None:
     assert corpus.truth is not None
     truth = corpus.truth.assign(seconds=corpus.truth["end_s"] - corpus.truth["start_s"])
-    labels = dict(zip([clip.clip_id for clip in corpus.clips], corpus.labels("quadrant"), strict=True))
+    labels = dict(
+        zip([clip.clip_id for clip in corpus.clips], corpus.labels("quadrant"), strict=True)
+    )
     own = truth["label"] == truth["clip_id"].map(lambda clip_id: f"Q{labels[clip_id] + 1}")
     kept = truth["seconds"].where(own, 0.0).groupby(truth["clip_id"]).sum() / 8.0
     for clip in corpus.clips:
@@ -129,14 +140,18 @@ def test_audio_is_sound_and_as_long_as_said(corpus: Corpus) -> None:
     assert formats == {(22050, 1), (44100, 2), (32000, 1), (16000, 1)}
 
 
-def test_same_options_same_bytes_and_another_seed_another_corpus(corpus: Corpus, tmp_path: Path) -> None:
+def test_same_options_same_bytes_and_another_seed_another_corpus(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     options = {"clips": 4, "seconds": 8.0}
     first = checksums(demo.generate(tmp_path / "a", **options, seed=3))
     assert checksums(demo.generate(tmp_path / "b", **options, seed=3)) == first
     other = checksums(demo.generate(tmp_path / "a", **options, seed=4))
     sounds = {name for name in first if name.endswith(".wav")}
     assert len(sounds) == 4
-    assert not {first[name] for name in sounds} & {value for name, value in other.items() if name.endswith(".wav")}
+    assert not {first[name] for name in sounds} & {
+        value for name, value in other.items() if name.endswith(".wav")
+    }
 
 
 def test_a_clip_depends_on_its_id_and_the_seed_alone(
@@ -156,10 +171,14 @@ def test_a_clip_depends_on_its_id_and_the_seed_alone(
     assert len({made(plan, 0), made(plan, 1), made(twin, 0)}) == 3
 
 
-def test_second_load_reads_what_the_first_made(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "_write", None)  # whoever generates again, crashes
+def test_second_load_reads_what_the_first_made(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_write", None)  # generating again would crash
     assert demo.load(corpus.root.parent, **SMALL).clips == corpus.clips
-    assert demo.load(corpus.root, **SMALL).clips == corpus.clips  # the corpus' own folder is understood too
+    assert (
+        demo.load(corpus.root, **SMALL).clips == corpus.clips
+    )  # the corpus' own folder is understood too
     assert demo.find(corpus.root.parent, **SMALL) == corpus.root
     assert demo.find(corpus.root.parent, **{**SMALL, "drift": 0.1}) is None
 
@@ -204,10 +223,15 @@ def test_eighty_clips_fit_into_thirty_seconds_of_two_cores(tmp_path: Path) -> No
         ({"seconds": 3.0}, "seconds is 3.0, expected a whole number from 8 to 60"),
         ({"drift": 0.5}, "drift is 0.5, expected a number from 0 to 0.4"),
         ({"seed": 0.5}, "seed is 0.5, expected a whole number"),
-        ({"drfit": 0.2}, "option of corpus demo is 'drfit', expected one of .* did you mean 'drift'"),
+        (
+            {"drfit": 0.2},
+            "option of corpus demo is 'drfit', expected one of .* did you mean 'drift'",
+        ),
     ],
 )
-def test_wrong_option_gets_a_sentence(tmp_path: Path, options: dict[str, float], sentence: str) -> None:
+def test_wrong_option_gets_a_sentence(
+    tmp_path: Path, options: dict[str, float], sentence: str
+) -> None:
     with pytest.raises(MerKitError, match=sentence):
         corpora.load("demo", tmp_path, **options)
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,9 @@ from mer_kit.corpora.demo.score import Character, Note, compose
 from mer_kit.corpora.demo.styles import STYLES
 from mer_kit.corpora.demo.synth import _DRUMS, _TIMBRES, SYNTH_RATE, Production, master, play
 
-PLAIN = Production(tilt_db=0.0, bump_hz=1000.0, bump_db=0.0, room_s=0.2, wet=0.0, noise_db=-200.0, fader_db=0.0)
+PLAIN = Production(
+    tilt_db=0.0, bump_hz=1000.0, bump_db=0.0, room_s=0.2, wet=0.0, noise_db=-200.0, fader_db=0.0
+)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -32,8 +34,12 @@ def pitch_classes(character: Character, notes: list[Note]) -> set[int]:
     return {round(note.pitch - character.key - 6) % 12 for note in notes if note.timbre in _TIMBRES}
 
 
-@pytest.mark.parametrize(("quadrant", "third", "not_third"), [("Q1", 4, 3), ("Q2", 3, 4), ("Q3", 3, 4), ("Q4", 4, 3)])
-def test_positive_valence_is_major_and_negative_is_minor(quadrant: str, third: int, not_third: int) -> None:
+@pytest.mark.parametrize(
+    ("quadrant", "third", "not_third"), [("Q1", 4, 3), ("Q2", 3, 4), ("Q3", 3, 4), ("Q4", 4, 3)]
+)
+def test_positive_valence_is_major_and_negative_is_minor(
+    quadrant: str, third: int, not_third: int
+) -> None:
     heard: set[int] = set()
     for character, notes in sections(quadrant):
         assert not_third not in pitch_classes(character, notes)
@@ -44,13 +50,18 @@ def test_positive_valence_is_major_and_negative_is_minor(quadrant: str, third: i
 @pytest.mark.parametrize(("quadrant", "triad"), [("Q1", {0, 4, 7}), ("Q3", {0, 3, 7})])
 def test_every_piece_begins_with_the_tonic_triad(quadrant: str, triad: set[int]) -> None:
     for character, notes in sections(quadrant, 10):
-        chord = [note for note in notes if note.timbre == notes[0].timbre and note.attack_s == notes[0].attack_s][:3]
+        chord = [
+            note
+            for note in notes
+            if note.timbre == notes[0].timbre and note.attack_s == notes[0].attack_s
+        ][:3]
         assert pitch_classes(character, chord) == triad
 
 
 def test_anger_has_the_flat_second_that_joy_never_has() -> None:
     with_flat_second = {
-        quadrant: sum(1 in pitch_classes(*section) for section in sections(quadrant)) for quadrant in STYLES
+        quadrant: sum(1 in pitch_classes(*section) for section in sections(quadrant))
+        for quadrant in STYLES
     }
     assert with_flat_second["Q2"] > 25
     assert with_flat_second["Q1"] == with_flat_second["Q3"] == with_flat_second["Q4"] == 0
@@ -60,7 +71,9 @@ def test_high_arousal_has_more_strokes_and_more_drums() -> None:
     onsets, drums = {}, {}
     for quadrant in STYLES:
         made = [notes for _, notes in sections(quadrant)]
-        onsets[quadrant] = np.mean([len({round(note.start_s, 1) for note in notes}) / 5 for notes in made])
+        onsets[quadrant] = np.mean(
+            [len({round(note.start_s, 1) for note in notes}) / 5 for notes in made]
+        )
         drums[quadrant] = np.mean([any(note.timbre in _DRUMS for note in notes) for notes in made])
     assert min(onsets["Q1"], onsets["Q2"]) > 2 * max(onsets["Q3"], onsets["Q4"])
     assert min(drums["Q1"], drums["Q2"]) > max(drums["Q3"], drums["Q4"])
@@ -77,7 +90,9 @@ def test_a_section_stays_within_its_time(quadrant: str) -> None:
     for _, notes in sections(quadrant, 10):
         assert min(note.start_s for note in notes) < 10.6
         assert all(10.0 <= note.start_s < 15.0 and note.level > 0 for note in notes)
-        assert all(note.start_s + note.seconds <= 15.0401 for note in notes if note.timbre in _TIMBRES)
+        assert all(
+            note.start_s + note.seconds <= 15.0401 for note in notes if note.timbre in _TIMBRES
+        )
 
 
 def test_every_rhythm_fits_its_bar_and_every_timbre_exists() -> None:
@@ -114,13 +129,23 @@ def test_a_drum_ends_in_silence(drum: str) -> None:
     assert np.abs(sound).max() > 0.05
     assert sound[: int(0.1 * SYNTH_RATE)].max() == 0
     last = np.flatnonzero(sound)[-1]
-    assert last < len(sound) - 10 and abs(sound[last]) < 0.004 * np.abs(sound).max()  # faded out, not cut off
+    assert (
+        last < len(sound) - 10 and abs(sound[last]) < 0.004 * np.abs(sound).max()
+    )  # faded out, not cut off
 
 
-@pytest.mark.parametrize(("sample_rate", "channels"), [(22050, 1), (44100, 2), (32000, 1), (16000, 1)])
+@pytest.mark.parametrize(
+    ("sample_rate", "channels"), [(22050, 1), (44100, 2), (32000, 1), (16000, 1)]
+)
 def test_recording_keeps_a_sine_a_sine(sample_rate: int, channels: int) -> None:
     t = np.arange(2 * SYNTH_RATE) / SYNTH_RATE
-    made = master(0.05 * np.sin(2 * np.pi * 1000 * t), PLAIN, rng(), sample_rate=sample_rate, channels=channels)
+    made = master(
+        0.05 * np.sin(2 * np.pi * 1000 * t),
+        PLAIN,
+        rng(),
+        sample_rate=sample_rate,
+        channels=channels,
+    )
     assert made.dtype == np.int16 and made.shape == (2 * sample_rate, channels)
     at = np.arange(len(made)) / sample_rate
     middle = slice(sample_rate // 2, -sample_rate // 2)
@@ -131,7 +156,9 @@ def test_recording_keeps_a_sine_a_sine(sample_rate: int, channels: int) -> None:
 
 
 def test_nothing_is_loud_enough_to_clip() -> None:
-    made = master(100 * rng().standard_normal(SYNTH_RATE), PLAIN, rng(), sample_rate=SYNTH_RATE, channels=1)
+    made = master(
+        100 * rng().standard_normal(SYNTH_RATE), PLAIN, rng(), sample_rate=SYNTH_RATE, channels=1
+    )
     assert 0.7 < np.abs(made).max() / 32767 < 0.95
 
 
@@ -144,7 +171,11 @@ def test_tone_control_and_noise_floor_do_what_they_say() -> None:
             desk = Production(tilt, 1000.0, 0.0, 0.2, 0.0, -200.0, 0.0)
             wet = master(dry, desk, rng(), sample_rate=SYNTH_RATE, channels=1)[5000:15000]
             levels[tilt].append(20 * np.log10(wet.astype(float).std()))
-    assert levels[3.0][1] - levels[3.0][0] - (levels[0.0][1] - levels[0.0][0]) == pytest.approx(6.0, abs=0.2)
+    assert levels[3.0][1] - levels[3.0][0] - (levels[0.0][1] - levels[0.0][0]) == pytest.approx(
+        6.0, abs=0.2
+    )
     hiss = Production(0.0, 1000.0, 0.0, 0.2, 0.0, -30.0, 0.0)
-    quiet = master(np.zeros(SYNTH_RATE), hiss, rng(), sample_rate=SYNTH_RATE, channels=1)[1000:-1000]
+    quiet = master(np.zeros(SYNTH_RATE), hiss, rng(), sample_rate=SYNTH_RATE, channels=1)[
+        1000:-1000
+    ]
     assert 20 * np.log10(quiet.std() / 32767) == pytest.approx(-30 + 7, abs=0.2)

@@ -31,7 +31,10 @@ def test_good_clips_are_sorted_labelled_and_without_problems(build: Build) -> No
         {"valence": 1, "arousal": 1, "quadrant": 0},
         {"valence": 0, "arousal": 1, "quadrant": 1},
     ]
-    assert [clip.path.relative_to(corpus.root).as_posix() for clip in corpus.clips] == ["Q1/MT01.mp3", "Q2/MT02.mp3"]
+    assert [clip.path.relative_to(corpus.root).as_posix() for clip in corpus.clips] == [
+        "Q1/MT01.mp3",
+        "Q2/MT02.mp3",
+    ]
     assert corpus.truth is None and corpus.groups() is None
 
 
@@ -40,17 +43,32 @@ def test_good_clips_are_sorted_labelled_and_without_problems(build: Build) -> No
     [
         ("MT03,Q3\n", {}, "absent", "Q3/MT03: listed in"),
         ("", {"Q4/MT09.mp3": b"x"}, "not_listed", "Q4/MT09.mp3: not listed in"),
-        ("MT03,Q3\n", {"Q4/MT03.mp3": b"x"}, "wrong_folder", "Q4/MT03.mp3: lies in folder Q4, but the table says Q3"),
-        ("MT03,Q5\n", {"Q3/MT03.mp3": b"x"}, "unknown_label", "'Q5', expected one of Q1, Q2, Q3, Q4"),
+        (
+            "MT03,Q3\n",
+            {"Q4/MT03.mp3": b"x"},
+            "wrong_folder",
+            "Q4/MT03.mp3: is in folder Q4, but the table says Q3",
+        ),
+        (
+            "MT03,Q5\n",
+            {"Q3/MT03.mp3": b"x"},
+            "unknown_label",
+            "'Q5', expected one of Q1, Q2, Q3, Q4",
+        ),
         ("MT03,\n", {"Q3/MT03.mp3": b"x"}, "unknown_label", "''"),
-        ("MT03,Q3\nMT03,Q4\n", {"Q3/MT03.mp3": b"x"}, "duplicate_id", "2 rows (Q3, Q4), expected one; left out"),
+        (
+            "MT03,Q3\nMT03,Q4\n",
+            {"Q3/MT03.mp3": b"x"},
+            "duplicate_id",
+            "2 rows (Q3, Q4), expected one; left out",
+        ),
         ("../Q1/MT01,Q1\n", {}, "leaves_root", "points outside the dataset"),
         ("/etc/passwd,Q1\n", {}, "leaves_root", "points outside the dataset"),
         ("MT03,Q3\n", {"Q3/MT03.mp3": b""}, "empty_file", "Q3/MT03.mp3: 0 bytes, expected audio"),
         (",Q3\n", {}, "empty_id", "1 rows without a song id"),
     ],
 )
-def test_a_bad_clip_is_left_out_and_told_once(
+def test_a_bad_clip_is_left_out_and_reported_once(
     build: Build, rows: str, files: dict[str, bytes], kind: str, words: str
 ) -> None:
     corpus = four_q.load(build(GOOD_ROWS + rows, GOOD_FILES | files))
@@ -67,11 +85,14 @@ def test_a_repeated_row_with_the_same_label_keeps_the_clip(build: Build) -> None
     assert "kept once" in str(corpus.problems[0])
 
 
-def test_a_second_file_is_told_and_the_right_one_used(build: Build) -> None:
+def test_a_second_file_is_reported_and_the_right_one_used(build: Build) -> None:
     extra = {"Q1/MT01.WAV": b"y", "Q3/MT01.mp3": b"y"}
     corpus = four_q.load(build(GOOD_ROWS, GOOD_FILES | extra))
     assert corpus.clips[0].path.name == "MT01.mp3" and corpus.clips[0].path.parent.name == "Q1"
-    assert Counter(problem.kind for problem in corpus.problems) == {"duplicate_file": 1, "wrong_folder": 1}
+    assert Counter(problem.kind for problem in corpus.problems) == {
+        "duplicate_file": 1,
+        "wrong_folder": 1,
+    }
 
 
 def test_what_is_not_audio_is_ignored(build: Build) -> None:
@@ -85,17 +106,21 @@ def test_undecodable_file_name_becomes_a_printable_problem(build: Build) -> None
         Path(os.fsdecode(os.fsencode(root / "Q1") + b"/MT\xe9.mp3")).write_bytes(b"x")
     except OSError:
         pytest.skip("this file system refuses names that are not UTF-8")
-    (found,) = four_q.load(root).problems
-    assert found.kind == "not_listed"
-    str(found).encode("utf-8")
-    assert found.clip_id == "MT\ufffd"
+    (problem,) = four_q.load(root).problems
+    assert problem.kind == "not_listed"
+    str(problem).encode("utf-8")
+    assert problem.clip_id == "MT\ufffd"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_metadata_in_every_encoding_gives_the_same_clips(build: Build, encoding: str, newline: str) -> None:
+def test_metadata_in_every_encoding_gives_the_same_clips(
+    build: Build, encoding: str, newline: str
+) -> None:
     metadata = 'MT01," Björk, Guð ","A ""quoted"" title",Q1,0.75\nMT02,"björk, GUÐ",,Q2,1\n'
-    root = build(GOOD_ROWS.replace("\n", newline), GOOD_FILES, metadata.replace("\n", newline), encoding)
+    root = build(
+        GOOD_ROWS.replace("\n", newline), GOOD_FILES, metadata.replace("\n", newline), encoding
+    )
     first, second = four_q.load(root).clips
     assert (first.artist, first.title, first.confidence) == ("Björk, Guð", 'A "quoted" title', 0.75)
     assert (second.artist, second.title, second.confidence) == ("björk, GUÐ", None, 1.0)
@@ -109,7 +134,9 @@ def test_a_clip_without_artist_stands_alone(build: Build) -> None:
     assert groups is not None and groups.tolist() == ["clip:MT01", "someone"]
 
 
-def test_metadata_off_scale_or_against_the_label_is_told_and_the_clip_kept(build: Build) -> None:
+def test_metadata_off_scale_or_against_the_label_is_reported_and_the_clip_kept(
+    build: Build,
+) -> None:
     corpus = four_q.load(build(GOOD_ROWS, GOOD_FILES, "MT01,A,T,Q4,0.5\nMT02,B,T,Q2,1.5\n"))
     assert ids(corpus) == ["MT01", "MT02"]
     assert [(problem.kind, problem.clip_id) for problem in corpus.problems] == [
@@ -120,7 +147,7 @@ def test_metadata_off_scale_or_against_the_label_is_told_and_the_clip_kept(build
 
 
 def test_missing_pieces_of_the_dataset_stop_with_one_sentence(build: Build, tmp_path: Path) -> None:
-    with pytest.raises(MerKitError, match=r"missing, expected a folder: Ask for"):
+    with pytest.raises(MerKitError, match=r"missing, expected a folder: Request"):
         four_q.load(tmp_path / "nowhere")
     root = build(GOOD_ROWS, GOOD_FILES)
     (root / "Q3").rmdir()
@@ -131,7 +158,9 @@ def test_missing_pieces_of_the_dataset_stop_with_one_sentence(build: Build, tmp_
     with pytest.raises(MerKitError, match="lacks the column 'Title', 'Quadrant', 'PQuad'"):
         four_q.load(root)
     (root / four_q.ANNOTATIONS).write_text("Song,Label\nMT01,Q1\n")
-    with pytest.raises(MerKitError, match=r"annotations.csv lacks the column 'Quadrant' \(it has Song, Label\)"):
+    with pytest.raises(
+        MerKitError, match=r"annotations.csv lacks the column 'Quadrant' \(it has Song, Label\)"
+    ):
         four_q.load(root)
     (root / four_q.ANNOTATIONS).unlink()
     with pytest.raises(MerKitError, match="annotations.csv cannot be read"):
@@ -152,9 +181,11 @@ def test_found_under_every_usual_name(build: Build, tmp_path: Path, name: str) -
 
 
 def test_real_label_table(build: Build) -> None:
-    table = Path(__file__).resolve().parents[3] / "shared" / "data" / "labels" / "4q_annotations.csv"
+    table = (
+        Path(__file__).resolve().parents[3] / "shared" / "data" / "labels" / "4q_annotations.csv"
+    )
     if not table.is_file():
-        pytest.skip("the real label table is not beside this checkout")
+        pytest.skip("the real label table is not next to this checkout")
     rows = tables.decode(table.read_bytes()).split("\n", 1)[1]
     songs = [row.split(",") for row in rows.split()]
     corpus = four_q.load(build(rows, {f"{quadrant}/{song}.mp3": b"x" for song, quadrant in songs}))

@@ -35,8 +35,16 @@ def float_ids(path: Path) -> None:
 
 
 TABLES = {
-    "pmemo": ("annotations/static_annotations.csv", "annotations/dynamic_annotations.csv", "metadata.csv"),
-    "eim": ("annotations/static_annotations.csv", "annotations/valence_cont_average.csv", "annotations/songs_info.csv"),
+    "pmemo": (
+        "annotations/static_annotations.csv",
+        "annotations/dynamic_annotations.csv",
+        "metadata.csv",
+    ),
+    "eim": (
+        "annotations/static_annotations.csv",
+        "annotations/valence_cont_average.csv",
+        "annotations/songs_info.csv",
+    ),
     "deam": (
         "annotations/annotations averaged per song/song_level/static_annotations_averaged_songs_1_2000.csv",
         "metadata/metadata_2013.csv",
@@ -48,7 +56,9 @@ AUDIO = {"pmemo": "chorus", "eim": "clips_45seconds", "deam": "MEMD_audio"}
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize("which", [(0,), (1,), (2,), (0, 1, 2)])
-def test_ids_that_became_floats_are_the_same_clips(name: str, which: tuple[int, ...], tmp_path: Path) -> None:
+def test_ids_that_became_floats_are_the_same_clips(
+    name: str, which: tuple[int, ...], tmp_path: Path
+) -> None:
     build = {"pmemo": tiny.pmemo, "eim": tiny.eim, "deam": tiny.deam}[name]
     wanted = corpora.load(name, build(tmp_path / "plain" / name))
     root = build(tmp_path / "floats" / name)
@@ -74,28 +84,38 @@ def test_metadata_of_another_corpus_is_a_problem_and_of_some_songs_a_note(tmp_pa
     text = (root / "metadata.csv").read_text("latin-1")
     (root / "metadata.csv").write_text(re.sub(r"(?m)^(\d+),", r"x\1,", text), "latin-1")
     corpus = corpora.load("pmemo", root)
-    assert [problem.kind for problem in corpus.problems] == ["nothing_matches"] and corpus.groups() is None
-    assert "metadata.csv: none of its 6 ids is a clip's (first 'x1'; the clips' begin with '1')" in str(
-        corpus.problems[0]
+    assert [problem.kind for problem in corpus.problems] == [
+        "nothing_matches"
+    ] and corpus.groups() is None
+    assert (
+        "metadata.csv: none of its 6 ids matches a clip (first 'x1'; the first clip's id is '1')"
+        in str(corpus.problems[0])
     )
     (root / "metadata.csv").write_text(text.replace("\n1,", "\nx1,", 1), "latin-1")
     corpus = corpora.load("pmemo", root)
-    assert corpus.problems == () and "metadata.csv: 1 of 6 ids are no clip's, first 'x1'" in "".join(
-        map(str, corpus.notes)
+    assert (
+        corpus.problems == ()
+        and "metadata.csv: 1 of 6 ids match no clip, first 'x1'" in "".join(map(str, corpus.notes))
     )
 
 
 def test_an_artist_with_a_comma_is_no_other_artist(tmp_path: Path) -> None:
     root = tiny.pmemo(tmp_path)
-    rows = ["musicId,fileName,title,artist,album,start,end", "1,1.mp3,T,Miller, Baker & Cook,A,00:10,00:50", ""]
+    rows = [
+        "musicId,fileName,title,artist,album,start,end",
+        "1,1.mp3,T,Miller, Baker & Cook,A,00:10,00:50",
+        "",
+    ]
     (root / "metadata.csv").write_text("\n".join(rows))
-    with pytest.raises(MerKitError, match=r"metadata.csv line 2 has 8 fields, the header 7: a ',' inside a cell\?"):
+    with pytest.raises(
+        MerKitError, match=r"metadata.csv line 2 has 8 fields, the header 7: a ',' inside a cell\?"
+    ):
         corpora.load("pmemo", root)
 
 
 @pytest.mark.parametrize("what", ["a folder", "a link to nothing", "a link to itself"])
 @pytest.mark.parametrize("name", ["metadata.csv", "annotations/dynamic_annotations.csv"])
-def test_what_stands_in_a_tables_place_is_told(name: str, what: str, tmp_path: Path) -> None:
+def test_what_is_in_place_of_a_table_is_reported(name: str, what: str, tmp_path: Path) -> None:
     path = tiny.pmemo(tmp_path) / name
     path.unlink()
     if what == "a folder":
@@ -112,11 +132,19 @@ def test_what_stands_in_a_tables_place_is_told(name: str, what: str, tmp_path: P
 def test_4q_ids_in_another_case_with_endings_and_labels_in_lower_case(tmp_path: Path) -> None:
     for k, quadrant in enumerate(four_q.QUADRANTS):
         tiny.write(tmp_path / quadrant / f"MT000{k}.mp3", tiny.SOUND)
-    tiny.write(tmp_path / four_q.ANNOTATIONS, "song;quadrant\n" + "".join(f"mt000{k}.MP3;q{k + 1}\n" for k in range(4)))
+    tiny.write(
+        tmp_path / four_q.ANNOTATIONS,
+        "song;quadrant\n" + "".join(f"mt000{k}.MP3;q{k + 1}\n" for k in range(4)),
+    )
     rows = "".join(f"MT000{k}.mp3,Ann {k},T,Q{k + 1},0.5\n" for k in range(4))
     tiny.write(tmp_path / four_q.METADATA, f"Song,Artist,Title,Quadrant,PQuad\n{rows}")
     corpus = corpora.load("4q", tmp_path)
-    assert corpus.problems == () and [clip.group for clip in corpus.clips] == ["ann 0", "ann 1", "ann 2", "ann 3"]
+    assert corpus.problems == () and [clip.group for clip in corpus.clips] == [
+        "ann 0",
+        "ann 1",
+        "ann 2",
+        "ann 3",
+    ]
     assert [clip.labels["quadrant"] for clip in corpus.clips] == [0, 1, 2, 3]
 
 
@@ -137,7 +165,9 @@ LEVEL = "annotations/annotations averaged per song/song_level"
 def moved(plain: Path, root: Path, *, audio: str, tables: str, metadata: str) -> Path:
     for path in plain.rglob("*"):
         if path.is_file():
-            home = {".mp3": audio}.get(path.suffix, metadata if path.name.startswith("meta") else tables)
+            home = {".mp3": audio}.get(
+                path.suffix, metadata if path.name.startswith("meta") else tables
+            )
             tiny.write(root / home / path.name, path.read_bytes())
     return root
 
@@ -158,7 +188,9 @@ def test_deam_in_the_folders_that_its_archives_make(
     audio: str, tables: str, metadata: str, folder: str, tmp_path: Path
 ) -> None:
     wanted = corpora.load("deam", tiny.deam(tmp_path / "plain" / "deam"))
-    root = moved(wanted.root, tmp_path / "here" / folder, audio=audio, tables=tables, metadata=metadata)
+    root = moved(
+        wanted.root, tmp_path / "here" / folder, audio=audio, tables=tables, metadata=metadata
+    )
     same(corpora.load("deam", root), wanted)
     if folder != "somewhere else":
         assert corpora.locate("deam", tmp_path / "here") == root
@@ -172,23 +204,36 @@ def test_deam_metadata_of_three_years_have_three_headers_and_open_ends(tmp_path:
         path.unlink()
     header = "song_id,file_name,Artist,Song title,start of the segment (min.sec),end of the segment (min.sec),Genre"
     tiny.write(
-        home / "metadata_2013.csv", f'{header}\n2,"\t2.mp3","Ann\t","\tOne\t","\t0.48\t","\t1.33\t","\tBlues\t"\n'
+        home / "metadata_2013.csv",
+        f'{header}\n2,"\t2.mp3","Ann\t","\tOne\t","\t0.48\t","\t1.33\t","\tBlues\t"\n',
     )
     header = "Id,Artist,Album,Track,Genre,segment start,segment end,last.fm labels"
-    tiny.write(home / "metadata_2014.csv", f"{header}\n1001,Bob,Two, Three,Four,Rock,12.0,16.1,1962,600,jazz,,,\n")
+    tiny.write(
+        home / "metadata_2014.csv",
+        f"{header}\n1001,Bob,Two, Three,Four,Rock,12.0,16.1,1962,600,jazz,,,\n",
+    )
     rows = "2001,Ann_Five,Five,Ann,n/a,Rock,\n2002,80504,Go,Cy,Album,rock,indie,1999,\n"
     tiny.write(home / "metadata_2015.csv", f"id,Filename,title,artist,album,genre,\n{rows}")
     corpus = deam.load(root)
-    about = {clip.clip_id: (clip.artist, clip.title, clip.group) for clip in corpus.clips if clip.artist}
+    about = {
+        clip.clip_id: (clip.artist, clip.title, clip.group) for clip in corpus.clips if clip.artist
+    }
     assert about["2"] == ("Ann", "One", "ann") and about["1001"][0] == "Bob"
-    assert about["2001"] == ("Ann", "Five", "ann") and about["2002"] == ("Cy", "Go", "cy") and corpus.problems == ()
+    assert (
+        about["2001"] == ("Ann", "Five", "ann")
+        and about["2002"] == ("Cy", "Go", "cy")
+        and corpus.problems == ()
+    )
     tiny.write(home / "metadata_2015.csv", "id,title\n2001,Five\n")
-    assert "metadata_2015.csv: its artists are not known" in str(deam.load(root).problems[0])
+    assert "metadata_2015.csv: its artists cannot be read" in str(deam.load(root).problems[0])
 
 
 def test_deam_without_audio_says_where_it_was_looked_for(tmp_path: Path) -> None:
     root = tiny.deam(tmp_path / "deam")
     (root / "MEMD_audio").rename(root / "sounds")
     (root / "DEAM_audio").mkdir()
-    with pytest.raises(MerKitError, match=r"DEAM_audio' holds no audio, expected mp3 files: unpack DEAM_audio.zip"):
+    with pytest.raises(
+        MerKitError,
+        match=r"DEAM_audio' contains no audio, expected mp3 files: unpack DEAM_audio.zip",
+    ):
         deam.load(root)

@@ -1,4 +1,4 @@
-"""Names as tables spell them, found among those that are there, or told."""
+"""Names from tables are matched to existing names, or reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from mer_kit.corpora.matching import Match, Names
 from mer_kit.records import Problem
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"
-THERE = ["Q1/Song.mp3", "Q2/Song two.wav", f"{NFC}.flac", f"live/{NFD} 2.flac", "007.wav", "a.b.wav", "Straße.wav"]
+THERE = [
+    "Q1/Song.mp3",
+    "Q2/Song two.wav",
+    f"{NFC}.flac",
+    f"live/{NFD} 2.flac",
+    "007.wav",
+    "a.b.wav",
+    "Straße.wav",
+]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,9 @@ def test_a_name_is_found_where_one_fits(wanted: str, name: str | None, how: str)
 
 
 @given(st.lists(st.text(max_size=8), max_size=6), st.text(max_size=10))
-def test_a_name_that_is_there_is_always_itself_and_no_text_is_too_odd(there: list[str], wanted: str) -> None:
+def test_a_name_that_is_there_is_always_itself_and_no_text_is_too_odd(
+    there: list[str], wanted: str
+) -> None:
     names = Names(there)
     assert all(names.find(name) == Match(name) for name in there)
     found = names.find(wanted)
@@ -66,7 +76,10 @@ def test_two_that_fit_are_both_named_and_the_likeliest_is_guessed() -> None:
     assert Names(["A.wav", "a.wav"]).find("a.wav") == Match("a.wav")
     assert Names(["1.wav", "01.wav"]).find("1.0").fits == ("1.wav", "01.wav")
     names = Names(["live/Summertime.wav", "Blue Moon.mp3"])
-    assert (names.nearest("summertime.wav"), names.nearest("Blue Mon.mp3")) == ("live/Summertime.wav", "Blue Moon.mp3")
+    assert (names.nearest("summertime.wav"), names.nearest("Blue Mon.mp3")) == (
+        "live/Summertime.wav",
+        "Blue Moon.mp3",
+    )
     assert names.nearest("something else") is None and names.nearest("x" * 10_000) is None
 
 
@@ -85,8 +98,10 @@ def test_tables_and_files_settle_on_the_tables_ids() -> None:
         "x": "x",
     }
     assert [problem.kind for problem in problems] == ["ambiguous", "duplicate_id"]
-    assert "3 and 03 fit, expected one file" in str(problems[0]) and "'X' and 'x ' mean one file" in str(problems[1])
-    assert len(notes) == 2 and "first '1.0', which is taken for '001'" in str(notes[0])
+    assert "3 and 03 fit, expected one file" in str(
+        problems[0]
+    ) and "'X' and 'x ' mean one file" in str(problems[1])
+    assert len(notes) == 2 and "first '1.0', which is read as '001'" in str(notes[0])
 
 
 def test_nothing_that_matches_is_a_problem_and_something_is_a_note() -> None:
@@ -94,9 +109,13 @@ def test_nothing_that_matches_is_a_problem_and_something_is_a_note() -> None:
     problems: list[Problem] = []
     found = ids.align("m.csv", ["1.0", "2", "77", ""], ["1", "2"], notes, problems, what="artists")
     assert found == {"1.0": "1", "2": "2"} and problems == []
-    assert [note.kind for note in notes] == ["spelling", "unknown_clip"] and "1 of 3 ids" in str(notes[1])
-    assert ids.align("m.csv", ["a", "b"], ["1", "2"], notes, problems, what="artists") == {}
-    assert "none of its 2 ids is a clip's (first 'a'" in str(problems[0]) and "artists would be lost" in str(
-        problems[0]
+    assert [note.kind for note in notes] == ["spelling", "unknown_clip"] and "1 of 3 ids" in str(
+        notes[1]
     )
-    assert ids.align("m.csv", [], ["1"], notes, problems, what="artists") == {} and len(problems) == 1
+    assert ids.align("m.csv", ["a", "b"], ["1", "2"], notes, problems, what="artists") == {}
+    assert "none of its 2 ids matches a clip (first 'a'" in str(
+        problems[0]
+    ) and "artists would be lost" in str(problems[0])
+    assert (
+        ids.align("m.csv", [], ["1"], notes, problems, what="artists") == {} and len(problems) == 1
+    )

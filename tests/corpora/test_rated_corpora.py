@@ -16,7 +16,9 @@ from mer_kit.corpora import deam, emotion_in_music, pmemo, ratings
 from mer_kit.records import TASKS, Corpus
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
-needs_labels = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the real label tables are not in {LABELS.name}/ here")
+needs_labels = pytest.mark.skipif(
+    not LABELS.is_dir(), reason=f"the real label tables are not in {LABELS.name}/ here"
+)
 
 
 def kinds(problems: Any) -> list[tuple[str, str | None]]:
@@ -24,7 +26,11 @@ def kinds(problems: Any) -> list[tuple[str, str | None]]:
 
 
 def quadrants(corpus: Corpus) -> dict[str, str]:
-    return {c.clip_id: TASKS["quadrant"][c.labels["quadrant"]] for c in corpus.clips if "quadrant" in c.labels}
+    return {
+        c.clip_id: TASKS["quadrant"][c.labels["quadrant"]]
+        for c in corpus.clips
+        if "quadrant" in c.labels
+    }
 
 
 # ---- PMEmo -----------------------------------------------------------------------------------------------------------
@@ -38,12 +44,12 @@ def test_pmemo_reads_columns_by_name_artists_and_extra_choruses(tmp_path: Path) 
     assert corpus.problems == ()
     assert sorted((note.kind, str(note)[:60]) for note in corpus.notes) == [
         ("not_listed", "chorus/2.mp3: not listed in static_annotations.csv, so it ha"),
-        ("unknown_clip", "dynamic_annotations.csv: 1 of 7 ids are no clip's, first '99"),
+        ("unknown_clip", "dynamic_annotations.csv: 1 of 7 ids match no clip, first '99"),
     ]
 
 
 @pytest.mark.parametrize(("ties", "label"), [("high", "Q1"), ("low", "Q2"), ("drop", None)])
-def test_pmemo_ties_go_where_they_are_told(ties: str, label: str | None, tmp_path: Path) -> None:
+def test_pmemo_ties_follow_the_option(ties: str, label: str | None, tmp_path: Path) -> None:
     corpus = pmemo.load(tiny.pmemo(tmp_path), ties=ties)
     assert quadrants(corpus).get("7") == label
     assert corpus.clips[-1].labels["arousal"] == 1  # arousal does not tie
@@ -53,7 +59,12 @@ def test_pmemo_truth_covers_the_half_second_before_its_time(tmp_path: Path) -> N
     truth = pmemo.load(tiny.pmemo(tmp_path)).truth
     assert truth is not None
     ten = truth[truth["clip_id"] == "10"]
-    assert ten[["start_s", "end_s"]].to_numpy().tolist() == [[15.0, 15.5], [15.5, 16.0], [16.0, 16.5], [16.5, 17.0]]
+    assert ten[["start_s", "end_s"]].to_numpy().tolist() == [
+        [15.0, 15.5],
+        [15.5, 16.0],
+        [16.0, 16.5],
+        [16.5, 17.0],
+    ]
     assert ten["label"].tolist() == ["Q2", "Q2", "Q2", "Q1"] and "999" not in set(truth["clip_id"])
     assert pmemo.load(tmp_path, ties="drop").truth["label"].tolist().count("Q1") == 3  # type: ignore[index]
 
@@ -62,7 +73,7 @@ def test_pmemo_truth_covers_the_half_second_before_its_time(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_eim_strips_tabs_and_knows_its_official_split(flat: bool, tmp_path: Path) -> None:
+def test_eim_strips_tabs_and_has_its_official_split(flat: bool, tmp_path: Path) -> None:
     corpus = emotion_in_music.load(tiny.eim(tmp_path, flat=flat))
     assert quadrants(corpus) == {
         "10": "Q2",
@@ -74,7 +85,11 @@ def test_eim_strips_tabs_and_knows_its_official_split(flat: bool, tmp_path: Path
         "7": "Q1",
         "8": "Q1",
     }
-    assert [clip.artist for clip in corpus.clips][:3] == ["The  Band 3", "The  Band 3", "The  Band 0"]
+    assert [clip.artist for clip in corpus.clips][:3] == [
+        "The  Band 3",
+        "The  Band 3",
+        "The  Band 0",
+    ]
     assert Counter(clip.split for clip in corpus.clips) == {"development": 6, "evaluation": 2}
     assert corpus.problems == () and kinds(corpus.notes) == [("not_listed", "17")]
 
@@ -96,16 +111,30 @@ def test_without_its_optional_tables_a_corpus_still_loads(tmp_path: Path) -> Non
     for name in ("songs_info", "valence_cont_average"):
         (tmp_path / "annotations" / f"{name}.csv").unlink()
     corpus = emotion_in_music.load(tmp_path)
-    assert corpus.truth is None and corpus.groups() is None and {clip.split for clip in corpus.clips} == {None}
+    assert (
+        corpus.truth is None
+        and corpus.groups() is None
+        and {clip.split for clip in corpus.clips} == {None}
+    )
 
 
 # ---- DEAM ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("underscores", [False, True])
-def test_deam_alone_reads_its_headers_and_says_what_it_could_not_compare(underscores: bool, tmp_path: Path) -> None:
+def test_deam_alone_reads_its_headers_and_says_what_it_could_not_compare(
+    underscores: bool, tmp_path: Path
+) -> None:
     corpus = deam.load(tiny.deam(tmp_path / "deam", underscores=underscores))
-    assert quadrants(corpus) == {"1001": "Q4", "2": "Q3", "2001": "Q1", "2002": "Q4", "3": "Q3", "4": "Q1", "5": "Q2"}
+    assert quadrants(corpus) == {
+        "1001": "Q4",
+        "2": "Q3",
+        "2001": "Q1",
+        "2002": "Q4",
+        "3": "Q3",
+        "4": "Q1",
+        "5": "Q2",
+    }
     assert {clip.clip_id: clip.split for clip in corpus.clips}["2001"] == "evaluation"
     assert [(c.artist, c.title) for c in corpus.clips[:2]] == [("Ann", "Three"), ("Ann", "One")]
     assert kinds(corpus.notes) == [("not_compared", None)] and corpus.problems == ()
@@ -114,17 +143,25 @@ def test_deam_alone_reads_its_headers_and_says_what_it_could_not_compare(undersc
 def test_deam_takes_shared_songs_from_eim_where_the_columns_are_swapped(tmp_path: Path) -> None:
     tiny.eim(tmp_path / "eim")
     swapped = deam.load(tiny.deam(tmp_path / "deam"))  # its valence is eim's arousal
-    assert quadrants(swapped)["5"] == quadrants(emotion_in_music.load(tmp_path / "eim"))["5"] == "Q4"
+    assert (
+        quadrants(swapped)["5"] == quadrants(emotion_in_music.load(tmp_path / "eim"))["5"] == "Q4"
+    )
     (note,) = swapped.notes
     assert note.kind == "swapped" and "for 100.0% of the 4 shared songs" in str(note)
-    same = {"2": ("3", "3.1"), "3": ("3.3", "3.5"), "4": ("5.5", "5.7"), "5": ("5.3", "4.4"), "1001": ("6", "3")}
+    same = {
+        "2": ("3", "3.1"),
+        "3": ("3.3", "3.5"),
+        "4": ("5.5", "5.7"),
+        "5": ("5.3", "4.4"),
+        "1001": ("6", "3"),
+    }
     straight = deam.load(tiny.deam(tmp_path / "straight" / "deam", same))
     assert kinds(straight.notes) == [("not_compared", None)]
     tiny.eim(tmp_path / "straight" / "eim")
     assert deam.load(tmp_path / "straight" / "deam").notes == ()
 
 
-def test_deam_id_in_both_tables_is_kept_once_and_told(tmp_path: Path) -> None:
+def test_deam_id_in_both_tables_is_kept_once_and_reported(tmp_path: Path) -> None:
     tiny.deam(tmp_path)
     level = tmp_path / "annotations" / "annotations averaged per song" / "song_level"
     with (level / "static_annotations_averaged_songs_2000_2058.csv").open("a") as file:
@@ -135,7 +172,11 @@ def test_deam_id_in_both_tables_is_kept_once_and_told(tmp_path: Path) -> None:
 
 # ---- all three -------------------------------------------------------------------------------------------------------
 
-BUILD = {"pmemo": (tiny.pmemo, "chorus"), "eim": (tiny.eim, "clips_45seconds"), "deam": (tiny.deam, "MEMD_audio")}
+BUILD = {
+    "pmemo": (tiny.pmemo, "chorus"),
+    "eim": (tiny.eim, "clips_45seconds"),
+    "deam": (tiny.deam, "MEMD_audio"),
+}
 
 
 @pytest.mark.parametrize("name", BUILD)
@@ -148,8 +189,12 @@ def test_files_that_are_absent_empty_or_there_twice(name: str, tmp_path: Path) -
     tiny.write(root / folder / "5.wav", b"a second one")
     gone = "1" if name == "pmemo" else "2"
     corpus = corpora.load(name, root)
-    assert kinds(corpus.problems) == sorted([("absent", gone), ("empty_file", "4"), ("duplicate_file", "5")])
-    assert {clip.clip_id: clip for clip in corpus.clips} == {i: c for i, c in before.items() if i not in (gone, "4")}
+    assert kinds(corpus.problems) == sorted(
+        [("absent", gone), ("empty_file", "4"), ("duplicate_file", "5")]
+    )
+    assert {clip.clip_id: clip for clip in corpus.clips} == {
+        i: c for i, c in before.items() if i not in (gone, "4")
+    }
     assert all("\n" not in str(problem) for problem in corpus.problems)
 
 
@@ -158,7 +203,9 @@ def test_a_missing_audio_folder_is_one_sentence(name: str, tmp_path: Path) -> No
     build, folder = BUILD[name]
     root = build(tmp_path / name)
     (root / folder).rename(root / "elsewhere")
-    with pytest.raises(MerKitError, match=rf"{folder} folder|chorus folder.*is missing, expected a folder"):
+    with pytest.raises(
+        MerKitError, match=rf"{folder} folder|chorus folder.*is missing, expected a folder"
+    ):
         corpora.load(name, root)
 
 
@@ -176,7 +223,12 @@ def real(name: str, tmp_path: Path) -> Path:
     """Lay out a corpus from its real label table, with a byte of audio for each row."""
     source, table, folder, column = {
         "pmemo": ("pmemo_static_annotations.csv", pmemo.STATIC, "chorus", "musicId"),
-        "eim": ("eim_static_annotations.csv", emotion_in_music.STATIC[0], "clips_45seconds", "song_id"),
+        "eim": (
+            "eim_static_annotations.csv",
+            emotion_in_music.STATIC[0],
+            "clips_45seconds",
+            "song_id",
+        ),
     }[name]
     text = (LABELS / source).read_text("utf-8")
     tiny.write(tmp_path / table, text)
@@ -198,7 +250,12 @@ def real(name: str, tmp_path: Path) -> Path:
     ],
 )
 def test_counts_of_the_real_tables(
-    name: str, ties: str, clips: int, high: tuple[int, int], quadrants: tuple[int, ...] | None, tmp_path: Path
+    name: str,
+    ties: str,
+    clips: int,
+    high: tuple[int, int],
+    quadrants: tuple[int, ...] | None,
+    tmp_path: Path,
 ) -> None:
     corpus = corpora.load(name, real(name, tmp_path), ties=ties)
     assert len(corpus.clips) == clips and corpus.problems == () and corpus.notes == ()
@@ -209,19 +266,30 @@ def test_counts_of_the_real_tables(
 
 @needs_labels
 @pytest.mark.parametrize(("name", "ties"), [("pmemo", (9, 11)), ("eim", (21, 13))])
-def test_dropping_ties_drops_them_for_their_task_alone(name: str, ties: tuple[int, int], tmp_path: Path) -> None:
+def test_dropping_ties_drops_them_for_their_task_alone(
+    name: str, ties: tuple[int, int], tmp_path: Path
+) -> None:
     corpus = corpora.load(name, real(name, tmp_path), ties="drop")
-    assert tuple(len(corpus.clips) - len(corpus.with_task(t).clips) for t in ("valence", "arousal")) == ties
+    assert (
+        tuple(len(corpus.clips) - len(corpus.with_task(t).clips) for t in ("valence", "arousal"))
+        == ties
+    )
     both = sum("valence" not in c.labels or "arousal" not in c.labels for c in corpus.clips)
     assert len(corpus.with_task("quadrant").clips) == len(corpus.clips) - both
 
 
 @needs_labels
-def test_the_real_eim_table_stands_the_comparison_with_a_swapped_deam(tmp_path: Path) -> None:
+def test_the_real_eim_table_compared_with_a_swapped_deam(tmp_path: Path) -> None:
     eim = emotion_in_music.read_static(real("eim", tmp_path))
     ours = {i: ratings.Rating(r.arousal, r.valence) for i, r in eim.items()}
     notes: list[Any] = []
-    share = deam.compare(ours, eim, notes)
-    equal = sum(r.valence == r.arousal for r in eim.values())  # where both are equal there is nothing to swap
-    assert share == pytest.approx(1 - equal / len(eim)) and ours == eim and notes[0].kind == "swapped"
+    swapped = deam.compare(ours, eim, notes)
+    equal = sum(
+        r.valence == r.arousal for r in eim.values()
+    )  # where both are equal there is nothing to swap
+    assert (
+        swapped == pytest.approx(1 - equal / len(eim))
+        and ours == eim
+        and notes[0].kind == "swapped"
+    )
     assert json.dumps([str(note) for note in notes])

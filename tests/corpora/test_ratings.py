@@ -1,4 +1,4 @@
-"""Ratings become classes at the middle; ties go where they are told; bad rows get a sentence and cost no other row."""
+"""Ratings become classes at the middle, ties follow the option, bad rows are reported alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def test_quadrant_valence_and_arousal_agree(valence: float, arousal: float, ties
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1), st.sampled_from(TIES))
-def test_truth_of_a_stretch_is_the_class_of_the_same_rating(pairs: list[tuple[float, float]], ties: str) -> None:
+def test_truth_of_a_span_is_the_class_of_the_same_rating(
+    pairs: list[tuple[float, float]], ties: str
+) -> None:
     start = np.arange(len(pairs), dtype=float)
     spans = pd.DataFrame({"clip_id": "a", "start_s": start, "end_s": start + 1})
     spans["valence"], spans["arousal"] = [v for v, _ in pairs], [a for _, a in pairs]
@@ -49,14 +51,26 @@ def test_an_unknown_rule_for_ties_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("row", "kind", "sentence"),
     [
-        ("x,1.2,0.5", "off_scale", "t.csv, id 'x': valence 1.2, off the scale of 0 to 1: correct the value"),
-        ("x,0.2,-0.5", "off_scale", "t.csv, id 'x': arousal -0.5, off the scale of 0 to 1: correct the value"),
+        (
+            "x,1.2,0.5",
+            "off_scale",
+            "t.csv, id 'x': valence 1.2, outside the scale of 0 to 1: correct the value",
+        ),
+        (
+            "x,0.2,-0.5",
+            "off_scale",
+            "t.csv, id 'x': arousal -0.5, outside the scale of 0 to 1: correct the value",
+        ),
         (
             "x,high,0.5",
             "unknown_label",
             "t.csv, id 'x': valence 'high', expected a number from 0 to 1: correct the table",
         ),
-        ("x,0.5,", "unknown_label", "t.csv, id 'x': arousal '', expected a number from 0 to 1: correct the table"),
+        (
+            "x,0.5,",
+            "unknown_label",
+            "t.csv, id 'x': arousal '', expected a number from 0 to 1: correct the table",
+        ),
         (
             "x,nan,0.5",
             "unknown_label",
@@ -72,10 +86,16 @@ def test_an_unknown_rule_for_ties_names_the_nearest() -> None:
             "leaves_root",
             "t.csv, id '../x': the id points outside the dataset, expected a file name: correct the id",
         ),
-        (",0.1,0.5", "empty_id", "t.csv: 1 rows without an id, expected one each: fill in or delete"),
+        (
+            ",0.1,0.5",
+            "empty_id",
+            "t.csv: 1 rows without an id, expected one each: fill in or delete",
+        ),
     ],
 )
-def test_a_bad_row_is_told_and_the_others_stay(row: str, kind: str, sentence: str, tmp_path: Path) -> None:
+def test_a_bad_row_is_reported_and_the_others_stay(
+    row: str, kind: str, sentence: str, tmp_path: Path
+) -> None:
     path = write(tmp_path / "t.csv", f" id , v,a\n1, 0.25 ,0.75\n{row}\n2,1,0\n")
     problems: list[Problem] = []
     ratings = read_ratings(path, COLUMNS, Scale(0, 1), problems)
@@ -89,6 +109,8 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 
 def test_frames_are_read_by_their_column_names(tmp_path: Path) -> None:
-    path = write(tmp_path / "f.csv", "song_id,sample_15000ms,sample_15500ms\n3,0.5,\n2,-0.25,0.125\n")
+    path = write(
+        tmp_path / "f.csv", "song_id,sample_15000ms,sample_15500ms\n3,0.5,\n2,-0.25,0.125\n"
+    )
     frames = dynamic.read_frames(path, "song_id")
     assert frames.to_numpy().tolist() == [["2", 15.0, -0.25], ["2", 15.5, 0.125], ["3", 15.0, 0.5]]

@@ -1,4 +1,4 @@
-"""Short sounds whose properties are known in closed form, and a small corpus of them on disk."""
+"""Short sounds with known properties, and a small corpus of them on disk."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_channels_are_averaged(tmp_path: Path):
     np.testing.assert_allclose(audio.load(tmp_path / "s.wav"), (left + right) / 2, atol=1e-7)
 
 
-def test_resampling_keeps_what_fits_and_removes_what_would_fold_back(tmp_path: Path):
+def test_resampling_removes_what_would_alias(tmp_path: Path):
     y = _tone(2, 44100, 3000) + _tone(2, 44100, 15000)  # 15 kHz would alias to 7,050 Hz
     soundfile.write(tmp_path / "s.wav", y, 44100, subtype="FLOAT")
     loaded = audio.load(tmp_path / "s.wav")
@@ -132,7 +132,7 @@ def test_every_bad_file_has_its_sentence(tmp_path: Path, case: str):
         assert expected in str(caught.value)
 
 
-def test_the_kinds_of_trouble_have_distinct_sentences():
+def test_every_problem_has_its_own_sentence():
     texts = [what for what, _ in wording.SENTENCES.values()]
     assert len(set(texts)) == len(texts)
 
@@ -167,7 +167,7 @@ def test_a_streamed_wav_that_states_no_size_is_not_called_truncated(tmp_path: Pa
     assert len(audio.load(tmp_path / "s.wav")) == 22050
 
 
-def test_what_soundfile_cannot_open_goes_to_audioread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_audioread_decodes_what_soundfile_cannot_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import audioread
 
     class Reader:
@@ -183,6 +183,6 @@ def test_what_soundfile_cannot_open_goes_to_audioread(tmp_path: Path, monkeypatc
     assert audio.duration(path) == pytest.approx(1.0)
 
 
-def test_a_wrong_rate_is_refused(tmp_path: Path):
+def test_a_wrong_rate_is_rejected(tmp_path: Path):
     with pytest.raises(MerKitError, match="sample_rate is 0, expected"):
         audio.load(tmp_path, sample_rate=0)

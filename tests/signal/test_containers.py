@@ -1,4 +1,4 @@
-"""WAV and its relatives, AIFF, AU, CAF and Ogg: cut, streamed, padded and odd; what libsndfile keeps to itself."""
+"""WAV and its variants, AIFF, AU, CAF and Ogg: truncated, streamed, padded; what libsndfile does not report."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_cut_file_is_truncated(tmp_path: Path, kind: str, part: float):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_cut_is_noticed_where_decoding_stops_early(tmp_path: Path, kind: str):
+def test_a_cut_is_detected_even_if_decoding_stops_early(tmp_path: Path, kind: str):
     path = tmp_path / "a.bin"
     data = _write(path, kind)
     path.write_bytes(data[: len(data) // 2])
@@ -126,7 +126,7 @@ def test_both_byte_orders(tmp_path: Path, endian: str):
 
 
 @pytest.mark.parametrize("subtype", ["GSM610", "G721_32"])
-def test_what_cannot_be_sought_in_is_decoded(tmp_path: Path, subtype: str):
+def test_codecs_without_seeking_are_decoded(tmp_path: Path, subtype: str):
     path = tmp_path / "a.wav"
     form = "WAV" if subtype == "GSM610" else "AU"
     soundfile.write(path, _noise(1), RATE, format=form, subtype=subtype)
@@ -169,7 +169,7 @@ _HOSTILE: list[Callable[[bytes], bytes]] = [
 
 
 @pytest.mark.parametrize("number", range(len(_HOSTILE)))
-def test_no_foreign_exception_leaves_the_decoder(tmp_path: Path, number: int):
+def test_the_decoder_raises_only_its_own_errors(tmp_path: Path, number: int):
     path = tmp_path / "a.wav"
     data = _HOSTILE[number](_write(path, "wav"))
     path.write_bytes(data)
@@ -180,12 +180,12 @@ def test_no_foreign_exception_leaves_the_decoder(tmp_path: Path, number: int):
         assert "a.wav: " in str(error)
 
 
-def test_what_is_no_container_has_no_extent():
+def test_other_bytes_have_no_extent():
     assert lengths.located(b"abcd" * 100) == [] == lengths.located(b"")
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
-def test_blocks_give_the_numbers_of_one_go(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch):
+def test_blocks_give_the_same_samples_as_one_call(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch):
     import librosa
 
     from mer_kit.signal import pieces

@@ -1,4 +1,4 @@
-"""What a container states and what is there: joined, prefixed, streamed and numbered files, built by hand where needed."""
+"""Stated and actual length of containers: joined, prefixed, streamed and numbered files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _id3(size: int) -> bytes:
 
 
 def _seconds(path: Path, data: bytes) -> float:
-    """The seconds that are decoded; the hours of `mer-kit data` must agree."""
+    """The decoded duration in seconds, which `audio.duration` must match."""
     path.write_bytes(data)
     seconds = len(audio.load(path)) / 22050
     assert audio.duration(path) == pytest.approx(seconds, abs=0.05)
@@ -79,9 +79,9 @@ def test_a_tag_in_front_hides_nothing(tmp_path: Path, kind: str):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("behind", [b"TAG".ljust(128, b"x"), bytes(500_000)])
-def test_what_is_no_sound_may_follow(tmp_path: Path, kind: str, behind: bytes):
-    assert _seconds(tmp_path / "a.bin", _sound(kind, 3) + behind) == pytest.approx(3, abs=0.01)
+@pytest.mark.parametrize("after", [b"TAG".ljust(128, b"x"), bytes(500_000)])
+def test_other_bytes_may_follow_the_sound(tmp_path: Path, kind: str, after: bytes):
+    assert _seconds(tmp_path / "a.bin", _sound(kind, 3) + after) == pytest.approx(3, abs=0.01)
 
 
 def _put(data: bytes, at: int, right: bytes) -> bytes:
@@ -89,7 +89,7 @@ def _put(data: bytes, at: int, right: bytes) -> bytes:
 
 
 def _after(data: bytes, name: bytes, right: bytes, *, skip: int = 0) -> bytes:
-    """The data with `right` written behind a chunk's name."""
+    """The data with `right` written after a chunk's name."""
     return _put(data, data.index(name) + len(name) + skip, right)
 
 
@@ -111,8 +111,8 @@ UNKNOWN: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_sizes_that_state_no_length(tmp_path: Path, case: str):
-    kind, spoil = UNKNOWN[case]
-    assert _seconds(tmp_path / "a.bin", spoil(_sound(kind, 3))) == pytest.approx(3, abs=0.01)
+    kind, change = UNKNOWN[case]
+    assert _seconds(tmp_path / "a.bin", change(_sound(kind, 3))) == pytest.approx(3, abs=0.01)
 
 
 def test_a_header_without_sound_is_truncated(tmp_path: Path):
@@ -122,7 +122,7 @@ def test_a_header_without_sound_is_truncated(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["wav", "au"])
-def test_more_sound_than_is_stated_is_not_lost_without_a_word(tmp_path: Path, kind: str):
+def test_more_sound_than_is_stated_is_not_lost_silently(tmp_path: Path, kind: str):
     data, at, order = _sound(kind, 6), {"wav": 40, "au": 8}[kind], {"wav": "<I", "au": ">I"}[kind]
     (tmp_path / "a.bin").write_bytes(_put(data, at, struct.pack(order, 2 * RATE * 4)))
     with pytest.raises(MerKitError, match=r"states 2\.0 s of sound, but bytes for another 4\.0 s follow"):
@@ -144,7 +144,7 @@ def test_an_odd_number_of_bytes_may_lack_its_padding(tmp_path: Path, pad: bytes)
 
 
 def _states(data: bytes, samples: int) -> bytes:
-    """A FLAC whose header states so many samples: the last 36 of 64 bits behind the sizes of blocks and frames."""
+    """A FLAC whose header states `samples`: the last 36 of 64 bits after the block and frame sizes."""
     packed = int.from_bytes(data[18:26], "big") >> 36 << 36 | samples
     return _put(data, 18, packed.to_bytes(8, "big"))
 
@@ -155,12 +155,23 @@ def test_a_flac_that_states_nothing_or_too_little_is_read_to_its_end(tmp_path: P
     assert _seconds(tmp_path / "a.flac", _states(data, samples)) == 4
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_the_last_frame_of_a_flac_tells_how_much_is_there(share: float):
+@pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9])
+def test_the_last_frame_of_a_flac_shows_how_much_is_there(fraction: float):
     data = _sound("flac", 8)
-    (one,) = lengths.located(data[: round(len(data) * share)])
+    (one,) = lengths.located(data[: round(len(data) * fraction)])
     assert one.extent.stated == 8 * RATE and one.extent.rate == RATE
-    assert one.extent.there == pytest.approx(share * 8 * RATE, abs=4608 + 500)  # noise: bytes grow evenly; one block
+    assert one.extent.there == pytest.approx(fraction * 8 * RATE, abs=4608 + 500)  # noise: bytes grow evenly; one block
+
+
+@pytest.mark.parametrize("silence", [0.5, 0.512, 0.6, 1.0, 2.0])
+def test_a_flac_that_ends_in_silence_is_whole(silence: float, tmp_path: Path):
+    """The frames of silence are shorter than sixteen bytes, the last one too."""
+    rate = 8000
+    y = np.zeros(round((3 + silence) * rate))
+    y[: 3 * rate] = np.random.default_rng(0).normal(scale=0.1, size=3 * rate)
+    soundfile.write(tmp_path / "a.flac", y, rate)
+    assert audio.duration(tmp_path / "a.flac") == pytest.approx(3 + silence)
+    assert len(audio.decode(tmp_path / "a.flac", sample_rate=rate)) == len(y)
 
 
 def test_crc8_is_the_one_of_flac():
@@ -168,7 +179,7 @@ def test_crc8_is_the_one_of_flac():
     assert streams._crc8(b"123456789") == 0xF4
 
 
-def test_a_flac_of_endless_length_reserves_no_memory(tmp_path: Path):
+def test_a_flac_of_absurd_length_reserves_no_memory(tmp_path: Path):
     (tmp_path / "a.flac").write_bytes(_states(_sound("flac", 2), (1 << 36) - 1))
     with pytest.raises(MerKitError, match=r"is truncated \(2\.0 of "):
         audio.load(tmp_path / "a.flac")
@@ -194,18 +205,18 @@ def test_a_whole_m4a_asks_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (MP4[:45_000], "50% of its sound is there"),
         (MP4[:20] + MP4[128:], "needed to read its sound are missing"),  # no moov
         (MP4[:60], "needed to read its sound are missing"),  # cut within it
     ],
 )
-def test_a_cut_m4a_is_truncated(tmp_path: Path, data: bytes, said: str):
+def test_a_cut_m4a_is_truncated(tmp_path: Path, data: bytes, message: str):
     for name in ("a.m4a", "a.mp3"):
         (tmp_path / name).write_bytes(data)
         found = audio.decode(tmp_path / name)
-        assert isinstance(found, Problem) and found.kind == "truncated_file" and said in str(found)
+        assert isinstance(found, Problem) and found.kind == "truncated_file" and message in str(found)
 
 
 # ---- rarer formats ---------------------------------------------------------------------------------------------------
@@ -230,7 +241,7 @@ def test_rarer_formats_are_counted_too(tmp_path: Path, form: str, subtype: str):
 
 
 @pytest.mark.parametrize("rate", [0, 1, 999, 0x7FFFFFFF, 0xFFFFFFFF])
-def test_a_rate_of_no_music_is_refused_before_it_is_resampled(tmp_path: Path, rate: int):
+def test_an_impossible_sample_rate_is_rejected_before_resampling(tmp_path: Path, rate: int):
     (tmp_path / "a.wav").write_bytes(_put(_sound("wav", 2), 24, struct.pack("<I", rate)))
     found = audio.decode(tmp_path / "a.wav")
     assert isinstance(found, Problem) and found.kind == "not_audio"

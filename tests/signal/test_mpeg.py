@@ -1,4 +1,4 @@
-"""MP3 frame by frame: headers worked out by hand, and files as tools and people leave them."""
+"""MP3 frame by frame: headers computed by hand, and files as found in practice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_frames_are_as_long_as_the_standard_says(header: str, rate: int, samples
 
 
 @pytest.mark.parametrize("header", ["00000000", "fffbf064", "fffb9c64", "ffeb9064", "fff99064"])
-def test_what_is_no_header_is_no_frame(header: str):
+def test_an_invalid_header_is_not_a_frame(header: str):
     """No sync, bad bit rate, bad sample rate, reserved version, reserved layer."""
     assert mpeg.walk(bytes.fromhex(header).ljust(417, b"\0") * 10) == []
 
@@ -104,8 +104,8 @@ WHOLE: dict[str, tuple[Maker, float]] = {
     "cover of 1 MB": (lambda: _id3(1 << 20) + _mp3(4), 4),
     "cover of 1 MB, no info frame": (lambda: _id3(1 << 20) + _bare(_mp3(8, vary=True)), 8),
     "two tags": (lambda: _id3(500) + _id3(3000) + _mp3(4), 4),
-    "tags behind": (lambda: _mp3(4) + _ape(4000) + b"TAG".ljust(128, b"\0"), 4),
-    "zeros before and behind": (lambda: bytes(5000) + _mp3(4) + bytes(50000), 4),
+    "tags after": (lambda: _mp3(4) + _ape(4000) + b"TAG".ljust(128, b"\0"), 4),
+    "zeros before and after": (lambda: bytes(5000) + _mp3(4) + bytes(50000), 4),
     "joined": (lambda: _mp3(3) + _mp3(4), 7),
     "joined, no info frames": (lambda: _bare(_mp3(3)) + _bare(_mp3(4)), 7),
     "joined, the second with a tag": (lambda: _mp3(3) + _id3(20000) + _mp3(4), 7),
@@ -153,13 +153,13 @@ CUT: dict[str, tuple[Maker, float, float]] = {
 
 
 def _vbri(*, frames: int, there: int) -> bytes:
-    """A Fraunhofer header that states `frames`, and so many silent frames behind it."""
+    """A Fraunhofer header that states `frames`, followed by `there` silent frames."""
     head = bytes.fromhex("fffb9064") + bytes(32) + b"VBRI" + bytes(6) + (0).to_bytes(4, "big")
     return (head + frames.to_bytes(4, "big")).ljust(417, b"\0") + bytes.fromhex("fffb9064").ljust(417, b"\0") * there
 
 
 @pytest.mark.parametrize("case", CUT)
-def test_a_cut_file_says_how_much_is_there_of_how_much(tmp_path: Path, case: str):
+def test_a_truncated_file_states_how_much_is_there(tmp_path: Path, case: str):
     make, there, stated = CUT[case]
     path = tmp_path / "a.mp3"
     path.write_bytes(make())
@@ -171,7 +171,7 @@ def test_a_cut_file_says_how_much_is_there_of_how_much(tmp_path: Path, case: str
         assert [float(text) for text in numbers.groups()] == pytest.approx([there, stated], abs=0.25)
 
 
-def test_a_cut_is_noticed_where_decoding_stops_early(tmp_path: Path):
+def test_a_cut_is_detected_even_if_decoding_stops_early(tmp_path: Path):
     data = _mp3(8)
     (tmp_path / "a.mp3").write_bytes(data[: len(data) // 2])
     with pytest.raises(MerKitError, match="is truncated"):
@@ -204,8 +204,8 @@ def test_one_damaged_header_is_no_change_of_format(tmp_path: Path, byte: int, ch
     assert len(mpeg.walk(_changed(data, _starts(data)[60] + byte, change))) == 1
 
 
-def test_an_info_frame_may_speak_for_all_joined_files(tmp_path: Path):
-    """A tool that joins may write the sum into the first info frame and leave the others; nothing is missing then."""
+def test_an_info_frame_may_count_all_joined_files(tmp_path: Path):
+    """A tool may write the sum into the first info frame and keep the others; nothing is missing."""
     first, second = _mp3(3), _mp3(4)
     n_frames = len(_starts(first)) + len(_starts(second)) - 1
     at = first.index(b"Info") if b"Info" in first else first.index(b"Xing")
@@ -218,7 +218,7 @@ def test_an_info_frame_may_speak_for_all_joined_files(tmp_path: Path):
 
 
 def _free(data: bytes) -> bytes:
-    """The same frames without their bit rates: their length is the same, and nothing but the next frame tells it."""
+    """The same frames without their bit rates: only the next frame shows where each one ends."""
     for at in _starts(data):
         data = data[: at + 2] + bytes((data[at + 2] & 0x0F,)) + data[at + 3 :]
     return data
@@ -259,7 +259,7 @@ def test_mp3_in_a_wav_is_counted_by_its_frames(tmp_path: Path, make: Maker, seco
 
 
 def test_layer_two_at_several_bit_rates_is_read_to_its_end(tmp_path: Path):
-    """Loud first: libsndfile's guess from the first frames ends long before the quiet ones do."""
+    """Loud first: libsndfile's estimate from the first frames ends long before the quiet ones."""
     loud, quiet = bytes.fromhex("fffde404").ljust(1152, b"\0"), bytes.fromhex("fffd1404").ljust(96, b"\0")
     path = tmp_path / "a.mp2"
     path.write_bytes(loud * 300 + quiet * 600)
@@ -281,7 +281,7 @@ def test_a_tag_longer_than_the_file_hides_no_frames(tmp_path: Path):
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"\xff\xfb"])
-def test_many_bytes_like_headers_are_passed_over_quickly(data: bytes):
+def test_many_bytes_like_headers_are_skipped_quickly(data: bytes):
     began = time.process_time()
     assert mpeg.walk(data * (5_000_000 // len(data))) == []
     assert time.process_time() - began < 3

@@ -1,4 +1,4 @@
-"""A recording is known again under another gain, codec, rate, cut and band; what only resembles it is not."""
+"""A recording is recognised after a change of gain, codec, rate, cut or bandwidth; similar music is not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def print_of(y: np.ndarray) -> np.ndarray:
 
 
 def mp3(y: np.ndarray, level: float, channels: int = 1) -> np.ndarray:
-    """Return what is left after an MP3 of constant bit rate."""
+    """Return the sound after MP3 encoding at a constant bit rate."""
     file = io.BytesIO()
     both = np.stack([y, 0.6 * y][:channels], axis=1)
     soundfile.write(file, both, RATE, format="MP3", subtype="MPEG_LAYER_III", compression_level=level,
@@ -71,7 +71,7 @@ def prints(songs: list[np.ndarray]) -> list[np.ndarray]:
     return [print_of(y) for y in songs]
 
 
-def test_songs_that_share_nothing_are_no_pair(prints: list[np.ndarray]) -> None:
+def test_different_songs_are_not_a_pair(prints: list[np.ndarray]) -> None:
     assert same_pairs(prints) == []
 
 
@@ -82,14 +82,14 @@ def test_a_copy_is_found_and_nothing_else(how: str, songs: list[np.ndarray], pri
 
 
 @pytest.mark.parametrize("shift_s", [-6.0, 0.0, 2.5])
-def test_the_lag_says_how_much_later_the_second_plays_it(shift_s: float, songs: list[np.ndarray]) -> None:
+def test_the_lag_is_the_delay_of_the_second_clip(shift_s: float, songs: list[np.ndarray]) -> None:
     first, second = later(songs[0], max(0.0, shift_s)), later(songs[0], max(0.0, -shift_s))
     (pair,) = same_pairs([print_of(first), print_of(second)])
     assert pair.lag_s == pytest.approx(shift_s, abs=1 / FRAMES_PER_SECOND)
 
 
-def test_similarity_is_the_correlation_of_what_both_play(songs: list[np.ndarray]) -> None:
-    """Oracle: numpy on the two stretches, cut out by hand."""
+def test_similarity_is_the_correlation_of_the_overlap(songs: list[np.ndarray]) -> None:
+    """Compared with numpy on the two overlapping excerpts."""
     a, b = print_of(songs[1]), print_of(mp3(later(songs[1], 4.0), 0.9))
     (pair,) = same_pairs([a, b])
     lag = -round(pair.lag_s * FRAMES_PER_SECOND)
@@ -97,14 +97,14 @@ def test_similarity_is_the_correlation_of_what_both_play(songs: list[np.ndarray]
     assert pair.similarity == pytest.approx(float(x @ y / np.sqrt((x @ x) * (y @ y))), abs=1e-4)
 
 
-def test_a_bar_that_repeats_is_not_taken_for_the_song(songs: list[np.ndarray]) -> None:
-    """Two pieces of one beat, whose other notes differ, fit each other at every bar, hence nowhere in particular."""
+def test_a_shared_loop_is_not_the_same_song(songs: list[np.ndarray]) -> None:
+    """Two pieces with one beat and different notes match at every bar, so no lag stands out."""
     bar = song(50, 1.0)[:RATE]
     loops = [np.tile(bar, 20) + 0.5 * other for other in songs[:2]]
     assert same_pairs([print_of(y) for y in loops]) == []
 
 
-def test_what_hardly_changes_is_like_nothing() -> None:
+def test_steady_sounds_are_not_similar() -> None:
     t = np.arange(12 * RATE) / RATE
     rng = np.random.default_rng(0)
     steady = [0.3 * np.sin(2 * np.pi * hertz * t) + rng.normal(0, 0.01, len(t)) for hertz in (220, 220.5, 330, 440)]
@@ -113,7 +113,9 @@ def test_what_hardly_changes_is_like_nothing() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.01, 0.3, 2.0])
-def test_clips_too_short_to_tell_do_no_harm(seconds: float, songs: list[np.ndarray], prints: list[np.ndarray]) -> None:
+def test_clips_too_short_to_compare_are_not_pairs(
+    seconds: float, songs: list[np.ndarray], prints: list[np.ndarray]
+) -> None:
     short = [print_of(y[: round(seconds * RATE)]) for y in songs[:4]]
     assert same_pairs([*prints, *short]) == [] and same_pairs(short) == [] and same_pairs([]) == []
 
@@ -152,7 +154,7 @@ def test_equal_files_and_copies_are_pairs_and_are_remembered(
     found = pairs(store)
     assert ("a", "f") in found and ("b", "e") in found and ("a", "c") in found
     assert all(set(pair) <= {"a", "c", "f"} or set(pair) == {"b", "e"} for pair in found)
-    monkeypatch.setattr(same_music, "fingerprint", lambda *_, **__: pytest.fail("found anew"))
+    monkeypatch.setattr(same_music, "fingerprint", lambda *_, **__: pytest.fail("computed again"))
     assert pairs(store) == found
     monkeypatch.undo()
     lags = [
@@ -163,7 +165,7 @@ def test_equal_files_and_copies_are_pairs_and_are_remembered(
     )
 
 
-def test_equal_files_are_a_pair_even_where_nothing_can_be_heard(tmp_path: Path) -> None:
+def test_equal_files_are_a_pair_even_if_their_sound_is_steady(tmp_path: Path) -> None:
     t = np.arange(3 * RATE) / RATE
     for name in "xy":
         soundfile.write(tmp_path / f"{name}.wav", 0.2 * np.sin(2 * np.pi * 440 * t), RATE)
@@ -176,7 +178,7 @@ def test_equal_files_are_a_pair_even_where_nothing_can_be_heard(tmp_path: Path) 
     ["", "[]", "{", '{"pairs": 3}', '{"pairs": [["a", "b", 1, 1, 1]]}', '{"pairs": [[1]]}', "[" * 100_000,
      '{"pairs": [["DIGEST", "DIGEST", 1, 1, 1]]}', '{"pairs": [["DIGEST", "OTHER", NaN, 1, 1]]}'],
 )  # fmt: skip
-def test_spoilt_memory_is_found_anew(content: str, clips: list[Clip], tmp_path: Path) -> None:
+def test_a_corrupted_file_of_pairs_is_computed_again(content: str, clips: list[Clip], tmp_path: Path) -> None:
     store = open_store(clips, tmp_path / "store")
     found = pairs(store)
     (file,) = (tmp_path / "store").glob("same-music-*.json")
@@ -186,7 +188,7 @@ def test_spoilt_memory_is_found_anew(content: str, clips: list[Clip], tmp_path: 
     assert pairs(store) == found and json.loads(file.read_text()) == whole
 
 
-def test_a_store_that_takes_no_files_still_answers(
+def test_a_read_only_store_still_gives_pairs(
     clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

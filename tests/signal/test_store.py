@@ -1,4 +1,4 @@
-"""The store: right numbers, nothing computed twice, nothing torn used, bad clips named or left out."""
+"""The store: correct values, nothing computed twice, no damaged file used, bad clips named or left out."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _mels(opened: store.FeatureStore) -> list[np.ndarray]:
 
 
 def _age(path: Path, seconds: float = 100.0) -> None:
-    """Make a file look settled: files changed within the last moments are hashed anew every time."""
+    """Make a file look unchanged for a while: recently changed files are hashed every time."""
     then = time.time() - seconds
     os.utime(path, (then, then))
 
@@ -149,7 +149,7 @@ def test_other_settings_share_a_folder_without_mixing(make_clips: MakeClips, tmp
     assert view.gather(np.array([0])).shape == (1, 1, 40, 43)
 
 
-def test_changed_audio_is_noticed_and_computed_anew(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
+def test_changed_audio_is_detected_and_computed_again(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
     clips = make_clips(2)
     for clip in clips:
         _age(clip.path)
@@ -177,7 +177,7 @@ def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, 
     assert read == ["1.wav"]  # written a moment ago: hashed once more
 
 
-def test_audio_changed_within_one_tick_of_its_time_stamp_is_noticed(make_clips: MakeClips, tmp_path: Path):
+def test_audio_changed_without_a_new_time_stamp_is_detected(make_clips: MakeClips, tmp_path: Path):
     (clip,) = make_clips(1)
     stamp = clip.path.stat().st_mtime_ns
     before = store.open_store([clip], tmp_path / "store")
@@ -197,7 +197,7 @@ def _flip_a_bit(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_cut_short, _flip_a_bit, Path.unlink, lambda p: p.write_bytes(b"")])
-def test_a_damaged_file_of_the_store_is_noticed_and_redone(
+def test_a_damaged_file_of_the_store_is_detected_and_computed_again(
     make_clips: MakeClips,
     tmp_path: Path,
     decoded: list[str],
@@ -210,7 +210,7 @@ def test_a_damaged_file_of_the_store_is_noticed_and_redone(
     damage(manifest.features_path(tmp_path / "store", opened.digests[1]))
     again = store.open_store(clips, tmp_path / "store")
     assert decoded[3:] == ["1.wav"]
-    assert again.notes == ("the stored features of clip '1' were missing, torn or changed: computed them anew",)
+    assert again.notes == ("the stored features of clip '1' were missing, truncated or changed: computed them again",)
     assert caplog.messages == list(again.notes)
     for new, old in zip(_mels(again), expected, strict=True):
         np.testing.assert_array_equal(new, old)
@@ -220,7 +220,7 @@ def test_a_damaged_file_of_the_store_is_noticed_and_redone(
 @pytest.mark.parametrize(
     "text", [None, "", "{", "[1]", '"x"', '{"format": 0}', '{"format": 1, "audio": {}, "entries": {"a": [1]}}']
 )
-def test_a_lost_or_torn_manifest_costs_time_only(make_clips: MakeClips, tmp_path: Path, text: str | None):
+def test_a_lost_or_damaged_manifest_costs_time_only(make_clips: MakeClips, tmp_path: Path, text: str | None):
     clips = make_clips(2)
     expected = _mels(store.open_store(clips, tmp_path / "store"))
     path = tmp_path / "store" / "manifest.json"
@@ -251,13 +251,13 @@ print(*(float(opened.values(i).astype("f8").sum()) for i in range(len(opened))),
 """
 
 
-def test_processes_that_open_a_store_at_once_tear_nothing(make_clips: MakeClips, tmp_path: Path):
+def test_processes_may_open_a_store_at_the_same_time(make_clips: MakeClips, tmp_path: Path):
     clips = make_clips(8, seconds=6.0)
     arguments = [sys.executable, "-c", OPEN_ELSEWHERE, str(clips[0].path.parent), str(tmp_path / "store")]
     running = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0] for process in running]
+    outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
-    assert len(set(said)) == 1 and said[0].count(".") >= 8
+    assert len(set(outputs)) == 1 and outputs[0].count(".") >= 8
     opened = store.open_store(clips, tmp_path / "store")
     assert opened.notes == ()
     for i, clip in enumerate(clips):
@@ -296,7 +296,7 @@ def test_a_folder_that_cannot_be_made(make_clips: MakeClips, tmp_path: Path):
         store.open_store(make_clips(1), tmp_path / "file")
 
 
-def test_leftovers_of_killed_processes_are_swept_out_but_not_those_of_living_ones(tmp_path: Path):
+def test_temporary_files_of_killed_processes_are_removed_but_not_those_of_running_ones(tmp_path: Path):
     old, new = tmp_path / ".a.npy.1.tmp", tmp_path / ".b.npy.2.tmp"
     for path in (old, new):
         path.write_bytes(b"half")
@@ -305,7 +305,7 @@ def test_leftovers_of_killed_processes_are_swept_out_but_not_those_of_living_one
     assert not old.exists() and new.exists()
 
 
-def _spoil(clips: list[Clip]) -> list[Clip]:
+def _damage_some(clips: list[Clip]) -> list[Clip]:
     """Replace clips 1, 3 and 4 by an empty file, a missing one and silence."""
     clips[1].path.write_bytes(b"")
     clips[3].path.unlink()
@@ -315,7 +315,7 @@ def _spoil(clips: list[Clip]) -> list[Clip]:
 
 def test_bad_clips_stop_the_opening_with_all_of_them_in_one_message(make_clips: MakeClips, tmp_path: Path):
     with pytest.raises(MerKitError) as caught:
-        store.open_store(_spoil(make_clips(6)), tmp_path / "store")
+        store.open_store(_damage_some(make_clips(6)), tmp_path / "store")
     message = str(caught.value)
     assert message.startswith("3 of 6 clips cannot be used")
     assert 'on_bad_clip="skip"' in message
@@ -323,7 +323,7 @@ def test_bad_clips_stop_the_opening_with_all_of_them_in_one_message(make_clips: 
         assert re.search(rf"clip '{clip_id}' \(.*\): .*{what}", message)
 
 
-def test_many_bad_clips_are_counted_not_listed(tmp_path: Path):
+def test_many_bad_clips_are_counted_rather_than_listed(tmp_path: Path):
     clips = [Clip(f"c{i}", tmp_path / f"{i}.mp3", {}) for i in range(12)]
     with pytest.raises(MerKitError, match=r"12 of 12 clips [\s\S]*… and 7 more") as caught:
         store.open_store(clips, tmp_path / "store")
@@ -331,7 +331,7 @@ def test_many_bad_clips_are_counted_not_listed(tmp_path: Path):
 
 
 def test_skipping_bad_clips_equals_their_absence(make_clips: MakeClips, tmp_path: Path):
-    clips = _spoil(make_clips(6))
+    clips = _damage_some(make_clips(6))
     skipped = store.open_store(clips, tmp_path / "store", on_bad_clip="skip")
     absent = store.open_store([clips[i] for i in (0, 2, 5)], tmp_path / "other")
     assert [problem.clip_id for problem in skipped.skipped] == ["1", "3", "4"]
@@ -371,15 +371,15 @@ def test_bad_settings(tmp_path: Path, settings: dict, expected: str):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_progress_is_told_after_every_clip(make_clips: MakeClips, tmp_path: Path, workers: int):
-    told: list[tuple[int, int]] = []
+def test_progress_is_reported_after_every_clip(make_clips: MakeClips, tmp_path: Path, workers: int):
+    calls: list[tuple[int, int]] = []
     store.open_store(
-        make_clips(4), tmp_path / "store", workers=workers, progress=lambda done, total: told.append((done, total))
+        make_clips(4), tmp_path / "store", workers=workers, progress=lambda done, total: calls.append((done, total))
     )
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_a_person_who_watches_sees_a_bar(
+def test_a_terminal_shows_a_bar(
     make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -457,13 +457,13 @@ def test_a_read_only_store_can_be_opened(make_clips: MakeClips, tmp_path: Path, 
 
 
 def _minutes(path: Path, seconds: float) -> Clip:
-    """A clip of noise that lasts longer than anybody wants of it."""
+    """A clip of noise that is longer than requested."""
     y = np.random.default_rng(5).normal(scale=0.1, size=round(seconds * 8000))
     soundfile.write(path, y, 8000)
     return Clip("long", path, {"quadrant": 0})
 
 
-def test_of_a_long_clip_only_the_beginning_that_is_wanted_is_decoded(tmp_path: Path):
+def test_only_the_requested_beginning_of_a_long_clip_is_decoded(tmp_path: Path):
     clip = _minutes(tmp_path / "long.wav", 200.0)
     whole = store.open_store([clip], tmp_path / "whole")
     part = store.open_store([clip], tmp_path / "part", max_seconds=30.0)
@@ -471,10 +471,10 @@ def test_of_a_long_clip_only_the_beginning_that_is_wanted_is_decoded(tmp_path: P
     assert len(wanted) == 28 and part.frames[0] < 1400 < whole.frames[0]
     ours, theirs = (store.SegmentView(opened, wanted).gather(np.arange(28)) for opened in (part, whole))
     np.testing.assert_array_equal(ours, theirs)
-    assert part.digests == whole.digests, "what a run is called does not depend on how much was decoded"
+    assert part.digests == whole.digests, "a run's name does not depend on how much was decoded"
 
 
-def test_a_beginning_serves_nobody_who_wants_more(tmp_path: Path):
+def test_a_stored_beginning_is_not_used_for_longer_requests(tmp_path: Path):
     clip = _minutes(tmp_path / "long.wav", 200.0)
     assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 31.0
     assert store.open_store([clip], tmp_path / "store", max_seconds=60.0).durations_s[0] == 61.0
@@ -482,7 +482,7 @@ def test_a_beginning_serves_nobody_who_wants_more(tmp_path: Path):
     assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 200.0
 
 
-def test_a_clip_a_little_longer_than_wanted_is_kept_whole(tmp_path: Path, decoded: list[str]):
+def test_a_clip_slightly_longer_than_requested_is_kept_whole(tmp_path: Path, decoded: list[str]):
     clip = _minutes(tmp_path / "a.wav", 45.0)
     assert store.open_store([clip], tmp_path / "store", max_seconds=30.0).durations_s[0] == 45.0
     store.open_store([clip], tmp_path / "store")

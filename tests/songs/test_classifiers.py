@@ -17,7 +17,9 @@ A, B, C = [0.6, 0.2, 0.2], [0.2, 0.6, 0.2], [0.2, 0.2, 0.6]
 
 
 def _answer(name: str, segments: list) -> int:
-    return int(classifiers.make(name).predict(np.array(segments), np.zeros(len(segments), dtype=int), 1)[0])
+    return int(
+        classifiers.make(name).predict(np.array(segments), np.zeros(len(segments), dtype=int), 1)[0]
+    )
 
 
 def test_rules_differ_where_they_should():
@@ -34,7 +36,12 @@ def test_ties_go_to_the_higher_mean():
     for name in ("vote", "run_length"):
         assert _answer(name, [A, surer_b]) == _answer(name, [surer_b, A]) == 1
         assert _answer(name, [B, B, A, A]) == 0  # equal means too: the smaller index
-    assert _answer("vote", [[0.36, 0.34, 0.3], [0.3, 0.4, 0.3], [0.0, 0.1, 0.9], [0.3, 0.4, 0.3], C, A]) == 2
+    assert (
+        _answer(
+            "vote", [[0.36, 0.34, 0.3], [0.3, 0.4, 0.3], [0.0, 0.1, 0.9], [0.3, 0.4, 0.3], C, A]
+        )
+        == 2
+    )
 
 
 def test_a_class_without_a_vote_cannot_win_a_tie():
@@ -55,16 +62,20 @@ def test_run_needs_row_order_and_does_not_cross_songs():
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=25))
 @settings(deadline=None, max_examples=100)
 def test_run_length_and_vote_against_plain_python(chosen):
-    """The oracle groups the chosen classes with itertools; segments are equally sure, so means follow the votes."""
+    """The oracle groups the chosen classes with itertools; segments are equally sure, so means
+    follow the votes.
+    """
     song = [[A, B, C][k] for k in chosen]
     runs = [(k, len(list(run))) for k, run in itertools.groupby(chosen)]
     longest = {k: max((n for c, n in runs if c == k), default=0) for k in range(3)}
-    assert _answer("run_length", song) == min(range(3), key=lambda k: (-longest[k], -chosen.count(k), k))
+    assert _answer("run_length", song) == min(
+        range(3), key=lambda k: (-longest[k], -chosen.count(k), k)
+    )
     assert _answer("vote", song) == min(range(3), key=lambda k: (-chosen.count(k), k))
 
 
 @pytest.mark.parametrize("name", classifiers.NAMES)
-def test_one_silhouette(name):
+def test_one_interface(name):
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], 10)
     song = np.repeat(np.arange(20), 6)
@@ -82,7 +93,12 @@ def test_one_silhouette(name):
     ("p", "song", "labels", "sentence"),
     [
         ([[0.5, 0.5]] * 2, [0, 0], [0, 1], "song 1 of 0…1 has no segment"),
-        ([[0.5, 0.5]] * 2, [0, 1], [0], r"song\[1\] is 1, expected 0 to 0: count songs from 0 and pass one label"),
+        (
+            [[0.5, 0.5]] * 2,
+            [0, 1],
+            [0],
+            r"song\[1\] is 1, expected 0 to 0: count songs from 0 and pass one label",
+        ),
         ([[0.5, 0.5]] * 2, [0, 1], [0, 2], r"labels\[1\] is 2, expected 0 to 1"),
         ([[5.0, 0.5]] * 2, [0, 1], [0, 1], "apply softmax first"),
     ],
@@ -98,5 +114,7 @@ def test_knobs_reach_the_svm():
 
 
 def test_unknown_name():
-    with pytest.raises(MerKitError, match="song-level classifier is 'run-length'.*did you mean 'run_length'"):
+    with pytest.raises(
+        MerKitError, match="song-level classifier is 'run-length'.*did you mean 'run_length'"
+    ):
         classifiers.make("run-length")

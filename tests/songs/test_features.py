@@ -16,7 +16,9 @@ def _random(seed: int, n_segments: int, n_classes: int) -> np.ndarray:
 
 
 def test_hand_computed_song():
-    """Class 0, sorted: .1 .2 .4 .5 .8. Of five values the quartiles are the 2nd to 4th; mean 2/5; one in five > .5."""
+    """Class 0, sorted: .1 .2 .4 .5 .8. Of five values the quartiles are the 2nd to 4th; mean 2/5;
+    one in five > .5.
+    """
     p = np.array([0.5, 0.1, 0.8, 0.2, 0.4])
     row = features.pool(np.stack([p, 1 - p], axis=1), np.zeros(5, dtype=int), n_songs=1)
     np.testing.assert_allclose(row[0, :7], [0.8, 0.1, 0.2, 0.4, 0.5, 0.4, 0.2], rtol=0, atol=1e-12)
@@ -53,16 +55,21 @@ def test_order_of_segments_changes_no_bit(seed, extra, n_classes, n_songs):
     p = _random(seed, len(song), n_classes)
     shuffled = generator.permutation(len(song))
     np.testing.assert_array_equal(
-        features.pool(p, song, n_songs=n_songs), features.pool(p[shuffled], song[shuffled], n_songs=n_songs)
+        features.pool(p, song, n_songs=n_songs),
+        features.pool(p[shuffled], song[shuffled], n_songs=n_songs),
     )
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(2, 5))
 @settings(deadline=None, max_examples=60)
 def test_statistics_agree_with_their_definitions(seed, n_segments, n_classes):
-    """Against the plain formulae, with the quartiles worked out from sorted lists instead of numpy's quantile."""
+    """Against the plain formulae, with the quartiles worked out from sorted lists instead of
+    numpy's quantile.
+    """
     p = _random(seed, n_segments, n_classes)
-    table = features.pool(p, np.zeros(n_segments, dtype=int), n_songs=1, theta=0.3).reshape(n_classes, 7)
+    table = features.pool(p, np.zeros(n_segments, dtype=int), n_songs=1, theta=0.3).reshape(
+        n_classes, 7
+    )
     for k in range(n_classes):
         values = sorted(p[:, k].tolist())
         quartiles = []
@@ -94,13 +101,23 @@ def test_rows_stay_in_time_order_in_a_long_interleaved_list():
 def test_half_precision_archives_are_accepted():
     p = _random(2, 50, 4).astype(np.float16)
     exact = features.pool(_random(2, 50, 4), np.zeros(50, dtype=int), n_songs=1)
-    np.testing.assert_allclose(features.pool(p, np.zeros(50, dtype=int), n_songs=1)[:, :6], exact[:, :6], atol=1e-3)
+    np.testing.assert_allclose(
+        features.pool(p, np.zeros(50, dtype=int), n_songs=1)[:, :6], exact[:, :6], atol=1e-3
+    )
 
 
 def test_names_tell_what_stands_in_each_column():
-    """A planted song: one class is certain in one segment of four, so every column can be told from its name."""
+    """A planted song: one class is certain in one segment of four, so every column can be
+    identified by its name.
+    """
     p = np.array([[1.0, 0.0]] + [[0.2, 0.8]] * 3)
-    column = dict(zip(features.names(["A-", "A+"]), features.pool(p, np.zeros(4, int), n_songs=1)[0], strict=True))
+    column = dict(
+        zip(
+            features.names(["A-", "A+"]),
+            features.pool(p, np.zeros(4, int), n_songs=1)[0],
+            strict=True,
+        )
+    )
     assert len(column) == 14
     assert column["A- max"] == 1 and column["A- min"] == 0.2 and column["A- median"] == 0.2
     assert column["A- lower quartile"] == 0.2 and column["A- upper quartile"] == pytest.approx(0.4)
@@ -111,11 +128,21 @@ def test_names_tell_what_stands_in_each_column():
 @pytest.mark.parametrize(
     ("song", "n_songs", "options", "sentence"),
     [
-        ([0, 0, 2], 3, {}, r"song 1 of 0…2 has no segment, expected at least one: lower segment_seconds"),
+        (
+            [0, 0, 2],
+            3,
+            {},
+            r"song 1 of 0…2 has no segment, expected at least one: lower segment_seconds",
+        ),
         ([0, 0, 0], 3, {}, r"song 1 of 0…2 has no segment \(nor have 1 others\)"),
         ([0, 1, 2], 2, {}, r"song\[2\] is 2, expected 0 to 1: count songs from 0"),
         ([0, -1, 0], 1, {}, r"song\[1\] is -1, expected 0 to 0"),
-        ([0, 0], 1, {}, r"song is a int64 array of shape \(2,\), expected whole numbers of shape \[3\]"),
+        (
+            [0, 0],
+            1,
+            {},
+            r"song is a int64 array of shape \(2,\), expected whole numbers of shape \[3\]",
+        ),
         ([0.0, 0.0, 0.0], 1, {}, "song is a float64 array"),
         ([0, 0, 0], 0, {}, "n_songs is 0, expected a whole number of at least 1"),
         ([0, 0, 0], 1, {"theta": 1.5}, "theta is 1.5, expected a number from 0 to 1"),

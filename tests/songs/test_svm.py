@@ -29,7 +29,9 @@ def _corpus(seed: int, sizes: list[int], *, strength: float = 1.0, segments: int
 
 
 def test_learns_what_no_rule_could_see():
-    """Both classes have the same mean, vote and so on; only the spread of a song's probabilities tells them apart."""
+    """Both classes have the same mean, vote and so on; only the spread of a song's probabilities
+    tells them apart.
+    """
     generator = np.random.default_rng(0)
     labels = np.tile([0, 1], 30)
     song = np.repeat(np.arange(60), 20)
@@ -59,12 +61,16 @@ def test_equals_a_plain_svc_on_features_scaled_by_hand():
     z = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
     oracle = SVC(C=10.0, gamma=0.1, class_weight="balanced").fit(z, labels)
     other, other_song, _ = _corpus(4, [10, 10], strength=0.3)
-    w = (features.pool(other, other_song, n_songs=20) - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    w = (features.pool(other, other_song, n_songs=20) - x.mean(axis=0)) / np.where(
+        spread > 0, spread, 1
+    )
     np.testing.assert_array_equal(svm.predict(other, other_song, 20), oracle.predict(w))
 
 
 def test_a_rare_class_is_not_given_up():
-    """With 60 songs against 6 and weak evidence an unweighted SVM answers the large class nearly always."""
+    """With 60 songs against 6 and weak evidence an unweighted SVM answers the large class nearly
+    always.
+    """
     p, song, labels = _corpus(5, [60, 6], strength=0.3)
     test_p, test_song, truth = _corpus(6, [30, 30], strength=0.3)
     svm = SVM().fit(p, song, labels)
@@ -75,23 +81,34 @@ def test_a_rare_class_is_not_given_up():
 def test_theta_reaches_the_features_of_training_and_test():
     p, song, labels = _corpus(7, [10, 10], strength=0.3)
     svm = SVM(theta=0.9).fit(p, song, labels)
-    np.testing.assert_allclose(svm.pipeline_[0].mean_, features.pool(p, song, n_songs=20, theta=0.9).mean(axis=0))
+    np.testing.assert_allclose(
+        svm.pipeline_[0].mean_, features.pool(p, song, n_songs=20, theta=0.9).mean(axis=0)
+    )
     other, other_song, _ = _corpus(8, [100, 100], strength=0.3)
-    right, wrong = (svm.pipeline_.predict(features.pool(other, other_song, n_songs=200, theta=t)) for t in (0.9, 0.5))
+    right, wrong = (
+        svm.pipeline_.predict(features.pool(other, other_song, n_songs=200, theta=t))
+        for t in (0.9, 0.5)
+    )
     assert (right != wrong).any()
     np.testing.assert_array_equal(svm.predict(other, other_song, 200), right)
 
 
 @pytest.mark.parametrize(("sizes", "n_folds"), [([9, 9], 5), ([9, 3], 3), ([2, 9], 2)])
-def test_inner_folds_are_five_or_as_many_as_the_smallest_class_has_songs(sizes, n_folds, monkeypatch):
+def test_inner_folds_are_five_or_as_many_as_the_smallest_class_has_songs(
+    sizes, n_folds, monkeypatch
+):
     seen = []
     kept = svm_module.StratifiedKFold
-    monkeypatch.setattr(svm_module, "StratifiedKFold", lambda n, **knobs: seen.append(n) or kept(n, **knobs))
+    monkeypatch.setattr(
+        svm_module, "StratifiedKFold", lambda n, **knobs: seen.append(n) or kept(n, **knobs)
+    )
     SVM().fit(*_corpus(15, sizes))
     assert seen == [n_folds]
 
 
-@pytest.mark.parametrize(("sizes", "searched"), [([6, 1], False), ([6, 2], True), ([6, 0, 3], True)])
+@pytest.mark.parametrize(
+    ("sizes", "searched"), [([6, 1], False), ([6, 2], True), ([6, 0, 3], True)]
+)
 def test_small_classes(sizes, searched):
     svm = SVM().fit(*_corpus(8, sizes, strength=3))
     assert svm.searched_ is searched
@@ -104,7 +121,9 @@ def test_small_classes(sizes, searched):
 
 def test_constant_features_do_no_harm():
     p = np.full((12, 3), 1 / 3)
-    assert set(SVM().fit(p, np.arange(12), np.tile([0, 1, 2], 4)).predict(p, np.arange(12), 12)) <= {0, 1, 2}
+    assert set(
+        SVM().fit(p, np.arange(12), np.tile([0, 1, 2], 4)).predict(p, np.arange(12), 12)
+    ) <= {0, 1, 2}
 
 
 def test_saved_svm_answers_alike(tmp_path):
@@ -115,7 +134,9 @@ def test_saved_svm_answers_alike(tmp_path):
     np.testing.assert_array_equal(back.predict(p, song, 27), svm.predict(p, song, 27))
     assert (back.theta, back.n_classes_, back.best_) == (0.3, 3, svm.best_)
     assert (back.searched_, back.inner_score_) == (True, svm.inner_score_)
-    assert [path.name for path in tmp_path.iterdir()] == ["svm.safetensors"]  # no partial file stays behind
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "svm.safetensors"
+    ]  # no partial file stays behind
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -137,7 +158,9 @@ def test_the_rebuilt_machine_is_the_fitted_one_bit_for_bit(tmp_path, sizes):
     for shape in ("ovr", "ovo"):
         for machine in (svm, back):
             machine.pipeline_[-1].decision_function_shape = shape
-        np.testing.assert_array_equal(back.pipeline_.decision_function(x), svm.pipeline_.decision_function(x))
+        np.testing.assert_array_equal(
+            back.pipeline_.decision_function(x), svm.pipeline_.decision_function(x)
+        )
     np.testing.assert_array_equal(back.pipeline_.predict(x), svm.pipeline_.predict(x))
     np.testing.assert_array_equal(back.pipeline_[-1].dual_coef_, svm.pipeline_[-1].dual_coef_)
     np.testing.assert_array_equal(back.pipeline_[-1].n_support_, svm.pipeline_[-1].n_support_)
@@ -154,7 +177,7 @@ def _says(**values):
     return lambda arrays, about: about.update(values)
 
 
-SPOILT = {
+DAMAGED = {
     "more support vectors than there are": _change("n_support", lambda a: a + 1000),
     "one less": _change("n_support", lambda a: a - np.eye(len(a), dtype=a.dtype)[0]),
     "negative": _change("n_support", lambda a: np.array([-1, a.sum() + 1, 0])),
@@ -184,23 +207,36 @@ SPOILT = {
 }
 
 
-@pytest.mark.parametrize("case", SPOILT)
-def test_spoilt_arrays_never_reach_libsvm(tmp_path, case, monkeypatch):
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_arrays_never_reach_libsvm(tmp_path, case, monkeypatch):
     path = tmp_path / "svm.safetensors"
     SVM().fit(*_corpus(21, [8, 8, 8])).save(path)
     about = json.loads(safe_open(path, framework="np").metadata()["svm"])
     arrays = load_file(path)
-    SPOILT[case](arrays, about)
+    DAMAGED[case](arrays, about)
     save_file(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata={"svm": json.dumps(about)}
+        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        path,
+        metadata={"svm": json.dumps(about)},
     )
     monkeypatch.setattr(SVC, "predict", lambda *_: pytest.fail("it was used"))
-    with pytest.raises(MerKitError, match="is not an SVM that mer-kit saved .*: run the fold again"):
+    with pytest.raises(
+        MerKitError, match="is not an SVM that mer-kit saved .*: run the fold again"
+    ):
         SVM.load(path)
 
 
 @pytest.mark.parametrize(
-    "metadata", [None, {}, {"svm": ""}, {"svm": "[" * 100_000}, {"svm": "[1]"}, {"svm": "null"}, {"tree": "{}"}]
+    "metadata",
+    [
+        None,
+        {},
+        {"svm": ""},
+        {"svm": "[" * 100_000},
+        {"svm": "[1]"},
+        {"svm": "null"},
+        {"tree": "{}"},
+    ],
 )
 def test_other_metadata_is_refused(tmp_path, metadata):
     path = tmp_path / "svm.safetensors"
@@ -212,7 +248,9 @@ def test_other_metadata_is_refused(tmp_path, metadata):
 
 def test_missing_and_damaged_files_get_a_sentence(tmp_path):
     path = tmp_path / "svm.safetensors"
-    with pytest.raises(MerKitError, match="is missing or no regular file, expected a saved SVM: run the fold first"):
+    with pytest.raises(
+        MerKitError, match="is missing or no regular file, expected a saved SVM: run the fold first"
+    ):
         SVM.load(path)
     SVM().fit(*_corpus(13, [4, 4])).save(path)
     path.write_bytes(path.read_bytes()[:1000])
@@ -226,7 +264,9 @@ def test_bad_use_gets_a_sentence(tmp_path):
         SVM().predict(p, song, 8)
     with pytest.raises(MerKitError, match="not fitted: call fit first"):
         SVM().save(tmp_path / "svm.safetensors")
-    with pytest.raises(MerKitError, match="the 8 training songs are all of class 1, expected at least two classes"):
+    with pytest.raises(
+        MerKitError, match="the 8 training songs are all of class 1, expected at least two classes"
+    ):
         SVM().fit(p, song, np.ones(8, dtype=int))
     with pytest.raises(MerKitError, match="probabilities has 3 classes, expected 2 as in training"):
         SVM().fit(p, song, labels).predict(np.full((2, 3), 1 / 3), np.array([0, 1]), 2)

@@ -1,4 +1,6 @@
-"""Small trainings on segments whose class is easy to see, on one thread so that they are quick and repeat."""
+"""Small trainings on segments whose class is easy to see, on one thread so that they are quick and
+repeat.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ TINY = {"width": 1, "head_pool": 1, "batch_norm": True, "dropout": 0.2}
 
 @dataclass(frozen=True)
 class Toy:
-    """Segments of 32 bands × 32 frames; class k is loud in its own eight bands; `labels` are spoiled, `truth` is not."""
+    """Segments of 32 bands × 32 frames; class k is loud in its own eight bands.
+
+    Some of `labels` are corrupted, `truth` is not.
+    """
 
     segments: ArraySegments
     labels: np.ndarray
@@ -30,14 +35,18 @@ class Toy:
     songs: np.ndarray
 
 
-def make_toy(n_songs: int = 8, per_song: int = 8, *, n_classes: int = 2, rate: float = 0.2, seed: int = 0) -> Toy:
+def make_toy(
+    n_songs: int = 8, per_song: int = 8, *, n_classes: int = 2, rate: float = 0.2, seed: int = 0
+) -> Toy:
     generator = np.random.default_rng(seed)
     songs = np.repeat(np.arange(n_songs), per_song)
     truth = songs % n_classes
     x = generator.normal(-40, 4, (len(songs), 1, 32, 32)).astype(np.float32)
     for row, k in enumerate(truth):
         x[row, 0, 8 * k : 8 * k + 8] += 12.0
-    labels, _ = noise.inject(truth, rate, n_classes=n_classes, generator=np.random.default_rng(seed + 1))
+    labels, _ = noise.inject(
+        truth, rate, n_classes=n_classes, generator=np.random.default_rng(seed + 1)
+    )
     return Toy(ArraySegments(x), labels, truth, songs)
 
 
@@ -82,7 +91,9 @@ def trained(toy: Toy, trainer: Callable[..., Trainer]) -> Trainer:
 
 
 @pytest.fixture(scope="session")
-def warm(toy: Toy, trainer: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def warm(
+    toy: Toy, trainer: Callable[..., Trainer], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The end of that training's warm-up, for the tests that only ask about what comes after it."""
     file = tmp_path_factory.mktemp("warm") / "warm.safetensors"
     trainer(method="ce", warmup_file=file).fit(toy.segments, toy.labels, toy.songs)
@@ -90,11 +101,15 @@ def warm(toy: Toy, trainer: Callable[..., Trainer], tmp_path_factory: pytest.Tem
 
 
 def assert_same_training(first: Trainer, second: Trainer) -> None:
-    """Assert that two trainings agree bit for bit: records (but for the seconds), passes, weights and buffers."""
-    rows = [[{**record.row(), "seconds": 0} for record in made.history_] for made in (first, second)]
+    """Assert that two trainings agree bit for bit: records (but for the seconds), passes, weights
+    and buffers.
+    """
+    rows = [
+        [{**record.row(), "seconds": 0} for record in made.history_] for made in (first, second)
+    ]
     assert repr(rows[0]) == repr(rows[1])  # repr, since NaN is not equal to itself
     assert first.eval_probabilities_.tobytes() == second.eval_probabilities_.tobytes()
-    one, other = first.network_.state_dict(), second.network_.state_dict()
+    one, other = (made._trained().network.state_dict() for made in (first, second))
     assert list(one) == list(other)
     for name in one:
         assert torch.equal(one[name], other[name]), name

@@ -1,4 +1,6 @@
-"""One step against a literal version of the paper: three whole passes, dropout masks as drawn, Eq. 4–10 spelled out."""
+"""One step against a literal version of the paper: three whole passes, dropout masks as drawn, Eq.
+4–10 spelled out.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,16 @@ B, K = 8, 4
 
 
 def _network(batch_norm: bool) -> VGG16:
-    """In training mode, with running statistics that some data have moved (every step moves them on: one network each)."""
+    """In training mode, with running statistics that some data have moved (every step moves them
+    on: one network each).
+    """
     network = VGG16(
-        K, width=2, head_pool=2, batch_norm=batch_norm, dropout=0.5, generator=torch.Generator().manual_seed(0)
+        K,
+        width=2,
+        head_pool=2,
+        batch_norm=batch_norm,
+        dropout=0.5,
+        generator=torch.Generator().manual_seed(0),
     ).train()
     with torch.no_grad():
         network.trunk(3 * torch.randn(6, 1, 32, 48, generator=torch.Generator().manual_seed(1)))
@@ -39,13 +48,21 @@ def _batch(lambda_kl: float, *, noisy: list[int] | None = None, mixing: bool = T
     )
 
 
-def _loss(network: VGG16, batch: Batch, sums: EpochSums | None = None, seed: int = 3) -> torch.Tensor:
+def _loss(
+    network: VGG16, batch: Batch, sums: EpochSums | None = None, seed: int = 3
+) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return batch_loss(network, batch, WHERE, sums or EpochSums(), temperature=0.5, dropout=generator)
+    return batch_loss(
+        network, batch, WHERE, sums or EpochSums(), temperature=0.5, dropout=generator
+    )
 
 
-def _masked_forward(network: VGG16, x: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-    """A whole pass from the input on, with torch's own layers and explicit dropout masks (None: no dropout)."""
+def _masked_forward(
+    network: VGG16, x: torch.Tensor, generator: torch.Generator | None
+) -> torch.Tensor:
+    """A whole pass from the input on, with torch's own layers and explicit dropout masks (None: no
+    dropout).
+    """
     h = torch.flatten(network.avgpool(network.features(x)), 1)
     for layer in network.classifier:
         if not isinstance(layer, torch.nn.Dropout):
@@ -59,7 +76,9 @@ def _literal_loss(network: VGG16, batch: Batch, seed: int = 3) -> torch.Tensor:
     """The paper step by step; each of the passes over U goes through the whole network."""
     masks = torch.Generator().manual_seed(seed)
     partner, delta, u = batch.partner, batch.delta, batch.x[batch.noisy]
-    mixed = _masked_forward(network, delta * batch.x + (1 - delta) * batch.x[partner], masks)  # Eq. 6
+    mixed = _masked_forward(
+        network, delta * batch.x + (1 - delta) * batch.x[partner], masks
+    )  # Eq. 6
     with frozen_batch_norm(network):
         first, second = _masked_forward(network, u, masks), _masked_forward(network, u, masks)
         with torch.no_grad():
@@ -68,7 +87,9 @@ def _literal_loss(network: VGG16, batch: Batch, seed: int = 3) -> torch.Tensor:
     targets = batch.targets.clone()
     targets[batch.noisy] = powered / powered.sum(dim=1, keepdim=True)
     log_p = functional.log_softmax(mixed, dim=1)
-    l_mix = -(delta * (targets * log_p).sum(1) + (1 - delta) * (targets[partner] * log_p).sum(1)).mean()  # Eq. 8
+    l_mix = -(
+        delta * (targets * log_p).sum(1) + (1 - delta) * (targets[partner] * log_p).sum(1)
+    ).mean()  # Eq. 8
     p1, p2 = functional.softmax(first, dim=1), functional.softmax(second, dim=1)
     forth, back = (p1 * (p1 / p2).log()).sum(1), (p2 * (p2 / p1).log()).sum(1)
     return l_mix + batch.lambda_kl * (0.5 * (forth + back)).mean()  # Eq. 9, 10
@@ -99,7 +120,9 @@ def test_shared_trunk_equals_separate_passes_in_value_and_gradient(batch_norm, l
     torch.testing.assert_close(shared, literal, rtol=1e-5, atol=1e-6)
     _assert_same_gradients(ours, theirs)
     _, without = _step(batch_norm, dataclasses.replace(batch, lambda_kl=0.0), _literal_loss)
-    assert any(not torch.allclose(without[n], theirs[n], rtol=1e-2) for n in theirs)  # L_KL does pull
+    assert any(
+        not torch.allclose(without[n], theirs[n], rtol=1e-2) for n in theirs
+    )  # L_KL does pull
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
@@ -113,26 +136,36 @@ def test_lambda_0_equals_the_literal_proposed_star(batch_norm):
 def test_plain_step_is_cross_entropy_on_the_inherited_labels():
     batch = _batch(0.0, noisy=[], mixing=False)
     expected = functional.cross_entropy(
-        _masked_forward(_network(True), batch.x, torch.Generator().manual_seed(3)), batch.targets.argmax(1)
+        _masked_forward(_network(True), batch.x, torch.Generator().manual_seed(3)),
+        batch.targets.argmax(1),
     )
     torch.testing.assert_close(_loss(_network(True), batch), expected)
 
 
 def test_labels_of_U_are_erased():
-    """Whatever the inherited labels of U were, loss and gradient do not change; those of X do matter."""
+    """Whatever the inherited labels of U were, loss and gradient do not change; those of X do
+    matter.
+    """
     batch = _batch(0.5)
     other = batch.targets.clone()
     other[batch.noisy] = other[batch.noisy].roll(1, dims=1)
     erased = dataclasses.replace(batch, targets=other)
-    (loss, gradient), (same_loss, same_gradient) = _step(True, batch, _loss), _step(True, erased, _loss)
-    assert torch.equal(loss, same_loss) and all(torch.equal(gradient[n], same_gradient[n]) for n in gradient)
+    (loss, gradient), (same_loss, same_gradient) = (
+        _step(True, batch, _loss),
+        _step(True, erased, _loss),
+    )
+    assert torch.equal(loss, same_loss) and all(
+        torch.equal(gradient[n], same_gradient[n]) for n in gradient
+    )
     x_changed = dataclasses.replace(batch, targets=batch.targets.roll(1, dims=1))
     assert not torch.equal(loss, _step(True, x_changed, _loss)[0])
     assert torch.equal(batch.targets.sum(1), torch.ones(B))  # the caller's targets are left alone
 
 
 def test_batch_norm_statistics_move_with_the_mixed_pass_alone():
-    """Pseudo-labels and R-Drop use the running statistics: how many samples are in U must not change them."""
+    """Pseudo-labels and R-Drop use the running statistics: how many samples are in U must not
+    change them.
+    """
     states = []
     for noisy in ([], [1, 2, 5], list(range(B))):
         network = _network(True)
@@ -167,8 +200,13 @@ def test_archived_pseudo_labels_are_sharpened_instead_of_the_models_own():
 
 def test_sums_hold_what_the_record_reports():
     network, sums = _network(False), EpochSums()
-    totals = [float(_loss(network, _batch(0.5, noisy=noisy), sums).detach()) for noisy in ([], [0, 3], [1, 2, 4, 6])]
-    assert sums.mean("loss") == pytest.approx(sum(totals) / 3)  # what was minimised, not put together from its parts
+    totals = [
+        float(_loss(network, _batch(0.5, noisy=noisy), sums).detach())
+        for noisy in ([], [0, 3], [1, 2, 4, 6])
+    ]
+    assert sums.mean("loss") == pytest.approx(
+        sum(totals) / 3
+    )  # what was minimised, not put together from its parts
     batch = _batch(0.5)
     with torch.no_grad():
         guess = network.eval()(batch.x).argmax(1)

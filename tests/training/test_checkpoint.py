@@ -1,4 +1,6 @@
-"""A nest goes to disk and comes back equal; what is torn or foreign gets a sentence; nothing is half written."""
+"""A nest goes to disk and comes back equal; what is torn or foreign gets a sentence; nothing is
+half written.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +32,29 @@ TENSORS = st.sampled_from(
     ]
 )
 LEAVES = (
-    st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text(max_size=5) | TENSORS
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**200), 2**200)
+    | st.floats()
+    | st.text(max_size=5)
+    | TENSORS
 )  # PCG64's state holds integers of 128 bits
 KEYS = st.integers(-3, 3) | st.sampled_from(["a", "b", "a/b", "1", "", "value", "tensor"])
 NESTS = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
 )
 
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, torch.Tensor):
         bits = (one.to(torch.float32), other.to(torch.float32))
-        return one.dtype == other.dtype and one.shape == other.shape and torch.equal(*(b.nan_to_num(7.0) for b in bits))
+        return (
+            one.dtype == other.dtype
+            and one.shape == other.shape
+            and torch.equal(*(b.nan_to_num(7.0) for b in bits))
+        )
     if isinstance(one, dict):
         return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list):
@@ -60,11 +73,16 @@ def test_any_nest_comes_back(tmp_path_factory, nest):
 
 
 @pytest.mark.parametrize(
-    "nest", [{1: 2.0, "1": 3.0}, {"a/b": 2.0, "a": {"b": 3.0}}, {"": 2.0, "x": {"": 3.0}, "x/": 4.0}]
+    "nest",
+    [{1: 2.0, "1": 3.0}, {"a/b": 2.0, "a": {"b": 3.0}}, {"": 2.0, "x": {"": 3.0}, "x/": 4.0}],
 )
 def test_tensors_under_names_that_read_alike_are_kept_apart(tmp_path, nest):
     def with_tensors(value: Any) -> Any:
-        return {k: with_tensors(v) for k, v in value.items()} if isinstance(value, dict) else torch.tensor([value])
+        return (
+            {k: with_tensors(v) for k, v in value.items()}
+            if isinstance(value, dict)
+            else torch.tensor([value])
+        )
 
     checkpoint.save(tmp_path / "a", with_tensors(nest))
     assert _same(checkpoint.load(tmp_path / "a"), with_tensors(nest))
@@ -78,7 +96,9 @@ def test_an_optimizer_and_a_generator_go_on_where_they_were(tmp_path):
     optimizer.step()
     generator = numpy_generator(0, "order")
     generator.random(5)
-    checkpoint.save(tmp_path / "a", {"o": optimizer.state_dict(), "g": generator.bit_generator.state})
+    checkpoint.save(
+        tmp_path / "a", {"o": optimizer.state_dict(), "g": generator.bit_generator.state}
+    )
     stored = checkpoint.load(tmp_path / "a")
     copy = torch.nn.Parameter(weight.detach().clone())
     again = torch.optim.AdamW([copy], lr=0.5)
@@ -93,7 +113,9 @@ def test_an_optimizer_and_a_generator_go_on_where_they_were(tmp_path):
 
 def test_saved_tensors_are_copies_of_views_and_gradients(tmp_path):
     whole = torch.arange(4.0, requires_grad=True)
-    checkpoint.save(tmp_path / "deep" / "er" / "a", {"whole": whole, "part": whole[1:3], "again": whole})
+    checkpoint.save(
+        tmp_path / "deep" / "er" / "a", {"whole": whole, "part": whole[1:3], "again": whole}
+    )
     stored = checkpoint.load(tmp_path / "deep" / "er" / "a")
     assert stored["part"].tolist() == [1.0, 2.0] and stored["again"].tolist() == [0, 1, 2, 3]
     assert not stored["whole"].requires_grad
@@ -121,27 +143,34 @@ def test_torn_files_get_a_sentence(tmp_path, keep):
     file = tmp_path / "state.safetensors"
     checkpoint.save(file, {"weights": torch.ones(100), "epoch": 1})
     file.write_bytes(file.read_bytes()[:keep])
-    with pytest.raises(MerKitError, match="state.safetensors' cannot be read .*: delete it to train again"):
+    with pytest.raises(
+        MerKitError, match="state.safetensors' cannot be read .*: delete it to train again"
+    ):
         checkpoint.load(file)
 
 
 def test_foreign_and_missing_files_get_a_sentence(tmp_path):
     save_file({"weights": torch.ones(2)}, tmp_path / "foreign.safetensors")
     with pytest.raises(
-        MerKitError, match="foreign.safetensors' cannot be read .* expected a file that a training wrote"
+        MerKitError,
+        match="foreign.safetensors' cannot be read .* expected a file that a training wrote",
     ):
         checkpoint.load(tmp_path / "foreign.safetensors")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name in ("missing.safetensors", "folder", "pipe"):
-        with pytest.raises(MerKitError, match=f"{name}' is missing or no regular file, expected one"):
+        with pytest.raises(
+            MerKitError, match=f"{name}' is missing or no regular file, expected one"
+        ):
             checkpoint.load(tmp_path / name)
 
 
 def test_no_pickle_is_written(tmp_path):
     checkpoint.save(tmp_path / "a", {"w": torch.ones(2), "n": None})
     data = (tmp_path / "a").read_bytes()
-    header = int.from_bytes(data[:8], "little")  # safetensors: eight bytes of length, JSON, raw numbers
+    header = int.from_bytes(
+        data[:8], "little"
+    )  # safetensors: eight bytes of length, JSON, raw numbers
     assert data[8:9] == b"{" and len(data) == 8 + header + 8
     with pytest.raises(pickle.UnpicklingError):
         pickle.loads(data)

@@ -29,7 +29,9 @@ def test_batches_give_every_row_once_in_order(n, batch_size, seed):
     rows = np.random.default_rng(seed).permutation(50)[:n]
     parts = list(evaluation.batches(source, rows, batch_size))
     np.testing.assert_array_equal(np.concatenate([p for p, _ in parts]) if parts else [], rows)
-    np.testing.assert_array_equal(np.concatenate([x[:, 0, 0, 0] for _, x in parts]) if parts else [], rows)
+    np.testing.assert_array_equal(
+        np.concatenate([x[:, 0, 0, 0] for _, x in parts]) if parts else [], rows
+    )
     assert all(len(part) == batch_size for part, _ in parts[:-1])
 
 
@@ -61,8 +63,12 @@ def test_batches_hold_at_most_two_and_pass_errors_on():
 def test_band_statistics_against_numpy_in_one_go():
     source = _source(25)
     mean, sd = evaluation.band_statistics(source, batch_size=4)
-    np.testing.assert_allclose(mean, source.values[:, 0].mean(axis=(0, 2), dtype=np.float64), rtol=1e-5)
-    np.testing.assert_allclose(sd, source.values[:, 0].std(axis=(0, 2), dtype=np.float64), rtol=1e-5)
+    np.testing.assert_allclose(
+        mean, source.values[:, 0].mean(axis=(0, 2), dtype=np.float64), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        sd, source.values[:, 0].std(axis=(0, 2), dtype=np.float64), rtol=1e-5
+    )
     assert mean.dtype == sd.dtype == np.float32 and mean.shape == (32,)
     z = Standardise(mean, sd)(source.values)
     np.testing.assert_allclose(z.mean(axis=(0, 1, 3)), 0, atol=1e-4)
@@ -79,7 +85,9 @@ def test_silent_bands_are_shifted_but_not_blown_up():
 
 
 def test_evaluation_pass_is_softmax_without_dropout():
-    network = VGG16(4, width=1, head_pool=1, batch_norm=True, generator=torch.Generator().manual_seed(0)).train()
+    network = VGG16(
+        4, width=1, head_pool=1, batch_norm=True, generator=torch.Generator().manual_seed(0)
+    ).train()
     source, where = _source(), evaluation.place("cpu", "float32")
     standardise = Standardise(*evaluation.band_statistics(source))
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -91,7 +99,7 @@ def test_evaluation_pass_is_softmax_without_dropout():
     assert p.dtype == np.float32 and p.shape == (11, 4)
 
 
-# ---- losses ----------------------------------------------------------------------------------------------------------
+# ---- losses --------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 2**31), st.integers(2, 5))
@@ -103,7 +111,9 @@ def test_losses_are_minus_log_p_of_the_label(seed, k):
     np.testing.assert_allclose(out, -np.log(p[np.arange(20), labels]), rtol=2e-3, atol=1e-3)
     assert out.dtype == np.float64
     for archived in (p.astype(np.float16), p.astype(np.float16).astype(np.float32)):
-        assert evaluation.losses(archived, labels).tobytes() == out.tobytes()  # float16 is what is archived
+        assert (
+            evaluation.losses(archived, labels).tobytes() == out.tobytes()
+        )  # float16 is what is archived
 
 
 def test_losses_of_impossible_and_certain_labels_are_finite():
@@ -112,7 +122,7 @@ def test_losses_of_impossible_and_certain_labels_are_finite():
     assert (evaluation.losses(p, np.array([1, 1])) == 0).all()
 
 
-# ---- placement -------------------------------------------------------------------------------------------------------
+# ---- placement -----------------------------------------------------------------------------------
 
 
 def test_place_takes_what_it_is_told():
@@ -137,9 +147,14 @@ def test_auto_takes_the_gpu_and_bfloat16_where_they_are(monkeypatch):
 
 def test_absent_devices_and_unknown_precisions_get_a_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(MerKitError, match=r"device \(as found on this machine\) is 'cuda', expected one of auto, cpu"):
+    with pytest.raises(
+        MerKitError,
+        match=r"device \(as found on this machine\) is 'cuda', expected one of auto, cpu",
+    ):
         evaluation.place("cuda")
-    with pytest.raises(MerKitError, match="precision is 'float16', expected .*did you mean 'bfloat16'|'float32'"):
+    with pytest.raises(
+        MerKitError, match="precision is 'float16', expected .*did you mean 'bfloat16'|'float32'"
+    ):
         evaluation.place("cpu", "float16")
 
 

@@ -27,7 +27,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_pages_are_not_fetched_again_and_again() -> None:
     def faults(kind: str) -> int:
         env = os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"}  # as in a worker of dask
-        run = subprocess.run([sys.executable, "-c", FAULTS, kind], env=env, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", FAULTS, kind],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return int(run.stdout)
 
     theirs = faults("theirs")

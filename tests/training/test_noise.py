@@ -19,7 +19,9 @@ def test_exactly_the_rounded_number_of_labels_is_wrong(kind, n, rate, n_classes,
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, n_classes, n)
     kept = labels.copy()
-    noisy, realised = noise.inject(labels, rate, kind=kind, n_classes=n_classes, generator=generator)
+    noisy, realised = noise.inject(
+        labels, rate, kind=kind, n_classes=n_classes, generator=generator
+    )
     assert (noisy != labels).sum() == round(rate * n)
     assert realised == ((noisy != labels).mean() if n else 0.0)
     assert ((noisy >= 0) & (noisy < n_classes)).all() and noisy.dtype == np.int64
@@ -32,7 +34,10 @@ def test_neighbours_have_one_of_valence_and_arousal_right(seed):
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 4, 60)
     noisy, _ = noise.inject(labels, 1.0, kind="neighbour", n_classes=4, generator=generator)
-    valence, arousal = np.array([1, 0, 0, 1]), np.array([1, 1, 0, 0])  # Q1 V+A+, Q2 V−A+, Q3 V−A−, Q4 V+A−
+    valence, arousal = (
+        np.array([1, 0, 0, 1]),
+        np.array([1, 1, 0, 0]),
+    )  # Q1 V+A+, Q2 V−A+, Q3 V−A−, Q4 V+A−
     same = (valence[noisy] == valence[labels]).astype(int) + (arousal[noisy] == arousal[labels])
     assert (same == 1).all()
 
@@ -40,18 +45,30 @@ def test_neighbours_have_one_of_valence_and_arousal_right(seed):
 def test_every_wrong_class_is_equally_likely():
     labels = np.zeros(6000, dtype=int)
     noisy, _ = noise.inject(labels, 1.0, n_classes=4, generator=np.random.default_rng(0))
-    np.testing.assert_allclose(np.bincount(noisy, minlength=4) / 6000, [0, 1 / 3, 1 / 3, 1 / 3], atol=0.03)
-    near, _ = noise.inject(labels, 1.0, kind="neighbour", n_classes=4, generator=np.random.default_rng(0))
-    np.testing.assert_allclose(np.bincount(near, minlength=4) / 6000, [0, 1 / 2, 0, 1 / 2], atol=0.03)
+    np.testing.assert_allclose(
+        np.bincount(noisy, minlength=4) / 6000, [0, 1 / 3, 1 / 3, 1 / 3], atol=0.03
+    )
+    near, _ = noise.inject(
+        labels, 1.0, kind="neighbour", n_classes=4, generator=np.random.default_rng(0)
+    )
+    np.testing.assert_allclose(
+        np.bincount(near, minlength=4) / 6000, [0, 1 / 2, 0, 1 / 2], atol=0.03
+    )
 
 
-@given(st.lists(st.integers(1, 12), min_size=1, max_size=15), st.floats(0, 1), st.integers(0, 2**31))
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=15), st.floats(0, 1), st.integers(0, 2**31)
+)
 @settings(deadline=None, max_examples=100)
-def test_songs_are_spoiled_whole_and_the_rate_is_as_near_as_the_last_song_allows(lengths, rate, seed):
+def test_songs_are_corrupted_whole_and_the_rate_is_as_near_as_the_last_song_allows(
+    lengths, rate, seed
+):
     generator = np.random.default_rng(seed)
     songs = generator.permutation(np.repeat(np.arange(len(lengths)) * 7, lengths))
     labels = (songs // 7) % 4  # a song has one label
-    noisy, realised = noise.inject(labels, rate, kind="song", n_classes=4, generator=generator, songs=songs)
+    noisy, realised = noise.inject(
+        labels, rate, kind="song", n_classes=4, generator=generator, songs=songs
+    )
     for song in np.unique(songs):
         rows = songs == song
         assert len(np.unique(noisy[rows])) == 1 and len(np.unique((noisy != labels)[rows])) == 1
@@ -61,7 +78,10 @@ def test_songs_are_spoiled_whole_and_the_rate_is_as_near_as_the_last_song_allows
 
 def test_same_generator_same_noise():
     labels = np.arange(50) % 4
-    draws = [noise.inject(labels, 0.4, n_classes=4, generator=np.random.default_rng(s))[0] for s in (1, 1, 2)]
+    draws = [
+        noise.inject(labels, 0.4, n_classes=4, generator=np.random.default_rng(s))[0]
+        for s in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(draws[0], draws[1])
     assert (draws[0] != draws[2]).any()
 
@@ -74,7 +94,10 @@ def test_bad_input_gets_a_sentence():
         ({"rate": 0.2, "n_classes": 1}, "n_classes is 1"),
         ({"rate": 0.2, "n_classes": 4, "kind": "songs"}, "kind is 'songs', .*did you mean 'song'"),
         ({"rate": 0.2, "n_classes": 4, "kind": "song"}, "needs the song of every segment"),
-        ({"rate": 0.2, "n_classes": 4, "kind": "song", "songs": np.zeros(3)}, "needs the song of every segment"),
+        (
+            {"rate": 0.2, "n_classes": 4, "kind": "song", "songs": np.zeros(3)},
+            "needs the song of every segment",
+        ),
     ]:
         with pytest.raises(MerKitError, match=message):
             noise.inject(labels, generator=generator, **arguments)

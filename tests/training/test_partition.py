@@ -14,7 +14,9 @@ from mer_kit.training.partition import PartitionSettings as P
 
 
 def _planted(n: int = 2000, noise: float = 0.25, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Losses of which a share `noise` is drawn around 2.0 nats, the others around 0.3; and which are clean."""
+    """Losses of which a share `noise` is drawn around 2.0 nats, the others around 0.3; and which
+    are clean.
+    """
     generator = np.random.default_rng(seed)
     clean = generator.permutation(n) >= round(noise * n)
     return np.where(clean, generator.normal(0.3, 0.08, n), generator.normal(2.0, 0.25, n)), clean
@@ -24,7 +26,7 @@ def _labels(n: int, n_classes: int = 2) -> np.ndarray:
     return np.arange(n) % n_classes
 
 
-# ---- the mixture -----------------------------------------------------------------------------------------------------
+# ---- the mixture ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.3, 0.6])
@@ -43,7 +45,9 @@ def test_planted_mixture_is_recovered(noise):
 def test_densities_are_weighted_normal_densities():
     mixture = Mixture((0.7, 0.3), (0.1, 0.6), (0.05, 0.2), 0.0, 1.0)
     x = np.linspace(0, 1, 21)
-    expected = [w * scipy.stats.norm.pdf(x, m, s) for w, m, s in ((0.7, 0.1, 0.05), (0.3, 0.6, 0.2))]
+    expected = [
+        w * scipy.stats.norm.pdf(x, m, s) for w, m, s in ((0.7, 0.1, 0.05), (0.3, 0.6, 0.2))
+    ]
     np.testing.assert_allclose(mixture.densities(x), expected, rtol=1e-10)
     ratio = expected[0] / (expected[0] + expected[1])
     np.testing.assert_allclose(mixture.posterior(x, clamp=False), ratio, rtol=1e-9, atol=1e-12)
@@ -60,14 +64,16 @@ def test_normalise_maps_the_percentiles_to_0_and_1():
 
 def test_far_from_both_means_there_is_no_nan():
     mixture = Mixture((0.5, 0.5), (0.01, 0.99), (1e-3, 1e-3), 0.0, 1.0)
-    np.testing.assert_array_equal(mixture.posterior(np.array([0.0, 0.3, 0.7, 1.0])).round(6), [1, 1, 0, 0])
+    np.testing.assert_array_equal(
+        mixture.posterior(np.array([0.0, 0.3, 0.7, 1.0])).round(6), [1, 1, 0, 0]
+    )
 
 
-# ---- the clamp -------------------------------------------------------------------------------------------------------
+# ---- the clamp -----------------------------------------------------------------------------------
 
 
 def test_without_the_clamp_the_best_fitted_samples_look_noisy():
-    """A narrow clean Gaussian beside a wide one: the wide one wins again left of the clean mean."""
+    """A narrow clean Gaussian next to a wide one: the wide one wins again left of the clean mean."""
     mixture = Mixture((0.5, 0.5), (0.3, 0.6), (0.02, 0.3), 0.0, 1.0)
     raw, clamped = (mixture.posterior(np.array([0.0, 0.3]), clamp=clamp) for clamp in (False, True))
     assert raw[0] < 0.01 < 0.9 < raw[1]
@@ -96,7 +102,13 @@ def test_a_split_uses_the_posterior_that_was_asked_for():
     assert (omega[False][far] < 0.5).all() and (omega[True][far] > 0.5).all() and far.sum() > 9
 
 
-@given(st.floats(0.01, 0.99), st.floats(0, 0.9), st.floats(0.01, 1), st.floats(0.005, 0.5), st.floats(0.005, 0.5))
+@given(
+    st.floats(0.01, 0.99),
+    st.floats(0, 0.9),
+    st.floats(0.01, 1),
+    st.floats(0.005, 0.5),
+    st.floats(0.005, 0.5),
+)
 @settings(deadline=None, max_examples=300)
 def test_clamped_posterior_never_rises_with_the_loss(weight, mean, distance, clean_sd, noisy_sd):
     mixture = Mixture((weight, 1 - weight), (mean, mean + distance), (clean_sd, noisy_sd), 0.0, 1.0)
@@ -105,7 +117,9 @@ def test_clamped_posterior_never_rises_with_the_loss(weight, mean, distance, cle
     assert (np.diff(omega) <= 1e-12).all()
     assert ((omega >= 0) & (omega <= 1)).all()
     between = (x >= mean) & (x <= mean + distance)
-    np.testing.assert_array_equal(omega[between], raw[between])  # between the means nothing is touched
+    np.testing.assert_array_equal(
+        omega[between], raw[between]
+    )  # between the means nothing is touched
 
 
 @given(st.integers(0, 2**31), st.floats(0.02, 2))
@@ -114,13 +128,16 @@ def test_clamped_split_is_a_threshold_on_the_loss(seed, scale):
     generator = np.random.default_rng(seed)
     losses = generator.gamma(1.0, scale, 300)
     result = fit_partition(
-        losses, _labels(300), n_classes=2, settings=P(min_gap=0.0, clean_share=(0, 1), min_per_class=0)
+        losses,
+        _labels(300),
+        n_classes=2,
+        settings=P(min_gap=0.0, clean_share=(0, 1), min_per_class=0),
     )
     if not result.clean.all():
         assert losses[result.clean].max() <= losses[~result.clean].min()
 
 
-# ---- the guards, each -----------------------------------------------------------------------------------------------
+# ---- the guards, each ----------------------------------------------------------------------------
 
 
 def _refused(result, n: int, why: str) -> None:
@@ -136,7 +153,11 @@ def test_equal_losses_are_no_separation():
 
 def test_losses_that_differ_by_rounding_alone_count_as_equal():
     losses = 0.7 + 1e-9 * _planted(100)[0]
-    _refused(fit_partition(losses, _labels(100), n_classes=2, settings=P(min_gap=0.0)), 100, "all losses are equal")
+    _refused(
+        fit_partition(losses, _labels(100), n_classes=2, settings=P(min_gap=0.0)),
+        100,
+        "all losses are equal",
+    )
 
 
 def test_tau_itself_goes_to_U():
@@ -151,7 +172,11 @@ def test_tau_itself_goes_to_U():
 
 def test_a_small_gap_is_no_separation():
     losses, clean = _planted(1000)
-    _refused(fit_partition(losses / 20, _labels(1000), n_classes=2), 1000, "differ by 0.08 nat, under 0.1")
+    _refused(
+        fit_partition(losses / 20, _labels(1000), n_classes=2),
+        1000,
+        "differ by 0.08 nat, under 0.1",
+    )
     result = fit_partition(losses / 20, _labels(1000), n_classes=2, settings=P(min_gap=0.05))
     assert result.separated and (result.clean == clean).mean() > 0.99
 
@@ -159,7 +184,11 @@ def test_a_small_gap_is_no_separation():
 @pytest.mark.parametrize("tau", [0.0, 1.0])
 def test_x_of_nearly_all_or_none_is_no_separation(tau):
     losses, _ = _planted(1000)
-    _refused(fit_partition(losses, _labels(1000), n_classes=2, settings=P(tau=tau)), 1000, "outside 5%–98%")
+    _refused(
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(tau=tau)),
+        1000,
+        "outside 5%–98%",
+    )
 
 
 def test_share_guard_is_inclusive_and_says_the_share():
@@ -170,14 +199,20 @@ def test_share_guard_is_inclusive_and_says_the_share():
         1000,
         "X would hold 96.0% of the",
     )
-    assert fit_partition(losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.96))).separated
+    assert fit_partition(
+        losses, _labels(1000), n_classes=2, settings=P(clean_share=(0.05, 0.96))
+    ).separated
 
 
 def test_a_class_that_X_would_lose_is_no_separation():
     losses, clean = _planted(1000)
     labels = np.where(clean, 0, 1)
     labels[np.flatnonzero(clean)[:5]] = 1  # of class 1 only five look clean
-    _refused(fit_partition(losses, labels, n_classes=2), 1000, "class 1 would keep 5 samples in X, under 8")
+    _refused(
+        fit_partition(losses, labels, n_classes=2),
+        1000,
+        "class 1 would keep 5 samples in X, under 8",
+    )
     assert fit_partition(losses, labels, n_classes=2, settings=P(min_per_class=5)).separated
 
 
@@ -188,16 +223,20 @@ def test_a_class_that_was_too_small_all_along_does_not_count():
     assert fit_partition(losses, labels, n_classes=3).separated  # class 2 is absent, class 1 has 7
 
 
-# ---- the cap on U ----------------------------------------------------------------------------------------------------
+# ---- the cap on U --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("per_class", [False, True])
 def test_cap_keeps_only_the_least_likely_to_be_clean_in_U(per_class):
     losses, clean = _planted(1000, 0.4)
     free = fit_partition(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class))
-    capped = fit_partition(losses, _labels(1000), n_classes=2, settings=P(per_class=per_class, max_unlabelled=0.15))
+    capped = fit_partition(
+        losses, _labels(1000), n_classes=2, settings=P(per_class=per_class, max_unlabelled=0.15)
+    )
     assert (~free.clean).sum() == 400 and (~capped.clean).sum() == 150 and capped.separated
-    assert not (capped.clean & ~free.clean)[~capped.clean].any()  # what is capped comes out of U, nothing new goes in
+    assert not (capped.clean & ~free.clean)[
+        ~capped.clean
+    ].any()  # what is capped comes out of U, nothing new goes in
     np.testing.assert_array_equal(capped.omega, free.omega)
     assert free.omega[~capped.clean].max() <= free.omega[capped.clean & ~free.clean].min()
 
@@ -210,7 +249,9 @@ def test_cap_of_29_percent_of_100_is_29():
 
 
 def test_cap_among_equally_unlikely_takes_the_largest_losses():
-    losses = np.r_[np.full(90, 0.1), np.full(90, 0.11), np.linspace(5, 6, 20)]  # ω underflows to one value for all 20
+    losses = np.r_[
+        np.full(90, 0.1), np.full(90, 0.11), np.linspace(5, 6, 20)
+    ]  # ω underflows to one value for all 20
     result = fit_partition(losses, _labels(200), n_classes=2, settings=P(max_unlabelled=0.05))
     assert np.flatnonzero(~result.clean).tolist() == list(range(190, 200))
 
@@ -218,7 +259,8 @@ def test_cap_among_equally_unlikely_takes_the_largest_losses():
 def test_cap_that_is_not_reached_changes_nothing_and_0_is_no_separation():
     losses, clean = _planted(1000, 0.2)
     np.testing.assert_array_equal(
-        fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.3)).clean, clean
+        fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.3)).clean,
+        clean,
     )
     _refused(
         fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=0.0)),
@@ -229,7 +271,7 @@ def test_cap_that_is_not_reached_changes_nothing_and_0_is_no_separation():
         fit_partition(losses, _labels(1000), n_classes=2, settings=P(max_unlabelled=1.5))
 
 
-# ---- robustness ------------------------------------------------------------------------------------------------------
+# ---- robustness ----------------------------------------------------------------------------------
 
 
 def test_one_loss_of_100_does_not_put_everything_into_X():
@@ -260,7 +302,9 @@ def test_float32_losses_and_constant_offsets_give_the_same_split():
 def test_split_is_affine_invariant_without_a_gap_in_nats(seed, scale, shift):
     losses, clean = _planted(400, seed=seed)
     one = fit_partition(losses, _labels(400), n_classes=2, settings=P(min_gap=0.0))
-    other = fit_partition(scale * losses + shift, _labels(400), n_classes=2, settings=P(min_gap=0.0))
+    other = fit_partition(
+        scale * losses + shift, _labels(400), n_classes=2, settings=P(min_gap=0.0)
+    )
     np.testing.assert_array_equal(one.clean, clean)
     np.testing.assert_array_equal(other.clean, clean)
     np.testing.assert_allclose(other.omega, one.omega, atol=1e-5)
@@ -283,11 +327,13 @@ def test_same_seed_same_split():
     assert one.omega.tobytes() == same.omega.tobytes() and one.mixtures == same.mixtures
 
 
-# ---- one mixture per class -------------------------------------------------------------------------------------------
+# ---- one mixture per class -----------------------------------------------------------------------
 
 
 def test_per_class_keeps_a_hard_class():
-    """Class 1 is hard: its clean losses lie where class 0's noisy ones do. One mixture loses it, two do not."""
+    """Class 1 is hard: its clean losses lie where class 0's noisy ones do. One mixture loses it,
+    two do not.
+    """
     generator = np.random.default_rng(1)
     labels = np.r_[np.zeros(900, dtype=int), np.ones(300, dtype=int)]
     clean = generator.random(1200) < 0.8
@@ -295,12 +341,15 @@ def test_per_class_keeps_a_hard_class():
     losses = generator.normal(centre, 0.1)
     _refused(fit_partition(losses, labels, n_classes=2), 1200, "class 1 would keep 0 samples in X")
     whole, each = (
-        fit_partition(losses, labels, n_classes=2, settings=P(per_class=p, min_per_class=0)) for p in (False, True)
+        fit_partition(losses, labels, n_classes=2, settings=P(per_class=p, min_per_class=0))
+        for p in (False, True)
     )
     assert (whole.clean & (labels == 1)).sum() == 0 and (each.clean == clean).mean() > 0.99
     assert len(each.mixtures) == 2 and len(whole.mixtures) == 1
     for k in (0, 1):  # the same as splitting that class alone
-        alone = fit_partition(losses[labels == k], np.zeros((labels == k).sum(), dtype=int), n_classes=1)
+        alone = fit_partition(
+            losses[labels == k], np.zeros((labels == k).sum(), dtype=int), n_classes=1
+        )
         np.testing.assert_array_equal(each.omega[labels == k], alone.omega)
 
 
@@ -313,14 +362,16 @@ def test_per_class_leaves_classes_without_a_mixture_in_X():
     assert result.clean[0] and result.omega[0] == 1 and (result.clean == clean)[1:].mean() > 0.99
 
 
-# ---- bad input -------------------------------------------------------------------------------------------------------
+# ---- bad input -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_non_finite_losses_get_a_sentence(bad):
     losses, _ = _planted(100)
     losses[7] = bad
-    with pytest.raises(MerKitError, match=f"loss 7 is {bad}, expected a finite number: lower the learning rate"):
+    with pytest.raises(
+        MerKitError, match=f"loss 7 is {bad}, expected a finite number: lower the learning rate"
+    ):
         fit_partition(losses, _labels(100), n_classes=2)
 
 

@@ -1,4 +1,4 @@
-"""Stopped, killed, torn, foreign: a training goes on bit for bit, or says in one sentence why it cannot."""
+"""A stopped or killed training resumes bit for bit, or one error message says why it cannot."""
 
 from __future__ import annotations
 
@@ -28,17 +28,25 @@ def _stopper(after: int):
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])
-def test_interrupted_in_any_phase_and_resumed_is_bit_equal(tmp_path, toy, trainer, trained, same_training, after):
-    """After the first epoch, at the end of the warm-up, and between two split epochs (half way up the ramp of λ)."""
+def test_interrupted_in_any_phase_and_resumed_is_bit_equal(
+    tmp_path, toy, trainer, trained, same_training, after
+):
+    """After the first epoch, at the end of the warm-up, and between two split epochs (half way up
+    the ramp of λ).
+    """
     file = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        trainer(checkpoint_file=file, on_epoch=_stopper(after)).fit(toy.segments, toy.labels, toy.songs)
+        trainer(checkpoint_file=file, on_epoch=_stopper(after)).fit(
+            toy.segments, toy.labels, toy.songs
+        )
     records: list[int] = []
     again = trainer(checkpoint_file=file, on_epoch=lambda record: records.append(record.epoch))
     again.fit(toy.segments, toy.labels, toy.songs)
     assert records == list(range(after + 1, 6))  # what was done is not done again
     same_training(again, trained)
-    np.testing.assert_array_equal(again.predict_proba(toy.segments), trained.predict_proba(toy.segments))
+    np.testing.assert_array_equal(
+        again.predict_proba(toy.segments), trained.predict_proba(toy.segments)
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,19 +55,32 @@ def test_interrupted_in_any_phase_and_resumed_is_bit_equal(tmp_path, toy, traine
         {"optimizer": "sgd", "learning_rate": 0.02},
         {"precision": "bfloat16", "warmup_mixup": True, "max_unlabelled": 0.1},
         {"schedule": "constant", "share": 0.5, "per_class": True, "pseudo_labels": "epoch"},
-        {"model": {"width": 2, "head_pool": 2}, "learning_rate": 3e-3, "warmup_accuracy": 0.3, "warmup_epochs": 1},
+        {
+            "model": {"width": 2, "head_pool": 2},
+            "learning_rate": 3e-3,
+            "warmup_accuracy": 0.3,
+            "warmup_epochs": 1,
+        },
     ],
 )
-def test_resuming_is_bit_equal_with_other_settings_too(tmp_path, toy, trainer, same_training, change):
+def test_resuming_is_bit_equal_with_other_settings_too(
+    tmp_path, toy, trainer, same_training, change
+):
     change = {"epochs": 4, "warmup_epochs": 2} | change
     whole = trainer(**change).fit(toy.segments, toy.labels, toy.songs)
     file = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        trainer(checkpoint_file=file, on_epoch=_stopper(3), **change).fit(toy.segments, toy.labels, toy.songs)
-    same_training(trainer(checkpoint_file=file, **change).fit(toy.segments, toy.labels, toy.songs), whole)
+        trainer(checkpoint_file=file, on_epoch=_stopper(3), **change).fit(
+            toy.segments, toy.labels, toy.songs
+        )
+    same_training(
+        trainer(checkpoint_file=file, **change).fit(toy.segments, toy.labels, toy.songs), whole
+    )
 
 
-def test_a_finished_training_is_read_back_and_not_trained_on(tmp_path, toy, trainer, trained, same_training):
+def test_a_finished_training_is_read_back_and_not_trained_on(
+    tmp_path, toy, trainer, trained, same_training
+):
     file = tmp_path / "checkpoint.safetensors"
     trainer(checkpoint_file=file).fit(toy.segments, toy.labels, toy.songs)
 
@@ -72,7 +93,9 @@ def test_a_finished_training_is_read_back_and_not_trained_on(tmp_path, toy, trai
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.safetensors"]
 
 
-def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path, toy, trainer, trained, same_training):
+def test_a_killed_process_goes_on_from_its_last_epoch(
+    tmp_path, toy, trainer, trained, same_training
+):
     """The process dies in the middle of epoch 5, without any chance to clean up."""
     script = textwrap.dedent(f"""
         import os, signal, sys
@@ -98,7 +121,9 @@ def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path, toy, trainer, tr
     file = tmp_path / "checkpoint.safetensors"
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", script, str(tmp_path / "toy.npz"), str(file)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert len(checkpoint.load(file)["history"]) == 4
     same_training(trainer(checkpoint_file=file).fit(toy.segments, toy.labels, toy.songs), trained)
@@ -108,7 +133,7 @@ def _settings(made: Trainer) -> dict:
     return flat(made.settings)
 
 
-# ---- checkpoints that do not fit -------------------------------------------------------------------------------------
+# ---- checkpoints that do not fit -----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +156,9 @@ def one_epoch(tmp_path_factory, toy, trainer) -> Path:
     ],
 )
 def test_checkpoints_of_other_settings_get_a_sentence(one_epoch, toy, trainer, change, words):
-    with pytest.raises(MerKitError, match=rf"belongs to another training \({words}\): delete it or train elsewhere"):
+    with pytest.raises(
+        MerKitError, match=rf"belongs to another training \({words}\): delete it or train elsewhere"
+    ):
         trainer(checkpoint_file=one_epoch, **change).fit(toy.segments, toy.labels, toy.songs)
 
 
@@ -144,11 +171,17 @@ def test_checkpoints_of_other_labels_or_songs_get_a_sentence(one_epoch, toy, tra
 def test_torn_and_foreign_checkpoints_get_a_sentence(tmp_path, one_epoch, toy, trainer, trained):
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(one_epoch.read_bytes()[:-10])
-    with pytest.raises(MerKitError, match="torn.safetensors' cannot be read .*: delete it to train again"):
+    with pytest.raises(
+        MerKitError, match="torn.safetensors' cannot be read .*: delete it to train again"
+    ):
         trainer(checkpoint_file=torn).fit(toy.segments, toy.labels, toy.songs)
     trained.save_model(tmp_path / "model.safetensors")
-    with pytest.raises(MerKitError, match="model.safetensors holds no training, expected a checkpoint"):
-        trainer(checkpoint_file=tmp_path / "model.safetensors").fit(toy.segments, toy.labels, toy.songs)
+    with pytest.raises(
+        MerKitError, match="model.safetensors holds no training, expected a checkpoint"
+    ):
+        trainer(checkpoint_file=tmp_path / "model.safetensors").fit(
+            toy.segments, toy.labels, toy.songs
+        )
 
 
 def test_checkpoints_are_read_without_pickle(one_epoch, toy, trainer, monkeypatch):
@@ -166,7 +199,7 @@ def test_checkpoints_are_read_without_pickle(one_epoch, toy, trainer, monkeypatc
     one_epoch.write_bytes(before)  # as the other tests found it
 
 
-# ---- a shared warm-up ------------------------------------------------------------------------------------------------
+# ---- a shared warm-up ----------------------------------------------------------------------------
 
 
 def test_sssl_from_the_warmup_that_ce_left_is_bit_equal(toy, trainer, trained, warm, same_training):
@@ -208,14 +241,22 @@ def test_a_torn_warmup_only_costs_time(tmp_path, toy, trainer, trained, same_tra
     trainer(warmup_file=warm, on_epoch=lambda record: epochs.append(record.epoch)).fit(
         toy.segments, toy.labels, toy.songs
     )
-    assert epochs == [4, 5], "the first training did not leave a good warm-up in the torn one's place"
+    assert epochs == [4, 5], (
+        "the first training did not leave a good warm-up in the torn one's place"
+    )
 
 
-def test_an_own_checkpoint_goes_before_a_shared_warmup(tmp_path, toy, trainer, trained, same_training):
+def test_an_own_checkpoint_goes_before_a_shared_warmup(
+    tmp_path, toy, trainer, trained, same_training
+):
     warm, file = tmp_path / "warm.safetensors", tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        trainer(warmup_file=warm, checkpoint_file=file, on_epoch=_stopper(4)).fit(toy.segments, toy.labels, toy.songs)
+        trainer(warmup_file=warm, checkpoint_file=file, on_epoch=_stopper(4)).fit(
+            toy.segments, toy.labels, toy.songs
+        )
     epochs: list[int] = []
-    again = trainer(warmup_file=warm, checkpoint_file=file, on_epoch=lambda record: epochs.append(record.epoch))
+    again = trainer(
+        warmup_file=warm, checkpoint_file=file, on_epoch=lambda record: epochs.append(record.epoch)
+    )
     same_training(again.fit(toy.segments, toy.labels, toy.songs), trained)
     assert epochs == [5]

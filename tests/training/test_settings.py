@@ -16,6 +16,7 @@ from mer_kit.training import (
     method,
     methods,
     objectives,
+    optimization,
     partition,
     trainer,
     training_state,
@@ -57,7 +58,9 @@ def test_values_out_of_range_get_a_sentence_that_names_the_setting(field, value)
 
 @pytest.mark.parametrize("method", ["sssl", "sssl_no_kl"])
 def test_a_method_that_splits_needs_an_epoch_after_its_warmup(method):
-    with pytest.raises(MerKitError, match=rf"warmup_epochs is 5 of 5 epochs, expected fewer for {method}, .*lower "):
+    with pytest.raises(
+        MerKitError, match=rf"warmup_epochs is 5 of 5 epochs, expected fewer for {method}, .*lower "
+    ):
         TrainingSettings(method=method, epochs=5, warmup_epochs=5)
     assert TrainingSettings(method="ce", epochs=5, warmup_epochs=5).epochs == 5
 
@@ -65,20 +68,56 @@ def test_a_method_that_splits_needs_an_epoch_after_its_warmup(method):
 def test_defaults_are_those_of_the_written_method():
     s = TrainingSettings()
     assert (s.epochs, s.warmup_epochs, s.batch_size) == (60, 10, 64)
-    assert (s.optimizer, s.learning_rate, s.weight_decay, s.gradient_clip) == ("sgd", 0.01, 5e-4, 1.0)
-    assert (s.partition.tau, s.temperature, s.alpha, s.lambda_kl, s.ramp_epochs) == (0.5, 0.5, 0.75, 1.0, 16.0)
+    assert (s.optimizer, s.learning_rate, s.weight_decay, s.gradient_clip) == (
+        "sgd",
+        0.01,
+        5e-4,
+        1.0,
+    )
+    assert (s.partition.tau, s.temperature, s.alpha, s.lambda_kl, s.ramp_epochs) == (
+        0.5,
+        0.5,
+        0.75,
+        1.0,
+        16.0,
+    )
     p = s.partition
-    assert (p.reg_covar, p.min_gap, p.per_class, s.share, p.max_unlabelled) == (5e-4, 0.1, False, 1.0, 1.0)
-    assert (p.clean_share, p.min_per_class, p.clip_percentiles, p.clamp) == ((0.05, 0.98), 8, (1.0, 99.0), True)
+    assert (p.reg_covar, p.min_gap, p.per_class, s.share, p.max_unlabelled) == (
+        5e-4,
+        0.1,
+        False,
+        1.0,
+        1.0,
+    )
+    assert (p.clean_share, p.min_per_class, p.clip_percentiles, p.clamp) == (
+        (0.05, 0.98),
+        8,
+        (1.0, 99.0),
+        True,
+    )
     assert p == partition.PartitionSettings()
 
 
 def test_no_setting_is_there_for_nothing():
-    modules = (trainer, training_state, batch_loss, objectives, method, partition, *methods.MODULES.values())
+    modules = (
+        trainer,
+        training_state,
+        optimization,
+        batch_loss,
+        objectives,
+        method,
+        partition,
+        *methods.MODULES.values(),
+    )
     text = "".join(inspect.getsource(module) for module in modules)
-    fields = (*dataclasses.fields(TrainingSettings), *dataclasses.fields(partition.PartitionSettings))
+    fields = (
+        *dataclasses.fields(TrainingSettings),
+        *dataclasses.fields(partition.PartitionSettings),
+    )
     for field in fields:
-        assert any(f"{owner}.{field.name}" in text for owner in ("s", "settings", "self")), field.name
+        assert any(f"{owner}.{field.name}" in text for owner in ("s", "settings", "self")), (
+            field.name
+        )
 
 
 def test_methods():
@@ -90,28 +129,60 @@ def test_methods():
         "sssl": (True, 1.0),
     }
     mixing = {m: [s.mixes(phase) for phase in ("warmup", "plain", "ssl")] for m, s in made.items()}
-    assert mixing["mixup"] == [True] * 3 and mixing["ce"] == [False] * 3 and mixing["sssl"] == [False, False, True]
-    assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(warmup_mixup=True).mixes(
-        "plain"
+    assert (
+        mixing["mixup"] == [True] * 3
+        and mixing["ce"] == [False] * 3
+        and mixing["sssl"] == [False, False, True]
     )
+    assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(
+        warmup_mixup=True
+    ).mixes("plain")
 
 
 def test_warmup_key_holds_all_that_shapes_the_warmup():
-    """Methods that warm up alike share a warm-up; what only matters later is left out, all else is in."""
+    """Methods that warm up alike share a warm-up; what only matters later is left out, all else is
+    in.
+    """
     base = TrainingSettings().warmup_key()
-    assert TrainingSettings(method="ce").warmup_key() == base == TrainingSettings(method="sssl_no_kl").warmup_key()
+    assert (
+        TrainingSettings(method="ce").warmup_key()
+        == base
+        == TrainingSettings(method="sssl_no_kl").warmup_key()
+    )
     assert TrainingSettings(method="mixup").warmup_key() != base
     mixed = TrainingSettings(warmup_mixup=True).warmup_key()
     assert mixed == TrainingSettings(method="mixup").warmup_key()
-    assert TrainingSettings(method="mixup").warmup_key() != TrainingSettings(method="mixup", alpha=0.2).warmup_key()
+    assert (
+        TrainingSettings(method="mixup").warmup_key()
+        != TrainingSettings(method="mixup", alpha=0.2).warmup_key()
+    )
     later = {"tau": 0.1, "per_class": True, "reg_covar": 1e-3, "min_gap": 0.2, "temperature": 1.0}
     later |= {"pseudo_labels": "epoch", "alpha": 0.2, "lambda_kl": 2.0, "ramp_epochs": 3.0}
     later |= {"max_unlabelled": 0.15}
-    later |= {"clean_share": (0.1, 0.9), "min_per_class": 3, "clip_percentiles": (0.0, 100.0), "clamp": False}
+    later |= {
+        "clean_share": (0.1, 0.9),
+        "min_per_class": 3,
+        "clip_percentiles": (0.0, 100.0),
+        "clamp": False,
+    }
     assert TrainingSettings.of(**later).warmup_key() == base
-    sooner = {"epochs": 50, "warmup_epochs": 5, "warmup_accuracy": 0.9, "batch_size": 32, "optimizer": "adamw"}
-    sooner |= {"learning_rate": 0.02, "weight_decay": 0.0, "schedule": "constant", "gradient_clip": 2.0, "share": 0.5}
+    sooner = {
+        "epochs": 50,
+        "warmup_epochs": 5,
+        "warmup_accuracy": 0.9,
+        "batch_size": 32,
+        "optimizer": "adamw",
+    }
+    sooner |= {
+        "learning_rate": 0.02,
+        "weight_decay": 0.0,
+        "schedule": "constant",
+        "gradient_clip": 2.0,
+        "share": 0.5,
+    }
     sooner |= {"compile": True, "model": {"width": 8}}
     for name, value in sooner.items():
         assert TrainingSettings.of(**{name: value}).warmup_key() != base, name
-    assert {"method", "warmup_mixup", "own", "network", *later, *sooner} == set(kinds(TrainingSettings))
+    assert {"method", "warmup_mixup", "own", "network", *later, *sooner} == set(
+        kinds(TrainingSettings)
+    )

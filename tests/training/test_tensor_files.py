@@ -1,4 +1,4 @@
-"""A model or checkpoint of another shape, kind or writer gets a sentence, before memory is taken and before anything changes."""
+"""Unfit models and checkpoints get an error message before memory is used or anything changes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def settings(**changes: Any) -> Callable[[Nest], None]:
     return lambda nest: nest["model"].update(changes)
 
 
-SPOILT: dict[str, tuple[Callable[[Nest], Any], str]] = {
+DAMAGED: dict[str, tuple[Callable[[Nest], Any], str]] = {
     "width 200000": (settings(width=200_000), "weights that are not those of its network"),
     "width 10^12": (settings(width=10**12), "no network vgg16 with|not those of its network"),
     "width as text": (settings(width="1"), "width is '1', expected a whole number"),
@@ -55,24 +55,60 @@ SPOILT: dict[str, tuple[Callable[[Nest], Any], str]] = {
     "width infinite": (settings(width=float("inf")), "width is inf, expected a whole number"),
     "another setting": (settings(depth=3), "setting of network vgg16 is 'depth'"),
     "a list of settings": (lambda nest: nest.update(model=[1]), "does not describe a network"),
-    "a billion classes": (lambda nest: nest.update(n_classes=10**9), "n_classes is 1000000000, expected"),
-    "other classes": (lambda nest: nest.update(n_classes=4), "weights that are not those of its network"),
+    "a billion classes": (
+        lambda nest: nest.update(n_classes=10**9),
+        "n_classes is 1000000000, expected",
+    ),
+    "other classes": (
+        lambda nest: nest.update(n_classes=4),
+        "weights that are not those of its network",
+    ),
     "classes as text": (lambda nest: nest.update(n_classes="2"), "n_classes is '2', expected"),
-    "a tensor less": (lambda nest: nest["network"].pop(first(nest)), "weights that are not those of its network"),
-    "a tensor more": (lambda nest: nest["network"].update(x=torch.ones(2)), "not those of its network"),
-    "a number for a tensor": (put("network", lambda tensor: 3), "weights that are not those of its network"),
-    "another shape": (put("network", lambda tensor: tensor[..., None]), "weights that are not those of its network"),
+    "a tensor less": (
+        lambda nest: nest["network"].pop(first(nest)),
+        "weights that are not those of its network",
+    ),
+    "a tensor more": (
+        lambda nest: nest["network"].update(x=torch.ones(2)),
+        "not those of its network",
+    ),
+    "a number for a tensor": (
+        put("network", lambda tensor: 3),
+        "weights that are not those of its network",
+    ),
+    "another shape": (
+        put("network", lambda tensor: tensor[..., None]),
+        "weights that are not those of its network",
+    ),
     "whole numbers": (
         put("network", lambda tensor: tensor.to(torch.int8)),
         "weights that are not those of its network",
     ),
-    "half precision": (put("network", lambda tensor: tensor.half()), "weights that are not those of its network"),
-    "NaN": (put("network", lambda tensor: tensor * float("nan")), "numbers that no training leaves"),
-    "infinite": (put("network", lambda tensor: tensor + float("inf")), "numbers that no training leaves"),
-    "bands NaN": (put("bands", lambda band: band * float("nan")), "numbers that no training leaves"),
+    "half precision": (
+        put("network", lambda tensor: tensor.half()),
+        "weights that are not those of its network",
+    ),
+    "NaN": (
+        put("network", lambda tensor: tensor * float("nan")),
+        "numbers that no training leaves",
+    ),
+    "infinite": (
+        put("network", lambda tensor: tensor + float("inf")),
+        "numbers that no training leaves",
+    ),
+    "bands NaN": (
+        put("bands", lambda band: band * float("nan")),
+        "numbers that no training leaves",
+    ),
     "no spread": (put("bands", lambda band: band * 0), "numbers that no training leaves"),
-    "bands flat": (put("bands", lambda band: band[None]), "lacks the mean and standard deviation of each feature"),
-    "one band list": (lambda nest: nest.update(bands=nest["bands"][:1]), "lacks the mean and standard deviation"),
+    "bands flat": (
+        put("bands", lambda band: band[None]),
+        "lacks the mean and standard deviation of each feature",
+    ),
+    "one band list": (
+        lambda nest: nest.update(bands=nest["bands"][:1]),
+        "lacks the mean and standard deviation",
+    ),
     "bands of two lengths": (
         lambda nest: nest["bands"].append(nest["bands"].pop()[:-1]),
         "lacks the mean and standard deviation",
@@ -81,11 +117,11 @@ SPOILT: dict[str, tuple[Callable[[Nest], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", SPOILT)
-def test_a_spoilt_model_is_named_before_a_network_is_built(tmp_path, model, case, monkeypatch):
-    spoil, words = SPOILT[case]
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_damaged_model_is_named_before_a_network_is_built(tmp_path, model, case, monkeypatch):
+    damage, words = DAMAGED[case]
     nest = checkpoint.load(model)
-    spoil(nest)
+    damage(nest)
     checkpoint.save(tmp_path / "model.safetensors", nest)
     built: list[Any] = []
     monkeypatch.setattr(SegmentClassifier, "_network", lambda *a, **k: built.append(a))
@@ -100,7 +136,11 @@ def test_no_tensor_is_read_of_a_file_that_does_not_fit(tmp_path, model):
     length = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8 : 8 + length])
     end, size = max(e["data_offsets"][1] for n, e in header.items() if n != "__metadata__"), 3 << 30
-    header["/network/hole"] = {"dtype": "F32", "shape": [size // 4], "data_offsets": [end, end + size]}
+    header["/network/hole"] = {
+        "dtype": "F32",
+        "shape": [size // 4],
+        "data_offsets": [end, end + size],
+    }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     file = tmp_path / "model.safetensors"
@@ -108,7 +148,9 @@ def test_no_tensor_is_read_of_a_file_that_does_not_fit(tmp_path, model):
         out.write(struct.pack("<Q", len(text)) + text + data[8 + length :])
         out.truncate(8 + len(text) + end + size)
     read: list[Any] = []
-    nest = checkpoint.load(file, check=read.append)  # unreferenced tensors are in the file, not in its nest
+    nest = checkpoint.load(
+        file, check=read.append
+    )  # unreferenced tensors are in the file, not in its nest
     assert all(tensor.device.type == "meta" for tensor in read[0]["network"].values())
     assert set(nest["network"]) == set(checkpoint.load(model)["network"])
 
@@ -123,16 +165,22 @@ def test_headers_longer_than_a_trainings_are_not_read(tmp_path, length):
 
 
 @pytest.mark.parametrize(
-    "tree", ['{"list":[' * 50_000, '{"list": [' * 5000 + "]}" * 5000, '{"dict": [[[1], {"value": 2}]]}',
-             '{"dict": [], "list": []}', '{"tensor": "x"}', '{"tensor": []}', "[]", "null", "", '{"dict": [1]}', '{"list": 3}'],
+    "tree", ['{"list":[' * 50_000, '{"list": [' * 5000 + "]}" * 5000,
+             '{"dict": [[[1], {"value": 2}]]}',
+             '{"dict": [], "list": []}', '{"tensor": "x"}', '{"tensor": []}', "[]", "null", "",
+             '{"dict": [1]}', '{"list": 3}'],
 )  # fmt: skip
 def test_trees_that_no_training_wrote_are_refused(tmp_path, tree):
     from safetensors.torch import save_file
 
     save_file({"w": torch.ones(2)}, tmp_path / "a", metadata={"tree": tree})
-    with pytest.raises(MerKitError, match="cannot be read .* expected a file that a training wrote"):
+    with pytest.raises(
+        MerKitError, match="cannot be read .* expected a file that a training wrote"
+    ):
         checkpoint.load(tmp_path / "a")
-    with pytest.raises(MerKitError, match="cannot be read .* expected a file that a training wrote"):
+    with pytest.raises(
+        MerKitError, match="cannot be read .* expected a file that a training wrote"
+    ):
         checkpoint.load(tmp_path / "a", check=lambda nest: None)
 
 
@@ -140,7 +188,9 @@ def test_segments_of_other_bands_get_a_sentence(model, toy_maker):
     from mer_kit.training.evaluation import ArraySegments
 
     network = SegmentClassifier(model, device="cpu", precision="float32")
-    with pytest.raises(MerKitError, match="segments have 64 features, expected 32 as in this network's training"):
+    with pytest.raises(
+        MerKitError, match="segments have 64 features, expected 32 as in this network's training"
+    ):
         network.predict_proba(ArraySegments(np.zeros((3, 1, 64, 32), np.float32)))
 
 
@@ -152,7 +202,7 @@ def test_the_outline_of_a_network_is_its_state(model):
         assert all(tensor.device.type == "meta" for tensor in found.values())
 
 
-# ---- checkpoints -----------------------------------------------------------------------------------------------------
+# ---- checkpoints ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +224,9 @@ def moment(nest: Nest) -> dict[str, Any]:
 
 def moments_flat(nest: Nest) -> None:
     for name, value in moment(nest).items():
-        moment(nest)[name] = value.reshape(-1) if isinstance(value, torch.Tensor) and value.ndim else value
+        moment(nest)[name] = (
+            value.reshape(-1) if isinstance(value, torch.Tensor) and value.ndim else value
+        )
 
 
 CHECKPOINTS: dict[str, Callable[[Nest], Any]] = {
@@ -192,7 +244,9 @@ CHECKPOINTS: dict[str, Callable[[Nest], Any]] = {
     "a rate as text": lambda nest: nest["optimizer"]["param_groups"][0].update(lr="fast"),
     "no schedule": lambda nest: nest.update(scheduler={}),
     "no generators": lambda nest: nest.update(generators={}),
-    "a generator of another kind": lambda nest: nest["generators"]["order"].update(bit_generator="MT19937"),
+    "a generator of another kind": lambda nest: nest["generators"]["order"].update(
+        bit_generator="MT19937"
+    ),
     "a generator as text": lambda nest: nest["generators"].update(order="x"),
     "dropout of another length": lambda nest: nest.update(dropout=nest["dropout"][:-8]),
     "dropout of floats": lambda nest: nest.update(dropout=nest["dropout"].float()),
@@ -202,25 +256,34 @@ CHECKPOINTS: dict[str, Callable[[Nest], Any]] = {
 
 
 @pytest.mark.parametrize("case", CHECKPOINTS)
-def test_a_spoilt_checkpoint_gets_a_sentence(tmp_path, begun, toy, trainer, case):
+def test_a_damaged_checkpoint_gets_an_error_message(tmp_path, begun, toy, trainer, case):
     nest = checkpoint.load(begun)
     CHECKPOINTS[case](nest)
     checkpoint.save(tmp_path / "checkpoint.safetensors", nest)
     with pytest.raises(
-        MerKitError, match=r"checkpoint checkpoint.safetensors (does not fit|cannot be gone on from).*: delete it"
+        MerKitError,
+        match=r"checkpoint checkpoint.safetensors (does not fit|cannot be resumed).*: delete it",
     ):
-        trainer(checkpoint_file=tmp_path / "checkpoint.safetensors").fit(toy.segments, toy.labels, toy.songs)
+        trainer(checkpoint_file=tmp_path / "checkpoint.safetensors").fit(
+            toy.segments, toy.labels, toy.songs
+        )
 
 
 @pytest.mark.parametrize("key", [None, 3, "", "[]", "{" * 9, "[" * 100_000])
 def test_a_checkpoint_with_odd_settings_gets_a_sentence(tmp_path, begun, toy, trainer, key):
     checkpoint.save(tmp_path / "c", {**checkpoint.load(begun), "key": key})
-    with pytest.raises(MerKitError, match=r"belongs to another training \(its settings cannot be read\)"):
+    with pytest.raises(
+        MerKitError, match=r"belongs to another training \(its settings cannot be read\)"
+    ):
         trainer(checkpoint_file=tmp_path / "c").fit(toy.segments, toy.labels, toy.songs)
 
 
-@pytest.mark.parametrize("case", ["moments of another shape", "weights of another shape", "no bands"])
-def test_a_spoilt_warm_up_is_removed_and_the_training_is_as_without_it(tmp_path, toy, trainer, trained, case):
+@pytest.mark.parametrize(
+    "case", ["moments of another shape", "weights of another shape", "no bands"]
+)
+def test_a_damaged_warm_up_is_removed_and_the_training_is_as_without_it(
+    tmp_path, toy, trainer, trained, case
+):
     file = tmp_path / "warmup.safetensors"
     trainer(warmup_file=file).fit(toy.segments, toy.labels, toy.songs)
     nest = checkpoint.load(file)

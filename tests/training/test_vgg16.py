@@ -1,4 +1,6 @@
-"""VGG16 against what is known of it: parameter counts and names, dropout, and weights that torchvision would write."""
+"""VGG16 against what is known of it: parameter counts and names, dropout, and weights that
+torchvision would write.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from mer_kit.training import network as network_module
 from mer_kit.training.networks import vgg16 as module
 from mer_kit.training.networks.vgg16 import VGG16
 
-# Where torchvision's vgg16 and vgg16_bn have their convolutions and normalisations, as its checkpoints name them.
+# Where torchvision's vgg16 and vgg16_bn have their convolutions and normalisations, as its
+# checkpoints name them.
 PLAIN = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]
 CONV_BN = [0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40]
 FILTERS = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
@@ -28,14 +31,20 @@ def _names(batch_norm: bool) -> list[str]:
 
 
 def _standard(monkeypatch: pytest.MonkeyPatch, **settings) -> VGG16:
-    """A network without memory behind its weights, since the standard size has half a gigabyte of them."""
+    """A network without memory behind its weights, since the standard size has half a gigabyte of
+    them.
+    """
     monkeypatch.setattr(module, "_initialise", lambda *_: None)
     with torch.device("meta"):
         return VGG16(4, in_channels=3, **settings)
 
 
 def _tiny(**settings) -> VGG16:
-    settings = {"width": 2, "head_pool": 1, "generator": torch.Generator().manual_seed(0)} | settings
+    settings = {
+        "width": 2,
+        "head_pool": 1,
+        "generator": torch.Generator().manual_seed(0),
+    } | settings
     return VGG16(settings.pop("n_classes", 4), **settings)
 
 
@@ -51,7 +60,10 @@ def test_standard_size_has_vgg16s_parameters(monkeypatch):
 def test_names_are_torchvisions(monkeypatch, batch_norm):
     network = _standard(monkeypatch, batch_norm=batch_norm)
     assert list(network.state_dict()) == _names(batch_norm)
-    shapes = [tuple(network.state_dict()[f"features.{at}.weight"].shape) for at in (CONV_BN if batch_norm else PLAIN)]
+    shapes = [
+        tuple(network.state_dict()[f"features.{at}.weight"].shape)
+        for at in (CONV_BN if batch_norm else PLAIN)
+    ]
     assert shapes == [(b, a, 3, 3) for a, b in zip([3, *FILTERS], FILTERS, strict=False)]
 
 
@@ -67,7 +79,8 @@ def test_segments_of_every_duration_fit(seconds):
 def test_smaller_segments_get_a_sentence():
     assert _tiny()(torch.zeros(1, 1, 32, 32)).shape == (1, 4)
     with pytest.raises(
-        MerKitError, match="128 bands and 31 frames, expected at least 32 of each: raise segment_seconds"
+        MerKitError,
+        match="128 bands and 31 frames, expected at least 32 of each: raise segment_seconds",
     ):
         _tiny()(torch.zeros(1, 1, 128, 31))
 
@@ -98,28 +111,39 @@ def test_same_generator_same_weights_and_torchs_global_state_is_left_alone():
 
 
 def test_he_initialisation_keeps_the_scale_through_sixteen_layers():
-    """Weights of a layer have variance 2 / fan, biases are 0; so the logits neither vanish nor explode."""
+    """Weights of a layer have variance 2 / fan, biases are 0; so the logits neither vanish nor
+    explode.
+    """
     network = _tiny(width=16, head_pool=2)
     wide = network.features[17].weight  # 128 filters from 64: fan out 128·9
     assert float(wide.detach().std()) == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     head = network.classifier[3].weight
     assert float(head.detach().std()) == pytest.approx((2 / 1024) ** 0.5, rel=0.02)
-    assert all(float(p.detach().abs().sum()) == 0 for name, p in network.named_parameters() if name.endswith("bias"))
+    assert all(
+        float(p.detach().abs().sum()) == 0
+        for name, p in network.named_parameters()
+        if name.endswith("bias")
+    )
 
 
-# ---- dropout ---------------------------------------------------------------------------------------------------------
+# ---- dropout -------------------------------------------------------------------------------------
 
 
 def test_dropout_sits_in_the_head_only_and_evaluation_repeats():
     network = _tiny(batch_norm=True, dropout=0.5)
     modules = dict(network.named_modules())
-    assert [name for name, m in modules.items() if isinstance(m, torch.nn.Dropout)] == ["classifier.2", "classifier.5"]
+    assert [name for name, m in modules.items() if isinstance(m, torch.nn.Dropout)] == [
+        "classifier.2",
+        "classifier.5",
+    ]
     x = torch.randn(3, 1, 32, 32, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         h = network.eval().trunk(x)
         assert torch.equal(network(x), network(x))
         network.train()
-        first, second = (network.head(h, generator=torch.Generator().manual_seed(s)) for s in (0, 1))
+        first, second = (
+            network.head(h, generator=torch.Generator().manual_seed(s)) for s in (0, 1)
+        )
         assert torch.equal(first, network.head(h, generator=torch.Generator().manual_seed(0)))
         assert not torch.equal(first, second)
         undropped = network.head_without_dropout(h)
@@ -151,4 +175,6 @@ def test_dropout_scales_values_and_gradients_alike():
     torch.testing.assert_close(out.detach(), h.detach() * h.grad)
     assert set(h.grad.tolist()) == {0.0, 2.0}
     assert network_module.dropout(h, 0.0, None) is h
-    assert network_module.dropout(h.to(torch.bfloat16), 0.5, torch.Generator()).dtype == torch.bfloat16
+    assert (
+        network_module.dropout(h.to(torch.bfloat16), 0.5, torch.Generator()).dtype == torch.bfloat16
+    )

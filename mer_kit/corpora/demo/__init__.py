@@ -1,7 +1,7 @@
-"""The demo corpus: music synthesised on this machine, whose emotion is known second by second.
+"""The demo corpus: music synthesised on this machine, with known emotion for every second.
 
-It is written to disk in 4Q's own folder layout with 4Q's own tables and loaded by 4Q's own loader; `segment_truth.csv`
-beside them says in which quadrant every second was composed.
+It is written to disk in 4Q's folder layout with 4Q's tables and loaded by 4Q's loader. The
+additional table `segment_truth.csv` gives the quadrant in which every second was composed.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ from mer_kit.seeding import numpy_generator
 NAME = "demo"
 ORDER = 0
 TITLE = "Demo corpus (synthesised, 4Q's layout)"
-CITATION = "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it shows the method and proves nothing on music."
-LICENCE = "CC0-1.0: nobody's recording, use it as you like."
+CITATION = (
+    "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it demonstrates the method and "
+    "proves nothing about music."
+)
+LICENCE = "CC0-1.0: it contains nobody's recording, use it as you like."
 TRUTH = "segment_truth.csv"
 RECIPE = "demo.json"
 LAYOUT = f"""\
 demo-<hash of its options>/
   Q1/MT9#########.wav  …  also Q2, Q3, Q4 (the folder is the quadrant)
   {four_q.ANNOTATIONS}   Song,Quadrant
-  {four_q.METADATA}      as in 4Q; PQuad is the share of seconds that keep the label
+  {four_q.METADATA}      as in 4Q; PQuad is the fraction of seconds with the label
   {TRUTH}                         clip_id,start_s,end_s,label
-  {RECIPE}                                 the options it was made with"""
-REQUEST = "Nothing to ask for: it is generated on first use below the cache folder (MER_CACHE)."
+  {RECIPE}                                 the options it was generated with"""
+REQUEST = "No request needed: it is generated on first use below the cache folder (MER_CACHE)."
 OPTIONS: tuple[str, ...] = ("clips", "seconds", "drift", "seed")
 GENERATED = True
-#: Raise this with every change that alters a sample or a table: it is part of the folder's name.
+#: Increase this with every change of a sample or a table: it is part of the folder's name.
 VERSION = 3
 
 
@@ -53,27 +56,34 @@ def generate(
     drift: float = 0.15,
     seed: int = 0,
 ) -> Path:
-    """Write the demo corpus below `root` unless it is there already, and return its folder.
+    """Write the demo corpus below `root`, unless it exists already, and return its folder.
 
-    The folder's name holds a hash of the options, so different corpora lie side by side; the same options give the same
-    bytes. All is written under a temporary name first: a half-made corpus is never used, and two processes may do this
-    at once.
+    The folder's name contains a hash of the options, so several corpora can coexist; the same
+    options give the same bytes. Everything is written under a temporary name first, so an
+    incomplete corpus is never used, and two processes may generate it at the same time.
 
     Parameters
     ----------
-    root : a folder that may still be missing, or a demo corpus (then its parent is meant)
-    clips : how many, a multiple of 4 (a quarter for each quadrant)
-    seconds : length of every clip, whole, 8 to 60 s
-    drift : share of all seconds, 0 to 0.4, composed in another quadrant than the clip's label says
-    seed : another seed is another corpus
+    root : a folder, which is created if missing, or a demo corpus (then its parent is used)
+    clips : number of clips, a multiple of 4 (a quarter per quadrant)
+    seconds : length of every clip, a whole number from 8 to 60 s
+    drift : fraction of all seconds, 0 to 0.4, composed in a quadrant other than the clip's label
+    seed : each seed gives another corpus
 
     Raises
     ------
     MerKitError
         If an option is out of range or the folder cannot be written.
 
-    Source: D: our decision, since truth per second is what real corpora lack.
+    Source: D: our decision, since real corpora lack ground truth per second.
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     folder = generate(cache, clips=4, seconds=8)
+    ...     sorted(path.name for path in folder.iterdir() if path.is_dir())
+    ['Q1', 'Q2', 'Q3', 'Q4']
     """
     recipe = _recipe(clips=clips, seconds=seconds, drift=drift, seed=seed)
     folder = _folder(Path(root), recipe)
@@ -89,25 +99,43 @@ def generate(
             shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise MerKitError(
-            f"the demo corpus cannot be written to {str(folder.parent)!r} ({error.strerror or error}), expected "
-            "a folder with 100 MB free: set MER_CACHE or data_root to one"
+            f"the demo corpus cannot be written to {str(folder.parent)!r} "
+            f"({error.strerror or error}), expected a writable folder with 100 MB free: "
+            "set MER_CACHE or data_root to one"
         ) from error
     return folder
 
 
 def find(data_root: Path, **options: Any) -> Path | None:
-    """Return the corpus with these options if it lies in `data_root` already, else None; makes nothing."""
+    """Return the folder of the corpus with these options in `data_root`, or None; creates nothing.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     folder = generate(cache, clips=4, seconds=8)
+    ...     find(Path(cache), clips=4, seconds=8) == folder, find(Path(cache), clips=8)
+    (True, None)
+    """
     folder = _folder(data_root, _recipe(**options))
     return folder if (folder / RECIPE).is_file() else None
 
 
 def load(root: str | Path, **options: Any) -> Corpus:
-    """Load the demo corpus with these options (see `generate`) from below `root`; generate it if it is not there.
+    """Load the demo corpus with these options (see `generate`) from `root`; generate it if missing.
 
     Raises
     ------
     MerKitError
         If an option is out of range or the folder cannot be written.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     corpus = load(cache, clips=4, seconds=8, drift=0.25)
+    >>> list(corpus.truth.columns)
+    ['clip_id', 'start_s', 'end_s', 'label']
+    >>> [round(1 - clip.confidence, 3) for clip in corpus.clips]  # on average the drift
+    [0.375, 0.375, 0.25, 0.0]
     """
     folder = generate(root, **options)
     corpus = four_q.load(folder)
@@ -120,29 +148,31 @@ def load(root: str | Path, **options: Any) -> Corpus:
 def _recipe(
     clips: int = 80, seconds: float = 20.0, drift: float = 0.15, seed: int = 0
 ) -> dict[str, Any]:
-    """Return the checked options as they are written to demo.json."""
+    """Return the checked options, as written to demo.json."""
     check_range("clips", clips, 4, 10_000, whole=True)
     if clips % 4:
         raise MerKitError(
-            f"clips is {clips}, expected a multiple of 4 (a quarter for each quadrant): change clips"
+            f"clips is {clips}, expected a multiple of 4 (a quarter per quadrant): change clips"
         )
     check_range("seconds", seconds, 8, 60, whole=True)
     check_range("drift", drift, 0, 0.4)
     check_range("seed", seed, whole=True)
     return {
-        "version": VERSION, "clips": int(clips), "seconds": float(seconds), "drift": float(drift), "seed": int(seed)
+        "version": VERSION, "clips": int(clips), "seconds": float(seconds), "drift": float(drift),
+        "seed": int(seed),
     }  # fmt: skip
 
 
 def _folder(root: Path, recipe: dict[str, Any]) -> Path:
     home = root.expanduser().absolute()
-    home = home.parent if (home / RECIPE).is_file() else home
+    if (home / RECIPE).is_file():
+        home = home.parent
     digest = hashlib.blake2b(json.dumps(recipe, sort_keys=True).encode(), digest_size=5).hexdigest()
     return home / f"demo-{digest}"
 
 
 def _put_in_place(made: Path, folder: Path) -> None:
-    """Rename the finished folder; where another process was first, its corpus is the same and is kept."""
+    """Rename the finished folder; if another process was first, keep its identical corpus."""
     made.chmod(0o755)
     try:
         made.rename(folder)
@@ -174,7 +204,7 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
 
 
 def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
-    """Compose, play, record and write one clip; every draw comes from generators of its own."""
+    """Compose, play, record and write one clip, with random generators of its own."""
     artist = numpy_generator(seed, f"demo/artist/{clip.artist}")
     rng = numpy_generator(seed, f"demo/clip/{clip.clip_id}")
     production = synth.Production.draw(artist).varied(rng)
@@ -195,17 +225,17 @@ def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
 
 
 _METADATA_COLUMNS = (
-    "Song", "Artist", "Title", "Quadrant", "PQuad", "MoodsTotal", "Moods", "MoodsFoundStr", "MoodsStr", "MoodsStrSplit",
-    "Genres", "GenresStr", "Sample", "SampleURL",
+    "Song", "Artist", "Title", "Quadrant", "PQuad", "MoodsTotal", "Moods", "MoodsFoundStr",
+    "MoodsStr", "MoodsStrSplit", "Genres", "GenresStr", "Sample", "SampleURL",
 )  # fmt: skip
 
 
 def _metadata_row(clip: ClipPlan) -> tuple[Any, ...]:
     mood = EMOTIONS[clip.quadrant]
-    share = round(clip.kept_share, 4)
+    pquad = round(clip.kept_share, 4)
     return (
-        clip.clip_id, clip.artist, clip.title, clip.quadrant, share, 1, 1, mood, mood.title(), mood.title(),
-        1, "Synthesised", 1, "",
+        clip.clip_id, clip.artist, clip.title, clip.quadrant, pquad,
+        1, 1, mood, mood.title(), mood.title(), 1, "Synthesised", 1, "",
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A collection such as yours: demo clips under plain names, in one folder, with a table of ratings."""
+"""An example of your own collection: demo clips under plain names with a table of ratings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from mer_kit.seeding import numpy_generator
 
 #: The scale of the ratings.
 SCALE = (1.0, 9.0)
-#: Quadrant → where its ratings lie, (valence, arousal).
+#: Quadrant → centre of its ratings, (valence, arousal).
 _CENTRE = {"Q1": (7.0, 7.0), "Q2": (3.0, 7.0), "Q3": (3.0, 3.0), "Q4": (7.0, 3.0)}
 
 
 def make(
     cache: str | Path | None = None, *, clips: int = 24, seconds: float = 12.0, seed: int = 1
 ) -> Path:
-    """Return a folder with `clips.csv` (path, valence, arousal, artist, title), segment_truth.csv and the audio.
+    """Return a folder with audio, a table `clips.csv` of ratings, and ground truth.
 
-    It is made once below the cache folder, of a demo corpus with these options; ratings lie around the quadrant's
-    centre on a scale of 1 to 9, drawn from the seed.
+    The table has the columns path, valence, arousal, artist and title. The folder is created once
+    below the cache folder from a demo corpus with these options. Ratings are drawn around the
+    quadrant's centre on a scale of 1 to 9; the ground truth is in `segment_truth.csv`.
 
     Raises
     ------
@@ -34,8 +35,15 @@ def make(
         If the folder cannot be written.
 
     Notebook: 07_your_own_music
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     folder = make(cache, clips=4, seconds=8)
+    ...     print((folder / "clips.csv").read_text().splitlines()[1])
+    Silver Harbour 01.wav,6.8,7.2,Ada Quill,Silver Harbour
     """
-    home = Path(cache) if cache else paths.cache_root()
+    home = Path(cache or paths.cache_root())
     target = home / f"my_music-{clips}-{seconds:g}s-{seed}-v{demo.VERSION}"
     if (target / "clips.csv").is_file():
         return target
@@ -43,7 +51,8 @@ def make(
     rng = numpy_generator(seed, "example ratings")
     made = Path(tempfile.mkdtemp(prefix=".my_music.", dir=home))
     try:
-        rows, names = [], {}
+        rows = []
+        names = {}
         for number, clip in enumerate(source.clips, start=1):
             name = f"{clip.title or clip.clip_id} {number:02d}"
             shutil.copyfile(clip.path, made / f"{name}{clip.path.suffix}")
@@ -51,21 +60,19 @@ def make(
             valence, arousal = (round(float(c + rng.uniform(-1.5, 1.5)), 1) for c in centre)
             rows.append((f"{name}{clip.path.suffix}", valence, arousal, clip.artist, clip.title))
             names[clip.clip_id] = name
-        pd.DataFrame(rows, columns=["path", "valence", "arousal", "artist", "title"]).to_csv(
-            made / "clips.csv", index=False
-        )
+        clips_table = pd.DataFrame(rows, columns=["path", "valence", "arousal", "artist", "title"])
+        clips_table.to_csv(made / "clips.csv", index=False)
         if source.truth is not None:
-            source.truth.assign(clip_id=source.truth["clip_id"].map(names)).to_csv(
-                made / "segment_truth.csv", index=False
-            )
+            truth = source.truth.assign(clip_id=source.truth["clip_id"].map(names))
+            truth.to_csv(made / "segment_truth.csv", index=False)
         made.chmod(0o755)
         if not target.exists():
             made.rename(target)
     except OSError as error:
         if not (target / "clips.csv").is_file():  # another process may have been first
             raise MerKitError(
-                f"the example collection cannot be written to {str(target)!r} ({error.strerror or error}), expected a "
-                "folder that takes files: set MER_CACHE to one"
+                f"the example collection cannot be written to {str(target)!r} "
+                f"({error.strerror or error}), expected a writable folder: set MER_CACHE to one"
             ) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)

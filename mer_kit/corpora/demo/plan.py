@@ -1,4 +1,4 @@
-"""The demo corpus' plan: which clip has which label, artist and sections, before a note is written."""
+"""The plan of the demo corpus: label, artist and sections of each clip, before it is composed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mer_kit.records import TASKS
 from mer_kit.seeding import numpy_generator
 
 QUADRANTS = TASKS["quadrant"]
-#: The quadrants that differ in valence, in arousal, and in both; how often a drifting section goes there.
+#: The quadrants that differ in valence, in arousal and in both; how often sections drift there.
 ELSEWHERE = {
     "Q1": ("Q2", "Q4", "Q3"),
     "Q2": ("Q1", "Q3", "Q4"),
@@ -19,43 +19,27 @@ ELSEWHERE = {
 }
 ELSEWHERE_SHARE = (0.4, 0.4, 0.2)
 ARTISTS = (
-    "Ada Quill", "Birchfield", "Copper Lane", "Delphine Moor", "Eleven Lamps", "Fen & Hollow", "Gus Tamarind",
-    "Hælstrom", "Ivory Kites", "Juno Bracken", "Kestrel Road", "Lumen Club", "Márta Voss", "North Ferry", "Odile Crane",
-    "Paper Tigers' Ball", "Quartz Garden", "Rosa Delmonte", "Salt Meridian", "Tin Parade", "Ulla Winterberg",
-    "Velvet Spoke", "Wren Harlow", "Xylo Ensemble", "Yonder Pines", "Zoë Marchetti",
+    "Ada Quill", "Birchfield", "Copper Lane", "Delphine Moor", "Eleven Lamps", "Fen & Hollow",
+    "Gus Tamarind", "Hælstrom", "Ivory Kites", "Juno Bracken", "Kestrel Road", "Lumen Club",
+    "Márta Voss", "North Ferry", "Odile Crane", "Paper Tigers' Ball", "Quartz Garden",
+    "Rosa Delmonte", "Salt Meridian", "Tin Parade", "Ulla Winterberg", "Velvet Spoke",
+    "Wren Harlow", "Xylo Ensemble", "Yonder Pines", "Zoë Marchetti",
 )  # fmt: skip
 _FIRST = (
-    "Amber",
-    "Broken",
-    "Distant",
-    "Early",
-    "Falling",
-    "Gentle",
-    "Hollow",
-    "Iron",
-    "Late",
-    "Open",
+    "Amber", "Broken", "Distant", "Early", "Falling", "Gentle", "Hollow", "Iron", "Late", "Open",
     "Silver",
-)
+)  # fmt: skip
 _SECOND = (
-    "Bridges",
-    "Corners",
-    "Doors",
-    "Engines",
-    "Harbour",
-    "Lanterns",
-    "Morning",
-    "Rivers",
-    "Signals",
+    "Bridges", "Corners", "Doors", "Engines", "Harbour", "Lanterns", "Morning", "Rivers", "Signals",
     "Windows",
-)
-#: (sample rate in Hz, channels) by a clip's number modulo 16, else 22,050 Hz mono; 4Q's clips differ in rate too.
+)  # fmt: skip
+#: (sample rate in Hz, channels) by clip number modulo 16, else 22,050 Hz mono; 4Q's rates vary too.
 _FORMATS = {3: (44100, 2), 7: (32000, 1), 11: (16000, 1)}
 
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of a clip composed in one quadrant."""
+    """A part of a clip that is composed in one quadrant."""
 
     start_s: float
     end_s: float
@@ -64,7 +48,7 @@ class Section:
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """One clip before it sounds; `format` is (sample rate in Hz, channels)."""
+    """The plan of one clip; `format` is (sample rate in Hz, channels)."""
 
     clip_id: str
     quadrant: str
@@ -75,7 +59,7 @@ class ClipPlan:
 
     @property
     def kept_share(self) -> float:
-        """The share of seconds that the label is true of."""
+        """The fraction of seconds in which the label is true."""
         kept = sum(
             section.end_s - section.start_s
             for section in self.sections
@@ -85,9 +69,11 @@ class ClipPlan:
 
 
 def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[ClipPlan, ...]:
-    """Return the plan of every clip, by id: labels in equal numbers, artists over all labels, drift as asked for.
+    """Return the plan of every clip, sorted by id.
 
-    Sections begin on whole seconds. Every clip keeps its label for more than half of its seconds.
+    Labels are balanced, artists are spread over all labels, and a fraction `drift` of the seconds
+    is in another quadrant. Sections begin on whole seconds; a clip has its label for more than half
+    of them.
 
     Examples
     --------
@@ -118,7 +104,7 @@ def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[C
 def _leaving_seconds(
     clips: int, seconds: int, drift: float, rng: np.random.Generator
 ) -> list[list[int]]:
-    """Return per clip the lengths of the sections that leave its emotion, together drift · clips · seconds."""
+    """Return per clip the lengths of its drifting sections, in total drift · clips · seconds."""
     budget = round(drift * clips * seconds)
     at_most = (seconds - 1) // 2  # a majority keeps the label
     leaving: list[list[int]] = [[] for _ in range(clips)]
@@ -135,11 +121,13 @@ def _leaving_seconds(
 def _sections(
     quadrant: str, seconds: float, leaving: list[int], rng: np.random.Generator
 ) -> tuple[Section, ...]:
-    """Return a clip's sections: its own emotion in stretches of 3 to 6 s, with the leaving ones thrown in between."""
+    """Return a clip's sections: 3 to 6 s in its own quadrant, with drifting ones in between."""
     staying = int(seconds) - sum(leaving)
     lengths = []
     while staying > 0:
-        length = staying if staying <= 6 else min(int(rng.integers(3, 7)), staying - 3)
+        length = staying
+        if staying > 6:
+            length = min(int(rng.integers(3, 7)), staying - 3)
         lengths.append((length, quadrant))
         staying -= length
     for length in leaving:

@@ -1,6 +1,6 @@
-"""The demo corpus' composer: a section in one quadrant's style becomes a list of notes and drum strokes.
+"""Compose the demo corpus: turn a section in one quadrant's style into notes and drum strokes.
 
-Key, voices, melody and mixture are drawn per clip, chords and rhythms per section.
+Key, timbres, tempo and mix are drawn per clip, chords and rhythms per section.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 from mer_kit.corpora.demo.styles import STYLES, Style
 
 _T = TypeVar("_T")
+#: Character of a rhythm → level of the stroke.
+_LEVELS = {"x": 1.0, "o": 0.55}
 
 
 class Note(NamedTuple):
-    """One tone or drum stroke: seconds from the clip's start, MIDI pitch, linear level, and how it is played.
+    """One tone or drum stroke; `start_s` from the clip's start, MIDI `pitch`, linear `level`.
 
-    The tone rises for `attack_s`, then falls by 60 dB in `decay_s` (0: it stays), and slides by `glide` semitones into
-    its pitch. `timbre` is a name that `demo_synth` knows.
+    The tone rises for `attack_s`, then decays by 60 dB in `decay_s` (0: it does not decay), and
+    slides by `glide` semitones into its pitch. `timbre` is a name from `synth`.
     """
 
     start_s: float
@@ -36,7 +38,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class Character:
-    """What stays the same through a clip, whatever its sections feel: each `u_` is a place (0–1) in a style's range."""
+    """What is constant throughout a clip; each `u_` is a position (0–1) in a style's range."""
 
     key: int
     u_tempo: float
@@ -51,21 +53,25 @@ class Character:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, favourite: int) -> Character:
-        """Draw a clip's character; in a fifth of the clips the artist's `favourite` decides a timbre."""
+        """Draw a clip's character; a timbre is the artist's `favourite` with probability 0.2."""
         u = [float(value) for value in rng.random(5)]
-        comp = favourite if rng.random() < 0.2 else int(rng.choice(4, p=(0.6, 0.2, 0.1, 0.1)))
-        lead = favourite if rng.random() < 0.2 else int(rng.integers(0, 12))
+        comp, lead = favourite, favourite
+        if rng.random() >= 0.2:
+            comp = int(rng.choice(4, p=(0.6, 0.2, 0.1, 0.1)))
+        if rng.random() >= 0.2:
+            lead = int(rng.integers(0, 12))
         gains = [float(gain) for gain in 10 ** (rng.uniform(-5, 5, size=4) / 20)]
         return cls(
-            key=int(rng.integers(-6, 6)), u_tempo=u[0], u_register=u[1], u_gate=u[2], u_loudness=u[3],
-            comp_timbre=comp, lead_timbre=lead, levels=(gains[0], gains[1], gains[2], gains[3]), u_drums=u[4],
+            key=int(rng.integers(-6, 6)), u_tempo=u[0], u_register=u[1], u_gate=u[2],
+            u_loudness=u[3], comp_timbre=comp, lead_timbre=lead,
+            levels=(gains[0], gains[1], gains[2], gains[3]), u_drums=u[4],
             looseness_s=float(rng.uniform(0.001, 0.012)),
         )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Section:
-    """The choices that hold for one section; `step` is a sixteenth in seconds."""
+    """The choices for one section; `step` is a sixteenth note in seconds."""
 
     style: Style
     character: Character
@@ -80,7 +86,7 @@ class _Section:
     drums: dict[str, str]
 
     def pitch(self, degree: int, centre: float) -> float:
-        """Return the MIDI pitch of a scale degree (0 the key note, 7 an octave above it) near `centre`."""
+        """Return the MIDI pitch near `centre` of a scale degree (0: tonic, 7: an octave above)."""
         octave, step = divmod(degree, 7)
         tonic = centre + (self.character.key - centre) % 12 - 6
         return tonic + 12 * octave + self.scale[step]
@@ -89,14 +95,22 @@ class _Section:
 def compose(
     quadrant: str, start_s: float, end_s: float, character: Character, rng: np.random.Generator
 ) -> list[Note]:
-    """Return the notes of one section: its bars start at `start_s`, and every tone is over 40 ms after `end_s`."""
+    """Return the notes of one section; bars start at `start_s`, tones end by 40 ms after `end_s`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> character = Character.draw(rng, favourite=0)
+    >>> {q: len(compose(q, 0.0, 5.0, character, rng)) for q in STYLES}  # high arousal is dense
+    {'Q1': 90, 'Q2': 279, 'Q3': 18, 'Q4': 25}
+    """
     style = STYLES[quadrant]
     section = _Section(
         style, character, step=15.0 / _between(style.bpm, character.u_tempo),
         gain=10 ** (_between(style.loudness_db, character.u_loudness) / 20),
-        scale=_pick(style.scales, rng), progression=_pick(style.progressions, rng), added=_pick(style.added, rng),
-        comp=_pick(style.comp, rng), lead=_pick(style.lead, rng), bass=_pick(style.bass, rng),
-        drums=_pick(style.drums, rng) if character.u_drums < style.drum_share else {},
+        scale=_pick(style.scales, rng), progression=_pick(style.progressions, rng),
+        added=_pick(style.added, rng), comp=_pick(style.comp, rng), lead=_pick(style.lead, rng),
+        bass=_pick(style.bass, rng), drums=_pick_drums(style, character, rng),
     )  # fmt: skip
     bar_s = len(section.comp) * section.step
     notes = []
@@ -107,61 +121,71 @@ def compose(
             *_lead(section, degree, rng),
             *_low(section, degree),
         ):
-            at = start_s + bar * bar_s + note.start_s + float(rng.uniform(0, character.looseness_s))
-            if at < end_s:
-                seconds = min(note.seconds, end_s - at + 0.04)
-                notes.append(
-                    note._replace(start_s=at, seconds=seconds, level=note.level * section.gain)
-                )
+            late_s = float(rng.uniform(0, character.looseness_s))
+            onset_s = start_s + bar * bar_s + note.start_s + late_s
+            if onset_s < end_s:
+                seconds = min(note.seconds, end_s - onset_s + 0.04)
+                level = note.level * section.gain
+                notes.append(note._replace(start_s=onset_s, seconds=seconds, level=level))
     return notes
 
 
+def _pick_drums(style: Style, character: Character, rng: np.random.Generator) -> dict[str, str]:
+    """Return drum → rhythm; {} for a clip without drums."""
+    if character.u_drums >= style.drum_share:
+        return {}
+    return _pick(style.drums, rng)
+
+
 def _comp(section: _Section, degree: int, rng: np.random.Generator) -> list[Note]:
-    """The accompaniment of one bar: chords, or the chord broken into single tones."""
+    """Return the accompaniment of one bar: chords, or broken chords."""
     style, character = section.style, section.character
     centre = _between(style.register, character.u_register) - 9
     chord = [section.pitch(degree + place, centre) for place in (0, 2, 4, *section.added)]
     seconds = section.step * 2 * _between(style.gate, character.u_gate)
-    if style.attack_s[0] > 0.1:  # swells fill the bar
+    if style.attack_s[0] > 0.1:  # slow attacks: the chords fill the bar
         seconds = section.step * len(section.comp) / section.comp.count("x")
     timbre = style.comp_timbres[character.comp_timbre % len(style.comp_timbres)]
-    attack_s, decay_s = (
-        _between(style.attack_s, character.u_gate),
-        _between(style.decay_s, character.u_gate),
-    )
+    attack_s = _between(style.attack_s, character.u_gate)
+    decay_s = _between(style.decay_s, character.u_gate)
     broken = rng.random() < style.broken
     notes = []
     for number, (step, level) in enumerate(_strokes(section.comp)):
-        tones = [chord[number % len(chord)] + 12 * (number // len(chord) % 2)] if broken else chord
-        for tone in tones:
-            notes.append(
-                Note(
-                    step * section.step, seconds, tone, 0.8 * level * character.levels[0] / len(tones) ** 0.5, timbre,
-                    attack_s=attack_s, decay_s=decay_s,
-                )
-            )  # fmt: skip
+        tones = chord
+        if broken:
+            tones = [chord[number % len(chord)] + 12 * (number // len(chord) % 2)]
+        loudness = 0.8 * level * character.levels[0] / len(tones) ** 0.5
+        start_s = step * section.step
+        notes += [
+            Note(start_s, seconds, tone, loudness, timbre, attack_s=attack_s, decay_s=decay_s)
+            for tone in tones
+        ]
     return notes
 
 
 def _lead(section: _Section, degree: int, rng: np.random.Generator) -> list[Note]:
-    """The melody of one bar: a walk from a tone of the chord, rising or sinking as the style drifts."""
+    """Return the melody of one bar: a random walk from a chord tone with the style's drift."""
     style, character = section.style, section.character
     centre = _between(style.register, character.u_register)
     timbre = style.lead_timbres[character.lead_timbre % len(style.lead_timbres)]
     strokes = _strokes(section.lead)
     ends = [step for step, _ in strokes[1:]] + [len(section.lead)]
+    attack_s = min(_between(style.attack_s, character.u_gate), 0.15)
     held = style.attack_s[0] > 0.1 or style.broken == 1.0 or len(strokes) < 3
+    decay_s, vibrato = 0.8, 0.0
+    if held:
+        decay_s, vibrato = 0.0, 0.25
     place = degree + int(rng.choice((0, 2, 4)))
     notes = []
     for (step, level), end in zip(strokes, ends, strict=True):
-        seconds = (
-            (end - step if held else min(end - step, 2)) * section.step * (1.0 if held else 0.7)
-        )
+        seconds = (end - step) * section.step
+        if not held:
+            seconds = min(end - step, 2) * section.step * 0.7
+        loudness = 0.6 * level * character.levels[1]
         notes.append(
             Note(
-                step * section.step, seconds, section.pitch(place, centre), 0.6 * level * character.levels[1], timbre,
-                attack_s=min(_between(style.attack_s, character.u_gate), 0.15), glide=style.glide,
-                decay_s=0.0 if held else 0.8, vibrato=0.25 if held else 0.0,
+                step * section.step, seconds, section.pitch(place, centre), loudness, timbre,
+                attack_s=attack_s, decay_s=decay_s, glide=style.glide, vibrato=vibrato,
             )
         )  # fmt: skip
         place += int(np.clip(np.rint(rng.normal(style.lead_drift, 1.2)), -3, 3))
@@ -169,32 +193,28 @@ def _lead(section: _Section, degree: int, rng: np.random.Generator) -> list[Note
 
 
 def _low(section: _Section, degree: int) -> list[Note]:
-    """The bass and the drums of one bar."""
+    """Return the bass and the drums of one bar."""
     step, levels = section.step, section.character.levels
     root = section.pitch(degree, 36.0)
-    seconds = section.step * (
-        len(section.bass) / section.bass.count("x") if len(section.bass) == 8 else 1.6
-    )
+    n_steps = 1.6
+    if len(section.bass) == 8:  # half a bar in slow styles: the bass is held
+        n_steps = len(section.bass) / section.bass.count("x")
     attack_s = 0.15 if section.style.attack_s[0] > 0.1 else 0.008
+    seconds = step * n_steps
     notes = [
-        Note(at * step, seconds, root, 0.7 * level * levels[2], "bass", attack_s, decay_s=2.0)
-        for at, level in _strokes(section.bass)
+        Note(i * step, seconds, root, 0.7 * level * levels[2], "bass", attack_s, decay_s=2.0)
+        for i, level in _strokes(section.bass)
     ]
     for drum, rhythm in section.drums.items():
         notes += [
-            Note(at * step, 0.4, 0.0, 0.7 * level * levels[3], drum)
-            for at, level in _strokes(rhythm)
+            Note(i * step, 0.4, 0.0, 0.7 * level * levels[3], drum) for i, level in _strokes(rhythm)
         ]
     return notes
 
 
 def _strokes(rhythm: str) -> list[tuple[int, float]]:
     """Return (step, level) of every stroke of a rhythm."""
-    return [
-        (step, 1.0 if stroke == "x" else 0.55)
-        for step, stroke in enumerate(rhythm)
-        if stroke != "."
-    ]
+    return [(step, _LEVELS[stroke]) for step, stroke in enumerate(rhythm) if stroke != "."]
 
 
 def _between(pair: tuple[float, float], u: float) -> float:

@@ -1,45 +1,45 @@
-"""How the demo corpus' four emotions play: one `Style` for each quadrant.
+"""The musical styles of the demo corpus: one `Style` per quadrant.
 
-Tempo, mode, harmony, register, articulation, timbre, percussion and loudness follow the emotion; the ranges of
-neighbours overlap. Rhythms are written in sixteenths of a bar (half a bar in slow styles): "x" a stroke, "o" a soft
-one, "." none.
+Tempo, mode, harmony, register, articulation, timbre, percussion and loudness depend on the emotion;
+the ranges of neighbouring quadrants overlap. Rhythms are written in sixteenth notes for one bar
+(half a bar in slow styles): "x" is a stroke, "o" a soft stroke, "." a rest.
 
-Source: D: our decision, after what music psychology reports of expressed emotion (Gabrielsson and Lindström, 2010:
-fast and detached for high arousal, major and consonant for positive valence).
+Source: D: our decision, based on findings of music psychology about expressed emotion (Gabrielsson
+and Lindström, 2010: fast and detached for high arousal, major and consonant for positive valence).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_IONIAN, _LYDIAN, _MIXOLYDIAN = (
-    (0, 2, 4, 5, 7, 9, 11),
-    (0, 2, 4, 6, 7, 9, 11),
-    (0, 2, 4, 5, 7, 9, 10),
-)
-_AEOLIAN, _HARMONIC_MINOR, _PHRYGIAN = (
-    (0, 2, 3, 5, 7, 8, 10),
-    (0, 2, 3, 5, 7, 8, 11),
-    (0, 1, 3, 5, 7, 8, 10),
-)
+_IONIAN = (0, 2, 4, 5, 7, 9, 11)
+_LYDIAN = (0, 2, 4, 6, 7, 9, 11)
+_MIXOLYDIAN = (0, 2, 4, 5, 7, 9, 10)
+_AEOLIAN = (0, 2, 3, 5, 7, 8, 10)
+_HARMONIC_MINOR = (0, 2, 3, 5, 7, 8, 11)
+_PHRYGIAN = (0, 1, 3, 5, 7, 8, 10)
 _LOCRIAN = (0, 1, 3, 5, 6, 8, 10)
 
 
 @dataclass(frozen=True)
 class Style:
-    """How one quadrant plays: a pair of numbers is a range, a tuple of anything else a choice.
+    """The style of one quadrant: pairs of numbers are ranges, other tuples are choices.
 
     Attributes
     ----------
     bpm : beats per minute
-    scales, progressions, added : semitones of the mode; scale degrees of the chords; scale steps added to each chord
-    register : MIDI pitch around which the melody lies
+    scales, progressions : semitones of the mode; scale degrees of the chords
+    added : scale steps added to each chord
+    register : MIDI pitch around which the melody moves
     comp, lead, bass, drums : rhythms of the accompaniment, melody, bass and each drum kit
-    comp_timbres, lead_timbres : names that `demo_synth` knows, the typical one first
-    broken : share of bars whose chord is broken into single tones
-    gate : length of a chord in eighths; attack_s, decay_s : its rise and its fall by 60 dB in seconds (0: it stays)
-    lead_drift, glide : scale steps that the melody moves per tone; semitones that a tone slides down into its pitch
-    drum_share : share of clips with drums; loudness_db : level before recording
+    comp_timbres, lead_timbres : names from `synth`, the typical one first
+    broken : fraction of bars with a broken chord
+    gate : length of a chord in eighth notes
+    attack_s, decay_s : its rise and its decay by 60 dB in seconds (0: no decay)
+    lead_drift : scale steps that the melody moves per tone
+    glide : semitones that a tone slides down into its pitch
+    drum_share : fraction of clips with drums
+    loudness_db : level before recording
     """
 
     bpm: tuple[float, float]
@@ -112,6 +112,7 @@ STYLES: dict[str, Style] = {
         gate=(2.0, 3.5), attack_s=(0.008, 0.03), decay_s=(1.2, 2.4),
         lead=("x.....x.", "x...x...", "..x.x..."), lead_timbres=("flute", "strings", "piano"),
         lead_drift=0.1, glide=0.0, bass=("x.......", "x...o..."),
-        drums=({"brush": "o...x..."}, {"brush": "..o...o."}), drum_share=0.4, loudness_db=(-25, -18),
+        drums=({"brush": "o...x..."}, {"brush": "..o...o."}), drum_share=0.4,
+        loudness_db=(-25, -18),
     ),
 }  # fmt: skip

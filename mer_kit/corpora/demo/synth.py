@@ -1,7 +1,7 @@
-"""The demo corpus' instruments and mixing desk: notes become samples, with numpy alone.
+"""Synthesise the demo corpus: turn notes into samples, with numpy only.
 
-Tones are read from band-limited wavetables, drums are shaped noise, and one pass through the frequency domain adds the
-room, the tone control and the resampling.
+Tones are read from band-limited wavetables, drums are shaped noise; room, tone control and
+resampling are applied in the frequency domain.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from mer_kit.corpora.demo.score import Note
 #: The rate at which everything is synthesised, Hz.
 SYNTH_RATE = 22050
 _TABLE = 4096
-#: Brings the sum of all voices to a usual recording level, dB.
+#: Raises the sum of all voices to a usual recording level, dB.
 _HEADROOM_DB = 7.0
-#: timbre → (level of the partials 1, 2, 3 …: 1/h^slope, only odd ones, detuned copies, breath noise, overdrive)
+#: timbre → (slope, odd partials only, detuned copies, breath noise, overdrive); partial h has the
+#: level 1/h^slope
 _TIMBRES: dict[str, tuple[float, bool, int, float, bool]] = {
-    "pluck": (1.5, False, 1, 0.0, False), "bell": (1.6, True, 1, 0.0, False), "harp": (1.8, False, 1, 0.0, False),
-    "piano": (1.7, False, 2, 0.0, False), "organ": (1.5, True, 1, 0.0, False), "brass": (1.0, False, 2, 0.0, True),
-    "fuzz": (0.9, False, 2, 0.02, True), "strings": (1.7, False, 3, 0.0, False), "pad": (2.0, False, 3, 0.0, False),
-    "flute": (2.4, False, 1, 0.03, False), "bass": (1.6, False, 1, 0.0, False),
+    "pluck": (1.5, False, 1, 0.0, False), "bell": (1.6, True, 1, 0.0, False),
+    "harp": (1.8, False, 1, 0.0, False), "piano": (1.7, False, 2, 0.0, False),
+    "organ": (1.5, True, 1, 0.0, False), "brass": (1.0, False, 2, 0.0, True),
+    "fuzz": (0.9, False, 2, 0.02, True), "strings": (1.7, False, 3, 0.0, False),
+    "pad": (2.0, False, 3, 0.0, False), "flute": (2.4, False, 1, 0.03, False),
+    "bass": (1.6, False, 1, 0.0, False),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Production:
-    """How an artist records: tone control, room, noise floor and how far the fader is up; drawn once per artist."""
+    """The recording of an artist: tone control, room, noise floor and level; drawn per artist."""
 
     tilt_db: float
     bump_hz: float
@@ -45,12 +48,13 @@ class Production:
         """Draw a production; `tilt_db` is the slope per octave around 1 kHz."""
         return cls(
             tilt_db=float(rng.uniform(-2, 2)), bump_hz=float(2 ** rng.uniform(7.5, 12.5)),
-            bump_db=float(rng.uniform(-6, 6)), room_s=float(rng.uniform(0.15, 0.9)), wet=float(rng.uniform(0.02, 0.3)),
+            bump_db=float(rng.uniform(-6, 6)), room_s=float(rng.uniform(0.15, 0.9)),
+            wet=float(rng.uniform(0.02, 0.3)),
             noise_db=float(rng.uniform(-76, -54)), fader_db=float(rng.uniform(-4, 4)),
         )  # fmt: skip
 
     def varied(self, rng: np.random.Generator) -> Production:
-        """Return this production as it sounds on another day: a little off in every setting."""
+        """Return this production with a small random change of every setting."""
         return Production(
             self.tilt_db + float(rng.normal(0, 0.7)), self.bump_hz * float(2 ** rng.normal(0, 0.4)),
             self.bump_db + float(rng.normal(0, 2)), self.room_s * float(rng.uniform(0.8, 1.25)),
@@ -60,13 +64,26 @@ class Production:
 
 
 def play(notes: Iterable[Note], seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """Return float64 [round(seconds · SYNTH_RATE)], all notes played dry."""
+    """Return all notes without effects, float64 [round(seconds · SYNTH_RATE)].
+
+    Examples
+    --------
+    >>> a3 = Note(start_s=0.5, seconds=0.4, pitch=57.0, level=0.5, timbre="harp")
+    >>> samples = play([a3], 1.0, np.random.default_rng(0))
+    >>> len(samples), bool(samples[: SYNTH_RATE // 2].any()), bool(samples.any())
+    (22050, False, True)
+    """
     length = round(seconds * SYNTH_RATE)
     clean, driven = np.zeros(length), np.zeros(length)
     for note in notes:
-        sound = _drum(note, rng) if note.timbre in _DRUMS else _tone(note, rng)
+        bus = clean
+        if note.timbre in _DRUMS:
+            sound = _drum(note, rng)
+        else:
+            sound = _tone(note, rng)
+            if _TIMBRES[note.timbre][4]:
+                bus = driven
         start = round(note.start_s * SYNTH_RATE)
-        bus = driven if note.timbre in _TIMBRES and _TIMBRES[note.timbre][4] else clean
         stop = min(start + len(sound), length)
         bus[start:stop] += sound[: stop - start]
     return np.asarray(clean + 0.25 * np.tanh(6 * driven))
@@ -80,25 +97,35 @@ def master(
     sample_rate: int,
     channels: int,
 ) -> np.ndarray:
-    """Return int16 [samples, channels]: tone control, room, noise floor, resampling, then a soft limiter."""
+    """Return the recording, int16 [samples, channels].
+
+    Tone control, room, noise floor, resampling and a soft limiter are applied to `dry`, float64
+    [samples] at SYNTH_RATE.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> recording = master(
+    ...     np.zeros(SYNTH_RATE), Production.draw(rng), rng, sample_rate=44100, channels=2
+    ... )
+    >>> recording.shape, recording.dtype
+    ((44100, 2), dtype('int16'))
+    """
     size = 2 ** int(np.ceil(np.log2(len(dry) + SYNTH_RATE)))
     dry_spectrum = np.fft.rfft(dry, size) * _tone_control(production, size)
     length = round(len(dry) * sample_rate / SYNTH_RATE)
     tracks = []
     for _ in range(channels):
-        wet = np.fft.irfft(dry_spectrum * np.fft.rfft(_room(production, rng), size), size)[
-            : len(dry)
-        ]
+        room_spectrum = np.fft.rfft(_room(production, rng), size)
+        wet = np.fft.irfft(dry_spectrum * room_spectrum, size)[: len(dry)]
         wet += 10 ** (production.noise_db / 20) * rng.standard_normal(len(dry))
         tracks.append(_resample(wet, length))
     mix = 10 ** ((production.fader_db + _HEADROOM_DB) / 20) * np.stack(tracks, axis=1)
-    mix *= min(
-        1.0, 1.2 / float(np.abs(mix).max())
-    )  # the limiter rounds peaks off, it must not flatten them
+    # The limiter should round peaks off, not flatten them.
+    mix *= min(1.0, 1.2 / float(np.abs(mix).max()))
     mix = 0.95 * np.tanh(mix / 0.95)
-    fade = np.minimum(
-        1.0, np.minimum(np.arange(length), np.arange(length)[::-1]) / (0.01 * sample_rate)
-    )
+    to_edge = np.minimum(np.arange(length), np.arange(length)[::-1])
+    fade = np.minimum(1.0, to_edge / (0.01 * sample_rate))
     return np.rint(mix * fade[:, None] * 32767).astype(np.int16)
 
 
@@ -112,12 +139,11 @@ def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
     if note.glide:
         bend += note.glide * np.exp(-t / 0.2)
     if note.vibrato:
-        bend += (
-            note.vibrato
-            * np.minimum(1, t / 0.6)
-            * np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
-        )
-    cycles = np.cumsum(2 ** (bend / 12)) * (frequency / SYNTH_RATE) if bend.any() else t * frequency
+        wave = np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
+        bend += note.vibrato * np.minimum(1, t / 0.6) * wave
+    cycles = t * frequency
+    if bend.any():
+        cycles = np.cumsum(2 ** (bend / 12)) * (frequency / SYNTH_RATE)
     partials = max(1, min(40, int(0.42 * SYNTH_RATE / frequency)))
     table = _wavetable(slope, odd, partials)
     sound = np.zeros(n)
@@ -130,7 +156,10 @@ def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
 
 
 def _envelope(note: Note, t: np.ndarray) -> np.ndarray:
-    """Return the level over time: a rounded rise, the fall by 60 dB in `decay_s`, the last 30 ms (or half) to zero."""
+    """Return the level over time: a smooth rise, a decay by 60 dB in `decay_s`, a short fade-out.
+
+    The fade-out takes 30 ms, or half of a shorter note.
+    """
     envelope = np.exp(t * (-6.9078 / note.decay_s)) if note.decay_s else np.ones(len(t))
     rise = max(int(min(note.attack_s, 0.7 * note.seconds) * SYNTH_RATE), 44)
     envelope[:rise] *= 0.5 - 0.5 * np.cos(np.pi / rise * np.arange(rise))[: len(t)]
@@ -141,7 +170,7 @@ def _envelope(note: Note, t: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=512)
 def _wavetable(slope: float, odd: bool, partials: int) -> np.ndarray:
-    """Return float64 [_TABLE], one period with RMS 0.25; phases are spread so that it is not spiky."""
+    """Return one period with an RMS of 0.25, float64 [_TABLE]; phases are spread to avoid peaks."""
     h = np.arange(1, partials + 1)
     level = np.where((h % 2 == 0) & odd, 0.0, 1.0 / h**slope)
     phase = np.pi * h * (h - 1) / partials  # Schroeder's phases
@@ -218,7 +247,7 @@ def _tone_control(production: Production, size: int) -> np.ndarray:
 
 
 def _room(production: Production, rng: np.random.Generator) -> np.ndarray:
-    """Return an impulse response: the direct sound, then noise that falls by 60 dB in `room_s`."""
+    """Return an impulse response: the direct sound, then noise that decays by 60 dB in `room_s`."""
     n = int(production.room_s * SYNTH_RATE)
     tail = rng.standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
     tail *= production.wet / np.sqrt(np.sum(tail**2))
@@ -227,7 +256,7 @@ def _room(production: Production, rng: np.random.Generator) -> np.ndarray:
 
 
 def _resample(signal: np.ndarray, length: int) -> np.ndarray:
-    """Return the signal with `length` samples over the same time, by its spectrum."""
+    """Return the signal resampled to `length` samples via its spectrum."""
     if length == len(signal):
         return signal
     return np.asarray(np.fft.irfft(np.fft.rfft(signal), length) * (length / len(signal)))

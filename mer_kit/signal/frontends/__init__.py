@@ -1,8 +1,8 @@
-"""Front-ends: from sound to features. One file each, found by listing the folder.
+"""Front-ends turn sound into features: one file each, found by listing the folder.
 
-A file `<name>.py` says TITLE (its name in tables), SAYS (one sentence) and SOURCE, and defines `Frontend`, which derives from
-`signal.frontend.BaseFrontend`. Without `pool` the store keeps its frames and segments are views of them; with `pool` it keeps one
-vector for each segment.
+A file `<name>.py` sets TITLE (its name in tables), SAYS (one sentence) and SOURCE, and defines
+`Frontend`, a subclass of `signal.frontend.BaseFrontend`. Without `pool` the store keeps its frames,
+and segments are views of them; with `pool` the store keeps one vector for each segment.
 
 Notebook: 01_segmentation
 """
@@ -17,14 +17,15 @@ from mer_kit.checks import check_choice
 from mer_kit.extensions import settings_of
 from mer_kit.signal.frontend import BaseFrontend
 
-#: The front-end of the paper, and of every run that names none.
+#: The front-end of the paper, used by every run that names none.
 DEFAULT = "logmel"
-#: Every front-end's module by name.
+#: Name → module of each front-end.
 MODULES: dict[str, ModuleType] = extensions.modules(
     __name__, needed=("TITLE", "SAYS", "SOURCE", "Frontend")
 )
-#: Front-end → what it does, in one sentence.
+#: Name → one sentence on what the front-end computes.
 FRONTENDS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
+#: Name → title in tables.
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
 
 
@@ -35,18 +36,23 @@ def of(name: str) -> type[BaseFrontend]:
     ------
     MerKitError
         If there is no front-end of that name.
+
+    Examples
+    --------
+    >>> of("logmel").unit
+    'dB'
     """
     frontend: type[BaseFrontend] = MODULES[check_choice("front-end", name, MODULES)].Frontend
     return frontend
 
 
 def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
-    """Return a front-end with these settings, the others at their defaults.
+    """Return a front-end with these settings; the others have their defaults.
 
     Raises
     ------
     MerKitError
-        If there is no front-end of that name, or a setting is unknown or wrong.
+        If there is no front-end of that name, or a setting is unknown or out of range.
 
     Examples
     --------
@@ -60,7 +66,7 @@ def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
 
 
 def name_of(frontend: BaseFrontend) -> str:
-    """Return the name under which a front-end is found.
+    """Return the name under which `make` finds a front-end.
 
     Examples
     --------
@@ -71,7 +77,15 @@ def name_of(frontend: BaseFrontend) -> str:
 
 
 def identity(frontend: BaseFrontend) -> dict[str, Any]:
-    """Return what features are hashed with beside the audio: log-mels by their settings alone, as they always were."""
+    """Return what, together with the audio, determines the hash of a front-end's features.
+
+    For log-mels these are the settings alone, so that existing stores stay valid.
+
+    Examples
+    --------
+    >>> identity(make())
+    {'sample_rate': 22050, 'n_fft': 1024, 'hop_length': 512, 'n_mels': 128}
+    """
     name = name_of(frontend)
     if name == DEFAULT:
         return frontend.identity()

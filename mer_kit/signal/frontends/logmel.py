@@ -1,4 +1,4 @@
-"""The log-mel transform: one short-time Fourier transform per clip, in decibels with an absolute reference.
+"""The log-mel spectrogram: one short-time Fourier transform per clip, in absolute decibels.
 
 Notebook: 01_segmentation
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -18,21 +17,21 @@ from mer_kit.checks import MerKitError, check_range
 from mer_kit.signal.frontend import BaseFrontend
 
 TITLE = "log-mel spectrogram"
-SAYS = "the paper's: a log-mel power spectrogram in decibels, 128 bands, a frame every 23 ms"
+SAYS = "the paper's: a log-mel power spectrogram in decibels, 128 bands, one frame every 23 ms"
 SOURCE = "paper, section on the input features; its sample rate is our decision"
 ORDER = 0
 
-#: Power below which the decibel scale ends (−100 dB). D: librosa's own floor, kept absolute.
+#: Lowest power on the decibel scale (−100 dB). D: librosa's own floor, with no relative cut.
 FLOOR_POWER = 1e-10
-#: Frames that are transformed at once where samples arrive in blocks.
+#: Frames transformed at once if samples are given in blocks.
 BLOCK_FRAMES = 256
 
 
 @dataclass(frozen=True)
 class MelSettings:
-    """Every setting that changes a number of the log-mel; part of the store's content hash.
+    """Every setting that changes a value of the log-mel; part of the store's content hash.
 
-    P: Hann window of 1024 samples, hop 512, 128 mel bands. D: 22,050 Hz (the paper names no rate).
+    P: Hann window of 1024 samples, hop 512, 128 mel bands. D: 22,050 Hz (the paper gives no rate).
     """
 
     sample_rate: int = 22050
@@ -55,9 +54,10 @@ def log_mel(
 ) -> np.ndarray:
     """Return the log-mel power spectrogram of samples `y` [n], float32 [frames, n_mels] in dB.
 
-    Frames come first, so that a segment is one contiguous run of numbers. There are `1 + n // hop_length` frames,
-    centred on multiples of `hop_length`. The reference is power 1.0 and nothing is normalised: loudness, which carries
-    arousal, survives (D: method, stage 2). Equal to librosa's `power_to_db(melspectrogram(…), top_db=None)`.
+    The frame axis comes first, so that a segment is contiguous in memory. There are
+    `1 + n // hop_length` frames, centred on multiples of `hop_length`. The reference is power 1.0
+    and nothing is normalised: loudness, which carries arousal, is kept (D: method, stage 2). Equal
+    to librosa's `power_to_db(melspectrogram(…), top_db=None)`.
 
     Raises
     ------
@@ -80,9 +80,7 @@ def log_mel(
     import librosa
 
     frames = 1 + len(y) // hop_length
-    if (
-        len(y) < n_fft
-    ):  # librosa warns where a clip is shorter than one window; zeros are what it would pad with
+    if len(y) < n_fft:  # librosa would pad with zeros too, but warn
         y = np.pad(y, (0, n_fft))
     spectrum = librosa.stft(
         y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant"
@@ -93,9 +91,10 @@ def log_mel(
 def log_mel_of_blocks(
     blocks: Iterable[np.ndarray], settings: MelSettings
 ) -> tuple[np.ndarray, int]:
-    """Return the log-mel of samples that arrive in blocks, float16 [frames, n_mels] in dB, and how many there were.
+    """Return the log-mel of samples given in blocks, float16 [frames, n_mels] dB, and their number.
 
-    Frame for frame the numbers of `log_mel`, rounded as the store rounds them; memory holds the result and a block.
+    The frames equal those of `log_mel`, rounded as in the store; memory holds the result and one
+    block.
 
     Examples
     --------
@@ -104,23 +103,31 @@ def log_mel_of_blocks(
     >>> n, np.array_equal(frames, log_mel(y).astype(np.float16))
     (9000, True)
     """
+    n_fft, hop = settings.n_fft, settings.hop_length
+    padding = np.zeros(n_fft // 2, dtype=np.float32)  # frame 0 is centred on sample 0
+    rest, n_samples = padding, 0
+    rows: list[np.ndarray] = []
+    for block in blocks:
+        n_samples += len(block)
+        rest = np.concatenate([rest, block])
+        n_frames = 1 + (len(rest) - n_fft) // hop
+        if n_frames >= BLOCK_FRAMES:
+            rows.append(_whole_frames(rest, settings))
+            rest = rest[n_frames * hop :]
+    rest = np.concatenate([rest, padding])
+    if len(rest) >= n_fft:
+        rows.append(_whole_frames(rest, settings))
+    return np.concatenate(rows), n_samples
+
+
+def _whole_frames(y: np.ndarray, settings: MelSettings) -> np.ndarray:
+    """Return float16 [1 + (n − n_fft) // hop_length, n_mels]: only frames that lie within `y`."""
     import librosa
 
-    n_fft, hop = settings.n_fft, settings.hop_length
-    rest, n_samples = np.zeros(n_fft // 2, dtype=np.float32), 0
-    rows: list[np.ndarray] = []
-    for block in itertools.chain(blocks, [None]):
-        n_samples += 0 if block is None else len(block)
-        rest = np.concatenate(
-            [rest, np.zeros(n_fft // 2, dtype=np.float32) if block is None else block]
-        )
-        n_frames = 1 + (len(rest) - n_fft) // hop
-        if len(rest) < n_fft or (block is not None and n_frames < BLOCK_FRAMES):
-            continue
-        spectrum = librosa.stft(rest, n_fft=n_fft, hop_length=hop, window="hann", center=False)
-        rows.append(_decibels(spectrum[:, :n_frames], settings).astype(np.float16))
-        rest = rest[n_frames * hop :]
-    return np.concatenate(rows), n_samples
+    spectrum = librosa.stft(
+        y, n_fft=settings.n_fft, hop_length=settings.hop_length, window="hann", center=False
+    )
+    return _decibels(spectrum, settings).astype(np.float16)
 
 
 def _decibels(spectrum: np.ndarray, settings: MelSettings) -> np.ndarray:
@@ -134,8 +141,14 @@ def _decibels(spectrum: np.ndarray, settings: MelSettings) -> np.ndarray:
 def filter_bank(settings: MelSettings) -> Any:
     """Return the mel filters as a scipy.sparse.csr_array, float32 [n_mels, 1 + n_fft // 2].
 
-    librosa builds them anew at every call. 98 % of them is zero, and a sparse product starts no BLAS threads, which
-    would fight with the threads that decode.
+    librosa builds them at every call. 98 % of the entries are zero, and a sparse product starts no
+    BLAS threads, which would compete with the decoding threads.
+
+    Examples
+    --------
+    >>> bank = filter_bank(MelSettings(n_mels=40))
+    >>> bank.shape, bank.dtype, bool((bank.sum(axis=1) > 0).all())
+    ((40, 513), dtype('float32'), True)
     """
     import librosa
     from scipy.sparse import csr_array  # type: ignore[import-untyped, unused-ignore]
@@ -165,5 +178,5 @@ class Frontend(BaseFrontend):
         return log_mel(samples, **dataclasses.asdict(self.s))
 
     def frames_of_blocks(self, blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
-        """Return the log-mel of samples that arrive in blocks; memory holds the result and a block."""
+        """Return the log-mel of samples given in blocks; memory holds the result and one block."""
         return log_mel_of_blocks(blocks, self.s)

@@ -1,9 +1,10 @@
-"""Song-level classifiers: from a song's segment probabilities to its class. One file each, found by listing the folder.
+"""Song-level classifiers: from a song's segment probabilities to its class. One file each.
 
-A file `<name>.py` says TITLE (its name in tables and pictures), SAYS (one sentence), SOURCE, LEARNS (whether `fit` learns
-anything) and defines `Classifier`, which is made without arguments or with any of the keywords `theta` and `seed`. Every
-classifier is computed for every method. One that learns and has `save` and `load` leaves `<name>.safetensors` in the fold;
-without them it is fitted again where its answer is needed.
+A file `<name>.py`, found by listing the folder, sets TITLE (its name in tables and figures), SAYS
+(one sentence), SOURCE and LEARNS (whether `fit` learns anything) and defines `Classifier`, which is
+made without arguments or with any of the keywords `theta` and `seed`. Every classifier is computed
+for every method. One that learns and has `save` and `load` is saved as `<name>.safetensors` in the
+fold; without them it is fitted again whenever its answer is needed.
 
 Notebook: 04_song_decisions
 """
@@ -23,14 +24,8 @@ from mer_kit.songs.classifier import SongClassifier
 MODULES: dict[str, ModuleType] = extensions.modules(
     __name__,
     needed=("TITLE", "SAYS", "SOURCE", "LEARNS", "Classifier"),
-    reserved=(
-        "clip_id",
-        "fold",
-        "label",
-        "segments",
-        "majority",
-        "system",
-    ),  # columns and rows of the tables of scores
+    # Columns and rows of the tables of scores have these names already.
+    reserved=("clip_id", "fold", "label", "segments", "majority", "system"),
 )
 NAMES: tuple[str, ...] = tuple(MODULES)
 TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
@@ -39,7 +34,10 @@ LEARNING: tuple[str, ...] = tuple(name for name, module in MODULES.items() if mo
 
 
 def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
-    """Return a fresh classifier; `theta` (of feature f7) and `seed` (of inner folds) reach those that ask for them.
+    """Return a classifier that is not fitted yet.
+
+    `theta` (of feature f7) and `seed` (of inner folds) are passed to classifiers that have these
+    parameters.
 
     Raises
     ------
@@ -56,26 +54,43 @@ def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
     Notebook: 04_song_decisions
     """
     kind = _kind(name)
-    asked = inspect.signature(kind).parameters
+    accepted = inspect.signature(kind).parameters
     given = {"theta": theta, "seed": seed}
-    return cast(
-        SongClassifier, kind(**{key: value for key, value in given.items() if key in asked})
-    )
+    options = {key: value for key, value in given.items() if key in accepted}
+    return cast(SongClassifier, kind(**options))
 
 
 def load(name: str, path: str | Path, *, inside: Path | None = None) -> SongClassifier:
-    """Return the fitted classifier that `save` wrote; with `inside`, links out of that folder are not followed.
+    """Return the fitted classifier that `save` wrote.
+
+    With `inside`, a link that leads out of that folder is not followed.
 
     Raises
     ------
     MerKitError
-        If the file is missing or damaged, or holds something else.
+        If the file is missing or damaged, or contains something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> p, y = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]]), np.array([0, 0, 1, 1])
+    >>> songs, file = np.arange(4), Path(tempfile.mkdtemp()) / "svm.safetensors"
+    >>> make("svm").fit(p, songs, y).save(file)
+    >>> load("svm", file).predict(p, songs, 4).tolist()
+    [0, 0, 1, 1]
     """
     return cast(SongClassifier, _kind(name).load(path, inside=inside))
 
 
 def is_saved(name: str) -> bool:
-    """Tell whether a fitted classifier can be saved and loaded."""
+    """Tell whether a fitted classifier can be saved and loaded.
+
+    Examples
+    --------
+    >>> is_saved("svm"), is_saved("vote")
+    (True, False)
+    """
     return hasattr(_kind(name), "save") and hasattr(_kind(name), "load")
 
 

@@ -11,13 +11,13 @@ from mer_kit.songs.classifier import Rule, mean_probabilities
 
 TITLE = "mean"
 SAYS = "the class with the highest mean probability over the segments"
-SOURCE = "averaging of segment probabilities; the plainest rule"
+SOURCE = "averaging of segment probabilities; the simplest rule"
 LEARNS = False
 ORDER = 1
 
 
 class Classifier(Rule):
-    """The mean rule; the smallest class index in a tie.
+    """The mean rule; a tie goes to the smallest class index.
 
     Examples
     --------
@@ -27,4 +27,5 @@ class Classifier(Rule):
 
     def answer(self, p: np.ndarray) -> int:
         """Return the class with the highest mean probability over the segments [n, K]."""
+        # `argmax` returns the first of several maxima, that is the smallest class index.
         return int(mean_probabilities(p).argmax())

@@ -28,8 +28,10 @@ class Classifier(Rule):
 
     def answer(self, p: np.ndarray) -> int:
         """Return the class with the longest unbroken run of segments [n, K] choosing it."""
-        chosen = p.argmax(axis=1)
+        chosen = p.argmax(axis=1)  # [n], each segment's class
+        # A run starts at the first segment and wherever the class changes.
         starts = np.flatnonzero(np.r_[True, chosen[1:] != chosen[:-1]])
+        # [K]; `maximum.at`, since a class may have several runs.
         longest = np.zeros(p.shape[1], dtype=np.int64)
         np.maximum.at(longest, chosen[starts], np.diff(np.r_[starts, len(chosen)]))
         return most_frequent(longest, p)

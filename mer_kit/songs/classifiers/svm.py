@@ -1,4 +1,4 @@
-"""The paper's song-level classifier: a support vector machine on the 7·K features, saved without pickle.
+"""The paper's song-level classifier: a support vector machine on 7·K features of a song.
 
 Notebook: 04_song_decisions
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -28,12 +28,13 @@ ORDER = 0
 
 
 class SVM:
-    """The paper's song-level classifier: a support vector machine on the 7·K features of `features.pool`.
+    """The paper's song-level classifier: a support vector machine on the features [7·K] of a song.
 
-    P: an SVM. D: RBF kernel, features scaled to mean 0 and deviation 1 on the training songs, classes weighted to
-    balance, C and γ chosen by balanced accuracy (so that a rare class counts in the choice as it does in the weights)
-    over inner stratified folds, min(5, songs of the smallest class); among equals the first of the grid wins.
-    If a class has a single song there is nothing to hold out: then C = 1, γ = "scale", and `searched_` is False.
+    P: an SVM. D: RBF kernel; features scaled to mean 0 and standard deviation 1 on the training
+    songs; balanced class weights; C and γ chosen by balanced accuracy (so that a rare class counts
+    in the choice as it does in the weights) over min(5, songs of the smallest class) inner
+    stratified folds; in a tie the first of the grid wins. If a class has a single song, nothing can
+    be held out: then C = 1, γ = "scale", and `searched_` is False.
 
     Attributes
     ----------
@@ -42,6 +43,13 @@ class SVM:
     searched_ : whether the grid was searched
     best_ : the chosen {"C": …, "gamma": …}
     inner_score_ : balanced accuracy of that choice over the inner folds, NaN without a search
+
+    Examples
+    --------
+    >>> p = np.array([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8], [0.1, 0.9]])
+    >>> svm = SVM().fit(p, np.arange(4), np.array([0, 0, 1, 1]))
+    >>> svm.predict(np.array([[0.7, 0.3]]), np.array([0]), 1).tolist()
+    [0]
 
     Notebook: 04_song_decisions
     """
@@ -57,33 +65,35 @@ class SVM:
         self.theta, self.seed, self.c, self.gamma = theta, seed, c, gamma
 
     def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
-        """Choose C and γ on inner folds of the training songs, then fit scaler and SVM on all of them.
+        """Choose C and γ on inner folds of the training songs, then fit on all of them.
 
         Raises
         ------
         MerKitError
-            If the training songs are all of one class, a song has no segment, or probabilities or labels are none.
+            If the training songs are all of one class, a song has no segment, or probabilities or
+            labels are not valid.
         """
         p, y = checked_training(probabilities, song, labels)
-        sizes = np.bincount(y)
+        sizes = np.bincount(y)  # songs of each class; a class may be absent from a training set
         smallest = int(sizes[sizes > 0].min())
         if np.count_nonzero(sizes) < 2:
             raise MerKitError(
-                f"the {len(y)} training songs are all of class {y[0]}, expected at least two classes: "
-                "use stratified folds or more songs"
+                f"the {len(y)} training songs are all of class {y[0]}, "
+                "expected at least two classes: use stratified folds or more songs"
             )
-        x = features.pool(p, song, n_songs=len(y), theta=self.theta)
+        x = features.pool(p, song, n_songs=len(y), theta=self.theta)  # [songs, 7·K]
         pipeline = make_pipeline(
             StandardScaler(), SVC(C=1.0, gamma="scale", class_weight="balanced")
         )
+        # A class with a single song cannot be in both sets of an inner fold.
         self.searched_ = smallest >= 2
         if self.searched_:
-            self.pipeline_, self.inner_score_ = self._search(
-                pipeline, x, y, n_folds=min(5, smallest)
-            )
+            n_folds = min(5, smallest)
+            self.pipeline_, self.inner_score_ = self._search(pipeline, x, y, n_folds=n_folds)
         else:
             self.pipeline_, self.inner_score_ = pipeline.fit(x, y), float("nan")
         svc = self.pipeline_[-1]
+        # K comes from the probabilities: a class without training songs still has its features.
         self.n_classes_, self.best_ = p.shape[1], {"C": svc.C, "gamma": svc.gamma}
         return self
 
@@ -93,20 +103,21 @@ class SVM:
         Raises
         ------
         MerKitError
-            If it is not fitted, the number of classes differs from training, or a song has no segment.
+            If it is not fitted, the number of classes differs from training, or a song has no
+            segment.
         """
         self._check_fitted()
         p = check_probabilities("probabilities", probabilities)
         if p.shape[1] != self.n_classes_:
             raise MerKitError(
-                f"probabilities has {p.shape[1]} classes, expected {self.n_classes_} as in training: "
-                "use the network and the SVM of one run"
+                f"probabilities has {p.shape[1]} classes, expected {self.n_classes_} "
+                "as in training: use the network and the SVM of one run"
             )
         x = features.pool(p, song, n_songs=n_songs, theta=self.theta)
         return np.asarray(self.pipeline_.predict(x), dtype=np.int64)
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted SVM as arrays (safetensors, no pickle), under a temporary name first.
+        """Write the fitted SVM as arrays (safetensors, no pickle), atomically.
 
         Raises
         ------
@@ -114,44 +125,48 @@ class SVM:
             If it is not fitted.
         """
         self._check_fitted()
-        about = {
+        about: dict[str, Any] = {
             "theta": float(self.theta),
             "n_classes": int(self.n_classes_),
             "searched": bool(self.searched_),
         }
-        inner = float(self.inner_score_)
-        svm_file.write(
-            Path(path),
-            self.pipeline_,
-            about | {"inner_score": inner if np.isfinite(inner) else None},
-        )
+        # JSON has no NaN: without a search the score is null.
+        about["inner_score"] = None
+        if np.isfinite(self.inner_score_):
+            about["inner_score"] = float(self.inner_score_)
+        svm_file.write(Path(path), self.pipeline_, about)
 
     @classmethod
     def load(cls, path: str | Path, *, inside: Path | None = None) -> Self:
-        """Return the SVM that `save` wrote; with `inside`, a link that leads out of that folder is not followed.
+        """Return the SVM that `save` wrote.
+
+        With `inside`, a link that leads out of that folder is not followed.
 
         Raises
         ------
         MerKitError
-            If the file is missing or damaged, or holds something else than a saved SVM.
+            If the file is missing or damaged, or is not a saved SVM.
         """
         pipeline, about = svm_file.read(Path(path), inside=inside)
+        # θ belongs to the features that the SVM was fitted on; the grid and the seed do not matter.
         svm = cls(theta=float(about["theta"]))
         svm.pipeline_, svm.n_classes_ = pipeline, int(about["n_classes"])
         inner = about.get("inner_score")
         svm.searched_ = about.get("searched") is True
-        svm.inner_score_ = float(inner) if isinstance(inner, (int, float)) else float("nan")
+        svm.inner_score_ = float("nan")
+        if isinstance(inner, (int, float)):
+            svm.inner_score_ = float(inner)
         svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
 
     def _search(
         self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int
     ) -> tuple[Pipeline, float]:
-        """Return the pipeline refitted on all songs with the best C and γ, and their inner score."""
-        inner = StratifiedKFold(
-            n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32
-        )
+        """Return the pipeline refitted on all songs with the best C and γ, and its inner score."""
+        random_state = derive(self.seed, "svm") % 2**32
+        inner = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}
+        # The scaler is part of the pipeline: each inner fold is scaled by its own training songs.
         search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner).fit(x, y)
         return search.best_estimator_, float(search.best_score_)
 

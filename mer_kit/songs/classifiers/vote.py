@@ -27,4 +27,5 @@ class Classifier(Rule):
 
     def answer(self, p: np.ndarray) -> int:
         """Return the class that most segments [n, K] choose."""
+        # [K], the number of segments that choose each class.
         return most_frequent(np.bincount(p.argmax(axis=1), minlength=p.shape[1]), p)

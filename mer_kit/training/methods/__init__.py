@@ -1,7 +1,8 @@
-"""Methods: how one segment network learns from inherited labels. One file each, found by listing the folder.
+"""Methods: how a segment network learns from inherited labels. One file each, found by listing.
 
-A file `<name>.py` says TITLE (its name in tables), SAYS (one sentence), SOURCE, COLOUR and LINE (matplotlib's, for its curve
-in pictures), and defines `Method`, which derives from `training.method.BaseMethod` and overrides what it does otherwise.
+A file `<name>.py` sets TITLE (its name in tables), SAYS (one sentence), SOURCE, COLOUR and LINE
+(matplotlib's, for its curve in figures), and defines `Method`, which derives from
+`training.method.BaseMethod` and overrides what it does differently.
 
 Notebook: 03_sssl_training
 """

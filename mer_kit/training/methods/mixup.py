@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
 
 TITLE = "mixup, no split"
-SAYS = "mixup on the inherited labels from the first epoch, no split"
-SOURCE = "Zhang et al. 2018; paper, Eq. (6) to (8), without its split"
+SAYS = "mixup on the inherited labels from the first epoch, no partition"
+SOURCE = "Zhang et al. 2018; paper, Eq. (6) to (8), without its partition"
 COLOUR, LINE = "#f89c20", "--"
 ORDER = 1
 
@@ -24,5 +24,5 @@ class Method(BaseMethod):
 
     @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
-        """Always."""
+        """Mix in every epoch."""
         return True

@@ -1,4 +1,4 @@
-"""Semi-supervised self-learning, the paper's method: partition by a loss mixture, pseudo-labels, mixup, R-Drop.
+"""Semi-supervised self-learning, the paper's method: loss mixture, pseudo-labels, mixup, R-Drop.
 
 Notebook: 03_sssl_training
 """
@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
 
 TITLE = "SSSL (Proposed)"
-SAYS = "the whole of SSSL: split, sharpened pseudo-labels, mixup, R-Drop"
+SAYS = "the complete SSSL: partition, sharpened pseudo-labels, mixup, R-Drop"
 SOURCE = "Sun, Zhang, Zhou, Li: the paper, Eq. (3) to (10)"
 COLOUR, LINE = "#5790fc", "-"
 ORDER = 3
 
 
 class Method(BaseMethod):
-    """After a plain warm-up each epoch begins with a partition of the segments into X, whose labels are kept, and U."""
+    """SSSL: after a plain warm-up, each epoch begins with a new partition into X and U.
+
+    X keeps its inherited labels; those of U are replaced by pseudo-labels.
+    """
 
     phase = "ssl"
     makes_partition = True
@@ -42,8 +45,9 @@ class Method(BaseMethod):
         super().begin_epoch(epoch)
         self.partition = None
         if epoch.phase == "ssl" and epoch.probabilities is not None:
+            # All segments are divided, also those that this epoch does not draw.
             self.partition = fit_partition(
-                losses(epoch.probabilities, self.training.labels),
+                losses(epoch.probabilities, self.training.labels),  # [S], nats
                 self.training.labels,
                 n_classes=self.training.n_classes,
                 settings=self.s.partition,
@@ -51,21 +55,21 @@ class Method(BaseMethod):
             )
 
     def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
-        """Return a batch in which U has lost its labels, with this step's λ."""
-        made = super().batch(x, rows)
+        """Return a batch that names its rows in U and carries this step's λ."""
+        labelled = super().batch(x, rows)
         if self.partition is None:
-            return made
-        device = self.training.placement.device
-        noisy = torch.from_numpy(np.flatnonzero(~self.partition.clean[rows])).to(device)
+            return labelled
+        # [Bᵤ], positions within the batch; the targets there are replaced in `batch_loss`.
+        noisy = torch.from_numpy(np.flatnonzero(~self.partition.clean[rows]))
         return dataclasses.replace(
-            made,
-            noisy=noisy,
+            labelled,
+            noisy=noisy.to(self.training.placement.device),
             pseudo=self._pseudo(rows),
             lambda_kl=self._lambda(self.seen / len(self.rows)),
         )
 
     def _pseudo(self, rows: np.ndarray) -> Tensor | None:
-        """Return the last evaluation pass's probabilities [B, K] where they are what is sharpened, else None."""
+        """Return the last evaluation pass's probabilities [B, K]; None to use the current model."""
         if self.s.pseudo_labels != "epoch" or self.epoch.probabilities is None:
             return None
         return torch.from_numpy(self.epoch.probabilities[rows].astype(np.float32)).to(
@@ -74,24 +78,26 @@ class Method(BaseMethod):
 
     def _lambda(self, fraction: float) -> float:
         """Return λ after a fraction of this epoch's segments."""
-        ramp_epochs = self.s.ramp_epochs
-        return objectives.ramp(
-            self.epoch.since + fraction, weight=self.weight_kl(self.s), ramp_epochs=ramp_epochs
-        )
+        weight, ramp_epochs = self.weight_kl(self.s), self.s.ramp_epochs
+        return objectives.ramp(self.epoch.since + fraction, weight=weight, ramp_epochs=ramp_epochs)
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""
-        return {"lambda_kl": self._lambda(1)} if self.epoch.phase == "ssl" else {}
+        if self.epoch.phase != "ssl":
+            return {}
+        return {"lambda_kl": self._lambda(1)}
 
     @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
-        """After the warm-up, and in it where `warmup_mixup` says so."""
+        """Mix after the warm-up, and during it if `warmup_mixup` is set."""
         return phase == "ssl" or (phase == "warmup" and settings.warmup_mixup)
 
     @classmethod
     def unused(cls, settings: TrainingSettings) -> frozenset[str]:
-        """Without λ, its ramp has no effect."""
-        return cls.idle | (frozenset(RDROP) if cls.weight_kl(settings) == 0 else frozenset())
+        """Return R-Drop's settings if λ is 0: the ramp then has no effect."""
+        if cls.weight_kl(settings) == 0:
+            return cls.idle.union(RDROP)
+        return cls.idle
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
@@ -100,5 +106,12 @@ class Method(BaseMethod):
 
 
 def mixture_seed(seed: int) -> int:
-    """Return the mixture's random state for a run's seed."""
+    """Return the mixture's random state for a run's seed.
+
+    Examples
+    --------
+    >>> mixture_seed(0) == mixture_seed(0), mixture_seed(0) == mixture_seed(1)
+    (True, False)
+    """
+    # scikit-learn accepts seeds below 2³² only.
     return derive(seed, "mixture") % 2**31

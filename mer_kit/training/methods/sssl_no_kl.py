@@ -17,11 +17,11 @@ ORDER = 2
 
 
 class Method(sssl.Method):
-    """SSSL, but for R-Drop."""
+    """SSSL without R-Drop."""
 
     shares_warmup = True
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
-        """Return 0."""
+        """Return 0: L_KL never enters the loss."""
         return 0.0

@@ -1,7 +1,8 @@
 """Networks: from a segment's features to class logits. One file each, found by listing the folder.
 
-A file `<name>.py` says TITLE (its name in tables), SAYS (one sentence), SOURCE, and ACCEPTS: "frames" for segments
-[B, 1, d, n] or "vector" for pooled ones [B, d]. It defines `Network`, which derives from `training.network.SegmentNetwork`.
+A file `<name>.py` sets TITLE (its name in tables), SAYS (one sentence), SOURCE, and ACCEPTS:
+"frames" for segments [B, 1, d, n] or "vector" for pooled ones [B, d]. It defines `Network`, which
+derives from `training.network.SegmentNetwork`.
 
 Notebook: 03_sssl_training
 """
@@ -19,7 +20,7 @@ from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.extensions import settings_of
 from mer_kit.training.network import SegmentNetwork
 
-#: The network of the paper, and of every run that names none.
+#: The paper's network, used by every run that names none.
 DEFAULT = "vgg16"
 #: Every network's module by name.
 MODULES: dict[str, ModuleType] = extensions.modules(
@@ -37,6 +38,11 @@ def of(name: str) -> type[SegmentNetwork]:
     ------
     MerKitError
         If there is no network of that name.
+
+    Examples
+    --------
+    >>> of("vgg16").__name__
+    'VGG16'
     """
     network: type[SegmentNetwork] = MODULES[check_choice("network", name, MODULES)].Network
     return network
@@ -48,7 +54,7 @@ def check(name: str, settings: dict[str, Any]) -> None:
     Raises
     ------
     MerKitError
-        If a name or value is not known or out of range.
+        If a name is unknown or a value is out of range.
 
     Examples
     --------
@@ -72,8 +78,8 @@ def build(
     Parameters
     ----------
     n_classes : outputs K
-    n_features : features of a frame or of a vector; reaches the networks that ask for it
-    generator : source of the first weights; None uses torch's global state
+    n_features : features of a frame or of a vector; passed to networks that have this parameter
+    generator : source of the initial weights; None uses torch's global state
 
     Raises
     ------
@@ -89,8 +95,10 @@ def build(
     kind = of(name)
     check(name, settings)
     check_range("n_classes", n_classes, 2, whole=True)
-    sizes = {"n_features": n_features} if "n_features" in inspect.signature(kind).parameters else {}
-    return kind(n_classes, generator=generator, **sizes, **settings)
+    # VGG16 pools its feature maps to a fixed size and works with any number of bands.
+    if "n_features" in inspect.signature(kind).parameters:
+        settings["n_features"] = n_features
+    return kind(n_classes, generator=generator, **settings)
 
 
 def check_pair(network: str, *, pools: bool, frontend: str) -> None:
@@ -103,15 +111,20 @@ def check_pair(network: str, *, pools: bool, frontend: str) -> None:
 
     Examples
     --------
-    >>> check_pair("vgg16", pools=False, frontend="logmel")
+    >>> check_pair("vgg16", pools=False, frontend="logmel")  # both have frames
     """
-    accepts, given = MODULES[network].ACCEPTS, "vector" if pools else "frames"
-    if accepts != given:
-        others = [name for name, module in MODULES.items() if given == module.ACCEPTS]
-        raise MerKitError(
-            f"network {network} accepts {_PLURAL[accepts]}, but front-end {frontend} gives {_PLURAL[given]}: choose network "
-            f"{' or '.join(others) or 'that accepts ' + _PLURAL[given] + ', which you would add (docs/extending.md)'}"
-        )
+    accepts = MODULES[network].ACCEPTS
+    given = "vector" if pools else "frames"
+    if accepts == given:
+        return
+    others = [name for name, module in MODULES.items() if given == module.ACCEPTS]
+    advice = f"choose network {' or '.join(others)}"
+    if not others:
+        advice = f"add a network that accepts {_PLURAL[given]} (docs/extending.md)"
+    raise MerKitError(
+        f"network {network} accepts {_PLURAL[accepts]}, "
+        f"but front-end {frontend} gives {_PLURAL[given]}: {advice}"
+    )
 
 
 _PLURAL = {"frames": "frames", "vector": "one vector for each segment"}

@@ -1,8 +1,9 @@
-"""VGG16 for log-mel segments, with the parameter names that torchvision's own VGG16 uses."""
+"""VGG16 for log-mel segments, with the parameter names of torchvision's VGG16."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +13,15 @@ from mer_kit.later_settings import later
 from mer_kit.training.network import SegmentNetwork
 
 TITLE = "VGG16"
-SAYS = "the paper's: VGG16 on the log-mel segment, with a changeable number of filters"
+SAYS = "the paper's: VGG16 on the log-mel segment, with an adjustable number of filters"
 SOURCE = "Simonyan and Zisserman 2015, layout D; paper, reference [19]"
 ACCEPTS = "frames"
 ORDER = 0
 
-#: Convolution layout D of Simonyan and Zisserman (2015), in multiples of `width`; "M" is a 2×2 max-pooling.
+#: Convolution layout D of Simonyan and Zisserman (2015), in multiples of `width`; "M" is a 2×2
+#: max-pooling.
 LAYOUT_D: tuple[int | str, ...] = (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M")
-#: Five poolings halve an input of fewer bands or frames to nothing.
+#: Bands and frames; five poolings would halve a smaller input to nothing.
 SMALLEST_INPUT = 32
 
 
@@ -40,20 +42,22 @@ class Settings:
 
 
 class VGG16(SegmentNetwork):
-    """VGG16 with a changeable number of input channels, classes and filters.
+    """VGG16 with an adjustable number of input channels, classes and filters.
 
-    With the default `width=64`, `head_pool=7`, `batch_norm=False` and 3 input channels this is the network of the
-    SSSL paper's reference [19]: 134,276,932 parameters with four outputs. Dropout sits in the head only, which is
-    what lets R-Drop and the pseudo-labels share one pass through the trunk (`features`).
+    With the default `width=64`, `head_pool=7`, `batch_norm=False` and 3 input channels this is the
+    network of the SSSL paper's reference [19]: 134,276,932 parameters with four outputs. Dropout
+    acts in the head only, so that R-Drop and the pseudo-labels can share one result of the trunk
+    (`features`).
 
     Parameters
     ----------
     n_classes : outputs K
     in_channels : 1 for log-mel segments (P: only input channels and output number are changed)
     width : filters of the first convolution; 64 is the standard, 8 runs on a laptop (D)
-    batch_norm : batch normalisation after each convolution (D: the paper does not say; VGG16 from scratch is hard
-        to start without it)
-    head_pool : the trunk's output is pooled to head_pool × head_pool; 7 is the standard (D: 2 for laptops)
+    batch_norm : batch normalisation after each convolution (D: the paper does not say; without it,
+        training VGG16 from scratch is hard to start)
+    head_pool : the trunk's output is pooled to head_pool × head_pool; 7 is the standard (D: 2 for
+        laptops)
     dropout : probability in the head (P: VGG16's 0.5)
     generator : source of the initial weights; None uses torch's global state
 
@@ -85,9 +89,9 @@ class VGG16(SegmentNetwork):
         Settings(width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
         self.n_classes = n_classes
         hidden = 64 * width
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # torch's layers draw weights of their own, which are replaced below
+        # torch's layers draw initial weights of their own, which `_initialise` replaces: the fork
+        # keeps those draws from moving torch's global state.
+        with torch.random.fork_rng(devices=[]):
             self.features = nn.Sequential(*_convolutions(in_channels, width, batch_norm))
             self.avgpool = nn.AdaptiveAvgPool2d(head_pool)
             self.classifier = nn.Sequential(
@@ -102,17 +106,18 @@ class VGG16(SegmentNetwork):
         _initialise(self, generator)
 
     def trunk(self, x: Tensor) -> Tensor:
-        """Return the pooled feature maps, flat: [B, C, mel, frames] → [B, 8·width·head_pool²]. No dropout in here.
+        """Return the pooled feature maps, flat: [B, C, mel, frames] → [B, 8·width·head_pool²].
 
         Raises
         ------
         MerKitError
-            If a segment has fewer than 32 bands or frames, so that nothing is left after five poolings.
+            If a segment has fewer than 32 bands or frames, so that nothing is left after five
+            poolings.
         """
         if min(x.shape[-2:]) < SMALLEST_INPUT:
             raise MerKitError(
-                f"segments have {x.shape[-2]} bands and {x.shape[-1]} frames, expected at least {SMALLEST_INPUT} of "
-                "each: raise segment_seconds"
+                f"segments have {x.shape[-2]} bands and {x.shape[-1]} frames, "
+                f"expected at least {SMALLEST_INPUT} of each: raise segment_seconds"
             )
         return torch.flatten(self.avgpool(self.features(x)), 1)
 
@@ -122,6 +127,7 @@ class VGG16(SegmentNetwork):
 
 
 def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Module]:
+    """Return the trunk's layers; five poolings shrink both sides to 1/32."""
     layers: list[nn.Module] = []
     channels = in_channels
     for entry in LAYOUT_D:
@@ -137,17 +143,20 @@ def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Mod
 
 
 def _initialise(network: nn.Module, generator: torch.Generator | None) -> None:
-    """He initialisation, zero biases (D: torchvision's N(0, 0.01) head learns nothing for epochs without ImageNet)."""
+    """Draw He's initial weights and set the biases to zero.
+
+    D: with torchvision's N(0, 0.01) in the head, a network without ImageNet weights learns nothing
+    for epochs.
+    """
     for module in network.modules():
+        if not isinstance(module, (nn.Conv2d, nn.Linear)):
+            continue
+        # Layer by layer in their order: a seed fixes every weight.
+        mode: Literal["fan_in", "fan_out"] = "fan_in"
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(
-                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
-            )
-        elif isinstance(module, nn.Linear):
-            nn.init.kaiming_normal_(
-                module.weight, mode="fan_in", nonlinearity="relu", generator=generator
-            )
-        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+            mode = "fan_out"
+        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu", generator=generator)
+        if module.bias is not None:
             nn.init.zeros_(module.bias)
 
 
