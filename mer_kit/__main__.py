@@ -8,7 +8,7 @@ from mer_kit.checks import MerKitError
 
 
 def run() -> None:
-    """Run the command line; a file of one's own that cannot be added is one sentence."""
+    """Run the command line; report an extension that cannot be loaded in one sentence."""
     try:
         from mer_kit.cli import main
     except MerKitError as error:

@@ -1,4 +1,4 @@
-"""One error class and the small checks that stand at every public door."""
+"""The error class, and the checks of arguments that every public function uses."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 3, 80, 80
-#: The largest whole number that an array can hold; a larger one is no setting.
+#: The largest whole number that an array can hold; larger ones are not valid settings.
 LARGEST = 2**63 - 1
 
 
 class MerKitError(ValueError):
-    """Something the user gave cannot be used; the message says what, where, what was expected and what to do.
+    """Input cannot be used; the message says what, where, what was expected and what to do.
 
     Every error that mer-kit raises on purpose is of this class, so `except MerKitError` is enough.
     """
 
 
 def shortened(value: Any, longest: int = 80) -> str:
-    """Return the `repr` of a value for a message, its end cut off where it is long; nothing huge is ever built.
+    """Return the `repr` of a value for a message, cut if long; nothing huge is ever built.
 
     Examples
     --------
@@ -33,24 +33,34 @@ def shortened(value: Any, longest: int = 80) -> str:
     """
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"a number of {value.bit_length()} bits"
-    if isinstance(value, (str, bytes)):
+    if isinstance(value, str):
+        return _cut(repr(value[: longest + 1]), longest)
+    if isinstance(value, bytes):
         value = value[: longest + 1]
-    text = repr(value) if isinstance(value, str) else _SHORT.repr(value)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return _cut(_SHORT.repr(value), longest)
 
 
 def plain(text: str, longest: int = 1000) -> str:
-    r"""Return a text that can be printed, stored and shown: control characters as escapes, its end cut off where it is long.
+    r"""Return a text that can be printed and stored: control characters escaped, cut if long.
 
     Examples
     --------
     >>> plain("\x1b[2Jcaf\udce9\n"), plain("a" * 50, 10)
     ('\\x1b[2Jcaf\\udce9\\n', 'aaaaaaaaa…')
     """
-    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text
-    )
+    return "".join(map(_escaped, _cut(text, longest)))
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest - 1]}…"
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
@@ -67,19 +77,20 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     'quadrant'
     >>> check_choice("task", "quadrants", ["valence", "arousal", "quadrant"])
     Traceback (most recent call last):
-    mer_kit.checks.MerKitError: task is 'quadrants', expected one of valence, arousal, quadrant: did you mean 'quadrant'?
+    mer_kit.checks.MerKitError: task is 'quadrants', expected one of valence, arousal, quadrant:
+    did you mean 'quadrant'?
     """
     options = list(choices)
-    if (
-        not isinstance(value, (Mapping, list, set)) and value in options
-    ):  # what has no hash is no choice
+    hashable = not isinstance(value, (Mapping, list, set))
+    if hashable and value in options:
         return value
     names = {str(option).casefold(): option for option in options}
     near = difflib.get_close_matches(shortened(value).strip("'\"").casefold(), names, n=1)
-    hint = f"did you mean {names[near[0]]!r}?" if near else "choose one of these"
-    raise MerKitError(
-        f"{name} is {shortened(value)}, expected one of {', '.join(str(option) for option in options)}: {hint}"
-    )
+    hint = "choose one of these"
+    if near:
+        hint = f"did you mean {names[near[0]]!r}?"
+    listed = ", ".join(map(str, options))
+    raise MerKitError(f"{name} is {shortened(value)}, expected one of {listed}: {hint}")
 
 
 def check_range(
@@ -96,7 +107,7 @@ def check_range(
     Raises
     ------
     MerKitError
-        If `value` is not a number, not finite, not whole where `whole` is asked for, or out of range.
+        If `value` is not a number, not finite, not whole (with `whole`), or out of range.
 
     Examples
     --------
@@ -109,25 +120,30 @@ def check_range(
     kind = "a whole number" if whole else "a number"
     vast = isinstance(value, int) and abs(value) > LARGEST  # numpy and float() fail on these
     if vast:
-        low, high = -LARGEST if low is None else low, LARGEST if high is None else high
-    bounds = {
-        (False, False): "",
-        (True, False): f" {'above' if low_open else 'of at least'} {low}",
-        (False, True): f" of at most {high}",
-        (
-            True,
-            True,
-        ): f" {'above' if low_open else 'from'} {low} {'and at most' if low_open else 'to'} {high}",
-    }[(low is not None, high is not None)]
+        low = -LARGEST if low is None else low
+        high = LARGEST if high is None else high
+    bounds = _bounds(low, high, low_open)
     message = f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}"
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise MerKitError(message)
-    if (not vast and not np.isfinite(value)) or (whole and int(value) != value):
+    if not vast and (not np.isfinite(value) or (whole and int(value) != value)):
         raise MerKitError(message)
-    too_low = low is not None and (value <= low if low_open else value < low)
-    if too_low or (high is not None and value > high):
+    if low is not None and (value < low or (low_open and value == low)):
+        raise MerKitError(message)
+    if high is not None and value > high:
         raise MerKitError(message)
     return value
+
+
+def _bounds(low: float | None, high: float | None, low_open: bool) -> str:
+    """Return the allowed range in words, "" if there is none."""
+    if low is None and high is None:
+        return ""
+    if low is None:
+        return f" of at most {high}"
+    if high is None:
+        return f" above {low}" if low_open else f" of at least {low}"
+    return f" above {low} and at most {high}" if low_open else f" from {low} to {high}"
 
 
 def check_probabilities(name: str, values: Any) -> np.ndarray:
@@ -136,8 +152,13 @@ def check_probabilities(name: str, values: Any) -> np.ndarray:
     Raises
     ------
     MerKitError
-        If the array is not two-dimensional, holds NaN or negative numbers, or a row does not sum to 1 (±1e-2,
-        since float16 archives round).
+        If the array is not two-dimensional, holds NaN or negative numbers, or a row does not sum to
+        1 (±1e-2, since float16 archives round).
+
+    Examples
+    --------
+    >>> check_probabilities("p", [[0.25, 0.75]])
+    array([[0.25, 0.75]])
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 2:
@@ -152,7 +173,8 @@ def check_probabilities(name: str, values: Any) -> np.ndarray:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise MerKitError(
-            f"{name} row {row} is {array[row].tolist()}, expected probabilities that sum to 1: apply softmax first"
+            f"{name} row {row} is {array[row].tolist()}, expected probabilities that sum to 1: "
+            "apply softmax first"
         )
     return array
 
@@ -166,12 +188,21 @@ def check_labels(
     ------
     MerKitError
         If the labels are not a 1-D array of whole numbers in range, or `length` differs.
+
+    Examples
+    --------
+    >>> check_labels("labels", [0, 1, 1], 2)
+    array([0, 1, 1])
+    >>> check_labels("labels", [0, 2], 2)
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: labels[1] is 2, expected 0 to 1:
+    check the task's number of classes
     """
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise MerKitError(
-            f"{name} is a {array.dtype} array of shape {array.shape}, expected whole numbers of shape [n]: "
-            "pass class indices"
+            f"{name} is a {array.dtype} array of shape {array.shape}, expected whole numbers of "
+            "shape [n]: pass class indices"
         )
     if length is not None and len(array) != length:
         raise MerKitError(
@@ -179,9 +210,10 @@ def check_labels(
         )
     outside = (array < 0) | (array >= n_classes)
     if outside.any():
-        where = int(np.flatnonzero(outside)[0])
+        first = int(np.flatnonzero(outside)[0])
         raise MerKitError(
-            f"{name}[{where}] is {array[where]}, expected 0 to {n_classes - 1}: check the task's number of classes"
+            f"{name}[{first}] is {array[first]}, expected 0 to {n_classes - 1}: "
+            "check the task's number of classes"
         )
     return array.astype(np.int64)
 
@@ -193,11 +225,17 @@ def check_folder(name: str, path: str | Path, *, next_step: str) -> Path:
     ------
     MerKitError
         If it does not exist or is a file; `next_step` ends the sentence.
+
+    Examples
+    --------
+    >>> check_folder("data root", "nowhere", next_step="correct MER_DATA")
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: data root 'nowhere' is missing, expected a folder: correct MER_DATA
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        found = "a file" if folder.exists() else "missing"
-        raise MerKitError(f"{name} {str(folder)!r} is {found}, expected a folder: {next_step}")
+        state = {True: "a file", False: "missing"}[folder.exists()]
+        raise MerKitError(f"{name} {str(folder)!r} is {state}, expected a folder: {next_step}")
     return folder
 
 
@@ -208,10 +246,17 @@ def check_columns(where: str | Path, columns: Sequence[str], required: Iterable[
     ------
     MerKitError
         If one of `required` is not among `columns`.
+
+    Examples
+    --------
+    >>> check_columns("clips.csv", ["clip_id", "Label"], ["clip_id", "label"])
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: clips.csv lacks the column 'label' (it has clip_id, Label):
+    restore the original header or rename the column
     """
     missing = [column for column in required if column not in columns]
     if missing:
         raise MerKitError(
-            f"{Path(where).name} lacks the column {', '.join(map(repr, missing))} (it has {', '.join(columns)}): "
-            "restore the original header or rename the column"
+            f"{Path(where).name} lacks the column {', '.join(map(repr, missing))} (it has "
+            f"{', '.join(columns)}): restore the original header or rename the column"
         )

@@ -1,7 +1,8 @@
-"""Find the modules of a folder by listing it: what is added is one file, in the package or in a folder of one's own.
+"""Find members (methods, classifiers, …) by listing folders: one file each.
 
-The environment variable MER_EXTENSIONS names a folder whose subfolders are called like the package's own (classifiers/);
-each file there is one more member. It is code of the person who sets the variable and runs with their rights.
+The environment variable MER_EXTENSIONS names a folder whose subfolders have the names of the
+package's own (classifiers/); each file there is one more member. It is the code of the person who
+sets the variable and runs with their permissions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, shortened
 
-#: The environment variable that names a folder of one's own.
+#: The environment variable that names your own folder.
 VARIABLE = "MER_EXTENSIONS"
 #: Kinds of settings, in words.
 _KINDS: dict[type, str] = {
@@ -34,9 +35,9 @@ _KINDS: dict[type, str] = {
 def modules(
     package: str, *, needed: Sequence[str] = (), reserved: Iterable[str] = ()
 ) -> dict[str, ModuleType]:
-    """Return the modules of a package by name, in the order of their ORDER (100 where they have none), then by name.
+    """Return the modules of a package by name, sorted by ORDER (default 100), then by name.
 
-    Names that begin with an underscore are no members.
+    Names that begin with an underscore are not members.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def modules(
     Raises
     ------
     MerKitError
-        If a file of the person's own folder cannot be imported, lacks something, or has a name that is taken.
+        If a file of your own folder cannot be imported, is incomplete, or has a name that is taken.
 
     Examples
     --------
@@ -69,18 +70,24 @@ def modules(
 def own_modules(
     package: str, *, taken: Iterable[str] = (), needed: Sequence[str] = ()
 ) -> dict[str, ModuleType]:
-    """Return the modules that the person's own folder adds to a package, by name.
+    """Return the modules that your own folder adds to a package, by name.
 
     Raises
     ------
     MerKitError
-        If a file cannot be imported, lacks something that is needed, or has one of the names that are taken.
+        If a file cannot be imported, is incomplete, or has a name that is taken.
+
+    Examples
+    --------
+    >>> own_modules("mer_kit.no_such_kind")
+    {}
     """
     files = {file.stem: file for file in _own_files(package.rpartition(".")[2])}
     for name in taken:
         if name in files:
             raise MerKitError(
-                f"{files[name].name} in {VARIABLE} has a name that {package} uses itself: rename the file"
+                f"{files[name].name} in {VARIABLE} has a name that {package} uses itself: "
+                "rename the file"
             )
     found = {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
     for name, module in found.items():
@@ -93,18 +100,18 @@ def own_modules(
 
 
 def settings_of(owner: str, kind: type, given: Any) -> Any:
-    """Return a member's settings, a frozen dataclass, from a mapping; those that are not given are at their defaults.
+    """Return a member's settings, a frozen dataclass, from a mapping; others keep their defaults.
 
     Parameters
     ----------
-    owner : whose settings they are, for the sentence
+    owner : the member's name, for errors
     kind : the dataclass; it may check its own values
     given : a mapping, or the record itself
 
     Raises
     ------
     MerKitError
-        If a setting is unknown, has no default, or is of another kind than its default.
+        If a setting is unknown, has no default, or is of another type than its default.
 
     Examples
     --------
@@ -131,20 +138,28 @@ def settings_of(owner: str, kind: type, given: Any) -> Any:
         value, wanted = given.get(field.name, field.default), type(field.default)
         if wanted in _KINDS and not _is_kind(value, wanted):
             raise MerKitError(
-                f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: change {field.name}"
+                f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: "
+                f"change {field.name}"
             )
     return kind(**given)
 
 
 def _is_kind(value: Any, wanted: type) -> bool:
-    """Tell whether a value is of a kind; a whole number is a float, True is no number."""
+    """Return whether a value is of a type; a whole number is a float, True is not a number."""
     if isinstance(value, bool):
         return wanted is bool
-    return isinstance(value, (int, float) if wanted is float else wanted)
+    return isinstance(value, wanted) or (wanted is float and isinstance(value, int))
 
 
 def source_mark(module: ModuleType) -> str:
-    """Return 8 hex digits of a person's own file, "" for a module of the package, whose version speaks for it."""
+    """Return 8 hex digits of your own file, "" for a module of the package, which has a version.
+
+    Examples
+    --------
+    >>> import mer_kit
+    >>> source_mark(mer_kit)
+    ''
+    """
     file = Path(module.__file__ or "")
     own = os.environ.get(VARIABLE)
     if not own or not file.is_relative_to(own):
@@ -153,13 +168,13 @@ def source_mark(module: ModuleType) -> str:
 
 
 def _own_files(kind: str) -> list[Path]:
-    """Return the files of the person's own folder for a kind of member, sorted by name."""
+    """Return the files of your own folder for a kind of member, sorted by name."""
     if not os.environ.get(VARIABLE):
         return []
     folder = Path(os.environ[VARIABLE]).expanduser().absolute()
     if not folder.is_dir():
         raise MerKitError(
-            f"{VARIABLE} names {str(folder)!r}, expected a folder that is there: correct or unset it"
+            f"{VARIABLE} names {str(folder)!r}, expected an existing folder: correct or unset it"
         )
     os.environ[VARIABLE] = str(folder)  # for kernels, which start in folders of their own
     return sorted(file for file in (folder / kind).glob("[!_]*.py") if file.stem.isidentifier())
@@ -172,12 +187,14 @@ def _imported(name: str, file: Path) -> ModuleType:
         return known
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None  # a file that ends in .py has both
-    made = sys.modules[name] = importlib.util.module_from_spec(spec)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
-        spec.loader.exec_module(made)
-    except Exception as error:  # a person's own code raises anything
+        spec.loader.exec_module(module)
+    except Exception as error:  # the code can raise anything
         del sys.modules[name]
         raise MerKitError(
-            f"{file.name} in {VARIABLE} cannot be imported ({type(error).__name__}: {error}): correct it or move it away"
+            f"{file.name} in {VARIABLE} cannot be imported ({type(error).__name__}: {error}): "
+            "correct it or move it away"
         ) from error
-    return made
+    return module

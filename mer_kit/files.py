@@ -1,4 +1,4 @@
-"""Everything that touches the disk with care: whole files or none, no foreign file, nothing larger than expected."""
+"""Safe reading and writing: complete files or none, no links out of a folder, bounded sizes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mer_kit.checks import MerKitError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Files that we write as text (settings, scores, histories) are smaller than this; what is larger is not ours.
+#: Largest text file that mer-kit writes (settings, scores, histories).
 MOST_TEXT = 64 << 20
-#: A temporary file of another machine, or of an unknown kind, this old belongs to no living process.
+#: Temporary files of other machines that are this old belong to no living process.
 LEFTOVER_SECONDS = 86_400.0
 _PARTIAL = re.compile(r"\.(?:(?P<host>[\w-]+)\.)?(?P<pid>\d+)\.partial\..+")
-#: As versions before this one named them: the process last.
+#: As earlier versions named them: the process last.
 _OLDER = re.compile(r"\..+\.(?P<pid>\d+)\.partial")
 _NUMBER = itertools.count()
 _HOST = re.sub(r"[^\w-]", "-", socket.gethostname())[:40] or "host"
@@ -34,9 +34,18 @@ _HOST = re.sub(r"[^\w-]", "-", socket.gethostname())[:40] or "host"
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `path` and rename it when the block ends well; else leave nothing behind.
+    """Yield a temporary path next to `path`; rename it to `path` if the block succeeds.
 
-    The file's mode is the one that the umask gives, whatever the block's library chose.
+    If the block fails, nothing is left behind. The umask decides the file's mode, whatever mode
+    the block's library chose.
+
+    Examples
+    --------
+    >>> with scratch() as folder:
+    ...     with writing(Path(folder) / "a.txt") as partial:
+    ...         _ = partial.write_text("complete")
+    ...     (Path(folder) / "a.txt").read_text()
+    'complete'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{_HOST}.{os.getpid()}.partial.{next(_NUMBER)}.{path.name[-150:]}")
@@ -52,7 +61,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that processes killed while writing have left in a folder; living ones keep theirs."""
+    """Remove temporary files that killed processes have left in a folder."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             if entry.name.startswith(".") and ".partial" in entry.name and _is_left_over(entry):
@@ -60,27 +69,36 @@ def sweep(folder: Path) -> None:
 
 
 def scratch(name: str = "mer-kit") -> tempfile.TemporaryDirectory[str]:
-    """Return a folder of this process for temporary files; those of killed processes are removed on the way."""
+    """Return a temporary folder of this process; remove those of killed processes.
+
+    Examples
+    --------
+    >>> with scratch() as folder:
+    ...     os.path.isdir(folder)
+    True
+    """
     for entry in Path(tempfile.gettempdir()).glob(f"{name}-*-*"):
         pid = entry.name.removeprefix(f"{name}-").partition("-")[0]
         with contextlib.suppress(OSError):
-            ours = (
-                not entry.is_symlink() and entry.stat().st_uid == os.getuid()
-                if hasattr(os, "getuid")
-                else False
-            )
-            if ours and pid.isdigit() and not _lives(int(pid)):
+            if _is_own(entry) and pid.isdigit() and not _lives(int(pid)):
                 shutil.rmtree(entry, ignore_errors=True)
     return tempfile.TemporaryDirectory(prefix=f"{name}-{os.getpid()}-", ignore_cleanup_errors=True)
 
 
-def _is_left_over(entry: os.DirEntry[str]) -> bool:
-    """Tell whether a temporary file's process is dead; of another machine's processes only age can tell."""
-    found = _PARTIAL.fullmatch(entry.name) or _OLDER.fullmatch(entry.name)
-    if found is None or not entry.is_file(follow_symlinks=False):
+def _is_own(entry: Path) -> bool:
+    """Return whether a path is this user's own, and not a link; False on Windows."""
+    if entry.is_symlink() or not hasattr(os, "getuid"):
         return False
-    if found.groupdict().get("host") == _HOST:
-        return not _lives(int(found["pid"]))
+    return entry.stat().st_uid == os.getuid()
+
+
+def _is_left_over(entry: os.DirEntry[str]) -> bool:
+    """Return whether a temporary file's process is dead; for other machines the age decides."""
+    match = _PARTIAL.fullmatch(entry.name) or _OLDER.fullmatch(entry.name)
+    if match is None or not entry.is_file(follow_symlinks=False):
+        return False
+    if match.groupdict().get("host") == _HOST:
+        return not _lives(int(match["pid"]))
     return time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFTOVER_SECONDS
 
 
@@ -95,9 +113,17 @@ def _lives(pid: int) -> bool:
 
 
 def is_plain_file(path: Path, *, inside: Path | None = None) -> bool:
-    """Tell whether a path is a regular file; with `inside`, one whose real place is in that folder.
+    """Return whether a path is a regular file; with `inside`, one that is really in that folder.
 
-    Links are followed only as far as that folder. Pipes, devices and sockets are never plain.
+    Links are followed only within that folder. Pipes, devices and sockets are never plain.
+
+    Examples
+    --------
+    >>> with scratch() as folder:
+    ...     file = Path(folder) / "a"
+    ...     _ = file.write_text("abc")
+    ...     is_plain_file(file, inside=Path(folder)), is_plain_file(Path(folder))
+    (True, False)
     """
     try:
         if inside is not None:
@@ -108,14 +134,21 @@ def is_plain_file(path: Path, *, inside: Path | None = None) -> bool:
 
 
 def read_bytes(path: Path, *, most: int = MOST_TEXT, inside: Path | None = None) -> bytes:
-    """Return a regular file's bytes; nothing is read of a pipe, a device, a link out of `inside`, or too large a file.
+    """Return a regular file's bytes.
 
     Raises
     ------
     MerKitError
-        If the file is one of these; the sentence has its name and that of its folder.
+        If it is a pipe, a device, a link out of `inside`, or larger than `most`; nothing is read.
     OSError
         If it is missing or cannot be read.
+
+    Examples
+    --------
+    >>> with scratch() as folder:
+    ...     _ = (Path(folder) / "a").write_text("abc")
+    ...     read_bytes(Path(folder) / "a")
+    b'abc'
     """
     about = path.stat()
     where = f"{path.name} in {path.parent.name}"
@@ -125,14 +158,23 @@ def read_bytes(path: Path, *, most: int = MOST_TEXT, inside: Path | None = None)
         )
     if about.st_size > most:
         raise MerKitError(
-            f"{where} has {about.st_size:,} bytes, expected at most {most:,}: it was not written by mer-kit; delete it"
+            f"{where} has {about.st_size:,} bytes, expected at most {most:,}: "
+            "it was not written by mer-kit; delete it"
         )
     with open(path, "rb") as file:
         return file.read(most + 1)
 
 
 def checksum(path: Path) -> str:
-    """Return the BLAKE2b checksum of a file's bytes, 32 hex digits; memory holds a block of it at a time."""
+    """Return the BLAKE2b checksum of a file, 32 hex digits; it is read block by block.
+
+    Examples
+    --------
+    >>> with scratch() as folder:
+    ...     _ = (Path(folder) / "a").write_text("abc")
+    ...     checksum(Path(folder) / "a")
+    'cf4ab791c62b8d2b2109c90275287816'
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 

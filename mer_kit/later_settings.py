@@ -1,7 +1,7 @@
-"""How settings records become dictionaries: flat where a record is part of another, and hashed so that runs on disk stay found.
+"""Settings records as dictionaries: flat for config.json, and hashed so that old runs are found.
 
-A run's fingerprint hashes the names that the first version hashed. Settings that are younger are left out at the one value
-that reproduces earlier runs, whatever their default is or becomes.
+A run's fingerprint hashes the names that the first version hashed. Later settings are left out at
+the one value that reproduces earlier runs, whatever their default is or becomes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,31 @@ _ABSENT, _PART = "absent_means", "part"
 
 
 def later(*, absent_means: Any, **default: Any) -> Any:
-    """Return a dataclass field for a setting that is younger than runs on disk.
+    """Return a dataclass field for a setting that was added after runs were made.
 
     Parameters
     ----------
-    absent_means : the value at which a run without this setting was made
+    absent_means : the value that runs without this setting had
     default : as for `dataclasses.field`: default=… or default_factory=…
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Settings:
+    ...     momentum: float = later(default=0.9, absent_means=0.0)
+    >>> Settings().momentum, hashed(Settings(momentum=0.0))
+    (0.9, {})
     """
     return dataclasses.field(**default, metadata={_ABSENT: absent_means})
 
 
 def part(kind: type) -> Any:
-    """Return a dataclass field that holds another record, whose settings count as the outer one's own in dictionaries."""
+    """Return a dataclass field for a nested record, whose settings are flat in dictionaries."""
     return dataclasses.field(default_factory=kind, metadata={_PART: kind})
 
 
 def flat(settings: Any) -> dict[str, Any]:
-    """Return a settings record as one dictionary, its parts' settings among its own.
+    """Return a settings record as one dictionary, with the settings of its parts.
 
     Examples
     --------
@@ -44,18 +52,33 @@ def flat(settings: Any) -> dict[str, Any]:
     >>> flat(Settings())
     {'rate': 0.1, 'tau': 0.5}
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if _PART in field.metadata:
-            found |= flat(value)
+            values |= flat(value)
         else:
-            found[field.name] = flat(value) if dataclasses.is_dataclass(value) else value
-    return found
+            values[field.name] = value
+            if dataclasses.is_dataclass(value):
+                values[field.name] = flat(value)
+    return values
 
 
 def nested(kind: type, values: Mapping[str, Any]) -> Any:
-    """Return the record that `flat` made these values of; what is not given keeps its default."""
+    """Return the record of `flat` values; missing settings keep their defaults.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Partition:
+    ...     tau: float = 0.5
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Settings:
+    ...     rate: float = 0.1
+    ...     partition: Partition = part(Partition)
+    >>> nested(Settings, {"tau": 0.3})
+    Settings(rate=0.1, partition=Partition(tau=0.3))
+    """
     parts = {f.name: f.metadata[_PART] for f in dataclasses.fields(kind) if _PART in f.metadata}
     rest, made = dict(values), {}
     for name, of_part in parts.items():
@@ -65,7 +88,7 @@ def nested(kind: type, values: Mapping[str, Any]) -> Any:
 
 
 def kinds(settings: type) -> dict[str, str]:
-    """Return the names that `flat` gives and what each is declared as.
+    """Return the names of `flat` and the declared type of each.
 
     Examples
     --------
@@ -75,17 +98,17 @@ def kinds(settings: type) -> dict[str, str]:
     >>> kinds(Settings)
     {'rate': 'float'}
     """
-    found: dict[str, str] = {}
+    types: dict[str, str] = {}
     for field in dataclasses.fields(settings):
         if _PART in field.metadata:
-            found |= kinds(field.metadata[_PART])
+            types |= kinds(field.metadata[_PART])
         else:
-            found[field.name] = field.type if isinstance(field.type, str) else field.type.__name__
-    return found
+            types[field.name] = field.type if isinstance(field.type, str) else field.type.__name__
+    return types
 
 
 def hashed(settings: Any) -> dict[str, Any]:
-    """Return a settings record as the dictionary that fingerprints and checkpoints hash: later fields only if they differ.
+    """Return the dictionary that fingerprints and checkpoints hash: later fields only if changed.
 
     Examples
     --------
@@ -96,18 +119,20 @@ def hashed(settings: Any) -> dict[str, Any]:
     >>> hashed(Settings()), hashed(Settings(momentum=0.0))
     ({'rate': 0.1, 'momentum': 0.9}, {'rate': 0.1})
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if _PART in field.metadata:
-            found |= hashed(value)
+            values |= hashed(value)
         else:
-            found[field.name] = hashed(value) if dataclasses.is_dataclass(value) else value
-    return without_absent(found, type(settings))
+            values[field.name] = value
+            if dataclasses.is_dataclass(value):
+                values[field.name] = hashed(value)
+    return without_absent(values, type(settings))
 
 
 def without_absent(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
-    """Return settings by name, without the later ones that are at the value that their absence means."""
+    """Return settings by name, without later ones at the value that their absence means."""
     absent = _absent(settings)
     return {
         name: value for name, value in values.items() if name not in absent or value != absent[name]
@@ -115,10 +140,10 @@ def without_absent(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
 
 
 def _absent(settings: type) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         if _PART in field.metadata:
-            found |= _absent(field.metadata[_PART])
+            values |= _absent(field.metadata[_PART])
         elif _ABSENT in field.metadata:
-            found[field.name] = field.metadata[_ABSENT]
-    return found
+            values[field.name] = field.metadata[_ABSENT]
+    return values

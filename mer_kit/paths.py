@@ -1,4 +1,4 @@
-"""Where data, cache and runs are on this machine: an environment variable, else the checkout, else the current folder."""
+"""Folders for data, cache and runs: an environment variable, the checkout, or ./."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from pathlib import Path
 
 
 def project_root() -> Path | None:
-    """Return the mer-kit checkout we are working in, or None.
+    """Return the mer-kit checkout in use, or None.
 
-    The nearest folder upwards from the current one whose pyproject.toml names mer-kit; where there is none, the
-    checkout that this package was imported from. So a notebook, a test and a run folder all find the same one.
+    The nearest folder upwards from the current one whose pyproject.toml names mer-kit; else the
+    checkout that this package was imported from. So notebooks, tests and run folders agree.
 
     Source: D: our decision; notebooks run with changing current folders.
     """
     here = Path.cwd()
     candidates = [here, *here.parents, Path(__file__).resolve().parents[1]]
-    return next(
-        (folder for folder in candidates if _names_mer_kit(folder / "pyproject.toml")), None
-    )
+    checkouts = (folder for folder in candidates if _names_mer_kit(folder / "pyproject.toml"))
+    return next(checkouts, None)
 
 
 def _names_mer_kit(pyproject: Path) -> bool:
@@ -32,28 +31,54 @@ def _names_mer_kit(pyproject: Path) -> bool:
 
 
 def cache_root() -> Path:
-    """Return the folder for things that can be computed again: MER_CACHE, `<project>/cache` or ~/.cache/mer-kit.
+    """Return the cache folder: MER_CACHE, `<project>/cache` or ~/.cache/mer-kit.
 
-    The folder need not exist yet.
+    It holds only data that can be computed again, and need not exist yet.
+
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, MER_CACHE="/scratch/cache"):
+    ...     print(cache_root())
+    /scratch/cache
     """
-    if os.environ.get("MER_CACHE"):
-        return Path(os.environ["MER_CACHE"]).expanduser().absolute()
+    chosen = _chosen("MER_CACHE")
+    if chosen:
+        return chosen
     project = project_root()
-    return project / "cache" if project else Path.home() / ".cache" / "mer-kit"
+    if project is None:
+        return Path.home() / ".cache" / "mer-kit"
+    return project / "cache"
+
+
+def _chosen(variable: str) -> Path | None:
+    """Return the folder in an environment variable, None if it is unset or empty."""
+    if not os.environ.get(variable):
+        return None
+    return Path(os.environ[variable]).expanduser().absolute()
 
 
 def default_data_root() -> Path:
-    """Return the folder where datasets are looked for: MER_DATA, `<project>/data` or ./data.
+    """Return the folder of the datasets: MER_DATA, `<project>/data` or ./data; it need not exist.
 
-    The folder need not exist.
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, MER_DATA="/datasets"):
+    ...     print(default_data_root())
+    /datasets
     """
-    if os.environ.get("MER_DATA"):
-        return Path(os.environ["MER_DATA"]).expanduser().absolute()
-    return (project_root() or Path.cwd()) / "data"
+    return _chosen("MER_DATA") or (project_root() or Path.cwd()) / "data"
 
 
 def default_runs_dir() -> Path:
-    """Return MER_RUNS, `<project>/runs` or ./runs."""
-    if os.environ.get("MER_RUNS"):
-        return Path(os.environ["MER_RUNS"]).expanduser().absolute()
-    return (project_root() or Path.cwd()) / "runs"
+    """Return the folder of the runs: MER_RUNS, `<project>/runs` or ./runs.
+
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, MER_RUNS="/scratch/runs"):
+    ...     print(default_runs_dir())
+    /scratch/runs
+    """
+    return _chosen("MER_RUNS") or (project_root() or Path.cwd()) / "runs"

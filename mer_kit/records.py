@@ -1,4 +1,4 @@
-"""The frozen records that travel between rooms; the list of records is the log."""
+"""The frozen records that travel between rooms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice
 
-#: Class names of every task, in the order of the class indices (Russell's plane; Q1 V+A+, Q2 V−A+, Q3 V−A−, Q4 V+A−).
+#: Class names of every task by class index (Russell's plane: Q1 V+A+, Q2 V−A+, Q3 V−A−, Q4 V+A−).
 TASKS: dict[str, tuple[str, ...]] = {
     "valence": ("V-", "V+"),
     "arousal": ("A-", "A+"),
@@ -46,9 +46,10 @@ def labels_from_quadrant(quadrant: int) -> dict[str, int]:
 class Clip:
     """One piece of music with one label per task.
 
-    `labels` maps a task to a class index (a task is left out where the clip has no label for it); `group` names what
-    must not be split over folds (the artist, where known); `confidence` is the annotators' agreement in 0–1 where a
-    corpus has one (4Q: PQuad); `split` is "development" or "evaluation" where the corpus has an official division.
+    `labels` maps a task to a class index (without an entry if the clip has no label for it);
+    `group` names clips that must stay in one fold (the artist, if known); `confidence` is the
+    annotators' agreement in 0–1 if the corpus has one (4Q: PQuad); `split` is "development" or
+    "evaluation" if the corpus has an official split.
     """
 
     clip_id: str
@@ -63,7 +64,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with, or odd about, a corpus, as one sentence: what, where, expected, next step."""
+    """One error or oddity of a corpus as one sentence: where, what, expected, next step."""
 
     kind: str
     where: str
@@ -77,11 +78,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A loaded dataset: clips in a fixed order, problems found while loading, and segment truth where it is known.
+    """A loaded dataset: clips in a fixed order, problems, and segment-level ground truth if known.
 
-    `truth` has the columns clip_id, start_s, end_s, label (the quadrant's or the class's name), and may have more. It
-    serves notebooks and diagnostics; no trainer ever sees it. `problems` stop a run unless on_bad_clip="skip"; `notes`
-    tell of oddities that every copy of the dataset has, and stop nothing.
+    `truth` has the columns clip_id, start_s, end_s, label (the quadrant's or the class's name), and
+    may have more. It is for notebooks and diagnostics; no trainer ever sees it. `problems` stop a
+    run unless on_bad_clip="skip"; `notes` are oddities that every copy of the dataset has, and stop
+    nothing.
     """
 
     name: str
@@ -106,12 +108,13 @@ class Corpus:
         missing = [clip.clip_id for clip in self.clips if task not in clip.labels]
         if missing:
             raise MerKitError(
-                f"{self.name}: {len(missing)} clips have no {task} label, first {missing[0]!r}: choose another task"
+                f"{self.name}: {len(missing)} clips have no {task} label, first {missing[0]!r}: "
+                "choose another task"
             )
         return np.array([clip.labels[task] for clip in self.clips], dtype=np.int64)
 
     def with_task(self, task: str) -> Corpus:
-        """Return the corpus with only the clips that have a label for `task` (rated corpora may drop ties).
+        """Return the corpus with only the clips labelled for `task` (rated corpora may drop ties).
 
         Raises
         ------
@@ -119,27 +122,27 @@ class Corpus:
             If the task is unknown or no clip has a label for it.
         """
         check_choice("task", task, TASKS)
-        kept = [at for at, clip in enumerate(self.clips) if task in clip.labels]
+        kept = [i for i, clip in enumerate(self.clips) if task in clip.labels]
         if not kept and self.clips:
             known = [name for name in TASKS if any(name in clip.labels for clip in self.clips)]
             raise MerKitError(
-                f"{self.name} has no clip with a {task} label, expected some: choose the task {' or '.join(known)}"
+                f"{self.name} has no clip with a {task} label, expected some: "
+                f"choose the task {' or '.join(known)}"
             )
-        return self if len(kept) == len(self.clips) else self.select(kept)
+        if len(kept) == len(self.clips):
+            return self
+        return self.select(kept)
 
     def groups(self) -> np.ndarray | None:
-        """Return the group of every clip (str [clips]), or None where the corpus knows none."""
+        """Return the group of every clip (str [clips]), or None if the corpus has none."""
         if all(clip.group is None for clip in self.clips):
             return None
         return np.array(
-            [
-                clip.group if clip.group is not None else f"clip:{clip.clip_id}"
-                for clip in self.clips
-            ]
+            [f"clip:{clip.clip_id}" if clip.group is None else clip.group for clip in self.clips]
         )
 
     def position(self, clip_id: str) -> int:
-        """Return where `clip_id` stands in `clips`.
+        """Return the position of `clip_id` in `clips`.
 
         Raises
         ------
@@ -154,15 +157,14 @@ class Corpus:
         clips = tuple(self.clips[int(position)] for position in positions)
         truth = self.truth
         if truth is not None:
-            truth = truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(
-                drop=True
-            )
+            kept = truth["clip_id"].isin([clip.clip_id for clip in clips])
+            truth = truth[kept].reset_index(drop=True)
         return dataclasses.replace(self, clips=clips, truth=truth)
 
 
 @dataclass(frozen=True)
 class SegmentIndex:
-    """Which seconds of which clip every segment covers; rows are ordered by clip, then by start.
+    """The clip and time span of every segment; rows are ordered by clip, then by start.
 
     Attributes
     ----------
@@ -193,7 +195,7 @@ class SegmentIndex:
         return np.flatnonzero(np.isin(self.clip, np.asarray(clips, dtype=np.int64)))
 
     def take(self, rows: np.ndarray) -> SegmentIndex:
-        """Return the index with only these rows; clip positions keep their meaning."""
+        """Return the index with only these rows; clip positions stay the same."""
         return dataclasses.replace(
             self,
             clip=self.clip[rows],
@@ -204,7 +206,7 @@ class SegmentIndex:
 
 @dataclass(frozen=True)
 class Fold:
-    """One train/test division of the clips: sorted int64 positions, disjoint."""
+    """One train/test split of the clips: sorted int64 positions, disjoint."""
 
     number: int
     train: np.ndarray
@@ -215,13 +217,14 @@ class Fold:
 class EpochRecord:
     """What one epoch of training did; one row of history.csv.
 
-    `phase` is "warmup", "plain" (ce, mixup) or "ssl". Losses are nats per sample, averaged over the epoch: `loss` is what was
-    minimised, `loss_mix` and `loss_kl` its parts (`loss_kl` over the samples of U alone, NaN while λ is 0).
-    `lambda_kl` and `learning_rate` are their schedules' values when the epoch ends. `train_accuracy` is the evaluation
-    pass's agreement with the inherited labels. The split's fields are NaN or 0 outside "ssl"; where `separated` is
-    False the epoch treated every sample as labelled and `note` says why.
-    `pseudo_agreement` is the share of U whose pseudo-label equals the erased inherited label. `own` are the method's own
-    numbers; each is a column of history.csv.
+    `phase` is "warmup", "plain" (ce, mixup) or "ssl". Losses are nats per sample, averaged over the
+    epoch: `loss` was minimised, `loss_mix` and `loss_kl` are its parts (`loss_kl` over the samples
+    of U alone, NaN while λ is 0). `lambda_kl` and `learning_rate` are the schedules' values at the
+    end of the epoch. `train_accuracy` is the evaluation pass's agreement with the inherited labels.
+    The partition's fields are NaN or 0 outside "ssl"; if `separated` is False, the epoch treated
+    every sample as labelled and `note` says why. `pseudo_agreement` is the fraction of U whose
+    pseudo-label equals the erased inherited label. `own` are the method's own numbers; each is a
+    column of history.csv.
     """
 
     epoch: int
@@ -255,14 +258,14 @@ class EpochRecord:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> EpochRecord:
-        """Rebuild a record from what `row` wrote, also after a trip through CSV."""
+        """Return the record of a table row, also after a round trip through CSV."""
         names = [f.name for f in dataclasses.fields(cls) if f.name != "own"]
         values = {name: row[name] for name in names}
         values["own"] = {name: float(value) for name, value in row.items() if name not in names}
-        shares = str(values["labelled_class_share"])
-        values["labelled_class_share"] = (
-            tuple(float(s) for s in shares.split(";")) if shares not in ("", "nan") else ()
-        )
+        fractions = str(values["labelled_class_share"])
+        values["labelled_class_share"] = ()
+        if fractions not in ("", "nan"):
+            values["labelled_class_share"] = tuple(map(float, fractions.split(";")))
         values["note"] = "" if pd.isna(values["note"]) else str(values["note"])
         for name in ("epoch", "n_labelled", "n_unlabelled"):
             values[name] = int(values[name])
@@ -272,7 +275,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """The scores of one fold: `songs[classifier][score]` and `segments[score]`, with the majority baseline beside."""
+    """Scores of one fold: `songs[classifier][score]`, `segments[score]`, `majority[score]`."""
 
     fold: int
     n_train: int

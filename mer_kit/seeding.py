@@ -37,7 +37,14 @@ def numpy_generator(seed: int, name: str) -> np.random.Generator:
 
 
 def torch_generator(seed: int, name: str, device: str = "cpu") -> torch.Generator:
-    """Return the torch generator called `name` of this seed on `device`."""
+    """Return the torch generator called `name` of this seed on `device`.
+
+    Examples
+    --------
+    >>> a, b = torch_generator(0, "mixup"), torch_generator(0, "mixup")
+    >>> a.initial_seed() == b.initial_seed() == derive(0, "mixup")
+    True
+    """
     import torch
 
     generator = torch.Generator(device=device)

@@ -42,7 +42,9 @@ def test_help_names_every_command() -> None:
         ("nothing",),
     ],
 )
-def test_wrong_usage_exits_with_2_before_anything_runs(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_wrong_usage_exits_with_2_before_anything_runs(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
     extra = ("--runs", str(tmp_path / "runs")) if arguments[0] in ("run", "demo") else ()
     result = call(*arguments, *extra)
     assert result.exit_code == 2, result.output
@@ -51,7 +53,9 @@ def test_wrong_usage_exits_with_2_before_anything_runs(arguments: tuple[str, ...
 
 def test_the_demo_runs_two_of_its_folds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[tuple[dict[str, object], dict[str, object]]] = []
-    monkeypatch.setattr(run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more)))
+    monkeypatch.setattr(
+        run, "run_notebooks", lambda parameters, **more: asked.append((parameters, more))
+    )
     assert call("demo", "--runs", str(tmp_path)).exit_code == 0
     (parameters, more), *_ = asked
     assert (parameters["folds"], more["only_folds"]) == (3, "0")
@@ -63,7 +67,9 @@ def test_an_unknown_setting_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_a_missing_corpus_exits_with_1_and_says_whom_to_ask(tmp_path: Path) -> None:
-    result = call("run", "--corpus", "4q", "--data", str(tmp_path), "--runs", str(tmp_path / "runs"))
+    result = call(
+        "run", "--corpus", "4q", "--data", str(tmp_path), "--runs", str(tmp_path / "runs")
+    )
     assert result.exit_code == 1
     assert "was not found" in result.output and "MER_DATA" in result.output
 
@@ -82,11 +88,25 @@ def test_predict_without_a_run_is_one_sentence(tmp_path: Path) -> None:
     assert result.output.startswith("mer-kit: ") and result.output.count("\n") == 1
 
 
-def test_a_run_that_failed_once_and_is_mended_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = ("run", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--runs", str(tmp_path))
+def test_a_run_that_failed_once_and_is_mended_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (
+        "run",
+        "--preset",
+        "smoke",
+        "--folds",
+        "2",
+        "--only-folds",
+        "0",
+        "--runs",
+        str(tmp_path),
+    )
     small = ("--set", 'corpus_options={"clips": 16, "seconds": 8.0}')
     real, broken = jobs.execute_one, ["05_emotion_curve"]
-    monkeypatch.setattr(planning, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve"))
+    monkeypatch.setattr(
+        planning, "NOTEBOOKS", ("03_sssl_training", "04_song_decisions", "05_emotion_curve")
+    )
 
     def failing(job: planning.Job, **more: object) -> jobs.Outcome:
         if job.name in broken:
@@ -97,13 +117,14 @@ def test_a_run_that_failed_once_and_is_mended_is_done(tmp_path: Path, monkeypatc
     result = call(*options, *small)
     (run,) = (run for run in all_runs(tmp_path) if "-sssl-" in run.path.name)
     assert (
-        result.exit_code == 1 and "1 of 3 notebooks failed, first 05_emotion_curve: the cable was out" in result.output
+        result.exit_code == 1
+        and "1 of 3 notebooks failed, first 05_emotion_curve: the cable was out" in result.output
     )
     assert run.status == "failed"
     broken.clear()
     result = call(*options, *small)
     assert result.exit_code == 0, result.output
-    assert result.output.count("done before, kept") == 2 and run.status == "done"
+    assert result.output.count("kept (done before)") == 2 and run.status == "done"
     song = next(iter((cache_root()).rglob("MT9*.wav")))
     result = call("predict", str(song), "--run", str(run.path), "--out", str(tmp_path / "out"))
     assert result.exit_code == 0 and len(list((tmp_path / "out").iterdir())) == 4, result.output
@@ -128,7 +149,11 @@ def test_doctor_and_data_run_here() -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("tau=0.3", ("tau", 0.3)), ("per_class=true", ("per_class", True)), ("group_by=song", ("group_by", "song"))],
+    [
+        ("tau=0.3", ("tau", 0.3)),
+        ("per_class=true", ("per_class", True)),
+        ("group_by=song", ("group_by", "song")),
+    ],
 )
 def test_settings_are_json_else_text(text: str, wanted: tuple[str, object]) -> None:
     assert parse_setting(text) == wanted
@@ -139,5 +164,7 @@ def test_no_name_or_file_can_steer_the_terminal(tmp_path: Path) -> None:
     run.mkdir()
     (run / "config.json").write_text('{"corpus": "x\\u001b[31m"')
     result = CliRunner().invoke(main, ["predict", str(tmp_path / "s.wav"), "--run", str(run)])
-    assert result.exit_code == 1 and "config.json in a\\x1b[2Jb\\x07 cannot be read" in result.output
+    assert (
+        result.exit_code == 1 and "config.json in a\\x1b[2Jb\\x07 cannot be read" in result.output
+    )
     assert all(one.isprintable() or one == "\n" for one in result.output)

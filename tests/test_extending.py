@@ -270,7 +270,7 @@ def test_a_file_that_cannot_be_added_gets_a_sentence(
             "new.py in MER_EXTENSIONS lacks SAYS, expected TITLE, SAYS, SOURCE, LEARNS",
         ),
         ("methods/new.py", "import nosuch", "new.py in MER_EXTENSIONS cannot be imported (ModuleNotFoundError"),
-        ("", "", "expected a folder that is there: correct or unset it"),
+        ("", "", "expected an existing folder: correct or unset it"),
     ],
 )
 def test_every_command_says_in_one_sentence_what_cannot_be_added(

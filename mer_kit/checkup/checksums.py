@@ -1,4 +1,4 @@
-"""Is this copy of a corpus whole? An index of sizes, checksums and durations, written once and compared later.
+"""Is this copy of a corpus complete? An index of sizes, checksums and durations to compare with.
 
 Notebook: 00_start_here
 """
@@ -23,10 +23,10 @@ from mer_kit.signal.builder import usable_processors
 from mer_kit.signal.progress import Progress, reporting
 from mer_kit.signal.sound import Unusable
 
-#: The index's file name in a corpus' folder, and its columns; tables have no duration.
+#: File name of the index in a corpus' folder, and its columns; tables have no duration.
 INDEX = "mer-kit-index.csv"
 COLUMNS = ("path", "size", "md5", "duration_s")
-#: Files beside the audio that decide what a corpus is.
+#: Files next to the audio that define a corpus.
 TABLES = (".csv", ".json")
 #: Durations differ by less than this between decoders of one file.
 SAME_SECONDS = 0.1
@@ -35,32 +35,30 @@ SAME_SECONDS = 0.1
 def measure(
     corpus: Corpus, *, workers: int | None = None, progress: Progress | None = None
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """Decode every clip of a corpus and hash every file; return the index as a table, and what cannot be decoded.
+    """Decode every clip and hash every file; return the index and the clips that cannot be decoded.
 
-    One row a file, sorted by path: path below the corpus' folder, size in bytes, md5, duration_s (NaN for tables and
-    for what cannot be decoded).
+    One row per file, sorted by path: path below the corpus' folder, size in bytes, md5, duration_s
+    (NaN for tables and for files that cannot be decoded).
 
     Parameters
     ----------
     workers : threads (default: one per usable processor)
-    progress : called with (files done, files to do); by default a bar where a person watches
+    progress : called with (files done, files to do); by default a bar in an interactive session
     """
     ids = {clip.path: clip.clip_id for clip in corpus.clips}
-    tables = [
-        p
-        for p in corpus.root.rglob("*")
-        if p.suffix.lower() in TABLES and p.name != INDEX and p.is_file()
-    ]
+    others = [path for path in corpus.root.rglob("*") if path.suffix.lower() in TABLES]
+    tables = [path for path in others if path.name != INDEX and path.is_file()]
     files = sorted({*ids, *tables})
     problems: list[Problem] = []
     rows = []
-    watched = reporting(len(files), progress, what="checking", unit="file")
-    with ThreadPoolExecutor(workers or usable_processors()) as pool, watched as report:
+    reporter = reporting(len(files), progress, what="checking", unit="file")
+    with ThreadPoolExecutor(workers or usable_processors()) as pool, reporter as report:
         futures = [pool.submit(_measure, path, corpus.root, ids.get(path)) for path in files]
         for done, future in enumerate(as_completed(futures), start=1):
             row, problem = future.result()
             rows.append(row)
-            problems += [problem] if problem else []
+            if problem:
+                problems.append(problem)
             report(done, len(files))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
     return table, sorted(problems, key=lambda problem: problem.clip_id or "")
@@ -69,29 +67,23 @@ def measure(
 def _measure(
     path: Path, root: Path, clip_id: str | None
 ) -> tuple[dict[str, object], Problem | None]:
-    row: dict[str, object] = {
-        "path": place(root, path),
-        "size": None,
-        "md5": None,
-        "duration_s": float("nan"),
-    }
+    where = place(root, path)
+    row: dict[str, object] = {"path": where, "size": None, "md5": None, "duration_s": float("nan")}
     try:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
         row |= {"size": path.stat().st_size, "md5": digest.hexdigest()}
     except OSError as error:
         what = f"cannot be read ({error.strerror or type(error).__name__})"
-        return row, Problem(
-            "unreadable_file", str(row["path"]), what, "check its permissions", clip_id
-        )
+        return row, Problem("unreadable_file", where, what, "check its permissions", clip_id)
     if clip_id is None:
         return row, None
     try:
         with audio.blocks(path) as (_, stream):
             n_samples = sum(len(block) for block in stream)
     except Unusable as error:
-        found = audio.problem(error, path)
-        return row, Problem(found.kind, str(row["path"]), found.what, found.next_step, clip_id)
+        problem = audio.problem(error, path)
+        return row, Problem(problem.kind, where, problem.what, problem.next_step, clip_id)
     return row | {"duration_s": round(n_samples / audio.SAMPLE_RATE, 3)}, None
 
 
@@ -108,8 +100,8 @@ def write_index(table: pd.DataFrame, corpus: Corpus, path: str | Path | None = N
         write_table(target, table)
     except OSError as error:
         raise MerKitError(
-            f"the index cannot be written to {str(target)!r} ({error.strerror}), expected a folder that takes files: "
-            "name another file with --index-file"
+            f"the index cannot be written to {str(target)!r} ({error.strerror}), expected a "
+            "writable folder: name another file with --index-file"
         ) from error
     return target
 
@@ -120,12 +112,21 @@ def read_index(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     MerKitError
-        If there is no such file, or it is no index.
+        If there is no such file, or it is not an index.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / INDEX
+    ...     write_table(file, pd.DataFrame([["a.wav", 9, "0f", 3.0]], columns=list(COLUMNS)))
+    ...     read_index(file).to_dict("list")
+    {'path': ['a.wav'], 'size': [9], 'md5': ['0f'], 'duration_s': [3.0]}
     """
     if not Path(path).is_file():
         raise MerKitError(
-            f"there is no index at {str(path)!r}, expected one to compare with: write it from a copy that you trust, "
-            "with `mer-kit data CORPUS --index`"
+            f"there is no index at {str(path)!r}, expected one to compare with: write it from a "
+            "copy that you trust, with `mer-kit data CORPUS --index`"
         )
     table = read_table(path, COLUMNS)
     check_columns(path, list(table.columns), COLUMNS)
@@ -135,39 +136,41 @@ def read_index(path: str | Path) -> pd.DataFrame:
 
 
 def compare(found: pd.DataFrame, index: pd.DataFrame) -> list[Problem]:
-    """Return one problem for each file that is gone, new, or not the one that was indexed."""
+    """Return one problem for each file that is gone, new, or not the one in the index.
+
+    Examples
+    --------
+    >>> index = pd.DataFrame([["a.wav", 9, "0f", 3.0]], columns=list(COLUMNS))
+    >>> [str(problem) for problem in compare(index.assign(size=8), index)]
+    ['a.wav: has 8 bytes, the index says 9: copy it again']
+    """
     both = index.merge(
         found, on="path", how="outer", suffixes=("_was", "_is"), indicator="where"
     ).sort_values("path")
     problems = []
     for row in both.to_dict("records"):
-        told = _difference({str(name): value for name, value in row.items()})
-        if told is not None:
-            problems.append(Problem(told[0], str(row["path"]), told[1], told[2]))
+        difference = _difference({str(name): value for name, value in row.items()})
+        if difference is not None:
+            kind, what, next_step = difference
+            problems.append(Problem(kind, str(row["path"]), what, next_step))
     return problems
 
 
 def _difference(row: dict[str, object]) -> tuple[str, str, str] | None:
-    """Return (kind, what, next step) for one file of both indices, or None where it is the same."""
+    """Return (kind, what, next step) for one file of both indices, None if it is the same."""
     if row["where"] == "left_only":
-        return "gone", "is in the index, but not in the folder or not a clip any more", "restore it"
+        return "gone", "is in the index, but not in the folder or no longer a clip", "restore it"
     if row["where"] == "right_only":
         return "new", "is not in the index", "write the index again if it belongs there"
     if row["size_was"] != row["size_is"]:
-        return (
-            "other_size",
-            f"has {row['size_is']:.0f} bytes, the index says {row['size_was']:.0f}",
-            "copy it again",
-        )
+        what = f"has {row['size_is']:.0f} bytes, the index says {row['size_was']:.0f}"
+        return "other_size", what, "copy it again"
     if row["md5_was"] != row["md5_is"]:
         return "other_content", "has the indexed size, but other content", "copy it again"
     was, now = float(str(row["duration_s_was"])), float(str(row["duration_s_is"]))
     if was == was and not abs(was - now) <= SAME_SECONDS:
-        return (
-            "other_duration",
-            f"decodes to {now:.2f} s, the index says {was:.2f}",
-            "update librosa and soundfile",
-        )
+        what = f"decodes to {now:.2f} s, the index says {was:.2f}"
+        return "other_duration", what, "update librosa and soundfile"
     return None
 
 
@@ -176,7 +179,7 @@ def counted(problems: Sequence[Problem]) -> str:
 
     Examples
     --------
-    >>> counted([Problem("gone", "a", "is gone", "restore it"), Problem("gone", "b", "is gone", "restore it")])
+    >>> counted([Problem("gone", name, "is gone", "restore it") for name in "ab"])
     '2 gone'
     """
     counts = Counter(problem.kind for problem in problems)

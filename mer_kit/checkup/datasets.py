@@ -1,4 +1,4 @@
-"""Which corpora are on this machine, what is in them, and where the others are asked for.
+"""Which corpora are on this machine, what is in them, and how to request the others.
 
 Notebook: 00_start_here
 """
@@ -10,19 +10,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
+from mer_kit.format import plural, short
 from mer_kit.records import TASKS, Corpus, Problem
 from mer_kit.runs import plausible
 from mer_kit.signal import audio
 
+__all__ = [
+    "COUNTS",
+    "as_text",
+    "class_counts",
+    "notes",
+    "overview",
+    "row_of",
+    "short",
+    "summary",
+    "typical",
+]
+
 #: The columns of `overview` that count something.
 COUNTS = ("clips", "labels", "missing", "extra", "unreadable", "problems", "notes")
 
-#: The kinds of notes that speak of a whole table or task, so that each has its line.
+#: Kinds of notes about a whole table or task; each of them has its own line.
 OF_A_TABLE = ("spelling", "unknown_clip", "one_class", "few_songs")
 
 
@@ -32,16 +44,17 @@ def overview(
     only: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Return one row per corpus that mer-kit knows; reads label tables and audio headers, and makes nothing.
+    """Return one row per corpus of mer-kit; read label tables and audio headers, write nothing.
 
-    Columns: corpus, title, state ("found", "made on first use", "missing" or "broken"), folder; clips (usable), labels
-    (usable rows of the label table), missing (listed, but no such file), extra (files that no row lists), unreadable
-    (files whose header cannot be read), hours, problems, notes; for each task its class counts ("Q1 225 · Q2 225 …")
-    and `majority_<task>`, the accuracy of always guessing the largest class; next_step, one sentence on what to do.
+    Columns: corpus, title, state ("found", "made on first use", "missing" or "broken"), folder;
+    clips (usable), labels (usable rows of the label table), missing (listed, but no such file),
+    extra (files that no row lists), unreadable (files whose header cannot be read), hours,
+    problems, notes; for each task its class counts ("Q1 225 · Q2 225 …") and `majority_<task>`,
+    the accuracy of always answering the majority class; next_step, one sentence on what to do.
 
     Parameters
     ----------
-    data_root : a corpus' folder or one that holds it under a usual name; None or "" for MER_DATA or the project's data/
+    data_root : a corpus' folder or its parent; None or "" for MER_DATA or the project's data/
     only : this corpus alone, loaded with these `options`
 
     Notebook: 00_start_here
@@ -49,29 +62,31 @@ def overview(
     names = [only] if only else corpora.names()
     rows = [dict.fromkeys(_columns()) | row_of(name, data_root, options or {}) for name in names]
     table = pd.DataFrame(rows, columns=_columns())
-    shares = {name: "Float64" for name in ("hours", *(f"majority_{task}" for task in TASKS))}
-    return table.astype(dict.fromkeys(COUNTS, "Int64") | shares)
+    fractions = dict.fromkeys(("hours", *(f"majority_{task}" for task in TASKS)), "Float64")
+    return table.astype(dict.fromkeys(COUNTS, "Int64") | fractions)
 
 
 def row_of(
     name: str, data_root: str | Path | None = None, options: Mapping[str, Any] = {}
 ) -> dict[str, Any]:
-    """Return one corpus' row of `overview` as a dict; what is not known is left out.
+    """Return one corpus' row of `overview` as a dict, without unknown entries.
 
-    Whatever goes wrong with one corpus is told in its row, and never hides the others.
+    An error in one corpus is reported in its row and never hides the others.
     """
     module = corpora.module(name)
     row: dict[str, Any] = {"corpus": name, "title": module.TITLE}
     try:
         return row | _found(name, module, data_root, options)
     except MerKitError as error:
-        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": str(error)}
+        sentence = str(error)
     except OSError as error:
-        sentence = f"it cannot be read ({error}): check the folder and who may read it"
-        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
+        sentence = f"it cannot be read ({error}): check the folder and its permissions"
     except Exception as error:
-        sentence = f"reading it failed with {type(error).__name__}: {error}; please report this with the table's first rows"
-        return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
+        sentence = (
+            f"reading it failed with {type(error).__name__}: {error}; "
+            "please report this with the table's first rows"
+        )
+    return row | {"state": "broken", "folder": str(data_root or ""), "next_step": sentence}
 
 
 def _found(
@@ -80,7 +95,7 @@ def _found(
     data_root: str | Path | None,
     options: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what there is to tell of a corpus: where it is, what it holds, and what to do."""
+    """Return where a corpus is, what it holds, and what to do."""
     root = data_root or None
     folder = corpora.locate(name, root, **options)
     if folder is None and module.GENERATED:
@@ -103,12 +118,13 @@ def _found(
     }
     for task, numbers in counts.items():
         row[task] = " · ".join(f"{label} {number}" for label, number in numbers.items())
-        row[f"majority_{task}"] = numbers.max() / numbers.sum() if numbers.sum() else None
+        if numbers.sum():
+            row[f"majority_{task}"] = numbers.max() / numbers.sum()
     return row | {"next_step": _next_step([*corpus.problems, *more], oddities)}
 
 
 def _files(corpus: Corpus) -> dict[str, Any]:
-    """Return labels, missing, extra, unreadable and hours, from what loading found and the files' headers."""
+    """Return labels, missing, extra, unreadable and hours, from problems, notes and headers."""
     kinds = [problem.kind for problem in (*corpus.problems, *corpus.notes)]
     with ThreadPoolExecutor() as pool:
         seconds = list(pool.map(lambda clip: _header(clip.path), corpus.clips))
@@ -129,7 +145,15 @@ def _header(path: Path) -> float | None:
 
 
 def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
-    """Return how many clips each class of a task has, indexed by class name; clips without a label do not count."""
+    """Return the number of clips of each class, by class name; clips without a label do not count.
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> clips = tuple(Clip(name, Path(name), {"valence": 1}) for name in "ab")
+    >>> class_counts(Corpus("mine", Path("."), clips), "valence").to_dict()
+    {'V-': 0, 'V+': 2}
+    """
     labels = pd.Series(
         [clip.labels[task] for clip in corpus.clips if task in clip.labels], dtype="int64"
     )
@@ -138,28 +162,34 @@ def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
 
 
 def typical(corpus: Corpus, task: str) -> list[int]:
-    """Return for each class the position of the clip that speaks for it most clearly.
+    """Return the position of the most typical clip of each class; −1 for a class without clips.
 
-    That is the one with the highest confidence where the corpus knows it (4Q: PQuad), else the first; −1 where a class
-    has no clip.
+    That is the clip with the highest confidence if the corpus has one (4Q: PQuad), else the first.
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> clips = tuple(Clip(name, Path(name), {"valence": 1}, confidence=c)
+    ...               for name, c in (("a", 0.5), ("b", 0.9)))
+    >>> typical(Corpus("mine", Path("."), clips), "valence")
+    [-1, 1]
     """
     labels = corpus.labels(task)
-    confidence = np.array(
-        [clip.confidence if clip.confidence is not None else -1.0 for clip in corpus.clips]
-    )
-    chosen = []
-    for k in range(len(TASKS[task])):
-        clips = np.flatnonzero(labels == k)
-        chosen.append(int(clips[confidence[clips].argmax()]) if len(clips) else -1)
-    return chosen
+    confidence = pd.Series([clip.confidence for clip in corpus.clips], dtype=float).fillna(-1.0)
+    best = confidence.groupby(labels).idxmax()
+    return [int(best.get(k, -1)) for k in range(len(TASKS[task]))]
 
 
 def _next_step(problems: Sequence[Problem], oddities: Sequence[Problem]) -> str:
     """Return a sentence on what to do first about a corpus."""
     if problems:
-        found = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        return f"Mend {found} or leave these clips out with on_bad_clip='skip'; the first: {problems[0]}"
-    return f"Ready to use, but mind {oddities[0]}." if oddities else "Ready to use."
+        return (
+            f"Fix {plural(len(problems), 'problem')} or leave these clips out with "
+            f"on_bad_clip='skip'; the first: {problems[0]}"
+        )
+    if oddities:
+        return f"Ready to use, but note {oddities[0]}."
+    return "Ready to use."
 
 
 def _columns() -> list[str]:
@@ -170,53 +200,59 @@ def _columns() -> list[str]:
 def as_text(row: dict[str, Any]) -> str:
     """Return a row of `overview` as a few lines for the terminal."""
     lines = [f"{row['corpus']:<6} {row['state']}: {row['title']}"]
+    more = [row["next_step"]]
     if row["state"] == "found":
-        lines.append(
-            f"{'':<7}{row['clips']} clips ({row['hours']:.1f} h), {row['problems']} problems, in {row['folder']}"
-        )
-        lines.append(
-            f"{'':<7}{row['labels']} labels, {row['missing']} missing, {row['extra']} extra, {row['unreadable']} unreadable"
-        )
-        for task in TASKS:
-            share = row[f"majority_{task}"]
-            lines.append(
-                f"{'':<7}{task}: {row[task]}"
-                + ("" if pd.isna(share) else f" (majority {share:.1%})")
-            )
-    lines.append(f"{'':<7}{row['next_step']}")
-    return "\n".join(lines)
+        more = [
+            "{clips} clips ({hours:.1f} h), {problems} problems, in {folder}".format_map(row),
+            "{labels} labels, {missing} missing, {extra} extra, {unreadable} unreadable".format_map(
+                row
+            ),
+            *(_classes(row, task) for task in TASKS),
+            row["next_step"],
+        ]
+    return "\n".join([*lines, *(f"{'':<7}{line}" for line in more)])
+
+
+def _classes(row: dict[str, Any], task: str) -> str:
+    """Return the class counts of a task and the fraction of the majority class."""
+    fraction = row[f"majority_{task}"]
+    if pd.isna(fraction):
+        return f"{task}: {row[task]}"
+    return f"{task}: {row[task]} (majority {fraction:.1%})"
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Return the counts of `overview` as a table of text, a row a corpus."""
-    short = table[["corpus", "state", *COUNTS, "hours"]].copy()
-    short["hours"] = [f"{hours:.1f}" if pd.notna(hours) else "" for hours in short["hours"]]
-    for name in COUNTS:
-        short[name] = [f"{number}" if pd.notna(number) else "" for number in short[name]]
-    return str(short.to_string(index=False))
-
-
-def short(value: Any) -> str:
-    """Return one value of `overview` as text: numbers with three digits, "–" for what is not known.
+    """Return the counts of `overview` as a text table, one row per corpus.
 
     Examples
     --------
-    >>> short(0.7149), short(None), short(900), short("found")
-    ('0.715', '–', '900', 'found')
+    >>> counts = dict.fromkeys(COUNTS, 4)
+    >>> row = {"corpus": "demo", "state": "found", **counts, "hours": 0.25}
+    >>> print(summary(pd.DataFrame([row])).splitlines()[1])
+    demo found     4      4       4     4          4        4     4   0.2
     """
-    if value is None or value is pd.NA or value != value:
-        return "–"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    columns = table[["corpus", "state", *COUNTS, "hours"]].copy()
+    columns["hours"] = columns["hours"].map("{:.1f}".format, na_action="ignore")
+    texts = columns.astype(object).where(columns.notna(), "")
+    return str(texts.to_string(index=False))
 
 
 def notes(corpus: Corpus, more: Sequence[Problem] = ()) -> list[str]:
-    """Return a corpus' notes, and `more`, as lines: the first of each kind (and table), and how many more there are."""
+    """Return a corpus' notes and `more` as lines: the first of each kind, and how many follow.
+
+    Examples
+    --------
+    >>> extra = [Problem("not_listed", name, "is not listed", "delete it") for name in "ab"]
+    >>> notes(Corpus("mine", Path("."), ()), extra)
+    ['a: is not listed: delete it (and 1 more)']
+    """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for note in (*corpus.notes, *more):
-        kinds.setdefault((note.kind, note.where if note.kind in OF_A_TABLE else ""), []).append(
-            note
-        )
-    return [
-        f"{found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else "")
-        for found in kinds.values()
-    ]
+        key = (note.kind, "")
+        if note.kind in OF_A_TABLE:
+            key = (note.kind, note.where)
+        kinds.setdefault(key, []).append(note)
+    lines = []
+    for first, *others in kinds.values():
+        lines.append(f"{first} (and {len(others)} more)" if others else f"{first}")
+    return lines

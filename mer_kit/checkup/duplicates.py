@@ -1,4 +1,4 @@
-"""What a corpus has twice, in lines for `mer-kit data CORPUS --check`: recordings under two names, artists under several.
+"""Duplicates in a corpus for `mer-kit data CORPUS --check`: recordings and artists under two names.
 
 Notebook: 00_start_here
 """
@@ -17,49 +17,47 @@ from mer_kit.signal.store import FeatureStore, open_store
 
 
 def lines(corpus: Corpus) -> list[str]:
-    """Return one line for each pair of clips that are one recording and for each artist under several names.
+    """Return one line for each recording under two names and each artist under several.
 
-    Opens the corpus' log-mel store, computing what it lacks; clips that cannot be decoded are left out.
+    Opens the corpus' log-mel store and computes missing ones; clips that cannot be decoded are
+    left out.
     """
     artists = grouping.spellings(grouping.joined_artists(corpus))
-    told = [
+    notes = [
         f"note: one artist under {len(names)} names: {', '.join(map(printable, names))}"
         for names in artists
     ]
     try:
         store = open_store(corpus.clips, store_folder(frontends.DEFAULT), on_bad_clip="skip")
-    except MerKitError:  # no clip can be decoded, which has been said
-        return told
+    except MerKitError:  # no clip can be decoded, which is reported elsewhere
+        return notes
     pairs = same_music(store)
-    told += [f"note: {_pair(store, pair)}" for pair in pairs]
+    notes += [f"note: {_pair(store, pair)}" for pair in pairs]
     counts = (
         f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several names"
     )
-    return [
-        *told,
-        counts + (": folds keep them together (grouping=normalised)" if pairs or artists else ""),
-    ]
+    if pairs or artists:
+        counts += ": folds keep them together (grouping=normalised)"
+    return [*notes, counts]
 
 
 def _pair(store: FeatureStore, pair: Pair) -> str:
-    """Return what two clips are to each other."""
+    """Return how two clips are related, and their names."""
     first, second = store.clips[pair.first], store.clips[pair.second]
+    how = f"similarity {pair.similarity:.2f}"
     if store.digests[pair.first] == store.digests[pair.second]:
         how = "equal files"
-    else:
-        later = f", {abs(pair.lag_s):.1f} s apart" if abs(pair.lag_s) >= 0.05 else ""
-        how = f"similarity {pair.similarity:.2f}{later}"
-    labels = "" if dict(first.labels) == dict(second.labels) else ", with different labels"
+    elif abs(pair.lag_s) >= 0.05:
+        how += f", {abs(pair.lag_s):.1f} s apart"
+    labels = ""
+    if dict(first.labels) != dict(second.labels):
+        labels = ", with different labels"
     return f"the same music twice ({how}){labels}: {_name(first)} and {_name(second)}"
 
 
 def _name(clip: Clip) -> str:
-    """Return a clip's id, file, label, artist and title, as far as they are known."""
-    classes = [TASKS[task][clip.labels[task]] for task in TASKS if task in clip.labels]
-    label = (
-        TASKS["quadrant"][clip.labels["quadrant"]]
-        if "quadrant" in clip.labels
-        else " ".join(classes)
-    )
+    """Return a clip's file, label, artist and title, as far as they are known."""
+    classes = {task: TASKS[task][clip.labels[task]] for task in TASKS if task in clip.labels}
+    label = classes.get("quadrant", " ".join(classes.values()))
     work = ": ".join(text for text in (clip.artist, clip.title) if text)
-    return printable(f"{clip.path.name} [{label}]" + (f" {work}" if work else ""))
+    return printable(f"{clip.path.name} [{label}] {work}".rstrip(" "))

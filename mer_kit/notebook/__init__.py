@@ -1,7 +1,7 @@
-"""What a notebook's first cells call: `start` opens a run, `check` compares an exercise's answer, `table_view` shows a table.
+"""What the first cells of a notebook call: `start` opens a run, `check` checks an answer.
 
 session    the start call: parameters, style, seed, the run
-exercise   answers compared with the function that knows, with hints
+exercise   comparison of answers with computed ones, and hints
 """
 
 from mer_kit.notebook.exercise import check

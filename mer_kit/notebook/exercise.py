@@ -1,4 +1,4 @@
-"""Self-checks of the exercises: they say right or give a hint, and never tell the answer."""
+"""Self-checks of exercises: they confirm an answer or give a hint, but never reveal the answer."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ def check(
     tolerance: float = 0.01,
     traps: dict[str, Callable[[Any], bool]] | None = None,
 ) -> bool | None:
-    """Compare a learner's answer with what `solve()` computes; print one line; return True, False or None (unanswered).
+    """Check a learner's answer against `solve()`, and print the outcome as one line.
 
     Parameters
     ----------
-    answer : the learner's value; `...` or None counts as not answered yet; where a list is wanted, any sequence does
+    answer : the learner's value; `...` or None if not answered yet; for a list, any sequence
     solve : computes the right answer from the notebook's own data
     hint : shown for a wrong answer
     tolerance : relative, for numbers (and absolute for right answers near 0)
-    traps : hint → test of the answer, for well-known mistakes; the first that fits replaces `hint`
+    traps : hint → test for a typical mistake; the first test that holds replaces `hint`
+
+    Returns
+    -------
+    True, False, or None if not answered yet
 
     Examples
     --------
@@ -43,21 +47,22 @@ def check(
     right = solve()
     if isinstance(right, (int, float)) and not isinstance(right, bool):
         try:
-            value = float(answer)
+            ok = _is_close(float(answer), right, tolerance)
         except (TypeError, ValueError):
-            print(f"✘ {title}: not yet. A number is wanted here, not {type(answer).__name__}.")
+            print(f"✘ {title}: not yet. Expected a number, not {type(answer).__name__}.")
             return False
-        ok = math.isclose(
-            value, float(right), rel_tol=tolerance, abs_tol=tolerance * min(1.0, abs(right) + 1e-9)
-        )
-        ok = ok or (right == 0 and abs(value) <= tolerance)
+    elif isinstance(right, list):
+        ok = np.ravel(answer).tolist() == right
     else:
-        ok = (
-            np.ravel(answer).tolist() == right if isinstance(right, list) else bool(answer == right)
-        )
+        ok = bool(answer == right)
     if ok:
         print(f"✔ {title}: right.")
         return True
-    told = next((text for text, fits in (traps or {}).items() if fits(answer)), hint)
-    print(f"✘ {title}: not yet. {told}")
+    shown = next((text for text, fits in (traps or {}).items() if fits(answer)), hint)
+    print(f"✘ {title}: not yet. {shown}")
     return False
+
+
+def _is_close(value: float, right: float, tolerance: float) -> bool:
+    near_zero = tolerance * min(1.0, abs(right) + 1e-9) if right else tolerance
+    return math.isclose(value, right, rel_tol=tolerance, abs_tol=near_zero)

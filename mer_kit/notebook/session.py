@@ -1,7 +1,8 @@
-"""The start call of every notebook: checks the parameters, sets style and seed, opens the run."""
+"""The start call of every notebook: checks the parameters, sets the style, opens the run."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import sys
@@ -21,8 +22,9 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import write_table
 from mer_kit.paths import default_runs_dir
 from mer_kit.plots import style
-from mer_kit.plots.names import escaped, tables_are_plain
 from mer_kit.plots.names import table_view as table_view  # for the notebooks
+from mer_kit.plots.names import tables_are_plain
+from mer_kit.plots.picture import png_html
 from mer_kit.records import EpochRecord
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
@@ -30,32 +32,24 @@ from mer_kit.runs.presets import merged, resolve
 
 #: The parameters that a notebook may have, in the order in which they are written.
 PARAMETERS = (
-    "corpus",
-    "data_root",
-    "task",
-    "segment_seconds",
-    "method",
-    "preset",
-    "fold",
-    "folds",
-    "only_folds",
-    "seed",
-    "runs_dir",
-    "song",
-    "overrides",
-)
+    "corpus", "data_root", "task", "segment_seconds", "method", "preset", "fold", "folds",
+    "only_folds", "seed", "runs_dir", "song", "overrides",
+)  # fmt: skip
 
 
 @dataclass
 class Session:
-    """What a notebook's start call returns.
+    """The result of a notebook's start call.
 
     Attributes
     ----------
-    config : every setting, presets resolved
-    experiment : the run with its data open (None in notebooks that open no corpus)
-    watched : True where a person looks on; False under papermill, where interactive cells do nothing
-    figures : folder that `keep` writes to
+    name : the notebook's file name without its extension
+    config : all settings, presets resolved
+    runs_dir : the folder of runs
+    watched : True in an interactive session; False under papermill, where interactive cells do
+        nothing
+    experiment : the run with its data open; None in notebooks that open no corpus
+    figures : the folder that `keep` writes to
     """
 
     name: str
@@ -66,7 +60,13 @@ class Session:
     figures: Path = field(default_factory=Path)
 
     def open(self, data_root: str | Path | None = None) -> Experiment:
-        """Return the experiment; with `data_root`, open it there first."""
+        """Return the experiment, after opening it with the corpus in `data_root` if that is given.
+
+        Raises
+        ------
+        MerKitError
+            If no corpus is open.
+        """
         if data_root is not None:
             self.experiment = Experiment(
                 self.config, data_root=data_root, runs_dir=self.runs_dir, on_epoch=_say
@@ -81,25 +81,21 @@ class Session:
     def keep(
         self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None
     ) -> None:
-        """Save a figure in the run folder (SVG, PDF, PNG, CSV of the data) and show it with its alt text."""
+        """Save a figure in the run folder (SVG, PDF, PNG, data as CSV) and show it."""
         paths = style.save_figure(figure, self.figures / name, alt=alt, data=data)
         show_image(paths["png"], alt)
         plt.close(figure)
 
     def keep_table(self, table: pd.DataFrame, name: str) -> None:
-        """Save a table as CSV beside the figures; the results page reads table 1 from there."""
+        """Save a table as CSV next to the figures; the results page reads table 1 from there."""
         write_table(self.figures / f"{name}.csv", table, float_format="%.6g")
 
 
 def show_image(path: Path, alt: str) -> None:
-    """Display a PNG with alt text, embedded, so that executed copies and HTML exports are complete."""
-    import base64
-
+    """Display a PNG with alt text, embedded, so that executed copies and exports are complete."""
     from IPython.display import HTML, display
 
-    encoded = base64.b64encode(path.read_bytes()).decode("ascii")
-    tag = f'<img src="data:image/png;base64,{encoded}" alt="{escaped(alt)}" style="max-width:100%;height:auto">'
-    display(HTML(tag))
+    display(HTML(png_html(path.read_bytes(), alt, css="max-width:100%;height:auto")))
 
 
 def start(
@@ -109,21 +105,24 @@ def start(
     open_corpus: bool = True,
     allowed: tuple[str, ...] = PARAMETERS,
 ) -> Session:
-    """Check a notebook's parameters, set the figure style, open the corpus and its run; print one line.
+    """Check a notebook's parameters, set the figure style, open the corpus and its run.
 
-    Call it with `globals()` in the notebook's third cell: only the known parameter names are read from it, and put back
-    as the kind that is declared, since papermill's -p makes 2058 of a clip id "2058" and leaves overrides as text.
+    Call it with `globals()` in the notebook's third cell: it reads only known parameter names, and
+    writes their values back with the declared types, since papermill's -p turns the clip id "2058"
+    into a number and leaves overrides as text. One line about the run is printed.
 
     Parameters
     ----------
-    name : the notebook's file name without ending
+    name : the notebook's file name without its extension
     parameters : a mapping that holds the parameters, usually `globals()`
-    open_corpus : load the corpus and make the Experiment
+    open_corpus : load the corpus and create the Experiment
+    allowed : the parameters that this notebook may have
 
     Raises
     ------
     MerKitError
-        If papermill injected a name that no cell declares (papermill itself only logs it), or a value is wrong.
+        If papermill injected a name that no cell declares (papermill only logs it), or if a value
+        is invalid.
 
     Notebook: 00_start_here
     """
@@ -136,9 +135,8 @@ def start(
     watched = is_watched()
     data_root = given.pop("data_root", "") or None
     runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
-    given.pop("fold", None)
-    given.pop("song", None)
-    given.pop("only_folds", None)
+    for choice in ("fold", "song", "only_folds"):  # not settings of the run
+        given.pop(choice, None)
     overrides = given.pop("overrides", {})
     config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
@@ -149,29 +147,28 @@ def start(
         )
         _check_fold(parameters.get("fold"), session.experiment)
         folder = session.experiment.folder
-        own = (
-            folder.fold(int(parameters["fold"])) if name.startswith("03") else folder.path
-        )  # 03 runs once a fold
-        session.figures = own / "figures"
+        session.figures = folder.path / "figures"
+        if name.startswith("03"):  # the one notebook that is executed once per fold
+            session.figures = folder.fold(int(parameters["fold"])) / "figures"
     print(_line(session))
     unused = [name for name in injected if declared and name not in declared]
     if unused:
-        print(f"This notebook has no use for {', '.join(unused)}.")
+        print(f"This notebook does not use {', '.join(unused)}.")
     return session
 
 
 def _check_system(name: str, config: RunConfig) -> None:
-    """Check that a system's run is opened in a notebook that has something to say about it.
+    """Check that a notebook about segments is not opened for a system of whole songs.
 
     Raises
     ------
     MerKitError
-        If the notebook looks into segments and how they are learned.
+        If it is.
     """
     if config.system and name.startswith(("02", "03", "05")):
         raise MerKitError(
-            f"method is {config.method!r}, a system that looks at whole songs, and notebook {name} is about segments: open "
-            "04_song_decisions, or choose another method"
+            f"method is {config.method!r}, a system that classifies whole songs, but notebook "
+            f"{name} is about segments: open 04_song_decisions, or choose another method"
         )
 
 
@@ -182,29 +179,43 @@ def _check_fold(fold: Any, experiment: Experiment) -> None:
 
 def _line(session: Session) -> str:
     c = session.config
-    run = f" · run {session.experiment.folder.path.name}" if session.experiment else ""
-    return (
-        f"mer-kit {mer_kit.__version__} · Python {platform.python_version()} · torch {torch.__version__.split('+')[0]} · "
-        f"seed {c.seed} · {c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}{run}"
-    )
+    parts = [
+        f"mer-kit {mer_kit.__version__}",
+        f"Python {platform.python_version()}",
+        f"torch {torch.__version__.split('+')[0]}",
+        f"seed {c.seed}",
+        f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}",
+    ]
+    if session.experiment:
+        parts.append(f"run {session.experiment.folder.path.name}")
+    return " · ".join(parts)
 
 
 def _say(fold: int, record: EpochRecord) -> None:
-    """Print one line per epoch: a bar would flood an executed notebook's log."""
-    parts = [f"fold {fold} epoch {record.epoch:>2} {record.phase:<6} loss {record.loss:.3f}"]
-    parts.append(f"agrees with the labels {record.train_accuracy:.1%}")
+    """Print one line per epoch; a progress bar would flood the log of an executed notebook."""
+    parts = [
+        f"fold {fold} epoch {record.epoch:>2} {record.phase:<6} loss {record.loss:.3f}",
+        f"agrees with the labels {record.train_accuracy:.1%}",
+    ]
     if record.phase == "ssl":
         total = record.n_labelled + record.n_unlabelled
         parts.append(f"U {record.n_unlabelled / total:.1%}")
     parts.append(f"{record.seconds:.1f} s")
-    print(" · ".join(parts + ([record.note] if record.note else [])), flush=True)
+    if record.note:
+        parts.append(record.note)
+    print(" · ".join(parts), flush=True)
 
 
 def is_watched() -> bool:
-    """Tell whether a person runs the notebook, not papermill, nbconvert or a test.
+    """Tell whether the notebook runs in an interactive session, not in papermill or a test.
 
-    A Jupyter server, VS Code and Colab each leave a sign in the kernel; a kernel without one was started by a program.
-    MER_BATCH=1 and papermill's injected cell say no, MER_WATCHED=1 says yes.
+    A Jupyter server, VS Code and Colab each leave a sign in the kernel; a kernel without one was
+    started by a program. MER_BATCH=1 or papermill's injected cell mean no, MER_WATCHED=1 means yes.
+
+    Examples
+    --------
+    >>> is_watched()  # not in a test
+    False
     """
     if os.environ.get("MER_BATCH") or _papermill_ran() or "ipykernel" not in sys.modules:
         return False
@@ -217,13 +228,12 @@ def is_watched() -> bool:
 
 
 def _variable(name: str) -> Any:
-    """Return what a name means in this kernel, or None."""
+    """Return the value of a name in this kernel, or None."""
     try:
         from IPython import get_ipython
     except ImportError:
         return None
-    shell = get_ipython()
-    return shell.user_ns.get(name) if shell is not None else None
+    return getattr(get_ipython(), "user_ns", {}).get(name)
 
 
 def _inputs() -> list[str]:
@@ -231,32 +241,47 @@ def _inputs() -> list[str]:
     return list(_variable("In") or [])
 
 
+def _is_injected(cell: str) -> bool:
+    """Tell whether papermill wrote a cell."""
+    return cell.lstrip().startswith("# Parameters")
+
+
 def _papermill_ran() -> bool:
-    return any(cell.lstrip().startswith("# Parameters") for cell in _inputs())
+    return any(map(_is_injected, _inputs()))
 
 
 def injected_names() -> tuple[str, ...]:
-    """Return the names that papermill's injected cell assigns, in order; () outside papermill."""
-    return tuple(
-        name
-        for cell in _inputs()
-        if cell.lstrip().startswith("# Parameters")
-        for name in assigned(cell)
-    )
+    """Return the names that papermill's injected cell assigns, in order; () outside papermill.
+
+    Examples
+    --------
+    >>> injected_names()
+    ()
+    """
+    return tuple(name for cell in filter(_is_injected, _inputs()) for name in assigned(cell))
 
 
 def declared_names() -> tuple[str, ...]:
-    """Return the names that the notebook's own cells assign before papermill's injected cell; () without one."""
-    names: list[str] = []
-    for cell in _inputs():
-        if cell.lstrip().startswith("# Parameters"):
-            return tuple(names)
-        names += assigned(cell)
-    return ()
+    """Return the names that the notebook's cells assign before papermill's cell; () without one.
+
+    Examples
+    --------
+    >>> declared_names()
+    ()
+    """
+    if not _papermill_ran():
+        return ()
+    own = itertools.takewhile(lambda cell: not _is_injected(cell), _inputs())
+    return tuple(name for cell in own for name in assigned(cell))
 
 
 def reject_unknown(injected: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Raise one sentence if an injected parameter is none that the notebook declares.
+    """Check that the notebook declares every injected parameter.
+
+    Raises
+    ------
+    MerKitError
+        If it does not.
 
     Examples
     --------

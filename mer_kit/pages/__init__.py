@@ -1,9 +1,10 @@
-"""Pages that need no server: the results of all runs, and executed notebooks as HTML.
+"""HTML pages that need no server: the results of all runs, and executed notebooks.
 
 report      index.html of a folder of runs
 overview    its table of runs
-paper       its section with the paper's tables
-notebooks   a run's executed notebooks as pages
+paper       its section that compares with the paper's tables
+notebooks   the executed notebooks of a run as pages
 export      one notebook as a page
-sanitizer   notebooks of unknown origin made harmless
+mathml      formulae as MathML
+sanitizer   removes everything active from notebooks of unknown origin
 """

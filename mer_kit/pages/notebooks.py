@@ -1,4 +1,4 @@
-"""A run's executed notebooks as pages beside them, and the pages of its figures, each written by this version.
+"""The executed notebooks of a run as HTML pages next to them, and the pages of its figures.
 
 Notebook: 06_results
 """
@@ -21,73 +21,79 @@ _log = logging.getLogger("mer_kit")
 
 
 def export_notebooks(run: Path) -> dict[Path, str]:
-    """Write each executed notebook of a run as an HTML page beside it, unless this version wrote that very page from it.
+    """Write each executed notebook of a run as an HTML page next to it, unless it is up to date.
 
-    What is known of pages written before lies in the cache of this machine, not in the run: a page that came with a
-    folder is never taken for ours, whatever its time says. Where a notebook cannot be exported, a page that is already
-    beside it stays, since a person may have put it there, but it is not linked.
+    Which pages are up to date is recorded in the cache of this machine, not in the run: a page that
+    came with a copied folder is never trusted, whatever its time stamp. If a notebook cannot be
+    exported, a page that is already next to it stays, since a person may have put it there, but it
+    is not linked.
 
     Returns
     -------
-    each notebook in reading order, with the reason why it has no page, "" where it has one
+    dict of notebook → reason why it has no page, "" if it has one; in reading order
     """
     return {source: export_notebook(source, run) for source in notebook_files(run)}
 
 
 def export_notebook(source: Path, run: Path) -> str:
-    """Write a notebook's page where it is not current; return the reason where there is none, else ""."""
-    target = source.with_suffix(".html")
+    """Write a notebook's page if it is not up to date; return "", or the reason if it fails."""
     if not files.is_plain_file(source, inside=run):
         return "not a regular file of this folder: copy the notebook itself here"
     try:
-        note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
-        known = note.read_text("utf-8") if note.is_file() else ""
-        if not (
-            known and files.is_plain_file(target, inside=run) and files.checksum(target) == known
-        ):
-            export.to_html(source, target)
-            with (
-                contextlib.suppress(OSError),
-                writing(note) as partial,
-            ):  # a cache that takes no files costs time only
-                partial.write_text(files.checksum(target), "utf-8")
-    except (
-        Exception
-    ) as error:  # nbconvert and its libraries raise anything on a notebook that is none
-        said = (
-            plain(str(error))[:200]
-            if isinstance(error, (MerKitError, OSError))
-            else type(error).__name__
-        )
-        _log.warning(
-            "%s of %s cannot be exported (%s): run it again",
-            plain(source.name),
-            plain(run.name),
-            said,
-        )
-        return f"cannot be exported ({said}): run it again"
+        _bring_up_to_date(source, run)
+    except (MerKitError, OSError) as error:
+        return _failed(source, run, plain(str(error))[:200])
+    except Exception as error:  # nbconvert and its libraries raise anything on invalid notebooks
+        return _failed(source, run, type(error).__name__)
     return ""
 
 
+def _bring_up_to_date(source: Path, run: Path) -> None:
+    target = source.with_suffix(".html")
+    note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
+    known = note.is_file() and files.is_plain_file(target, inside=run)
+    if known and files.checksum(target) == note.read_text("utf-8"):
+        return
+    export.to_html(source, target)
+    with contextlib.suppress(OSError), writing(note) as partial:  # without a cache it only repeats
+        partial.write_text(files.checksum(target), "utf-8")
+
+
+def _failed(source: Path, run: Path, reason: str) -> str:
+    message = "%s of %s cannot be exported (%s): run it again"
+    _log.warning(message, plain(source.name), plain(run.name), reason)
+    return f"cannot be exported ({reason}): run it again"
+
+
 def notebook_files(run: Path) -> list[Path]:
-    """Return a run's executed notebooks in reading order; a link to a run elsewhere has none that are ours to export."""
+    """Return a run's executed notebooks in reading order; none if the run is a symbolic link.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     (Path(folder) / "notebooks").mkdir()
+    ...     (Path(folder) / "notebooks" / "00_start_here.ipynb").touch()
+    ...     [path.name for path in notebook_files(Path(folder))]
+    ['00_start_here.ipynb']
+    """
     if run.is_symlink():
         return []
     folds = [RunFolder(run).fold(number) for number in RunFolder(run).fold_numbers()]
-    found = [path for home in (run / "notebooks", *folds) for path in home.glob("*.ipynb")]
-    return sorted(found, key=lambda path: (path.name, path.parent.name))
+    books = [path for home in (run / "notebooks", *folds) for path in home.glob("*.ipynb")]
+    return sorted(books, key=lambda path: (path.name, path.parent.name))
 
 
 def is_view_page(page: Path) -> bool:
-    """Tell whether a page holds one of our views; it is written anew by this version where it differs."""
+    """Tell whether a page contains one of mer-kit's views; if it is outdated, write it again."""
     if not files.is_plain_file(page, inside=page.parent.parent):
         return False
     try:
-        found = files.read_bytes(page, most=export.MOST_NOTEBOOK).decode("utf-8")
-        made = html_fragments.rebuilt_page(found, sanitizer.clean)
-        if made is not None and made != found:
+        text = files.read_bytes(page, most=export.MOST_NOTEBOOK).decode("utf-8")
+        current = html_fragments.rebuilt_page(text, sanitizer.clean)
+        if current is not None and current != text:
             with writing(page) as partial:
-                partial.write_text(made, "utf-8")
+                partial.write_text(current, "utf-8")
     except (OSError, ValueError, RecursionError):
         return False
-    return made is not None
+    return current is not None

@@ -1,9 +1,8 @@
-"""The results page's table of runs: one row each, sortable and filterable, with the folds as a sparkline."""
+"""The table of runs on the results page: sortable, filterable, with a sparkline of the folds."""
 
 from __future__ import annotations
 
 import html
-import math
 from typing import Any
 
 import numpy as np
@@ -13,29 +12,27 @@ from mer_kit.results.runs_table import HEADLINES
 
 #: Headings of the columns.
 HEAD = (
-    "run",
-    "songs",
-    "per fold",
-    "songs, macro-F1",
-    "segments",
-    "majority",
-    "folds",
-    "minutes",
+    "run", "songs", "per fold", "songs, macro-F1", "segments", "majority", "folds", "minutes",
     "state",
-)
+)  # fmt: skip
+_NO_FOLDS = pd.DataFrame({"accuracy": []}, dtype=float)
 #: Width and height of a sparkline, pixels.
 SPARK = (90, 22)
-#: Sorts by a click (or Enter) on a heading, and shows the rows that hold every typed word. No library, nothing fetched.
+#: Sorts the rows when a heading is clicked, and shows those that contain every typed word.
 SCRIPT = """
 const body = document.querySelector("#runs tbody"), box = document.querySelector("#filter");
 if (body) {
-  document.querySelectorAll("#runs th button").forEach((button, at) => button.onclick = () => {
+  document.querySelectorAll("#runs th button").forEach((button, i) => button.onclick = () => {
     const th = button.parentElement, up = th.getAttribute("aria-sort") !== "ascending";
     document.querySelectorAll("#runs th").forEach(other => other.removeAttribute("aria-sort"));
     th.setAttribute("aria-sort", up ? "ascending" : "descending");
-    const value = row => row.children[at].dataset.value ?? row.children[at].textContent;
-    const order = (a, b) => (isNaN(a) || isNaN(b)) ? a.localeCompare(b, undefined, {numeric: true}) : a - b;
-    [...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b))).forEach(row => body.append(row));
+    const value = row => row.children[i].dataset.value ?? row.children[i].textContent;
+    const order = (a, b) => {
+      if (isNaN(a) || isNaN(b)) return a.localeCompare(b, undefined, {numeric: true});
+      return a - b;
+    };
+    const sorted = [...body.rows].sort((a, b) => (up ? 1 : -1) * order(value(a), value(b)));
+    sorted.forEach(row => body.append(row));
   });
   box.oninput = () => {
     const words = box.value.toLowerCase().split(/\\s+/).filter(Boolean);
@@ -51,7 +48,7 @@ if (body) {
 
 
 def overview(rows: list[dict[Any, Any]], folds: pd.DataFrame) -> str:
-    """Return the table of runs with its filter box as HTML.
+    """Return the table of runs, with its filter box, as HTML.
 
     Parameters
     ----------
@@ -61,54 +58,62 @@ def overview(rows: list[dict[Any, Any]], folds: pd.DataFrame) -> str:
     head = "".join(
         f'<th scope="col"><button type="button">{html.escape(name)}</button></th>' for name in HEAD
     )
-    svm = folds[folds["classifier"].isin(HEADLINES)] if len(folds) else folds
-    by_run = (
-        {name: part.sort_values("fold") for name, part in svm.groupby("folder")} if len(svm) else {}
-    )
-    lines = "".join(_line(row, by_run.get(row["folder"])) for row in rows)
+    by_run: dict[Any, pd.DataFrame] = {}
+    if len(folds):
+        svm = folds[folds["classifier"].isin(HEADLINES)].sort_values("fold")
+        by_run = dict(iter(svm.groupby("folder")))
+    lines = "".join(_line(row, by_run.get(row["folder"], _NO_FOLDS)) for row in rows)
+    n = len(rows)
     return (
-        '<p><label>show only <input id="filter" type="search" placeholder="4q valence sssl"></label> '
-        f'<span id="shown" class="quiet" aria-live="polite">{len(rows)} of {len(rows)} runs</span></p>'
-        f'<div class="scroll"><table id="runs"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+        '<p><label>show only <input id="filter" type="search" placeholder="4q valence sssl">'
+        f'</label> <span id="shown" class="quiet" aria-live="polite">{n} of {n} runs</span></p>'
+        f'<div class="scroll"><table id="runs"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{lines}</tbody></table></div>"
     )
 
 
-def _line(row: dict[Any, Any], folds: pd.DataFrame | None) -> str:
+def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
+    """Return one run as a row of the table; each cell carries the value that it is sorted by."""
     name, state = html.escape(str(row["folder"])), html.escape(str(row["status"]))
-    mark = ' class="failed"' if row["status"] == "failed" else ""
-    minutes = float(row["seconds"]) / 60 if known(row.get("seconds")) else float("nan")
-    done, of = row.get("folds_done"), row.get("folds")
-    scores = folds["accuracy"].to_numpy(dtype=float) if folds is not None else np.zeros(0)
+    majority: Any = row.get("majority_accuracy_mean")
+    seconds: Any = row.get("seconds")
+    minutes, minutes_text = None, "–"
+    if known(seconds):
+        minutes = float(seconds) / 60
+        minutes_text = f"{minutes:.1f}"
+    look = ' class="failed"' if row["status"] == "failed" else ""
+    done, total = row.get("folds_done"), row.get("folds")
+    spark = sparkline(folds["accuracy"].to_numpy(dtype=float), majority)
     cells = [
         (f'<a href="#{name}">{html.escape(title(row))}</a>', title(row)),
-        (
-            spread(row.get("song_accuracy_mean"), row.get("song_accuracy_sd")),
-            row.get("song_accuracy_mean"),
-        ),
-        (sparkline(scores, row.get("majority_accuracy_mean")), row.get("song_accuracy_sd")),
-        (
-            spread(row.get("song_macro_f1_mean"), row.get("song_macro_f1_sd")),
-            row.get("song_macro_f1_mean"),
-        ),
-        (
-            spread(row.get("segment_accuracy_mean"), row.get("segment_accuracy_sd")),
-            row.get("segment_accuracy_mean"),
-        ),
-        (percent(row.get("majority_accuracy_mean")), row.get("majority_accuracy_mean")),
-        (f"{number(done)} of {number(of)}", done),
-        (f"{minutes:.1f}" if known(minutes) else "–", minutes),
-        (f"<span{mark}>{state}</span>", state),
+        _score_cell(row, "song_accuracy"),
+        (spark, row.get("song_accuracy_sd")),
+        _score_cell(row, "song_macro_f1"),
+        _score_cell(row, "segment_accuracy"),
+        (percent(majority), majority),
+        (f"{number(done)} of {number(total)}", done),
+        (minutes_text, minutes),
+        (f"<span{look}>{state}</span>", state),
     ]
-    values = [f"{value}" if known(value) else "-1" for _, value in cells]
-    tds = [
-        f'<td data-value="{html.escape(v)}">{cell}</td>'
-        for v, (cell, _) in zip(values, cells, strict=True)
-    ]
-    return f"<tr>{''.join(tds)}</tr>"
+    return f"<tr>{''.join(_cell(text, value) for text, value in cells)}</tr>"
+
+
+def _score_cell(row: dict[Any, Any], score: str) -> tuple[str, Any]:
+    mean = row.get(f"{score}_mean")
+    return spread(mean, row.get(f"{score}_sd")), mean
+
+
+def _cell(text: str, value: Any) -> str:
+    """Return a table cell; unknown values are sorted below all known ones."""
+    if not known(value):
+        value = -1
+    return f'<td data-value="{html.escape(str(value))}">{text}</td>'
 
 
 def sparkline(scores: np.ndarray, majority: Any = None) -> str:
-    """Return the accuracies of a run's folds as a small SVG: a dot a fold from 0 to 100 %, the majority as a line.
+    """Return the accuracies of a run's folds as a small SVG, one dot per fold.
+
+    The y axis is 0 to 100 %; the dashed line is the accuracy of the majority class.
 
     Examples
     --------
@@ -120,53 +125,78 @@ def sparkline(scores: np.ndarray, majority: Any = None) -> str:
     width, height = SPARK
     x = (np.arange(len(scores)) + 0.5) * width / len(scores)
     y = 2 + (1 - np.clip(scores, 0, 1)) * (height - 4)
-    dots = "".join(
-        f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True)
-    )
-    told = "accuracy of the folds: " + ", ".join(percent(score) for score in scores)
+    circles = [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True)]
+    text = "accuracy of the folds: " + ", ".join(percent(score) for score in scores)
     line = ""
     if known(majority):
-        at = 2 + (1 - float(majority)) * (height - 4)
-        line = f'<line x1="0" x2="{width}" y1="{at:.1f}" y2="{at:.1f}" stroke-dasharray="3 3"/>'
-        told += f"; majority {percent(majority)}"
+        level = f"{2 + (1 - float(majority)) * (height - 4):.1f}"
+        line = f'<line x1="0" x2="{width}" y1="{level}" y2="{level}" stroke-dasharray="3 3"/>'
+        text += f"; majority {percent(majority)}"
+    label = html.escape(text)
     return (
-        f'<svg class="spark" width="{width}" height="{height}" role="img" aria-label="{html.escape(told)}">'
-        f"<title>{html.escape(told)}</title>{line}{dots}</svg>"
+        f'<svg class="spark" width="{width}" height="{height}" role="img" aria-label="{label}">'
+        f"<title>{label}</title>{line}{''.join(circles)}</svg>"
     )
 
 
 def title(row: dict[Any, Any]) -> str:
-    """Return a run's title for people, from a row of `results.runs_table.collect`."""
-    return f"{row['corpus']}, {row['task']}, {number(row['segment_seconds'])} s, {row['method']}, seed {number(row['seed'])}"
+    """Return a readable title of a run, from a row of `results.runs_table.collect`.
+
+    Examples
+    --------
+    >>> about = {"corpus": "4q", "task": "valence", "method": "sssl"}
+    >>> title({**about, "segment_seconds": 3.0, "seed": 0})
+    '4q, valence, 3 s, sssl, seed 0'
+    """
+    seconds, seed = number(row["segment_seconds"]), number(row["seed"])
+    return f"{row['corpus']}, {row['task']}, {seconds} s, {row['method']}, seed {seed}"
 
 
 def known(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
+    """Tell whether a value is neither None nor NaN.
+
+    Examples
+    --------
+    >>> known(0.0), known(float("nan")), known(None)
+    (True, False, False)
+    """
+    return bool(pd.notna(value))
 
 
 def number(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (int, float)) and known(value) else str(value)
+    """Return a number in its shortest form; everything else as text.
+
+    Examples
+    --------
+    >>> number(3.0), number("x"), number(None)
+    ('3', 'x', 'None')
+    """
+    if isinstance(value, (int, float)) and known(value):
+        return f"{value:g}"
+    return str(value)
 
 
 def percent(value: Any) -> str:
-    """Return 0.7312 as "73.1 %", – for unknown.
+    """Return a fraction in percent, or – if it is unknown.
 
     Examples
     --------
     >>> percent(0.7312), percent(None)
     ('73.1 %', '–')
     """
-    return f"{100 * float(value):.1f} %" if known(value) else "–"
+    if not known(value):
+        return "–"
+    return f"{100 * float(value):.1f} %"
 
 
 def spread(mean: Any, sd: Any) -> str:
-    """Return mean ± sd in percent; without ± where one fold shows no spread.
+    """Return mean ± standard deviation in percent; without ± if there is only one fold.
 
     Examples
     --------
     >>> spread(0.7312, 0.021), spread(0.5, float("nan"))
     ('73.1 ± 2.1 %', '50.0 %')
     """
-    if not known(mean):
-        return "–"
-    return f"{100 * float(mean):.1f} ± {100 * float(sd):.1f} %" if known(sd) else percent(mean)
+    if known(mean) and known(sd):
+        return f"{100 * float(mean):.1f} ± {100 * float(sd):.1f} %"
+    return percent(mean)

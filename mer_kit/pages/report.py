@@ -1,4 +1,4 @@
-"""The results page of a folder of runs: one HTML file that works offline, beside results.csv."""
+"""The results page of a folder of runs: one HTML file that works offline, with results.csv."""
 
 from __future__ import annotations
 
@@ -25,34 +25,45 @@ STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --good: #5790fc; --bad: #e42536; }
 * { box-sizing: border-box; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { line-height: 1.2; margin-bottom: .3rem; } h2 { margin-top: 2.5rem; } h3 { margin: 0; font-size: 1.05rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .4rem .45rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } th { border-bottom-width: 2px; vertical-align: bottom; }
+h1 { line-height: 1.2; margin-bottom: .3rem; } h2 { margin-top: 2.5rem; }
+h3 { margin: 0; font-size: 1.05rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .4rem .45rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+th { border-bottom-width: 2px; vertical-align: bottom; }
 table:not(#runs) th { white-space: normal; }
 .failed { color: var(--bad); font-weight: 600; } .quiet { opacity: .7; font-size: .9rem; }
-details { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; margin: .8rem 0; }
-summary { cursor: pointer; } figure { margin: 1rem 0; } figcaption { opacity: .75; font-size: .9rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); gap: 1rem; }
-th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer; }
-th[aria-sort=ascending] button::after { content: " ↑"; } th[aria-sort=descending] button::after { content: " ↓"; }
-pre { overflow-x: auto; background: var(--soft); padding: .6rem .8rem; border-radius: .3rem; font-size: .85rem; }
-.spark { fill: var(--good); stroke: none; vertical-align: middle; } .spark line { stroke: currentColor; opacity: .5; }
+details { border: 1px solid var(--line); border-radius: .5rem; }
+details { padding: .8rem 1rem; margin: .8rem 0; }
+summary { cursor: pointer; } figure { margin: 1rem 0; }
+figcaption { opacity: .75; font-size: .9rem; }
+.figures { display: grid; gap: 1rem; }
+.figures { grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); }
+th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; }
+th button { cursor: pointer; }
+th[aria-sort=ascending] button::after { content: " ↑"; }
+th[aria-sort=descending] button::after { content: " ↓"; }
+pre { overflow-x: auto; background: var(--soft); padding: .6rem .8rem; }
+pre { border-radius: .3rem; font-size: .85rem; }
+.spark { fill: var(--good); stroke: none; vertical-align: middle; }
+.spark line { stroke: currentColor; opacity: .5; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: .3rem; }
-.play { padding: .4rem .8rem; } iframe { width: 100%; height: 40rem; border: 0; color-scheme: light dark; }
+.play { padding: .4rem .8rem; }
+iframe { width: 100%; height: 40rem; border: 0; color-scheme: light dark; }
 figure:has(.play[open]) { grid-column: 1 / -1; }
 """
 
-
-#: Up to so many runs their figures are shown at once; of more, each is opened by a click.
+#: Up to this many runs are shown unfolded; of more, each is opened by a click.
 FEW = 3
 
 
 def write(runs_dir: str | Path) -> Path:
     """Write `results.csv` and `index.html` into a folder of runs and return the page's path.
 
-    Every run folder gets a row, failed ones too, with their message. Figures are linked relative to the page, so the
-    folder can be copied or zipped whole; nothing is fetched from anywhere.
+    Every run folder gets a row, including failed ones with their message. Links are relative, so
+    the folder can be copied or zipped as a whole; nothing is loaded from elsewhere.
 
     Notebook: 06_results
     """
@@ -60,10 +71,18 @@ def write(runs_dir: str | Path) -> Path:
 
 
 def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
-    """Write `index.html`, `results.csv`, `.md` and `.tex` into `out` for the runs of several folders; return the page's path.
+    """Write `index.html` and results as `.csv`, `.md`, `.tex` for several folders of runs.
 
-    A run that lies in several of them is listed once, from where most folds are finished; whether its copies say the
-    same stands in a section of its own.
+    A run that is in several folders is listed once, from the one with the most finished folds; a
+    separate section compares its copies.
+
+    Parameters
+    ----------
+    out : the folder to write into
+
+    Returns
+    -------
+    path of the page
     """
     folder = Path(out).expanduser().absolute()
     for name in (*runs_dirs, out):
@@ -82,13 +101,20 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
 
 
 def _check_no_run(folder: Path) -> None:
-    """Raise one sentence where a run's own folder, or one inside it, is given in place of the folder that holds it."""
+    """Check that a folder is neither a run folder nor inside one.
+
+    Raises
+    ------
+    MerKitError
+        If it is.
+    """
     inside = folder.absolute()
     for place in (inside, *list(inside.parents)[:3]):
         if (place / "config.json").is_file() and (place / "folds").is_dir():
             what = "a run folder" if place == inside else f"a folder of the run {place.name}"
             raise MerKitError(
-                f"{folder.name} is {what}, expected a folder of run folders: name the folder above it, {place.parent}"
+                f"{folder.name} is {what}, expected a folder of run folders: "
+                f"name the folder above it, {place.parent}"
             )
 
 
@@ -98,23 +124,20 @@ def _page(
     rows = table.to_dict("records")
     body = [
         "<h1>mer-kit results</h1>",
-        f'<p class="quiet">{len(rows)} run{"s" if len(rows) != 1 else ""}. Songs: accuracy by the SVM on segment statistics. '
-        "Scores are means over folds ± their standard deviation. “Majority” always answers the commonest class.</p>",
+        f'<p class="quiet">Runs: {len(rows)}. Songs: accuracy of the SVM on segment statistics. '
+        "Scores are means over folds ± their standard deviation. “Majority” always predicts the "
+        "majority class.</p>",
     ]
     if len(copies):
         body += ["<h2>Runs in several places</h2>", copies.to_html(index=False, border=0)]
     if rows:
-        body += [
-            overview(rows, runs_table.fold_scores(table)),
-            paper.section(folder, table),
-            "<h2>Runs</h2>",
-            *(
-                _run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW)
-                for row in rows
-            ),
-        ]
+        body.append(overview(rows, runs_table.fold_scores(table)))
+        body.append(paper.section(folder, table))
+        body.append("<h2>Runs</h2>")
+        few = len(rows) <= FEW
+        body += [_run(folder, row, exported[str(row["path"])], opened=few) for row in rows]
     else:
-        body.append("<p>No run here yet. <code>mer-kit demo</code> makes the first one.</p>")
+        body.append("<p>No runs here yet. <code>mer-kit demo</code> makes the first one.</p>")
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -125,58 +148,69 @@ def _page(
 
 
 def _policy() -> str:
-    """Return the page's content security policy: its own script, pictures and frames beside it, nothing from anywhere."""
+    """Return the content security policy: the page's own script, local images and frames only."""
     digest = html_fragments.text(hashlib.sha256(SCRIPT.encode()).digest())
-    return (
-        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'sha256-{digest}'; "
-        "style-src 'unsafe-inline'; img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; form-action 'none'\">"
+    rules = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
 
 
 def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened: bool) -> str:
-    name = str(row["folder"])
-    run = Path(str(row["path"]))
-    run = (
-        run / "none" if run.is_symlink() else run
-    )  # what a link leads to is neither shown nor written into
-    said = row.get("reason")
-    broken = runs_table.failures(run)
-    message = "".join(map(_failure, broken))
-    if not broken and known(said) and said:
-        look = "failed" if row.get("status") in ("failed", "unreadable", "changed") else "quiet"
-        message = f'<p class="{look}">{html.escape(str(said))}</p>'
-    of_fold = next(
-        iter(sorted((run / "folds").glob("*/figures"))), run / "none"
-    )  # notebook 03's, of the first fold
-    found = [
-        p
-        for p in (*(run / "figures").glob("*.png"), *of_fold.glob("*.png"))
-        if _is_shown(p, inside=run)
-    ]
-    pictures = "".join(_figure(folder, path) for path in sorted(found, key=lambda path: path.name))
+    """Return one run as HTML to unfold: messages, executed notebooks, figures."""
+    name, run = html.escape(str(row["folder"])), Path(str(row["path"]))
+    if run.is_symlink():
+        run /= "none"  # the target of a link is neither shown nor written into
+    failures = runs_table.failures(run)
+    figures = "".join(_figure(folder, path) for path in _figure_files(run))
+    pages = [path for path, reason in exported.items() if not reason]
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
-        for path, reason in exported.items()
-        if not reason
+        for path in pages
     )
-    message += "".join(
-        f'<p class="failed">{html.escape(plain(path.name))}: {html.escape(reason)}</p>'
-        for path, reason in exported.items()
-        if reason
-    )
-    open_ = " open" if (opened and row["status"] == "done") or broken else ""
+    open_ = " open" if failures or (opened and row["status"] == "done") else ""
     return (
-        f'<details id="{html.escape(name)}"{open_}><summary><h3 style="display:inline">{html.escape(title(row))}</h3> '
-        f'<span class="quiet">{html.escape(name)}</span></summary>{message}'
-        f'<p class="quiet">executed notebooks: {links or "none"}</p><div class="figures">{pictures}</div></details>'
+        f'<details id="{name}"{open_}><summary>'
+        f'<h3 style="display:inline">{html.escape(title(row))}</h3> '
+        f'<span class="quiet">{name}</span></summary>{_messages(row, failures, exported)}'
+        f'<p class="quiet">executed notebooks: {links or "none"}</p>'
+        f'<div class="figures">{figures}</div></details>'
     )
 
 
-def _failure(broken: Mapping[str, Any]) -> str:
-    """Return a failed notebook's message and last lines as HTML."""
-    log = html.escape("\n".join(broken["log"]))
-    said = f"<pre>{log}</pre>" if log else ""
-    return f'<p class="failed">{html.escape(broken["notebook"])}: {html.escape(broken["message"])}</p>{said}'
+def _messages(
+    row: dict[Any, Any], failures: Sequence[Mapping[str, Any]], exported: Mapping[Path, str]
+) -> str:
+    """Return what went wrong in a run as HTML: failed notebooks, its state, failed exports."""
+    parts = [_failure(failure) for failure in failures]
+    reason = row.get("reason")
+    if not failures and known(reason) and reason:
+        bad = row.get("status") in ("failed", "unreadable", "changed")
+        look = "failed" if bad else "quiet"
+        parts.append(f'<p class="{look}">{html.escape(str(reason))}</p>')
+    for path, why in exported.items():
+        if why:
+            text = f"{plain(path.name)}: {why}"
+            parts.append(f'<p class="failed">{html.escape(text)}</p>')
+    return "".join(parts)
+
+
+def _failure(failure: Mapping[str, Any]) -> str:
+    """Return the message and the last lines of a failed notebook as HTML."""
+    message = html.escape(f"{failure['notebook']}: {failure['message']}")
+    text = f'<p class="failed">{message}</p>'
+    log = "\n".join(failure["log"])
+    if log:
+        text += f"<pre>{html.escape(log)}</pre>"
+    return text
+
+
+def _figure_files(run: Path) -> list[Path]:
+    """Return the figures of a run and of its first fold (from notebook 03), by name."""
+    homes = [run / "figures", *sorted((run / "folds").glob("*/figures"))[:1]]
+    paths = [path for home in homes for path in home.glob("*.png") if _is_shown(path, inside=run)]
+    return sorted(paths, key=lambda path: path.name)
 
 
 def _link(path: Path, folder: Path) -> str:
@@ -184,33 +218,33 @@ def _link(path: Path, folder: Path) -> str:
 
 
 def _link_text(path: Path) -> str:
-    return plain(
-        f"{path.stem} (fold {path.parent.name})"
-        if path.parent.parent.name == "folds"
-        else path.stem
-    )
+    text = path.stem
+    if path.parent.parent.name == "folds":
+        text += f" (fold {path.parent.name})"
+    return plain(text)
 
 
 def _figure(folder: Path, path: Path) -> str:
-    alt = plain(alt_text(path) or path.stem.replace("_", " "))
+    alt = html.escape(plain(alt_text(path) or path.stem.replace("_", " ")))
     return (
-        f'<figure><img loading="lazy" src="{_link(path, folder)}" alt="{html.escape(alt)}"><figcaption>{html.escape(alt)}'
-        f"</figcaption>{_played(folder, path.with_suffix('.html'))}</figure>"
+        f'<figure><img loading="lazy" src="{_link(path, folder)}" alt="{alt}">'
+        f"<figcaption>{alt}</figcaption>{_player(folder, path.with_suffix('.html'))}</figure>"
     )
 
 
-def _played(folder: Path, page: Path) -> str:
-    """Return the figure's own page, notebook 05's player, to be opened in place; "" where it left none.
+def _player(folder: Path, page: Path) -> str:
+    """Return a figure's own page (the player of notebook 05) as a frame to unfold; "" if none.
 
-    The page is written anew from what it shows, and the frame lets it run its script and nothing else.
+    The page is written again by this version, and the frame may only run the page's script.
     """
     if not is_view_page(page):
         return ""
     link = _link(page, folder)
     return (
-        f'<details class="play"><summary>Listen along</summary><iframe loading="lazy" sandbox="allow-scripts" '
-        f'allow="autoplay" src="{link}" title="The curve with its sound"></iframe>'
-        f'<a href="{link}">open as a page of its own</a></details>'
+        '<details class="play"><summary>Listen along</summary>'
+        '<iframe loading="lazy" sandbox="allow-scripts" allow="autoplay" '
+        f'src="{link}" title="The curve with its sound"></iframe>'
+        f'<a href="{link}">open as a separate page</a></details>'
     )
 
 
@@ -219,11 +253,17 @@ def _is_shown(path: Path, *, inside: Path) -> bool:
 
 
 def alt_text(path: Path) -> str:
-    """Return the description that `style.save_figure` wrote into a PNG, or "" (also of a broken one)."""
+    """Return the description that `style.save_figure` wrote into a PNG; "" if it has none.
+
+    Examples
+    --------
+    >>> alt_text(Path("no such file.png"))
+    ''
+    """
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             return str(image.info.get("Description", ""))
-    except Exception:  # pictures that claim a gigapixel, and whatever else Pillow finds
+    except Exception:  # Pillow raises many classes, also for images that claim a gigapixel
         return ""

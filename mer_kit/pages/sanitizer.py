@@ -1,7 +1,8 @@
-"""Notebooks that somebody else may have written, made harmless before they become pages: tags and attributes by a list.
+"""Removes everything active from notebooks of unknown origin before they become pages.
 
-What runs (scripts, handlers), leads away (redirects, forms, frames) or covers the page (fixed positions, foreign style
-sheets) is left out; texts, tables, pictures, sounds and formulae stay. nh3 does the parsing.
+Tags and attributes are allowed by a list. Scripts and event handlers, redirects, forms and frames,
+and whatever could cover the page (fixed positions, foreign style sheets) are left out; texts,
+tables, images, sounds and formulae stay. nh3 does the parsing.
 
 Notebook: 06_results
 """
@@ -23,111 +24,102 @@ from nbformat import NotebookNode
 from mer_kit.views import html_fragments
 
 _TEXT = (
-    "a abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i ins kbd li "
-    "mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th thead time tr u ul"
+    "a abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 "
+    "h5 h6 hr i ins kbd li mark ol p pre q s samp section small span strong sub summary sup table "
+    "tbody td tfoot th thead time tr u ul"
 )
 _MATH = (
-    "math mrow mi mo mn ms mtext mspace msub msup msubsup mfrac msqrt mroot mtable mtr mtd mlabeledtr mover munder munderover "
-    "mstyle mpadded mphantom menclose mfenced mmultiscripts mprescripts none semantics"
+    "math mrow mi mo mn ms mtext mspace msub msup msubsup mfrac msqrt mroot mtable mtr mtd "
+    "mlabeledtr mover munder munderover mstyle mpadded mphantom menclose mfenced mmultiscripts "
+    "mprescripts none semantics"
 )
 TAGS = frozenset([*_TEXT.split(), *_MATH.split(), "img", "audio"])
 _MATH_ATTRIBUTES = (
-    "display xmlns mathvariant stretchy fence separator lspace rspace linethickness columnalign rowalign accent "
-    "accentunder displaystyle scriptlevel movablelimits form largeop symmetric maxsize minsize width height depth"
+    "display xmlns mathvariant stretchy fence separator lspace rspace linethickness columnalign "
+    "rowalign accent accentunder displaystyle scriptlevel movablelimits form largeop symmetric "
+    "maxsize minsize width height depth"
 )
 _EVERYWHERE = (
     "title alt lang dir role scope colspan rowspan align class style border controls preload open"
 )
 _STYLES = (
-    "color background-color font-weight font-style font-size text-align text-decoration white-space border "
-    "border-left border-right border-top border-bottom border-collapse border-radius padding padding-left "
-    "padding-right margin max-width max-height width height line-height vertical-align display list-style overflow "
-    "overflow-x overflow-y opacity"
+    "color background-color font-weight font-style font-size text-align text-decoration "
+    "white-space border border-left border-right border-top border-bottom border-collapse "
+    "border-radius padding padding-left padding-right margin max-width max-height width height "
+    "line-height vertical-align display list-style overflow overflow-x overflow-y opacity"
 )
-#: Pictures and sounds as data: addresses; a browser runs nothing of them in img and audio elements.
+#: Images and sounds as data: addresses; in img and audio elements a browser runs nothing in them.
 _DATA = re.compile(
     r"data:(?:image/(?:png|jpeg|gif|webp|svg\+xml)|audio/[\w.+-]+);base64,[A-Za-z0-9+/=\s]*"
 )
 _LINK = re.compile(r"(?:https?://|mailto:|#|[\w.%()-]+\.(?:html|ipynb|md)\b)", re.ASCII)
-#: Elements that go with all that they hold.
+#: Elements that are removed with their content.
 _WITH_CONTENT = frozenset(
     ("script", "style", "template", "noscript", "iframe", "object", "svg", "textarea", "title")
 )
-#: Elements whose text holds no tags.
+#: Elements whose text contains no tags.
 _RAW = {
     name: re.compile(f"</{name}", re.ASCII | re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "iframe")
 }
 _NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.ASCII | re.IGNORECASE)
-#: Values of a style: words, colours and lengths that are not negative, which could move things over others.
+#: Values of a style: words, colours and lengths that are not negative (those could cover others).
 _STYLE_VALUE = re.compile(
     r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE
 )
-#: What holds nothing, what ends where the next of its kind begins, and what a parser opens again in every paragraph.
+#: Elements without content.
 _VOID = frozenset(("area", "br", "col", "hr", "img", "input", "source", "wbr"))
-_ENDS = {"p": {"p"}, "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th"}, "th": {"td", "th"},
-         "tr": {"td", "th", "tr"}, "tbody": {"td", "th", "tr", "thead", "tbody", "tfoot"}}  # fmt: skip
-_ENDS |= {"thead": _ENDS["tbody"], "tfoot": _ENDS["tbody"]}
-_FORMATTING = frozenset(
-    [
-        "a",
-        "b",
-        "big",
-        "code",
-        "em",
-        "font",
-        "i",
-        "nobr",
-        "s",
-        "small",
-        "strike",
-        "strong",
-        "tt",
-        "u",
-    ]
-)
-#: What one output or text may hold. Parsers take time with the square of the depth and of the number of references, and
-#: write formatting that is left open again in every paragraph.
-MOST_HTML, MOST_DEPTH, MOST_REFERENCES, MOST_TAGS, MOST_AGAIN = (
-    64 << 20,
-    500,
-    50_000,
-    400_000,
-    4 << 20,
-)
-#: Pixels of one picture: a poster of 600 dpi has fewer, and a browser keeps four bytes of each.
+#: Element → open elements that it ends.
+_ENDS = {
+    "p": {"p"}, "li": {"li"}, "dt": {"dt", "dd"}, "dd": {"dt", "dd"}, "td": {"td", "th"},
+    "th": {"td", "th"}, "tr": {"td", "th", "tr"},
+    **{part: {"td", "th", "tr", "thead", "tbody", "tfoot"} for part in ("tbody", "thead", "tfoot")},
+}  # fmt: skip
+#: Elements that a parser opens again in every paragraph until they are closed.
+_FORMATTING = frozenset((
+    "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+))  # fmt: skip
+#: Limits of one output or text. Parsing time grows with the square of the depth and of the number
+#: of references; formatting that is never closed is written again in every paragraph.
+MOST_HTML = 64 << 20
+MOST_DEPTH = 500
+MOST_REFERENCES = 50_000
+MOST_TAGS = 400_000
+MOST_AGAIN = 4 << 20
+#: Pixels of one image: a poster at 600 dpi has fewer; a browser needs four bytes for each.
 MOST_PIXELS = 50_000_000
-#: Names that the page's own style sheet and scripts use; what a notebook brings may not dress up as them.
+#: Prefixes of names that the page's own style sheet and scripts use; notebooks may not use them.
 _OF_THE_PAGE = re.compile(r"(?:^|\s)(?:jp|lm|mer|p)-", re.IGNORECASE)
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
-    """Return an attribute's value as it may stay, None if it may not."""
+    """Return the allowed value of an attribute, or None if it must be removed."""
     if name == "style":
         return _style(value) or None
     allowed = True
     if name == "src":
-        allowed = (
-            tag in ("img", "audio") and _DATA.fullmatch(value) is not None and _is_shown(value)
-        )
+        is_data = tag in ("img", "audio") and _DATA.fullmatch(value) is not None
+        allowed = is_data and _is_shown(value)
     elif name == "href":
         allowed = tag == "a" and _LINK.match(value) is not None
     elif name in ("class", "id"):
         allowed = _OF_THE_PAGE.search(value) is None and (name == "class" or tag in _HEADINGS)
-    return value if allowed else None
+    if allowed:
+        return value
+    return None
 
 
 def _style(value: str) -> str:
-    """Return a style's declarations that neither move an element nor load anything."""
-    pairs = (part.partition(":") for part in value.split(";"))
-    said = ((name.strip().lower(), what.strip()) for name, _, what in pairs)
-    return "".join(
-        f"{name}: {what}; "
-        for name, what in said
-        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(what)
-    ).strip()
+    """Return the declarations of a style that neither move an element nor load anything."""
+    kept = []
+    for declaration in value.split(";"):
+        name, _, setting = declaration.partition(":")
+        name, setting = name.strip().lower(), setting.strip()
+        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(setting):
+            kept.append(f"{name}: {setting};")
+    return " ".join(kept)
 
 
 _CLEANER = nh3.Cleaner(
@@ -142,13 +134,14 @@ _CLEANER = nh3.Cleaner(
 
 
 def clean(text: str) -> str:
-    """Return HTML with only what TAGS allow, every element closed where it was opened.
+    """Return HTML with only the elements of TAGS, each closed where it was opened.
 
-    What is too large, too deep or too full of character references to be parsed in a moment becomes one sentence.
+    HTML that a parser would need too long for (too large, too deep, too many character references)
+    becomes one sentence.
 
     Examples
     --------
-    >>> clean('<b onclick="x()">bold</b><script>alert(1)</script><meta http-equiv="refresh" content="0;url=x">')
+    >>> clean('<b onclick="x()">bold</b><script>alert(1)</script>')
     '<b>bold</b>'
     >>> clean('<a href="javascript:x()" style="position: fixed; color: red">link</a></div></div>')
     '<a style="color: red;">link</a>'
@@ -156,11 +149,13 @@ def clean(text: str) -> str:
     '<p>Left out: HTML that nests more than 500 elements.</p>'
     """
     reason = _too_much(text)
-    return f"<p>Left out: {reason}.</p>" if reason else _CLEANER.clean(text)
+    if reason:
+        return f"<p>Left out: {reason}.</p>"
+    return _CLEANER.clean(text)
 
 
 def _too_much(text: str) -> str:
-    """Return why HTML would take a parser too long, "" if it would not."""
+    """Return why a parser would need too long for HTML, "" if it would not."""
     if len(text) > MOST_HTML:
         return f"HTML of more than {MOST_HTML:,} characters"
     if text.count("&") > MOST_REFERENCES:
@@ -169,12 +164,10 @@ def _too_much(text: str) -> str:
     formatting: list[tuple[str, int]] = []
     again = 0
     for number, (end, name, tag) in enumerate(_tags(text)):
-        if name in _FORMATTING:
-            formatting = (
-                _without_last(formatting, name)
-                if end
-                else [*formatting, (name, len(tag))][-MOST_DEPTH:]
-            )
+        if name in _FORMATTING and end:
+            formatting = _without_last(formatting, name)
+        elif name in _FORMATTING:
+            formatting = [*formatting, (name, len(tag))][-MOST_DEPTH:]
         elif not end:
             again += sum(size for _, size in formatting)
         if end:
@@ -192,48 +185,62 @@ def _too_much(text: str) -> str:
 
 
 def _without_last(formatting: list[tuple[str, int]], name: str) -> list[tuple[str, int]]:
-    at = next((k for k in range(len(formatting) - 1, -1, -1) if formatting[k][0] == name), None)
-    return formatting if at is None else formatting[:at] + formatting[at + 1 :]
+    """Return open formatting without the last element of a name."""
+    for k in range(len(formatting) - 1, -1, -1):
+        if formatting[k][0] == name:
+            return formatting[:k] + formatting[k + 1 :]
+    return formatting
 
 
 def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
-    """Yield each tag as (is it an end tag, its name, its text), without what scripts, styles and comments hold."""
-    at = text.find("<")
-    while at >= 0:
-        if text.startswith("<!--", at):
-            at = text.find("-->", at)
-        elif found := _NAME.match(text, at):
-            close = text.find(">", at)
+    """Yield each tag as (is it an end tag, its name, its text).
+
+    The content of scripts, styles and comments is skipped.
+    """
+    start = text.find("<")
+    while start >= 0:
+        if text.startswith("<!--", start):
+            start = text.find("-->", start)
+        elif tag := _NAME.match(text, start):
+            close = text.find(">", start)
             if close < 0:
                 return
-            end, name = bool(found[1]), found[2].lower()
-            yield end, name, text[at:close]
-            after = _RAW[name].search(text, close) if name in _RAW and not end else None
-            if name in _RAW and not end and after is None:
-                return
-            at = after.start() - 1 if after else close
-        if at < 0:
+            end, name = bool(tag[1]), tag[2].lower()
+            yield end, name, text[start:close]
+            start = close
+            if name in _RAW and not end:
+                after = _RAW[name].search(text, close)
+                if after is None:
+                    return
+                start = after.start() - 1
+        if start < 0:
             return
-        at = text.find("<", at + 1)
+        start = text.find("<", start + 1)
 
 
 def tamed(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of a notebook of which every part that a page takes as HTML is clean; our own views are built anew.
+    """Return a copy of a notebook with all of its HTML sanitized and mer-kit's views rebuilt.
 
     Raises
     ------
     ValueError, TypeError, AttributeError, KeyError
-        If it is not what nbformat calls a notebook.
+        If it is not a valid notebook for nbformat.
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_markdown_cell, new_notebook
+    >>> notebook = new_notebook(cells=[new_markdown_cell("# A title")], metadata={"title": "<b>"})
+    >>> tamed(notebook).cells[0].source, "title" in tamed(notebook).metadata
+    ('# A title', False)
     """
     made = copy.deepcopy(notebook)
-    made.metadata = NotebookNode(
-        language_info=NotebookNode(name="python", pygments_lexer="ipython3")
-    )
+    language = NotebookNode(name="python", pygments_lexer="ipython3")
+    made.metadata = NotebookNode(language_info=language)
     for number, cell in enumerate(made.cells):
         cell.id, cell.metadata = f"cell-{number}", NotebookNode()
         if cell.cell_type == "code":
-            count = cell.get("execution_count")
-            cell.execution_count = count if isinstance(count, int) else None
+            if not isinstance(cell.get("execution_count"), int):
+                cell.execution_count = None
             cell.outputs = [_output(output) for output in cell.get("outputs", [])]
         elif cell.cell_type == "raw":
             cell.cell_type, cell.source = "markdown", f"```\n{cell.source}\n```"
@@ -241,49 +248,55 @@ def tamed(notebook: NotebookNode) -> NotebookNode:
 
 
 def _output(output: NotebookNode) -> NotebookNode:
-    """Return one output with its data clean and without metadata."""
+    """Return one output with its data sanitized and without metadata."""
     if output.output_type not in ("display_data", "execute_result"):
         return output
-    data = {}
+    data = NotebookNode()
     for kind, value in output.data.items():
-        text = "".join(value) if isinstance(value, list) else value
-        if isinstance(text, str):
-            data.update(_representation(kind, text))
-    made = NotebookNode(
-        output_type="display_data", metadata=NotebookNode(), data=NotebookNode(data)
-    )
-    return made
+        if isinstance(value, list):
+            value = "".join(value)
+        if isinstance(value, str):
+            data.update(_representation(kind, value))
+    return NotebookNode(output_type="display_data", metadata=NotebookNode(), data=data)
 
 
 def _representation(kind: str, text: str) -> dict[str, str]:
-    """Return what a page may take of one representation of an output, by kind; {} where it may take none."""
+    """Return what a page may show of one representation of an output; {} for nothing."""
     if kind == "text/html":
         return {kind: html_fragments.rebuilt(text, clean) or clean(text)}
     if kind == "image/svg+xml":
         encoded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
         return {"text/html": f'<img alt="figure" src="data:image/svg+xml;base64,{encoded}">'}
-    if kind in _PICTURES:
-        return {kind: text} if _is_shown(f"data:{kind};base64,{text}") else {}
-    if kind in ("text/latex", "text/plain"):
-        return {"text/plain": text} if kind == "text/plain" else {"text/html": html.escape(text)}
-    return (
-        {kind: text} if kind == "text/markdown" else {}
-    )  # markdown is cleaned when it has become HTML
+    if kind == "text/latex":
+        return {"text/html": html.escape(text)}
+    # Markdown is sanitized after it has become HTML.
+    if kind in ("text/plain", "text/markdown"):
+        return {kind: text}
+    if kind in _PICTURES and _is_shown(f"data:{kind};base64,{text}"):
+        return {kind: text}
+    return {}
 
 
 def is_picture(data: bytes | Path) -> bool:
-    """Tell whether bytes or a file are a picture that Pillow knows, of at most MOST_PIXELS; only its head is read."""
+    """Tell whether bytes or a file are an image of at most MOST_PIXELS; only the header is read.
+
+    Examples
+    --------
+    >>> is_picture(b"not an image")
+    False
+    """
     from PIL import Image
 
+    source: Path | io.BytesIO = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
+        with Image.open(source) as image:
             return 0 < image.width * image.height <= MOST_PIXELS
-    except Exception:  # pictures that claim a gigapixel, and whatever else Pillow finds
+    except Exception:  # Pillow raises many classes, also for images that claim a gigapixel
         return False
 
 
 def _is_shown(address: str) -> bool:
-    """Tell whether a data: address is base64 and, if it is one of pixels, a picture of a sensible size."""
+    """Tell whether a data: address is valid base64 and, for pixel images, of a sensible size."""
     kind, _, text = address.partition(";base64,")
     try:
         data = base64.b64decode("".join(text.split()), validate=True)

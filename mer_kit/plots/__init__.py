@@ -1,17 +1,17 @@
-"""Pictures: functions of data and an Axes that draw one idea each; they read and never train.
+"""Plots: each function draws one idea from data into an Axes; none of them trains.
 
-    curve       probabilities over a song, as in the paper's Fig. 2
-    flow        the system as a diagram: the paper's Fig. 1 with a run's own numbers
+    curve       class probabilities over a song, as in the paper's Fig. 2
+    flow        the method as a diagram, after the paper's Fig. 1
     history     losses and accuracies over epochs
-    labels      inherited labels against segment-level ground truth
-    live        the history of a training while it runs
-    losses      the losses' histogram, the fitted mixture, X and U
+    labels      inherited labels: data map, forgetting, rejected seconds of a song
+    live        the plots shown during training
+    losses      the histogram of losses, the fitted mixture, X and U
     objectives  sharpening, mixup and R-Drop
     quality     how well the partition separates wrong labels from right ones
     results     scores per fold, by duration, by seed
-    segments    waveform, log-mel and the segments' borders
-    songs       the seven statistics, confusion, calibration of songs
-    axes, style, names, picture: what they share
+    segments    waveform, log-mel and the segments of a clip
+    songs       the seven statistics per class, confusion, in-sample gap
+    axes, style, names, picture: shared helpers
 
 Notebook: all of them
 """

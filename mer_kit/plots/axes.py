@@ -1,9 +1,10 @@
-"""What several plots share: axes on demand, direct labels, percent axes, the marks of a training's phases."""
+"""Helpers that several plots share: new axes, direct labels, percent axes, marks of the phases."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,38 +12,89 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
-from mer_kit.records import EpochRecord
+from mer_kit.records import EMOTIONS, EpochRecord
 
-#: Group of segments → (colour, line style, marker): what is known of the labels.
+#: Group of segments → (colour, line style, marker): what is known about the labels.
 GROUP_LOOK: dict[str, tuple[str, str, str]] = {
     "right label": (CLEAN, "-", "o"),
     "wrong label": (NOISY, "--", "X"),
     "all segments": (NEUTRAL, "-", "o"),
     "left alone": (CLEAN, "-", "o"),
+    "corrupted": (NOISY, "--", "X"),
     "spoiled": (NOISY, "--", "X"),
 }
+#: Bars that show wrong labels or a second quantity: hatched in white, readable without colour.
+HATCHED: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0}
 
 
-def axes_or_new(ax: Axes | None) -> Axes:
-    """Return `ax`, or the Axes of a new figure."""
-    return ax if ax is not None else plt.subplots()[1]
+def axes_or_new(ax: Axes | None, *, size: tuple[float, float] | None = None) -> Axes:
+    """Return `ax`, or the Axes of a new figure of a given size (width, height) in inches.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None, size=(4, 3))
+    >>> axes_or_new(ax) is ax
+    True
+    >>> plt.close(ax.figure)
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=size)
+    return ax
 
 
 def percent(
     ax: Axes, which: str = "y", *, low: float | None = 0.0, high: float | None = 1.0
 ) -> None:
-    """Write an axis of shares 0–1 in percent, from `low` to `high`."""
-    axis = ax.yaxis if which == "y" else ax.xaxis
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    limits = ax.set_ylim if which == "y" else ax.set_xlim
-    limits(low, high)
+    """Label an axis of fractions in percent and set its limits to `low` and `high`.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> percent(ax, "x")
+    >>> ax.xaxis.get_major_formatter()(0.25)
+    '25%'
+    >>> plt.close(ax.figure)
+    """
+    formatter = PercentFormatter(1.0, decimals=0)
+    if which == "x":
+        ax.xaxis.set_major_formatter(formatter)
+        ax.set_xlim(low, high)
+    else:
+        ax.yaxis.set_major_formatter(formatter)
+        ax.set_ylim(low, high)
 
 
 def epoch_axis(ax: Axes, n_epochs: int, *, label: str = "epoch") -> None:
-    """Label the x axis with whole epochs 1…n_epochs; what lies right of them is room for direct labels."""
+    """Put ticks on the epochs 1…n_epochs only; the space to their right is for direct labels.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> epoch_axis(ax, 12)
+    >>> ax.get_xticks().tolist()
+    [2, 4, 6, 8, 10, 12]
+    >>> plt.close(ax.figure)
+    """
     step = max(1, math.ceil(n_epochs / 10))
-    ax.set_xticks(range(step if step > 1 else 1, n_epochs + 1, step))
+    ax.set_xticks(range(step, n_epochs + 1, step))
     ax.set_xlabel(label)
+
+
+def class_names(classes: Sequence[str], *, separator: str = " ") -> list[str]:
+    """Return tick labels for classes: each with its emotion, if it has one.
+
+    Examples
+    --------
+    >>> class_names(("Q1", "V-"), separator=": ")
+    ['Q1: happy', 'V-: unpleasant']
+    """
+    return [f"{name}{separator}{EMOTIONS.get(name, '')}" for name in classes]
+
+
+def root_scale(ax: Axes) -> None:
+    """Draw a density on a root scale; on a linear one the second mode is too flat to see."""
+    ax.set_yscale("function", functions=(np.sqrt, np.square))
+    ax.set_ylabel("density (root scale)")
 
 
 def end_labels(
@@ -53,44 +105,67 @@ def end_labels(
     gap: float = 0.07,
     size: float = 9,
 ) -> None:
-    """Write names beside the right ends of lines, moved apart so that none covers another.
+    """Write names next to the right ends of lines, moved apart so that they do not overlap.
 
     Parameters
     ----------
     x : where the lines end, data units
-    items : (y in data units, text, colour); NaN is left out
-    gap : smallest distance between two names, as a share of the y axis
+    items : (y in data units, text, colour); items whose y is NaN are left out
+    gap : smallest distance between two names, as a fraction of the y axis
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> end_labels(ax, 1.0, [(0.5, "a", "black"), (0.5, "b", "black")], gap=0.1)
+    >>> [(text.get_text(), round(float(text.xy[1]), 2)) for text in ax.texts]
+    [('a', 0.5), ('b', 0.6)]
+    >>> plt.close(ax.figure)
     """
+    wanted = sorted((item for item in items if np.isfinite(item[0])), key=lambda item: item[0])
+    if not wanted:
+        return
     low, high = ax.get_ylim()
     span = high - low
-    wanted = sorted((item for item in items if np.isfinite(item[0])), key=lambda item: item[0])
-    places: list[float] = []
     lines = [text.count("\n") + 1 for _, text, _ in wanted]
-    for number, (y, _, _) in enumerate(wanted):
-        room = gap * span * (lines[number - 1] + lines[number]) / 2
-        places.append(max(y, places[-1] + room if places else low + 0.45 * gap * span * lines[0]))
-    over = places[-1] - (high - 0.02 * span) if places else 0.0
+    places = [max(wanted[0][0], low + 0.45 * gap * span * lines[0])]
+    for k in range(1, len(wanted)):
+        room = gap * span * (lines[k - 1] + lines[k]) / 2
+        places.append(max(wanted[k][0], places[-1] + room))
+    excess = max(0.0, places[-1] - (high - 0.02 * span))
     for (_, text, colour), y in zip(wanted, places, strict=True):
-        where = (x, y - max(0.0, over))
         ax.annotate(
-            text, where, xytext=(6, 0), textcoords="offset points", color=colour, va="center", fontsize=size,
-            annotation_clip=False,
+            text, (x, y - excess), xytext=(6, 0), textcoords="offset points", color=colour,
+            va="center", fontsize=size, annotation_clip=False,
         )  # fmt: skip
 
 
 def room_right(ax: Axes, first: float, last: float, share: float = 0.28) -> None:
-    """Set the x limits so that `share` of the width stays free for `end_labels`."""
+    """Set the x limits so that a fraction `share` of the width stays free for `end_labels`.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> room_right(ax, 0, 10, 0.5)
+    >>> [round(float(limit), 1) for limit in ax.get_xlim()]
+    [-0.3, 20.0]
+    >>> plt.close(ax.figure)
+    """
     span = max(last - first, 1.0)
     ax.set_xlim(first - 0.03 * span, last + span * share / (1 - share))
 
 
+def first_partition_epoch(history: Sequence[EpochRecord]) -> int | None:
+    """Return the epoch of the first partition into X and U; None if the training made none."""
+    return next((record.epoch for record in history if record.phase == "ssl"), None)
+
+
 def mark_first_partition(ax: Axes, history: Sequence[EpochRecord]) -> None:
-    """Draw a line where the warm-up ends and the first split is made, and name it."""
-    first = next((record.epoch for record in history if record.phase == "ssl"), None)
+    """Draw a labelled line where the warm-up ends and the first partition is made."""
+    first = first_partition_epoch(history)
     if first is None:
         return
     ax.axvline(first - 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
     ax.text(
-        first - 0.5, 0.97, "first split ", transform=ax.get_xaxis_transform(), rotation=90, ha="right", va="top",
-        fontsize=8, color=NEUTRAL,
+        first - 0.5, 0.97, "first partition ", transform=ax.get_xaxis_transform(), rotation=90,
+        ha="right", va="top", fontsize=8, color=NEUTRAL,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The emotion curve of a song: probabilities second by second, who leads when, and what is truly there.
+"""The emotion curve of a song: class probabilities over time, the leading class, the ground truth.
 
 Notebook: 05_emotion_curve
 """
@@ -12,72 +12,79 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from mer_kit.analysis.paper_fig2 import classes_of, leaders
+from mer_kit.analysis.curve import classes_of, leaders
 from mer_kit.plots import style
-from mer_kit.plots.axes import axes_or_new, end_labels, percent, room_right
+from mer_kit.plots.axes import axes_or_new, class_names, end_labels, percent, room_right
 from mer_kit.plots.style import LOOK
 from mer_kit.records import EMOTIONS
 
+#: Curves of more segments are drawn without markers.
+MOST_MARKERS = 60
+#: Spans that the alt text lists before it only counts the rest.
+MOST_SPANS = 12
+
 
 def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 0.13) -> Axes:
-    """Draw each class' probability at its segments' centres, raw, with the class named at the line's end.
+    """Draw the unsmoothed class probabilities at the centres of the segments, labelled directly.
 
     Parameters
     ----------
-    curve : from `analysis.predict.predict_curve`: start_s, end_s, centre_s, one column a class
-    room : share of the width kept free for the names
+    curve : from `analysis.predict.predict_curve`: start_s, end_s, centre_s, one column per class
+    room : fraction of the width kept free for the class names
 
     Source: paper, Fig. 2. Notebook: 05_emotion_curve
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "centre_s": [1.5, 2.5]})
+    >>> ax = emotion_curve(curve.assign(**{"A-": [0.2, 0.7], "A+": [0.8, 0.3]}))
+    >>> ax.lines[0].get_ydata().tolist(), ax.texts[0].get_text()
+    ([0.2, 0.7], 'A+ energetic')
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     classes, x = classes_of(curve), curve["centre_s"].to_numpy()
-    many = len(x) > 60
+    marker = "" if len(x) > MOST_MARKERS else "o"
     for name in classes:
         colour, line = LOOK[name]
-        ax.plot(
-            x, curve[name], color=colour, linestyle=line, marker=None if many else "o", markersize=3
-        )
+        ax.plot(x, curve[name], color=colour, linestyle=line, marker=marker, markersize=3)
     percent(ax, low=-0.02, high=1.02)
     ax.set_ylabel("probability")
     ax.set_xlabel("seconds (centre of the segment)")
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
-    end_labels(
-        ax,
-        x[-1],
-        [(curve[n].iloc[-1], f"{n} {EMOTIONS[n]}", LOOK[n][0]) for n in classes],
-        gap=0.075,
-    )
+    names = zip(classes, class_names(classes), strict=True)
+    ends = [(curve[name].iloc[-1], text, LOOK[name][0]) for name, text in names]
+    end_labels(ax, x[-1], ends, gap=0.075)
     return ax
 
 
 def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "leads") -> Axes:
-    """Draw one band of colour along the time axis, each span with its class' colour and, where it fits, its name.
+    """Draw one coloured bar per span along the time axis, with the class name where it fits.
 
     Parameters
     ----------
-    spans : start_s, end_s, leader (a class), as `analysis.paper_fig2.leaders` or `truth_spans` give them
-    name : written at the band's left
+    spans : start_s, end_s, leader (a class), from `analysis.curve.leaders` or `truth_spans`
+    name : written to the left of the strip
 
     Notebook: 05_emotion_curve
+
+    Examples
+    --------
+    >>> spans = pd.DataFrame({"start_s": [0, 4], "end_s": [4, 9], "leader": ["Q1", "Q4"]})
+    >>> ax = leader_strip(spans)
+    >>> [(text.get_text(), float(bar.get_width())) for text, bar in zip(ax.texts, ax.patches)]
+    [('Q1', 4.0), ('Q4', 5.0)]
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     total = float(spans["end_s"].iloc[-1] - spans["start_s"].iloc[0])
     for start, end, leader in zip(spans["start_s"], spans["end_s"], spans["leader"], strict=True):
         colour = LOOK[leader][0]
-        ax.barh(
-            0, end - start, left=start, height=1.0, color=colour, edgecolor="white", linewidth=1
-        )
+        ax.barh(0, end - start, 1.0, left=start, color=colour, edgecolor="white", linewidth=1)
         if end - start > 0.03 * total:
-            ax.text(
-                (start + end) / 2,
-                0,
-                leader,
-                color=readable_on(colour),
-                ha="center",
-                va="center",
-                fontsize=8,
-            )
+            ink, middle = readable_on(colour), (start + end) / 2
+            ax.text(middle, 0, leader, color=ink, ha="center", va="center", fontsize=8)
     ax.set_ylim(-0.5, 0.5)
     ax.set_yticks([0], [name])
     ax.tick_params(axis="y", length=0)
@@ -94,48 +101,67 @@ def curve_figure(
     label: str | None = None,
     title: str = "",
 ) -> Figure:
-    """Return the whole picture: the curve, the band of who leads, and the band of truth where it is known.
+    """Return the complete figure: the curve, the leading class and, if known, the ground truth.
 
     Parameters
     ----------
-    truth : start_s, end_s, leader, or None
-    label : the clip's label, named in the title
-    title : the song's name; "" takes it from the curve
+    truth : segment-level ground truth as start_s, end_s, leader, or None
+    label : the clip's label, added to the title
+    title : the song's name; "" uses the name stored with the curve
 
     Source: paper, Fig. 2. Notebook: 05_emotion_curve
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "centre_s": [1.5, 2.5]})
+    >>> figure = curve_figure(curve.assign(**{"A-": [0.2, 0.7], "A+": [0.8, 0.3]}), title="a song")
+    >>> len(figure.axes), len(figure.axes[0].lines)
+    (2, 2)
+    >>> plt.close(figure)
     """
-    bands = [("leads", leaders(curve))] + ([("truth", truth)] if truth is not None else [])
+    strips = [("leads", leaders(curve))]
+    if truth is not None:
+        strips.append(("truth", truth))
     figure, axes = plt.subplots(
-        1 + len(bands),
+        1 + len(strips),
         1,
-        figsize=(8.4, 3.4 + 0.35 * len(bands)),
+        figsize=(8.4, 3.4 + 0.35 * len(strips)),
         sharex=True,
-        height_ratios=[8] + [0.9] * len(bands),
+        height_ratios=[8] + [0.9] * len(strips),
     )
     emotion_curve(curve, axes[0])
     axes[0].set_xlabel("")
-    told = f", label {label} {EMOTIONS[label]}" if label else ""
-    axes[0].set_title(
-        style.name(title or str(curve.attrs.get("song", "song"))) + told, parse_math=False
-    )
-    for ax, (name, spans) in zip(axes[1:], bands, strict=True):
+    heading = style.name(title or str(curve.attrs.get("song", "song")))
+    if label:
+        heading += f", label {label} {EMOTIONS[label]}"
+    axes[0].set_title(heading, parse_math=False)
+    for ax, (name, spans) in zip(axes[1:], strips, strict=True):
         leader_strip(spans, ax, name=name)
         ax.tick_params(axis="x", length=0, labelbottom=False)
     axes[-1].tick_params(axis="x", labelbottom=True, length=3)
-    axes[-1].set_xlabel("seconds (a segment stands at its centre)")
+    axes[-1].set_xlabel("seconds (centre of the segment)")
     return figure
 
 
 def probability_bars(
     curve: pd.DataFrame, row: int, ax: Axes | None = None, *, name: str = ""
 ) -> Axes:
-    """Draw the probabilities of one segment as bars with their numbers; row counts the curve's segments from 0.
+    """Draw the class probabilities of one segment as labelled bars.
 
     Parameters
     ----------
-    name : what the segment is called, in the title before its seconds
+    row : which segment of the curve, counted from 0
+    name : what the segment is called; the title gives it before the seconds
 
     Notebook: 05_emotion_curve
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "centre_s": [1.5, 2.5]})
+    >>> ax = probability_bars(curve.assign(**{"A-": [0.2, 0.7], "A+": [0.8, 0.3]}), 1, name="last")
+    >>> [text.get_text() for text in ax.texts], ax.get_title() + ax.get_title(loc="left")
+    (['70%', '30%'], 'last: 1 to 4 s')
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     classes = classes_of(curve)
@@ -143,27 +169,35 @@ def probability_bars(
     ax.barh(range(len(classes)), values, color=[LOOK[name][0] for name in classes], height=0.7)
     for k, value in enumerate(values):
         ax.text(value + 0.02, k, f"{value:.0%}", va="center", fontsize=9)
-    ax.set_yticks(range(len(classes)), [f"{name} {EMOTIONS[name]}" for name in classes])
+    ax.set_yticks(range(len(classes)), class_names(classes))
     ax.invert_yaxis()
     percent(ax, "x", high=1.18)
     ax.grid(False, axis="y")
     ax.set_xticks([0, 0.5, 1])
-    told = f"{name}: " if name else ""
-    ax.set_title(
-        f"{told}{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s", fontsize=10
-    )
+    heading = f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s"
+    if name:
+        heading = f"{name}: {heading}"
+    ax.set_title(heading, fontsize=10)
     return ax
 
 
 def alt_text(curve: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> str:
-    """Return the curve in words, from its numbers: who leads when, with which mean probability."""
-    spans = leaders(curve)
-    told = [
-        f"{s.leader} from {s.start_s:g} to {s.end_s:g} s ({s.probability:.0%})"
-        for s in spans.itertuples()
+    """Return the curve in words: which class leads when, and with which mean probability.
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"start_s": [0.0, 1.0], "end_s": [1.0, 2.0], "centre_s": [0.5, 1.5]})
+    >>> alt_text(curve.assign(**{"A-": [0.2, 0.4], "A+": [0.8, 0.6]}))
+    'Probabilities of A-, A+ over the song. Leading: A+ from 0 to 2 s (70%).'
+    """
+    leads = [
+        f"{span.leader} from {span.start_s:g} to {span.end_s:g} s ({span.probability:.0%})"
+        for span in leaders(curve).itertuples()
     ]
-    shown, more = told[:12], f" and {len(told) - 12} further spans" if len(told) > 12 else ""
-    text = f"Probabilities of {', '.join(classes_of(curve))} over the song. Leading: {'; '.join(shown)}{more}."
+    listed = "; ".join(leads[:MOST_SPANS])
+    if len(leads) > MOST_SPANS:
+        listed += f" and {len(leads) - MOST_SPANS} further spans"
+    text = f"Probabilities of {', '.join(classes_of(curve))} over the song. Leading: {listed}."
     if truth is not None:
         true = [f"{s.leader} from {s.start_s:g} to {s.end_s:g} s" for s in truth.itertuples()]
         text += f" Truth: {'; '.join(true)}."
@@ -171,13 +205,16 @@ def alt_text(curve: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> str:
 
 
 def readable_on(colour: str) -> str:
-    """Return "black" or "white", whichever stands out more on a colour (WCAG's relative luminance).
+    """Return "black" or "white", whichever contrasts more with a colour (WCAG luminance).
 
     Examples
     --------
     >>> readable_on("#f89c20"), readable_on("#964a8b")
     ('black', 'white')
     """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    luminance = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
-    return "black" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "white"
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
+    if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05):
+        return "black"
+    return "white"

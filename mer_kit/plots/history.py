@@ -1,21 +1,23 @@
-"""Pictures of a training's history: losses, agreement, X and U per epoch, pseudo-labels, class shares, methods.
+"""Plots of a training's history: losses, agreement, X and U, pseudo-labels, classes, methods.
 
 Notebook: 03_sssl_training
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from mer_kit.plots.axes import (
+    HATCHED,
     axes_or_new,
     end_labels,
     epoch_axis,
+    first_partition_epoch,
     mark_first_partition,
     percent,
     room_right,
@@ -26,7 +28,7 @@ from mer_kit.training import objectives
 
 
 def history_table(history: Sequence[EpochRecord]) -> pd.DataFrame:
-    """Return the records as a table, one row an epoch, one column a field."""
+    """Return the records as a table with one row per epoch and one column per field."""
     return pd.DataFrame([record.row() for record in history])
 
 
@@ -37,20 +39,17 @@ def history_lines(
     ylabel: str,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw some fields of the history over the epochs: field → (name, colour, line style).
+    """Draw some fields of the history over the epochs; epochs in which a field is NaN are left out.
+
+    Parameters
+    ----------
+    fields : field → (name, colour, line style)
 
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
     table = history_table(history)
-    ends = []
-    for field, (name, colour, line) in fields.items():
-        known = table[table[field].notna()]
-        ax.plot(
-            known["epoch"], known[field], color=colour, linestyle=line, marker="o", markersize=3
-        )
-        if len(known):
-            ends.append((float(known[field].iloc[-1]), name, colour))
+    ends = _draw_columns(ax, table, "epoch", fields)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
     room_right(ax, 1, len(table), 0.34)
     end_labels(ax, len(table), ends)
@@ -60,27 +59,42 @@ def history_lines(
     return ax
 
 
+def _draw_columns(
+    ax: Axes, table: pd.DataFrame, x: str, looks: Mapping[str, tuple[str, str, str]]
+) -> list[tuple[float, str, str]]:
+    """Draw columns of a table against column `x`; return the labels for the ends of the lines."""
+    ends = []
+    for column, (name, colour, line) in looks.items():
+        known = table[table[column].notna()]
+        ax.plot(known[x], known[column], color=colour, linestyle=line, marker="o", markersize=3)
+        if len(known):
+            ends.append((float(known[column].iloc[-1]), name, colour))
+    return ends
+
+
 def loss_curves(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes:
-    """Draw the training loss and its two parts, and the evaluation pass's loss against the inherited labels.
+    """Draw the training loss, its two parts, and the loss of the evaluation pass.
+
+    The evaluation pass measures the loss against the inherited labels, with dropout off.
 
     Source: paper Eq. (2), (8)–(10). Notebook: 03_sssl_training
     """
     fields = {"loss": ("L, total", CLEAN, "-")}
     if any(np.isfinite(record.loss_kl) for record in history):
         fields |= {"loss_mix": ("L_MIX", NEUTRAL, "--"), "loss_kl": ("L_KL on U", NOISY, ":")}
-    fields["evaluation_loss"] = ("evaluation pass", "#964a8b", "-.")
+    fields["evaluation_loss"] = ("evaluation pass", LOOK["Q4"][0], "-.")
     return history_lines(history, fields, ylabel="nats per sample", ax=ax)
 
 
 def agreement_curve(
     history: Sequence[EpochRecord], *, n_classes: int, ax: Axes | None = None
 ) -> Axes:
-    """Draw how often the model's first choice is the inherited label of a training segment; dotted: chance.
+    """Draw how often the predicted class of a training segment is its inherited label.
 
-    Notebook: 03_sssl_training
+    The dotted line is chance, 1 / n_classes. Notebook: 03_sssl_training
     """
     fields = {"train_accuracy": ("agrees with\nits label", CLEAN, "-")}
-    ax = history_lines(history, fields, ylabel="share of training segments", ax=ax)
+    ax = history_lines(history, fields, ylabel="fraction of training segments", ax=ax)
     ax.axhline(1 / n_classes, color=NEUTRAL, linestyle=":", linewidth=1)
     percent(ax, high=1.02)
     return ax
@@ -89,21 +103,17 @@ def agreement_curve(
 def ramp_curve(
     history: Sequence[EpochRecord], *, weight: float, ramp_epochs: float, ax: Axes | None = None
 ) -> Axes:
-    """Draw λ over the epochs: the ramp as a line, and the λ that each epoch ended with as dots.
+    """Draw λ over the epochs: the ramp as a line, and λ at the end of each epoch as dots.
 
     Source: λ of paper Eq. (10); the ramp is ours. Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
-    first = next((record.epoch for record in history if record.phase == "ssl"), None)
+    first = first_partition_epoch(history)
     epochs = np.linspace(1, len(history) + 1, 40 * len(history) + 1)
-    values = [
-        0.0 if first is None else objectives.ramp(e - first, weight=weight, ramp_epochs=ramp_epochs)
-        for e in epochs
-    ]
-    values = [
-        0.0 if first is None or e < first else value
-        for e, value in zip(epochs, values, strict=True)
-    ]
+    values = np.zeros(len(epochs))
+    if first is not None:
+        for k in np.flatnonzero(epochs >= first):
+            values[k] = objectives.ramp(epochs[k] - first, weight=weight, ramp_epochs=ramp_epochs)
     ax.plot(epochs, values, color=NEUTRAL)
     ends = np.array([record.epoch + 1 for record in history])
     ax.plot(ends, [record.lambda_kl for record in history], "o", color=CLEAN, markersize=5)
@@ -116,31 +126,25 @@ def ramp_curve(
 
 
 def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes:
-    """Draw how many segments were in X and in U in every epoch, stacked; epochs without a separation are hatched.
+    """Draw the numbers of segments in X and in U over the epochs, stacked.
+
+    Epochs whose losses did not separate are hatched: all their segments are in X.
 
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
     for record in history:
         x = (record.epoch - 0.5, record.epoch + 0.5)
-        total = record.n_labelled + record.n_unlabelled
-        refused = record.phase == "ssl" and not record.separated
-        ax.fill_between(x, 0, record.n_labelled, color=CLEAN, alpha=0.55, linewidth=0)
-        if refused:
-            ax.fill_between(
-                x,
-                0,
-                record.n_labelled,
-                facecolor="none",
-                hatch="////",
-                edgecolor="white",
-                linewidth=0,
-            )
-        if record.n_unlabelled:
-            ax.fill_between(x, record.n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)
-            share = record.n_unlabelled / total
-            ax.text(record.epoch, record.n_labelled + record.n_unlabelled / 2, f"{share:.0%}", ha="center",
-                    va="center", fontsize=7.5)  # fmt: skip
+        n_labelled, n_unlabelled = record.n_labelled, record.n_unlabelled
+        total = n_labelled + n_unlabelled
+        ax.fill_between(x, 0, n_labelled, color=CLEAN, alpha=0.55, linewidth=0)
+        if record.phase == "ssl" and not record.separated:
+            ax.fill_between(x, 0, n_labelled, facecolor="none", **HATCHED)
+        if n_unlabelled:
+            ax.fill_between(x, n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)
+            middle = n_labelled + n_unlabelled / 2
+            text = f"{n_unlabelled / total:.0%}"
+            ax.text(record.epoch, middle, text, ha="center", va="center", fontsize=7.5)
     total = history[-1].n_labelled + history[-1].n_unlabelled
     last = len(history) + 0.5
     ends = [(history[-1].n_labelled / 2, "X", CLEAN)]
@@ -158,7 +162,7 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
 
 
 def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes:
-    """Draw, for U in every epoch, the pseudo-labels' confidence and how often they equal the erased label.
+    """Draw the mean confidence of pseudo-labels on U, and how often they equal the erased label.
 
     Notebook: 03_sssl_training
     """
@@ -169,42 +173,40 @@ def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = Non
     ax = history_lines(history, fields, ylabel="mean over U", ax=ax)
     percent(ax, high=1.02)
     if not any(record.n_unlabelled for record in history):
-        ax.text(
-            0.5, 0.5, "this training had no U", transform=ax.transAxes, ha="center", color=NEUTRAL
-        )
+        text = "this training had no U"
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=NEUTRAL)
     return ax
 
 
 def pseudo_truth_curves(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw, for the U of every pass, how many erased labels were true and how many of the model's guesses are.
+    """Draw, for U after every epoch, how often the erased label and the model's guess are true.
 
-    `table` is what `analysis.passes.Passes.pseudo_labels` returns, with its columns about the truth.
+    Parameters
+    ----------
+    table : from `analysis.passes.Passes.pseudo_labels`, with its columns about the ground truth
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> true = {"label_is_true": [0.5, 0.25], "guess_is_true": [0.5, 0.75]}
+    >>> ax = pseudo_truth_curves(pd.DataFrame({"after_epoch": [1, 2], **true}))
+    >>> [line.get_ydata().tolist() for line in ax.lines]
+    [[0.5, 0.25], [0.5, 0.75]]
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    ends = []
     looks = {
         "label_is_true": ("the erased label\nis true", NEUTRAL, "--"),
         "guess_is_true": ("the model's guess\nis true", CLEAN, "-"),
     }
-    for column, (name, colour, line) in looks.items():
-        known = table[table[column].notna()]
-        ax.plot(
-            known["after_epoch"],
-            known[column],
-            color=colour,
-            linestyle=line,
-            marker="o",
-            markersize=3,
-        )
-        if len(known):
-            ends.append((float(known[column].iloc[-1]), name, colour))
+    ends = _draw_columns(ax, table, "after_epoch", looks)
     percent(ax, high=1.02)
     room_right(ax, 1, len(table))
     end_labels(ax, len(table), ends, gap=0.13)
     epoch_axis(ax, len(table), label="after epoch")
-    ax.set_ylabel("share of U")
+    ax.set_ylabel("fraction of U")
     return ax
 
 
@@ -215,9 +217,16 @@ def class_shares(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw each class's share of X in every epoch against its share of all training segments (thin, level lines).
+    """Draw which fraction of X each class has in every epoch.
 
-    A line that sinks is a class that drains into U. Notebook: 03_sssl_training
+    The thin horizontal lines are the fractions among all training segments; a class whose line
+    falls below its own is losing segments to U.
+
+    Parameters
+    ----------
+    base : [K], the fractions among all training segments
+
+    Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
     shares = np.array([record.labelled_class_share for record in history])
@@ -232,45 +241,50 @@ def class_shares(
     room_right(ax, 1, len(history), 0.08)
     end_labels(ax, len(history), ends)
     epoch_axis(ax, len(history))
-    ax.set_ylabel("share of X")
+    ax.set_ylabel("fraction of X")
     mark_first_partition(ax, history)
     return ax
 
 
 def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
-    """Draw each method's accuracy on one fold's test songs: single segments, and whole songs ± one standard error.
+    """Draw each method's accuracy on the test songs of one fold, ± one standard error for songs.
 
-    `table` is what `analysis.ablation.compare` returns. Notebook: 03_sssl_training
+    Circles are single segments, squares whole songs, and the dotted line is the majority class.
+
+    Parameters
+    ----------
+    table : from `analysis.ablation.compare`
+
+    Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> scores = {"segments": [0.6], "songs": [0.7], "songs_error": [0.05], "majority": [0.3]}
+    >>> ax = method_scores(pd.DataFrame({"method": ["sssl"], **scores}))
+    >>> [text.get_text() for text in ax.texts]
+    ['songs 70.0%', 'segments 60.0%', 'majority class']
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 0.9 + 0.7 * len(table)))
+    ax = axes_or_new(ax, size=(7.2, 0.9 + 0.7 * len(table)))
     names = [str(name) for name in table["method"]]
     columns = (
         table[column].to_numpy(dtype=float) for column in ("segments", "songs", "songs_error")
     )
+    label: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
     for place, (name, segments, songs, error) in enumerate(zip(names, *columns, strict=True)):
-        colour = METHOD_LOOK[name][0]
-        ax.errorbar(songs, place - 0.12, xerr=error, fmt="s", color=colour, markersize=7, capsize=3)
-        ax.plot(segments, place + 0.16, "o", color=colour, markersize=6)
-        for text, x, y, up, va in (
-            (f"songs {songs:.1%}", songs, place - 0.12, 6, "bottom"),
-            (f"segments {segments:.1%}", segments, place + 0.16, -6, "top"),
-        ):
-            ax.annotate(
-                text,
-                (x, y),
-                xytext=(0, up),
-                textcoords="offset points",
-                ha="center",
-                va=va,
-                fontsize=8,
-                color=colour,
-            )
+        colour, _ = METHOD_LOOK[name]
+        above, below = place - 0.12, place + 0.16
+        ax.errorbar(songs, above, xerr=error, fmt="s", color=colour, markersize=7, capsize=3)
+        ax.plot(segments, below, "o", color=colour, markersize=6)
+        label["color"] = colour
+        ax.annotate(f"songs {songs:.1%}", (songs, above), (0, 6), va="bottom", **label)
+        ax.annotate(f"segments {segments:.1%}", (segments, below), (0, -6), va="top", **label)
     majority = float(table["majority"].iloc[0])
     ax.axvline(majority, color=NEUTRAL, linestyle=":", linewidth=1)
     ax.text(
-        majority, 1.01, "always the commonest class", transform=ax.get_xaxis_transform(), ha="center", va="bottom",
-        fontsize=8, color=NEUTRAL,
+        majority, 1.01, "majority class", transform=ax.get_xaxis_transform(), ha="center",
+        va="bottom", fontsize=8, color=NEUTRAL,
     )  # fmt: skip
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.45, -0.55)

@@ -1,4 +1,4 @@
-"""Pictures of single labels: the data map, forgetting and flips, a song's rejected seconds.
+"""Plots of single labels: the data map, forgetting and flips, rejected seconds of a song.
 
 Notebook: 02_noisy_labels
 """
@@ -7,78 +7,84 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from mer_kit.plots.axes import GROUP_LOOK, axes_or_new, percent
+from mer_kit.plots.axes import GROUP_LOOK, HATCHED, axes_or_new, percent
 from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
 from mer_kit.records import EMOTIONS
 from mer_kit.training.diagnostics import rejected
 
 #: ω from 0 (noisy) over ½ (undecided) to 1 (clean).
 OMEGA_MAP = LinearSegmentedColormap.from_list("omega", [NOISY, "#f5f5f7", CLEAN])
-#: Counts beyond this share one bar.
+#: All counts from this on are in one bar.
 MOST = 5
+_EDGE: dict[str, Any] = {"height": 0.8, "edgecolor": "white", "linewidth": 0.5}
+_CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
 def data_map_scatter(
     table: pd.DataFrame, groups: Mapping[str, np.ndarray], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the data map: each segment's confidence (mean p of its label) against its variability over the passes.
+    """Draw the data map: each segment's confidence against its variability over the passes.
 
-    `table` is what `diagnostics.data_map` returns; `groups` maps names to bool [S]. Where only one group is known,
-    the colour is the correctness: in how many passes the model's first choice was the label.
+    The confidence is the mean probability of the segment's label. With only one group, the colour
+    is the correctness: the fraction of evaluation passes that predict the label.
+
+    Parameters
+    ----------
+    table : from `training.diagnostics.data_map`
+    groups : name → bool [S]
 
     Source: Swayamdipta et al. 2020. Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> numbers = {"confidence": [0.9, 0.2], "variability": [0.1, 0.05], "correctness": [1, 0]}
+    >>> groups = {"right label": np.array([True, False]), "wrong label": np.array([False, True])}
+    >>> ax = data_map_scatter(pd.DataFrame(numbers), groups)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['right label (n = 1)', 'wrong label (n = 1)']
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     x, y = table["variability"].to_numpy(), table["confidence"].to_numpy()
     if len(groups) == 1:
-        dots = ax.scatter(
-            x, y, c=table["correctness"], cmap="viridis", s=10, alpha=0.7, linewidths=0
-        )
-        ax.figure.colorbar(dots, ax=ax, label="correctness (share of passes)")
-    for name, rows in groups.items() if len(groups) > 1 else ():
-        colour, _, marker = GROUP_LOOK[name]
-        size = 10 if marker == "o" else 26
-        label = f"{name} (n = {int(rows.sum())})"
-        ax.scatter(
-            x[rows],
-            y[rows],
-            s=size,
-            color=colour,
-            marker=marker,
-            alpha=0.55,
-            linewidths=0.3,
-            label=label,
-        )
-    if len(groups) > 1:
-        ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6
-        )
+        colours = table["correctness"]
+        dots = ax.scatter(x, y, c=colours, cmap="viridis", s=10, alpha=0.7, linewidths=0)
+        ax.figure.colorbar(dots, ax=ax, label="correctness (fraction of evaluation passes)")
+    else:
+        _group_scatter(ax, x, y, groups)
     percent(ax, low=-0.02, high=1.02)
     ax.set_xlim(0, max(0.3, 1.12 * float(x.max())))
-    ax.set_xlabel("variability (standard deviation of p(label) over the passes)")
+    ax.set_xlabel("variability (standard deviation of p(label) over the evaluation passes)")
     ax.set_ylabel("confidence (mean p(label))")
-    for where, text, side in (
-        ((0.01, 0.97), "easy to learn", "left"),
-        ((0.99, 0.5), "ambiguous", "right"),
-        ((0.01, 0.03), "never learned: suspect", "left"),
+    for x_text, y_text, text, side in (
+        (0.01, 0.97, "easy to learn", "left"),
+        (0.99, 0.5, "ambiguous", "right"),
+        (0.01, 0.03, "never learned: suspect", "left"),
     ):
-        ax.text(
-            *where,
-            text,
-            transform=ax.transAxes,
-            ha=side,
-            va="center",
-            style="italic",
-            color=NEUTRAL,
-        )
+        look: dict[str, Any] = {"ha": side, "va": "center", "style": "italic", "color": NEUTRAL}
+        ax.text(x_text, y_text, text, transform=ax.transAxes, **look)
     return ax
+
+
+def _group_scatter(
+    ax: Axes, x: np.ndarray, y: np.ndarray, groups: Mapping[str, np.ndarray]
+) -> None:
+    sizes = {"o": 10, "X": 26}
+    for name, rows in groups.items():
+        colour, _, marker = GROUP_LOOK[name]
+        ax.scatter(
+            x[rows], y[rows], s=sizes[marker], color=colour, marker=marker, alpha=0.55,
+            linewidths=0.3, label=f"{name} (n = {int(rows.sum())})",
+        )  # fmt: skip
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6)
 
 
 def count_bars(
@@ -89,24 +95,41 @@ def count_bars(
     never: str = "",
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what share of each group has each count: 0, 1, 2 … 5 or more; −1 is drawn first, under the name `never`.
+    """Draw a histogram of counts per group, as fractions of the group: 0, 1, 2 … 5 or more.
 
-    `counts` int [S], for example from `diagnostics.forgetting` or `diagnostics.flips`. Notebook: 02_noisy_labels
+    Parameters
+    ----------
+    counts : int [S], for example from `training.diagnostics.forgetting` or `flips`
+    groups : name → bool [S]
+    never : tick label of the count −1, whose bar comes first; "" if there is none
+
+    Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> everything = {"all segments": np.ones(4, dtype=bool)}
+    >>> ax = count_bars(np.array([0, 0, 1, 9]), everything, xlabel="flips")
+    >>> [float(bar.get_height()) for bar in ax.patches]
+    [0.5, 0.25, 0.0, 0.0, 0.0, 0.25]
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    values = ([-1] if never else []) + list(range(MOST + 1))
-    names = ([never] if never else []) + [str(value) for value in range(MOST)] + [f"{MOST}+"]
+    names = {value: str(value) for value in range(MOST)} | {MOST: f"{MOST}+"}
+    if never:
+        names = {-1: never, **names}
     capped = np.minimum(counts, MOST)
     width = 0.8 / len(groups)
+    hatch = ""
     for number, (name, rows) in enumerate(groups.items()):
-        colour, _, _ = GROUP_LOOK[name]
-        shares = [float((capped[rows] == value).mean()) if rows.any() else 0.0 for value in values]
-        left = np.arange(len(values)) + (number - (len(groups) - 1) / 2) * width
-        ax.bar(left, shares, width=0.92 * width, color=colour, label=name, hatch=None if number == 0 else "////",
-               edgecolor="white", linewidth=0)  # fmt: skip
-    ax.set_xticks(range(len(values)), names)
+        shares = [(capped[rows] == value).sum() / max(int(rows.sum()), 1) for value in names]
+        left = np.arange(len(names)) + (number - (len(groups) - 1) / 2) * width
+        look = {"color": GROUP_LOOK[name][0], **HATCHED, "hatch": hatch}
+        ax.bar(left, shares, width=0.92 * width, label=name, **look)
+        hatch = HATCHED["hatch"]
+    ax.set_xticks(range(len(names)), list(names.values()))
     ax.set_xlabel(xlabel)
-    ax.set_ylabel("share of the group")
+    ax.set_ylabel("fraction of the group")
     highest = max(bar.get_height() for bar in ax.patches)  # type: ignore[attr-defined]
     percent(ax, high=min(1.0, max(1.08 * highest, ax.get_ylim()[1])))
     ax.grid(axis="x", visible=False)
@@ -125,56 +148,42 @@ def song_strip(
     truth: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw one song along time: its inherited label, ω second by second, what is rejected, and the truth where known.
+    """Draw one song over time: inherited label, ω per second, rejected spans, and ground truth.
 
     Parameters
     ----------
     start_s, end_s, omega : [n], the song's segments
-    truth : the true stretches (start_s, end_s, leader) from `analysis.paper_fig2.truth_spans`
+    truth : start_s, end_s, leader from `analysis.curve.truth_spans`; None if unknown
 
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> start_s, omega = np.array([0.0, 1.0]), np.array([1.0, 0.2])
+    >>> ax = song_strip(start_s, start_s + 2, omega, label="Q1", tau=0.5)
+    >>> [text.get_text() for text in ax.texts]
+    ['Q1 happy', '1.0', '.6', '.2']
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 2.4 if truth is None else 2.9))
+    rows = ["inherited label", "ω of each second", "rejected (ω ≤ τ)"]
+    height = 2.4
+    if truth is not None:
+        rows.append("true label")
+        height = 2.9
+    ax = axes_or_new(ax, size=(7.2, height))
     end = float(end_s.max())
-    rows = ["inherited label", "ω of each second", "rejected (ω ≤ τ)"] + (
-        ["true label"] if truth is not None else []
-    )
     _class_bar(ax, 0, 0.0, end, label)
     for low, high, value in second_by_second(start_s, end_s, omega):
-        ax.barh(
-            1,
-            high - low,
-            left=low,
-            height=0.8,
-            color=OMEGA_MAP(value),
-            edgecolor="white",
-            linewidth=0.5,
-        )
-        ax.text(
-            (low + high) / 2,
-            1,
-            f"{value:.1f}".lstrip("0") or "0",
-            ha="center",
-            va="center",
-            fontsize=7,
-        )
+        ax.barh(1, high - low, left=low, color=OMEGA_MAP(value), **_EDGE)
+        number = f"{value:.1f}".lstrip("0") or "0"
+        ax.text((low + high) / 2, 1, number, fontsize=7, **_CENTRED)
     spans = rejected(start_s, end_s, omega, tau=tau)
     for low, high in spans[["start_s", "end_s"]].to_numpy(dtype=float).tolist():
-        ax.barh(
-            2,
-            high - low,
-            left=low,
-            height=0.8,
-            color=NOISY,
-            alpha=0.8,
-            hatch="////",
-            edgecolor="white",
-            linewidth=0,
-        )
+        ax.barh(2, high - low, left=low, height=0.8, color=NOISY, alpha=0.8, **HATCHED)
     if truth is not None:
         times = truth[["start_s", "end_s"]].to_numpy(dtype=float).tolist()
-        for (low, high), name in zip(times, truth["leader"].astype(str).tolist(), strict=True):
+        for (low, high), name in zip(times, truth["leader"].astype(str), strict=True):
             _class_bar(ax, 3, low, min(high, end), name)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -186,27 +195,19 @@ def song_strip(
 
 
 def _class_bar(ax: Axes, row: int, low: float, high: float, name: str) -> None:
+    """Draw one span of a class, with its emotion where the text fits."""
     if high <= low:
         return
-    colour = LOOK.get(name, (NEUTRAL, "-"))[0]
-    ax.barh(
-        row,
-        high - low,
-        left=low,
-        height=0.8,
-        color=colour,
-        alpha=0.75,
-        edgecolor="white",
-        linewidth=0.5,
-    )
+    colour, _ = LOOK.get(name, (NEUTRAL, "-"))
+    ax.barh(row, high - low, left=low, color=colour, alpha=0.75, **_EDGE)
     text = f"{name} {EMOTIONS.get(name, '')}" if high - low >= 3 else name
-    ax.text((low + high) / 2, row, text, ha="center", va="center", fontsize=8)
+    ax.text((low + high) / 2, row, text, fontsize=8, **_CENTRED)
 
 
 def second_by_second(
     start_s: np.ndarray, end_s: np.ndarray, omega: np.ndarray
 ) -> list[tuple[float, float, float]]:
-    """Return (from, to, mean ω of the segments that cover it) for every stretch between two segment edges.
+    """Return (start, end, mean ω of the covering segments) between consecutive segment edges.
 
     Examples
     --------
@@ -225,10 +226,10 @@ def second_by_second(
 def telling_songs(
     clip: np.ndarray, clean: np.ndarray, *, wrong: np.ndarray | None = None
 ) -> list[int]:
-    """Return two clips (entries of int [S]) that are worth a strip.
+    """Return two clips (entries of `clip`, int [S]) that are worth a `song_strip`.
 
-    Where the wrong labels are known: the song in which U finds them best and the one in which it errs most, so that
-    success and failure stand side by side. Otherwise the two songs whose share in U is nearest to one half.
+    If the wrong labels are known: the song where U finds them best, and the song where it errs
+    most. Otherwise the two songs whose fraction in U is closest to one half.
 
     Examples
     --------
@@ -237,11 +238,9 @@ def telling_songs(
     """
     names = np.unique(clip)
     if wrong is None or not wrong.any() or len(names) < 2:
-        order = np.argsort(
-            [abs(float((~clean)[clip == name].mean()) - 0.5) for name in names], kind="stable"
-        )
+        distances = [abs(float((~clean)[clip == name].mean()) - 0.5) for name in names]
+        order = np.argsort(distances, kind="stable")
         return [int(name) for name in names[order[:2]]]
-    found = np.array([int((wrong & ~clean)[clip == name].sum()) for name in names])
-    error = np.array([int((wrong == clean)[clip == name].sum()) for name in names])
-    best, worst = int(names[np.argmax(found - error)]), int(names[np.argmax(error)])
-    return [best, worst]
+    hits = np.array([int((wrong & ~clean)[clip == name].sum()) for name in names])
+    errors = np.array([int((wrong == clean)[clip == name].sum()) for name in names])
+    return [int(names[np.argmax(hits - errors)]), int(names[np.argmax(errors)])]

@@ -1,4 +1,4 @@
-"""What a training shows while it runs and after it: losses, the histogram of the segments' losses, sizes of X and U.
+"""Plots shown during training: losses, the histogram of segment losses, the sizes of X and U.
 
 Notebook: 03_sssl_training
 """
@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mer_kit.analysis.passes import Passes
 from mer_kit.plots import history
+from mer_kit.plots.axes import root_scale
 from mer_kit.plots.losses import loss_histogram
 from mer_kit.plots.picture import EmbeddedFigure
 
-#: What the three pictures show.
+#: Alt texts of the three plots.
 ALTS = (
     "training loss, its parts and the evaluation loss over the epochs",
     "histogram of the segments' losses after the last epoch, with both Gaussians",
@@ -26,7 +26,7 @@ ALTS = (
 
 
 def picture(passes: Passes) -> Figure:
-    """Return what the live view ends with as one figure: losses, their last histogram, sizes of X and U.
+    """Return the final state of the live view as one figure of three plots.
 
     Notebook: 03_sssl_training
     """
@@ -44,10 +44,7 @@ def _histogram(passes: Passes, ax: Axes) -> None:
     losses, mixture, wrong = passes.fitted_mixture(len(passes))
     loss_histogram(losses, mixture, wrong=wrong, ax=ax)
     if mixture is not None:
-        ax.set_yscale(
-            "function", functions=(np.sqrt, np.square)
-        )  # else the second hill is too flat to see
-        ax.set_ylabel("density (root scale)")
+        root_scale(ax)
     ax.set_title(f"segments after epoch {passes.history[-1].epoch}")
 
 
@@ -59,11 +56,11 @@ PANELS: tuple[Callable[[Passes, Axes], None], ...] = (_losses, _histogram, _size
 
 
 def panels(passes: Passes) -> list[bytes]:
-    """Return the three pictures as PNG bytes. Notebook: 03_sssl_training"""
+    """Return the three plots of `picture` as PNG bytes, one each. Notebook: 03_sssl_training"""
     return [_png(draw, passes) for draw in PANELS]
 
 
 def _png(draw: Callable[[Passes, Axes], None], passes: Passes) -> bytes:
-    made = EmbeddedFigure(1, 1, size=(4.2, 3.3))
-    draw(passes, made.axes[0])
-    return made.png(dpi=150, level=6)
+    figure = EmbeddedFigure(1, 1, size=(4.2, 3.3))
+    draw(passes, figure.axes[0])
+    return figure.png(dpi=150, level=6)

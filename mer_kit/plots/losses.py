@@ -1,4 +1,4 @@
-"""Pictures of the split: losses over the epochs, their histograms with the fitted mixture, the posterior.
+"""Plots of the partition: losses over the epochs, loss histograms with the mixture, the posterior.
 
 Notebook: 02_noisy_labels
 """
@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mer_kit.plots.axes import GROUP_LOOK, axes_or_new, end_labels, epoch_axis, percent, room_right
+from mer_kit.plots.axes import (
+    GROUP_LOOK,
+    HATCHED,
+    axes_or_new,
+    end_labels,
+    epoch_axis,
+    percent,
+    room_right,
+    root_scale,
+)
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
 from mer_kit.training.partition import Mixture
 
@@ -27,11 +37,23 @@ def loss_over_epochs(
     counts: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw median and quartiles of the losses [E, S] (nats) after every epoch, one line per group (name → bool [S]).
+    """Draw the median and quartiles of the losses after every epoch, one line per group.
 
-    With `counts` each name is followed by the size of its group.
+    Parameters
+    ----------
+    losses : [E, S], nats
+    groups : name → bool [S]
+    counts : add the size of each group to its name
 
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> losses = np.array([[1.0, 1.0, 4.0], [0.5, 0.7, 3.0]])
+    >>> ax = loss_over_epochs(losses, {"all segments": np.ones(3, dtype=bool)})
+    >>> ax.lines[0].get_ydata().tolist(), ax.texts[0].get_text()
+    ([1.0, 0.7], 'all segments (n = 3)')
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     epochs = np.arange(1, len(losses) + 1)
@@ -43,9 +65,8 @@ def loss_over_epochs(
         low, middle, high = np.percentile(losses[:, rows], [25, 50, 75], axis=1)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(epochs, middle, color=colour, linestyle=line, marker="o", markersize=3)
-        ends.append(
-            (float(middle[-1]), name + (f" (n = {int(rows.sum())})" if counts else ""), colour)
-        )
+        text = f"{name} (n = {int(rows.sum())})" if counts else name
+        ends.append((float(middle[-1]), text, colour))
     ax.set_ylim(bottom=0)
     room_right(ax, 1, len(losses))
     end_labels(ax, len(losses), ends)
@@ -61,72 +82,94 @@ def loss_histogram(
     wrong: np.ndarray | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the losses [n] (nats) of one pass on the mixture's 0–1 axis, with both Gaussians of Eq. (3).
+    """Draw the losses of one evaluation pass with both Gaussians of Eq. (3).
 
-    The x ticks carry the normalised loss and, below it, nats. With `wrong` (bool [n]) the bars are stacked: right
-    labels, and on top of them the wrong ones. Without a mixture (all losses equal) the axis is in nats alone.
+    The x axis is the normalised loss (0–1), with nats below it; without a mixture (all losses are
+    equal) it is in nats only.
+
+    Parameters
+    ----------
+    losses : [n], nats
+    wrong : bool [n], labels known to be wrong; their bars are stacked on those of the right labels
 
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> ax = loss_histogram(np.full(20, 1.2), None)
+    >>> ax.get_xlabel(), ax.texts[0].get_text()
+    ('loss (nats)', 'no mixture:\\nall losses are equal')
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     if mixture is None:
         ax.hist(losses, bins=BINS, color=NEUTRAL, alpha=0.5)
         ax.set_xlabel("loss (nats)")
-        ax.text(
-            0.5,
-            0.5,
-            "no mixture:\nall losses are equal",
-            transform=ax.transAxes,
-            ha="center",
-            color=NEUTRAL,
-        )
+        text = "no mixture:\nall losses are equal"
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=NEUTRAL)
         return ax
-    x = mixture.normalise(losses)
-    parts = [x] if wrong is None else [x[~wrong], x[wrong]]
-    colours = [NEUTRAL] if wrong is None else [CLEAN, NOISY]
-    weights = [np.full(len(part), BINS / len(x)) for part in parts]
-    heights, _, areas = ax.hist(
-        parts,
-        bins=BINS,
-        range=(0, 1),
-        weights=weights,
-        stacked=True,
-        histtype="stepfilled",
-        color=colours,
-        alpha=0.4,
-    )
-    if wrong is not None:
-        areas[1][0].set(hatch="////", edgecolor="white", linewidth=0)  # type: ignore[index]
+    highest = _bars(ax, mixture.normalise(losses), wrong)
     grid = np.linspace(0, 1, 401)
     clean, noisy = mixture.densities(grid)
     ax.plot(grid, clean, color=CLEAN, linestyle="-")
     ax.plot(grid, noisy, color=NOISY, linestyle="--")
     nat_ticks(ax, mixture)
-    ax.set_ylim(0, 1.05 * max(clean.max(), noisy.max(), float(np.max(heights))))
+    ax.set_ylim(0, 1.05 * max(clean.max(), noisy.max(), highest))
     ax.set_ylabel("density")
     return ax
+
+
+def _bars(ax: Axes, x: np.ndarray, wrong: np.ndarray | None) -> float:
+    """Draw the histogram of normalised losses as a density and return its highest bar."""
+    subsets, colours = [x], [NEUTRAL]
+    if wrong is not None:
+        subsets, colours = [x[~wrong], x[wrong]], [CLEAN, NOISY]
+    heights, _, areas = ax.hist(
+        subsets, bins=BINS, range=(0, 1), stacked=True, histtype="stepfilled", color=colours,
+        weights=[np.full(len(subset), BINS / len(x)) for subset in subsets], alpha=0.4,
+    )  # fmt: skip
+    if wrong is not None:
+        areas[1][0].set(**HATCHED)  # type: ignore[index]
+    return float(np.max(heights))
 
 
 def nat_ticks(
     ax: Axes, mixture: Mixture | None, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
 ) -> None:
-    """Label the normalised axis twice: 0–1, and below it the same place in nats."""
+    """Label the axis of the normalised loss twice: 0–1, and below it the same loss in nats.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> mixture = Mixture(weights=(0.7, 0.3), means=(0.2, 0.7), sds=(0.1, 0.1), low=0.1, high=2.1)
+    >>> nat_ticks(ax, mixture, ticks=(0, 1))
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['0\\n0.10', '1\\n2.10']
+    >>> plt.close(ax.figure)
+    """
     if mixture is None:
         return
     nats = [mixture.low + tick * (mixture.high - mixture.low) for tick in ticks]
     ax.set_xlim(0, 1)
-    ax.set_xticks(
-        ticks, [f"{tick:g}\n{value:.2f}" for tick, value in zip(ticks, nats, strict=True)]
-    )
+    labels = [f"{tick:g}\n{value:.2f}" for tick, value in zip(ticks, nats, strict=True)]
+    ax.set_xticks(ticks, labels)
     ax.set_xlabel("normalised loss (below: nats)")
 
 
 def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = None) -> Axes:
-    """Draw ω over the normalised loss: clamped (solid) and as the two Gaussians give it (dotted), cut at τ.
+    """Draw ω against the normalised loss, and which losses the threshold τ assigns to X and to U.
 
-    The losses that go to X are shaded in the colour of the clean, those that go to U in the colour of the noisy.
+    The solid line is ω as used (clamped), the dotted line is the raw posterior of the mixture.
 
     Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> mixture = Mixture(weights=(0.7, 0.3), means=(0.2, 0.7), sds=(0.1, 0.1), low=0.1, high=2.1)
+    >>> ax = posterior_curve(mixture, tau=0.5)
+    >>> [text.get_text() for text in ax.texts]
+    ['X', 'U']
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     percent(ax, low=-0.03, high=1.03)
@@ -139,12 +182,13 @@ def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = No
     omega, raw = mixture.posterior(nats), mixture.posterior(nats, clamp=False)
     inside = omega > tau
     edges = [0.0, *x[1:][inside[1:] != inside[:-1]].tolist(), 1.0]
+    looks = {True: ("X", CLEAN), False: ("U", NOISY)}
+    bold: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold"}
     for low, high in itertools.pairwise(edges):
-        kept = bool(inside[np.searchsorted(x, (low + high) / 2)])
-        ax.axvspan(low, high, color=CLEAN if kept else NOISY, alpha=0.15, linewidth=0)
-        ax.text(
-            (low + high) / 2, 0.5, "X" if kept else "U", ha="center", va="center", weight="bold"
-        )
+        middle = (low + high) / 2
+        name, colour = looks[bool(inside[np.searchsorted(x, middle)])]
+        ax.axvspan(low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.text(middle, 0.5, name, **bold)
     ax.plot(x, raw, color="black", linestyle=":", linewidth=1.2)
     ax.plot(x, omega, color="black")
     nat_ticks(ax, mixture)
@@ -159,7 +203,7 @@ def histogram_with_posterior(
     wrong: np.ndarray | None = None,
     axes: tuple[Axes, Axes] | None = None,
 ) -> tuple[Axes, Axes]:
-    """Draw `loss_histogram` (heights on a root scale) and, below it on the same axis, `posterior_curve`.
+    """Draw `loss_histogram` on a root scale and, below it on the same axis, `posterior_curve`.
 
     Notebook: 02_noisy_labels
     """
@@ -171,10 +215,7 @@ def histogram_with_posterior(
     loss_histogram(losses, mixture, wrong=wrong, ax=upper)
     posterior_curve(mixture, tau=tau, ax=lower)
     if mixture is not None:
-        upper.set_yscale(
-            "function", functions=(np.sqrt, np.square)
-        )  # else the second hill is too flat to see
-        upper.set_ylabel("density (root scale)")
+        root_scale(upper)
         upper.tick_params(labelbottom=False)
         upper.set_xlabel("")
     return upper, lower
@@ -190,15 +231,15 @@ def loss_multiples(
     notes: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> list[tuple[Axes, Axes]]:
-    """Draw one histogram with its mixture and its posterior below it for each of some passes.
+    """Draw `histogram_with_posterior` for several evaluation passes in one figure.
 
     Parameters
     ----------
-    losses : [E, S], nats, all passes
-    mixtures : E of them, one a pass
-    after_epochs : which passes, counted from 1
+    losses : [E, S], nats, of all evaluation passes
+    mixtures : [E], one per evaluation pass
+    after_epochs : which evaluation passes, counted from 1
     wrong : bool [S], labels known to be wrong
-    notes : E texts; where one is not empty, the title says "no separation"
+    notes : [E] texts; where one is not empty, the title says "no separation"
 
     Notebook: 02_noisy_labels
     """
@@ -210,21 +251,21 @@ def loss_multiples(
     drawn = []
     for place, epoch in enumerate(after_epochs):
         row, column = divmod(place, columns)
-        pair = (
-            figure.add_subplot(grid[2 * row, column]),
-            figure.add_subplot(grid[2 * row + 1, column]),
-        )
+        upper = figure.add_subplot(grid[2 * row, column])
+        lower = figure.add_subplot(grid[2 * row + 1, column])
+        mixture = mixtures[epoch - 1]
         histogram_with_posterior(
-            losses[epoch - 1], mixtures[epoch - 1], tau=tau, wrong=wrong, axes=pair
+            losses[epoch - 1], mixture, tau=tau, wrong=wrong, axes=(upper, lower)
         )
-        upper, lower = pair
-        upper.set_ylabel(upper.get_ylabel() if column == 0 else "")
-        lower.set_ylabel("ω" if column == 0 else "")
-        refused = notes is not None and bool(notes[epoch - 1])
-        upper.set_title(
-            f"after epoch {epoch}" + (": no separation" if refused else ""), fontsize=10
-        )
-        nat_ticks(lower, mixtures[epoch - 1], (0.0, 0.5, 1.0))
-        lower.set_xlabel("normalised loss, nats below" if column == 0 else "")
-        drawn.append(pair)
+        title = f"after epoch {epoch}"
+        if notes is not None and notes[epoch - 1]:
+            title += ": no separation"
+        upper.set_title(title, fontsize=10)
+        nat_ticks(lower, mixture, (0.0, 0.5, 1.0))
+        lower.set_xlabel("normalised loss, nats below")
+        if column > 0:
+            for ax in (upper, lower):
+                ax.set_ylabel("")
+            lower.set_xlabel("")
+        drawn.append((upper, lower))
     return drawn

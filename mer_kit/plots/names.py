@@ -1,6 +1,7 @@
-"""The doors through which names (of clips, songs, artists, folders) enter pages and tables; figures: `plots.style.render`.
+"""How names (of clips, songs, artists, folders) enter pages and tables safely.
 
-What stands in a name is text, whatever it looks like: no tag, no formula, no character that breaks a file.
+A name is always plain text, whatever it looks like: never a tag or a formula, and without
+characters that break a file. For figures, `plots.style.render` does the same.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-#: Control characters but tab and line feed, marks that turn the direction of writing, and what no UTF-8 or XML file holds.
+#: Control characters except tab and line feed, marks that change the direction of writing, and
+#: characters that UTF-8 or XML files cannot hold.
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 
 
 def printable(text: str) -> str:
-    r"""Return a text whose characters can be written into any file of ours; each other one becomes "�".
+    r"""Return a text with every character that a file cannot hold replaced by "�".
 
     Examples
     --------
@@ -30,7 +32,7 @@ def printable(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return a text as HTML shows it, between tags or in a quoted attribute.
+    """Return a text escaped for HTML, between tags or in a quoted attribute.
 
     Examples
     --------
@@ -43,32 +45,44 @@ def escaped(text: str) -> str:
 def table_view(
     table: pd.DataFrame, formats: Any = None, *, index: bool = False, **options: Any
 ) -> Styler:
-    """Return a table as a notebook shows it: its names escaped, and dollar signs no formula.
+    """Return a table for display in a notebook: names escaped, dollar signs not read as formulae.
 
     Parameters
     ----------
-    formats, options : as `pandas.io.formats.style.Styler.format` takes them
+    formats, options : as in `pandas.io.formats.style.Styler.format`
     index : show the row names too
 
     Examples
     --------
-    >>> page = table_view(pd.DataFrame({"clip": ["<b>$a$"], "share": [0.5]}), {"share": "{:.0%}"}).to_html()
+    >>> table = pd.DataFrame({"clip": ["<b>$a$"], "accuracy": [0.5]})
+    >>> page = table_view(table, {"accuracy": "{:.0%}"}).to_html()
     >>> "&lt;b&gt;$a$" in page, "50%" in page, "tex2jax_ignore" in page
     (True, True, True)
     """
-    plain = table.rename(columns=_label, index=_label).map(_label)
+    plain = table.rename(columns=_printable, index=_printable).map(_printable)
     view = plain.style.format(formats, escape="html", **options)
     view = view.format_index(escape="html", axis=0).format_index(escape="html", axis=1)
     view.set_table_attributes('class="tex2jax_ignore mathjax_ignore"')
-    return view if index else view.hide(axis="index")
+    if not index:
+        view = view.hide(axis="index")
+    return view
 
 
-def _label(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    return value
 
 
 def tables_are_plain() -> None:
-    """Let pandas show no formula in tables that a notebook displays as they are (it escapes their HTML by itself)."""
+    """Stop pandas from reading formulae in tables that a notebook displays directly.
+
+    Examples
+    --------
+    >>> tables_are_plain()
+    >>> pd.get_option("styler.html.mathjax")
+    False
+    """
     pd.set_option("display.html.use_mathjax", False)
     pd.set_option("styler.html.mathjax", False)
     pd.set_option("styler.format.escape", "html")

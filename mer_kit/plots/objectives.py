@@ -1,12 +1,14 @@
-"""Pictures of what SSSL does with X and U: sharpening, mixup, R-Drop, the ramp of λ, and the loop around them.
+"""Plots of the SSSL training objectives: sharpening, mixup, R-Drop, and the loop around them.
 
 Notebook: 03_sssl_training
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,15 +16,14 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from mer_kit.plots.axes import axes_or_new, percent
+from mer_kit.plots.axes import HATCHED, axes_or_new, class_names, percent
 from mer_kit.plots.segments import features_picture
 from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
-from mer_kit.records import EMOTIONS
 from mer_kit.signal import frontends
 from mer_kit.signal.frontend import BaseFrontend
 from mer_kit.training import objectives
 
-#: Box → (centre x, centre y, text, colour) of the loop's picture, on a page of 100 × 44.
+#: Box → (centre x, centre y, text, colour) of the loop's diagram, on a page of 100 × 44.
 _BOXES: dict[str, tuple[float, float, str, str]] = {
     "pass": (10, 37, "evaluation pass\ndropout off: pᵢ", NEUTRAL),
     "loss": (33, 37, "loss of each label\nℓᵢ = −log pᵢ(yᵢ)   Eq. 2", NEUTRAL),
@@ -36,12 +37,15 @@ _BOXES: dict[str, tuple[float, float, str, str]] = {
     "step": (10, 8, "one optimizer step\nfor every batch", NEUTRAL),
 }
 _HALF_WIDTH, _HALF_HEIGHT = 9.5, 3.4
-#: From where on a box's edge to where on another's: (box, right, up) twice, in half widths and half heights.
+#: Start and end of each arrow as (box, right, up); offsets from the centre in half widths and
+#: half heights of the box.
 _ARROWS = (
-    (("pass", 1, 0), ("loss", -1, 0)), (("loss", 1, 0), ("mixture", -1, 0)), (("mixture", 1, 0), ("u", -1, 0)),
-    (("mixture", 0, -1), ("x", 0, 1)), (("u", 0, -1), ("sharpen", 0, 1)), (("x", 0, -1), ("mixup", 0, 1)),
+    (("pass", 1, 0), ("loss", -1, 0)), (("loss", 1, 0), ("mixture", -1, 0)),
+    (("mixture", 1, 0), ("u", -1, 0)), (("mixture", 0, -1), ("x", 0, 1)),
+    (("u", 0, -1), ("sharpen", 0, 1)), (("x", 0, -1), ("mixup", 0, 1)),
     (("sharpen", -0.6, -1), ("mixup", 1, 0.3)), (("mixup", -1, 0), ("total", 1, 0.4)),
-    (("rdrop", -1, 0), ("total", 1, -0.4)), (("total", -1, 0), ("step", 1, 0)), (("step", 0, 1), ("pass", 0, -1)),
+    (("rdrop", -1, 0), ("total", 1, -0.4)), (("total", -1, 0), ("step", 1, 0)),
+    (("step", 0, 1), ("pass", 0, -1)),
 )  # fmt: skip
 
 
@@ -50,15 +54,12 @@ def loop(*, ax: Axes | None = None) -> Axes:
 
     Source: paper Fig. 1, its training part. Notebook: 03_sssl_training
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.0, 4.2))
+    ax = axes_or_new(ax, size=(9.0, 4.2))
+    size = (2 * _HALF_WIDTH, 2 * _HALF_HEIGHT)
+    look: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=1", "alpha": 0.16}
     for x, y, text, colour in _BOXES.values():
-        corner, size = (x - _HALF_WIDTH, y - _HALF_HEIGHT), (2 * _HALF_WIDTH, 2 * _HALF_HEIGHT)
-        ax.add_patch(
-            FancyBboxPatch(
-                corner, *size, boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16
-            )
-        )
+        corner = (x - _HALF_WIDTH, y - _HALF_HEIGHT)
+        ax.add_patch(FancyBboxPatch(corner, *size, facecolor=colour, **look))
         ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
     for start, end in _ARROWS:
         _arrow(ax, _edge(*start), _edge(*end))
@@ -66,9 +67,8 @@ def loop(*, ax: Axes | None = None) -> Axes:
     (x0, y0), (x1, y1) = _edge("u", 1, 0), _edge("rdrop", 1, 0)
     ax.plot([x0, 95, 95], [y0, y0, y1], color=NEUTRAL, linewidth=1.2)
     _arrow(ax, (95, y1), (x1, y1))
-    ax.text(
-        8.8, 22.5, "next epoch", rotation=90, ha="right", va="center", fontsize=8, color=NEUTRAL
-    )
+    upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 8}
+    ax.text(8.8, 22.5, "next epoch", color=NEUTRAL, **upright)
     ax.set_xlim(-0.5, 97)
     ax.set_ylim(-1, 41)
     ax.axis("off")
@@ -76,20 +76,18 @@ def loop(*, ax: Axes | None = None) -> Axes:
 
 
 def _edge(name: str, right: float, up: float) -> tuple[float, float]:
+    """Return a point just outside a box; offsets in half widths and half heights."""
     x, y, _, _ = _BOXES[name]
     return x + right * (_HALF_WIDTH + 0.3), y + up * (_HALF_HEIGHT + 0.2)
 
 
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    ax.add_patch(
-        FancyArrowPatch(
-            start, end, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL, shrinkA=0, shrinkB=0
-        )
-    )
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "color": NEUTRAL}
+    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
 
 
 def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
-    """Return Sharpen(p, T) of probabilities [K] by `objectives.sharpen`, float64 [K].
+    """Return Sharpen(p, T) of probabilities [K], float64 [K]; see `training.objectives.sharpen`.
 
     Examples
     --------
@@ -101,7 +99,7 @@ def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def symmetric_kl(p: np.ndarray, q: np.ndarray) -> float:
-    """Return ½ [KL(P‖Q) + KL(Q‖P)] of two sets of probabilities [K] by `objectives.symmetric_kl`, nats.
+    """Return ½ [KL(P‖Q) + KL(Q‖P)] of two probability vectors [K], in nats.
 
     Examples
     --------
@@ -115,16 +113,24 @@ def symmetric_kl(p: np.ndarray, q: np.ndarray) -> float:
 def sharpening_bars(
     p: np.ndarray, temperatures: Sequence[float], classes: Sequence[str], *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the probabilities p [K] of one segment sharpened at some temperatures, side by side for each class.
+    """Draw the probabilities p [K] of one segment, sharpened at several temperatures.
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> ax = sharpening_bars(np.array([0.8, 0.2]), (1.0, 0.5), ("V-", "V+"))
+    >>> [text.get_text() for text in ax.texts]
+    ['0.80', '0.20', '0.94', '0.06']
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     width = 0.84 / len(temperatures)
+    last = len(temperatures) - 1
     for number, temperature in enumerate(temperatures):
         values = sharpen(p, temperature)
-        left = np.arange(len(classes)) + (number - (len(temperatures) - 1) / 2) * width
-        strength = 0.35 + 0.65 * number / max(1, len(temperatures) - 1)
+        left = np.arange(len(classes)) + (number - last / 2) * width
+        strength = 0.35 + 0.65 * number / max(1, last)
         ax.bar(0, 0, color=NEUTRAL, alpha=strength, label=f"T = {temperature:g}")  # for the legend
         for x, value, name in zip(left, values, classes, strict=True):
             ax.bar(x, value, width=0.92 * width, color=LOOK[name][0], alpha=strength)
@@ -135,17 +141,18 @@ def sharpening_bars(
 
 
 def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -> Axes:
-    """Draw, for two classes, what a probability p becomes at each temperature T.
+    """Draw the sharpened probability against p for two classes, one line per temperature T.
 
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
     p = np.linspace(1e-6, 1 - 1e-6, 201)
-    for number, temperature in enumerate(temperatures):
+    steps = np.arange(1, len(temperatures) + 1) / len(temperatures)
+    shades = plt.get_cmap("Purples")(0.4 + 0.6 * steps)
+    lines = itertools.cycle(("-", "--", "-.", ":"))
+    for temperature, shade, line in zip(temperatures, shades, lines, strict=False):
         values = p ** (1 / temperature) / (p ** (1 / temperature) + (1 - p) ** (1 / temperature))
-        line = ("-", "--", "-.", ":")[number % 4]
-        ax.plot(p, values, color=plt.get_cmap("Purples")(0.4 + 0.6 * (number + 1) / len(temperatures)), linestyle=line,
-                label=f"T = {temperature:g}")  # fmt: skip
+        ax.plot(p, values, color=shade, linestyle=line, label=f"T = {temperature:g}")
     percent(ax, "x")
     percent(ax)
     ax.set_xlabel("p of one of two classes")
@@ -155,12 +162,29 @@ def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -
 
 
 def mixup_pictures(
-    first: np.ndarray, second: np.ndarray, delta: float, *, names: tuple[str, str] = ("xₚ", "x_q"),
-    frontend: BaseFrontend | None = None, axes: Sequence[Axes] | None = None,
-) -> Sequence[Axes]:  # fmt: skip
-    """Draw two segments [frames, d], log-mels in dB unless a front-end is given, and between them δ·first + (1 − δ)·second.
+    first: np.ndarray,
+    second: np.ndarray,
+    delta: float,
+    *,
+    names: tuple[str, str] = ("xₚ", "x_q"),
+    frontend: BaseFrontend | None = None,
+    axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
+    """Draw two segments and, between them, their mixture δ·first + (1 − δ)·second.
+
+    Parameters
+    ----------
+    first, second : [frames, d]
+    frontend : the front-end that computed them; None for log-mels in dB
 
     Source: paper Eq. (6). Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> axes = mixup_pictures(np.zeros((4, 128)), np.ones((4, 128)), 0.75)
+    >>> float(axes[1].images[0].get_array()[0, 0])
+    0.25
+    >>> plt.close(axes[0].figure)
     """
     if axes is None:
         _, grid = plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)
@@ -183,20 +207,26 @@ def mixture_picture(
     frontend: BaseFrontend | None = None,
 ) -> Axes:
     """Draw δ·first + (1 − δ)·second of two segments [frames, d]. Notebook: 03_sssl_training"""
+    frontend = frontend or frontends.make()
     both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
     mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
     title = f"mixed, δ = {delta:.2f}"
-    features_picture(
-        mixed, ax, frontend=frontend or frontends.make(), title=title
-    ).title.set_fontsize(9)
+    features_picture(mixed, ax, frontend=frontend, title=title).title.set_fontsize(9)
     ax.tick_params(labelleft=False)
     return ax
 
 
 def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
-    """Draw the density of δ ~ Beta(α, α) and of the folded max(δ, 1 − δ) that is used.
+    """Draw the density of δ ~ Beta(α, α) and of max(δ, 1 − δ), which training uses.
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> ax = delta_density(1.0)  # uniform
+    >>> [float(line.get_ydata()[-1]) for line in ax.lines]
+    [1.0, 2.0]
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     x = np.linspace(0.005, 0.995, 397)
@@ -206,8 +236,8 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
     ax.plot(x, density, color=NEUTRAL, linestyle="--")
     ax.plot(x[half], 2 * density[half], color=CLEAN)
     ax.fill_between(x[half], 0, 2 * density[half], color=CLEAN, alpha=0.15, linewidth=0)
-    ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), xytext=(0, 8), textcoords="offset points",
-                ha="center", color=NEUTRAL)  # fmt: skip
+    look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": NEUTRAL}
+    ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), (0, 8), **look)
     ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
     ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
     ax.set_xlim(0, 1)
@@ -217,7 +247,10 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
 
 
 def target_bars(target: np.ndarray, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Draw one (soft) target [K] as bars. Source: paper Eq. (7). Notebook: 03_sssl_training"""
+    """Draw one (soft) target [K] as bars.
+
+    Source: paper Eq. (7). Notebook: 03_sssl_training
+    """
     ax = axes_or_new(ax)
     for place, (value, name) in enumerate(zip(target, classes, strict=True)):
         ax.bar(place, value, color=LOOK[name][0], width=0.7)
@@ -227,32 +260,24 @@ def target_bars(target: np.ndarray, classes: Sequence[str], *, ax: Axes | None =
 
 
 def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
-    """Draw the probabilities [2, K] that two dropout passes give one segment, side by side for each class.
+    """Draw the probabilities [2, K] of one segment from two dropout passes, in pairs of bars.
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> ax = rdrop_bars(np.array([[0.8, 0.2], [0.6, 0.4]]), ("A-", "A+"))
+    >>> [text.get_text() for text in ax.texts]
+    ['0.80', '0.20', '0.60', '0.40']
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    for number, (values, hatch) in enumerate(zip(passes, (None, "////"), strict=True)):
+    for number, (values, hatch) in enumerate(zip(passes, ("", HATCHED["hatch"]), strict=True)):
+        look = {**HATCHED, "hatch": hatch}
+        ax.bar(0, 0, color=NEUTRAL, label=f"dropout pass {number + 1}", **look)  # for the legend
         left = np.arange(len(classes)) + (number - 0.5) * 0.4
-        ax.bar(
-            0,
-            0,
-            color=NEUTRAL,
-            hatch=hatch,
-            edgecolor="white",
-            linewidth=0,
-            label=f"dropout pass {number + 1}",
-        )
         for x, value, name in zip(left, values, classes, strict=True):
-            ax.bar(
-                x,
-                value,
-                width=0.37,
-                color=LOOK[name][0],
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
-            )
+            ax.bar(x, value, width=0.37, color=LOOK[name][0], **look)
             ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=8)
     ax.legend()
     _class_axis(ax, classes)
@@ -260,33 +285,40 @@ def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = 
 
 
 def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) -> Axes:
-    """Draw how far apart two dropout passes are (symmetric KL, nats), one cumulative line per set of segments.
+    """Draw the cumulative distribution of the disagreement between two dropout passes.
+
+    Parameters
+    ----------
+    values : name of a set of segments → symmetric KL of each segment, nats; empty sets are left out
 
     Notebook: 03_sssl_training
+
+    Examples
+    --------
+    >>> ax = disagreement({"X": np.array([0.1, 0.3]), "U": np.array([])})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['X (2 segments), mean 0.200']
+    >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     looks = {"X": (CLEAN, "-"), "U": (NOISY, "--")}
-    top = (
-        max((float(np.quantile(kl, 0.98)) for kl in values.values() if len(kl)), default=1.0)
-        or 1e-3
-    )
-    for name, kl in values.items():
-        if len(kl) == 0:
-            continue
+    filled = {name: kl for name, kl in values.items() if len(kl)}
+    top = max((float(np.quantile(kl, 0.98)) for kl in filled.values()), default=1.0)
+    for name, kl in filled.items():
         colour, line = looks.get(name, (NEUTRAL, "-."))
-        ordered = np.sort(kl)
-        ax.step(ordered, np.arange(1, len(kl) + 1) / len(kl), where="post", color=colour, linestyle=line,
-                label=f"{name} ({len(kl)} segments), mean {kl.mean():.3f}")  # fmt: skip
+        below = np.arange(1, len(kl) + 1) / len(kl)
+        text = f"{name} ({len(kl)} segments), mean {kl.mean():.3f}"
+        ax.step(np.sort(kl), below, where="post", color=colour, linestyle=line, label=text)
     percent(ax, high=1.02)
-    ax.set_xlim(0, top)
+    ax.set_xlim(0, top or 1e-3)
     ax.legend(loc="lower right")
     ax.set_xlabel("½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)")
-    ax.set_ylabel("share of the set below")
+    ax.set_ylabel("fraction of the set below")
     return ax
 
 
 def _class_axis(ax: Axes, classes: Sequence[str]) -> None:
-    ax.set_xticks(range(len(classes)), [f"{name} {EMOTIONS.get(name, '')}" for name in classes])
+    ax.set_xticks(range(len(classes)), class_names(classes))
     percent(ax, high=1.1)
     ax.set_yticks(np.linspace(0, 1, 5))
     ax.set_ylabel("probability")

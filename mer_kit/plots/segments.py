@@ -1,4 +1,4 @@
-"""Pictures of clips and segments: waveform, log-mel, the staircase of segments, what cutting costs.
+"""Plots of clips and segments: waveform, log-mel, the segments of a clip, the effect of cutting.
 
 Notebook: 01_segmentation
 """
@@ -6,22 +6,25 @@ Notebook: 01_segmentation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from mer_kit.plots import style
+from mer_kit.plots.axes import axes_or_new
 from mer_kit.records import EMOTIONS
 from mer_kit.signal import frontends
 from mer_kit.signal.frontend import BaseFrontend
 
-#: Decibels shown from darkest to brightest, the same in every picture, so that loud looks loud.
+#: Decibels from darkest to brightest, the same in every figure, so that figures compare.
 MEL_RANGE_DB = (-60.0, 30.0)
 FREQUENCIES = (128, 512, 2048, 8192)
+_IMAGE: dict[str, Any] = {
+    "origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "nearest",
+}  # fmt: skip
 
 
 def mel_picture(
@@ -32,27 +35,35 @@ def mel_picture(
     frontend: BaseFrontend | None = None,
     title: str = "",
 ) -> Axes:
-    """Draw a log-mel [frames, bands] in dB: seconds to the right, bands upwards with their frequencies in Hz.
+    """Draw a log-mel [frames, bands] in dB: time on the x axis, frequency on the y axis.
 
-    `frontend` is the one that made it; None stands for the log-mel at its defaults.
+    The colour range is the same in every figure (`MEL_RANGE_DB`), so figures can be compared.
 
-    The colours span the same range in every picture (`MEL_RANGE_DB`), so pictures can be compared.
+    Parameters
+    ----------
+    start_s : time of the first frame, seconds
+    frontend : the front-end that computed it; None for the log-mel with default settings
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = mel_picture(np.zeros((43, 128)), title="silence")
+    >>> [tick.get_text() for tick in ax.get_yticklabels()]
+    ['128 Hz', '512 Hz', '2048 Hz', '8192 Hz']
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 2.6))
+    ax = axes_or_new(ax, size=(7.2, 2.6))
     frontend = frontend or frontends.make()
     frames, bands = mel.shape
     end_s = start_s + frames / frontend.frames_per_second
-    picture: AxesImage = ax.imshow(
-        np.asarray(mel, dtype=np.float32).T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
-        extent=(start_s, end_s, 0, bands), vmin=MEL_RANGE_DB[0], vmax=MEL_RANGE_DB[1],
-    )  # fmt: skip
-    picture.set_gid("log-mel")
-    ax.set_yticks(
-        bands_of(FREQUENCIES, bands, frontend.sample_rate), [f"{f} Hz" for f in FREQUENCIES]
-    )
+    low, high = MEL_RANGE_DB
+    values = np.asarray(mel, dtype=np.float32).T
+    extent = (start_s, end_s, 0, bands)
+    ax.imshow(values, extent=extent, vmin=low, vmax=high, **_IMAGE).set_gid("log-mel")
+    places = bands_of(FREQUENCIES, bands, frontend.sample_rate)
+    ax.set_yticks(places, [f"{hertz} Hz" for hertz in FREQUENCIES])
     ax.set_xlabel("seconds")
     ax.set_title(style.name(title), parse_math=False)
     ax.grid(False)
@@ -67,14 +78,15 @@ def features_picture(
     start_s: float = 0.0,
     title: str = "",
 ) -> Axes:
-    """Draw a segment as a front-end gives it: its frames [n, d] as a picture, or its pooled vector [1, d′] as a line.
+    """Draw a segment as its front-end represents it.
+
+    Frames [n, d] are drawn as an image, a pooled vector [1, d′] as a line.
 
     Notebook: 03_sssl_training
     """
     if frontends.name_of(frontend) == frontends.DEFAULT:
         return mel_picture(values, ax, start_s=start_s, frontend=frontend, title=title)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 2.6))
+    ax = axes_or_new(ax, size=(7.2, 2.6))
     ax.set_title(style.name(title), parse_math=False)
     if frontend.pool is not None:
         ax.plot(np.asarray(values[0], dtype=np.float32), color=style.NEUTRAL, linewidth=0.8)
@@ -83,10 +95,9 @@ def features_picture(
         return ax
     low, high = frontend.picture_range or (None, None)
     end_s = start_s + len(values) / frontend.frames_per_second
-    ax.imshow(
-        np.asarray(values, dtype=np.float32).T, origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
-        extent=(start_s, end_s, 0, values.shape[1]), vmin=low, vmax=high,
-    )  # fmt: skip
+    image = np.asarray(values, dtype=np.float32).T
+    extent = (start_s, end_s, 0, values.shape[1])
+    ax.imshow(image, extent=extent, vmin=low, vmax=high, **_IMAGE)
     named = np.unique(np.linspace(0, values.shape[1] - 1, 6).round().astype(int))
     ax.set_yticks(named + 0.5, [style.name(frontend.columns[k]) for k in named], parse_math=False)
     ax.set_xlabel("seconds")
@@ -95,7 +106,13 @@ def features_picture(
 
 
 def bands_of(frequencies: Sequence[float], bands: int, sample_rate: int) -> list[float]:
-    """Return where frequencies stand on the axis of mel bands, by librosa's (Slaney's) mel scale."""
+    """Return the positions of frequencies on the axis of mel bands (librosa's, Slaney's, scale).
+
+    Examples
+    --------
+    >>> [round(place, 1) for place in bands_of([1000.0], 128, 22050)]
+    [38.3]
+    """
     import librosa
 
     centres = librosa.mel_frequencies(n_mels=bands + 2, fmin=0.0, fmax=sample_rate / 2)[1:-1]
@@ -110,14 +127,23 @@ def waveform(
     segment: tuple[float, float] | None = None,
     points: int = 1200,
 ) -> Axes:
-    """Draw the samples [n] as the band between lowest and highest in each of `points` stretches.
+    """Draw the samples [n] as the range between minimum and maximum in each of `points` parts.
 
-    `segment` = (start, end) in seconds is marked where given.
+    Parameters
+    ----------
+    segment : (start, end) in seconds of a segment to highlight
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = waveform(np.zeros(44100), sample_rate=44100, segment=(0.25, 0.75))
+    >>> [float(limit) for limit in ax.get_xlim()], len(ax.patches)
+    ([0.0, 1.0], 1)
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 1.8))
+    ax = axes_or_new(ax, size=(7.2, 1.8))
     edges = np.linspace(0, len(y), min(points, len(y)) + 1).astype(int)
     low, high = np.minimum.reduceat(y, edges[:-1]), np.maximum.reduceat(y, edges[:-1])
     ax.fill_between(edges[:-1] / sample_rate, low, high, color=style.NEUTRAL, linewidth=0.3)
@@ -139,32 +165,38 @@ def staircase(
 
     Parameters
     ----------
-    start_s : [S], seconds at which the clip's segments start
-    label : the class that all of them inherit
-    truth : [S], the class that is true of each, where known; bars that differ from `label` are hatched
+    start_s : [S], start of each segment in seconds
+    label : the clip's label, which all segments inherit
+    truth : [S], segment-level ground truth if known; bars whose class is not `label` are hatched
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = staircase(np.arange(3.0), 2.0, "Q1", truth=["Q1", "Q1", "Q2"])
+    >>> [text.get_text() for text in ax.texts]
+    ['Q1 happy: inherited', 'Q2 angry: true, labelled Q1']
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 3.6))
-    true = list(truth) if truth is not None else [label] * len(start_s)
+    ax = axes_or_new(ax, size=(7.2, 3.6))
+    true = [label] * len(start_s) if truth is None else list(truth)
     for number, (start, name) in enumerate(zip(start_s, true, strict=True)):
-        colour = style.LOOK.get(name, (style.NEUTRAL, "-"))[0]
+        look = {"alpha": 0.55} if name == label else {"alpha": 1.0, "hatch": "////"}
         ax.barh(
-            number, segment_seconds, left=start, height=0.78, color=colour, alpha=1.0 if name != label else 0.55,
-            hatch="////" if name != label else None, edgecolor="white", linewidth=0.5,
+            number, segment_seconds, left=start, height=0.78, color=_colour(name),
+            edgecolor="white", linewidth=0.5, **look,
         )  # fmt: skip
-    end = float(start_s[-1]) + segment_seconds if len(start_s) else segment_seconds
+    end = segment_seconds + max(start_s, default=0.0)
     for name in dict.fromkeys(true):
         last = max(n for n, other in enumerate(true) if other == name)
-        says = f"{name} {EMOTIONS.get(name, '')}" + (
-            ": inherited" if name == label else f": true, labelled {label}"
-        )
-        colour = style.LOOK.get(name, (style.NEUTRAL, "-"))[0]
-        x, side = (float(start_s[last]) + segment_seconds + 0.2, "left")
-        if x > 0.7 * end:  # left of the bar above too, which the letters reach
+        status = "inherited" if name == label else f"true, labelled {label}"
+        text = f"{name} {EMOTIONS.get(name, '')}: {status}"
+        x, side = float(start_s[last]) + segment_seconds + 0.2, "left"
+        if x > 0.7 * end:  # to the left of the bar above as well, which the text would reach
             x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
-        ax.text(x, last, says, ha=side, va="center", fontsize=9, color=colour, weight="bold")
+        bold: dict[str, Any] = {"fontsize": 9, "color": _colour(name), "weight": "bold"}
+        ax.text(x, last, text, ha=side, va="center", **bold)
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
@@ -172,62 +204,70 @@ def staircase(
     return ax
 
 
-def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the share of wrong and of mixed segments over the segments' duration.
+def _colour(name: str) -> str:
+    colour, _ = style.LOOK.get(name, (style.NEUTRAL, "-"))
+    return colour
 
-    `table` is what `analysis.segment_study.noise_by_duration` returns.
+
+def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the percentages of wrong and of mixed segments against the segment duration.
+
+    Parameters
+    ----------
+    table : from `analysis.segmentation.noise_by_duration`
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> percentages = {"wrong_percent": [15.0, 14.0], "mixed_percent": [0.0, 6.0]}
+    >>> ax = noise_by_duration(pd.DataFrame({"segment_seconds": [1.0, 2.0], **percentages}))
+    >>> [text.get_text() for text in ax.texts]
+    ['label is wrong', 'emotion changes inside']
+    >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots()
+    ax = axes_or_new(ax)
     x = table["segment_seconds"]
     rows = (
         ("wrong_percent", "label is wrong", style.NOISY, "-", "o"),
         ("mixed_percent", "emotion changes inside", style.NEUTRAL, "--", "s"),
     )
-    for column, says, colour, line, marker in rows:
+    for column, text, colour, line, marker in rows:
         ax.plot(x, table[column], color=colour, linestyle=line, marker=marker)
-        ax.annotate(
-            says,
-            (x.iloc[-1], table[column].iloc[-1]),
-            xytext=(8, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-        )
-    ax.set(
-        xlabel="segment duration in seconds",
-        ylabel="share of segments (%)",
-        xticks=list(x),
-        ylim=(0, None),
-    )
+        end = (x.iloc[-1], table[column].iloc[-1])
+        ax.annotate(text, end, (8, 0), textcoords="offset points", color=colour, va="center")
+    ax.set_xlabel("segment duration in seconds")
+    ax.set_ylabel("segments (%)")
+    ax.set(xticks=list(x), ylim=(0, None))
     ax.margins(x=0.04)
     return ax
 
 
 def transform_difference(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw, frame by frame, how far a segment's view is from the segment's own transform (log scale).
+    """Draw how much a segment's view of the clip's log-mel differs from its own transform.
 
-    `table` is what `analysis.segment_study.transform_difference` returns.
+    The difference is the mean over bands of each frame, on a log scale.
+
+    Parameters
+    ----------
+    table : from `analysis.segmentation.transform_difference`
 
     Notebook: 01_segmentation
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7.2, 3.0))
+    ax = axes_or_new(ax, size=(7.2, 3.0))
     rows = (
         ("exact_start_db", "cut at the exact second", style.NOISY, "--"),
         ("same_start_db", "cut at the view's first frame", style.CLEAN, "-"),
     )
-    for column, says, colour, line in rows:
+    centred: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+    for column, text, colour, line in rows:
         values = table[column].clip(lower=1e-4)
         ax.plot(table["second"], values, color=colour, linestyle=line)
-        # Above the curve's highest point in the middle half, where edges do not reach.
+        # Above the highest point of the middle half, which the edges do not reach.
         middle = values.iloc[len(values) // 4 : max(3 * len(values) // 4, 1)]
-        ax.annotate(
-            says, (table["second"].mean(), float(middle.max())), xytext=(0, 6), textcoords="offset points",
-            ha="center", va="bottom", color=colour,
-        )  # fmt: skip
+        top = (table["second"].mean(), float(middle.max()))
+        ax.annotate(text, top, (0, 6), color=colour, **centred)
     ax.margins(y=0.15)
     ax.set(yscale="log", xlabel="seconds", ylabel="mean difference (dB)")
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

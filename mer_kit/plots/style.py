@@ -1,4 +1,4 @@
-"""One style for every figure: colours, line styles, and files whose bytes repeat."""
+"""One style for all figures: colours, line styles, and files that are reproducible byte by byte."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ from mer_kit.plots.names import printable
 
 _log = logging.getLogger("mer_kit")
 _MISSING_GLYPH = re.compile(r"Glyph \d+ .*missing from")
-#: Fonts that have Chinese, Japanese, Korean and symbols, as Linux, macOS and Windows name them.
+#: Fonts with Chinese, Japanese, Korean and symbols, by their names on Linux, macOS and Windows.
 FALLBACK_FONTS = (
-    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans KR", "Noto Sans JP", "Noto Sans SC",
-    "WenQuanYi Zen Hei", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC", "Malgun Gothic", "Yu Gothic",
-    "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol", "Symbola", "Unifont", "Noto Sans Symbols2",
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans CJK KR", "Noto Sans KR", "Noto Sans JP",
+    "Noto Sans SC", "WenQuanYi Zen Hei", "Hiragino Sans", "Apple SD Gothic Neo", "PingFang SC",
+    "Malgun Gothic", "Yu Gothic", "Microsoft YaHei", "Noto Emoji", "Segoe UI Emoji",
+    "Segoe UI Symbol", "Symbola", "Unifont", "Noto Sans Symbols2",
 )  # fmt: skip
-#: A title of more characters is measured before it is drawn; no line of any text has more than the second number.
-LONG_TITLE, LONGEST_LINE = 30, 100
+#: Titles with more characters are measured before they are drawn.
+LONG_TITLE = 30
+#: Longest line of any text in a figure, characters.
+LONGEST_LINE = 100
 STYLE_FILE = Path(__file__).with_name("mer_kit.mplstyle")
 
-#: Class → (colour, line style): one fixed pair per emotion, so that neither has to be read alone (petroff6).
+#: Class → (colour, line style), so that either one tells classes apart (colours: petroff6).
 LOOK: dict[str, tuple[str, str]] = {
     "Q1": ("#f89c20", "-"),
     "Q2": ("#e42536", "--"),
@@ -47,14 +50,14 @@ LOOK: dict[str, tuple[str, str]] = {
     "A+": ("#e42536", "-"),
     "A-": ("#964a8b", "-."),
 }
-#: X and U, clean and noisy.
+#: Colours of X (clean labels), U (noisy labels), and everything else.
 CLEAN, NOISY, NEUTRAL = "#5790fc", "#e42536", "#6d6d75"
 #: Method → (colour, line style).
 METHOD_LOOK: dict[str, tuple[str, str]] = systems.LOOK
 
 
 def use() -> None:
-    """Switch matplotlib to mer-kit's style, with the fonts of this machine that have what DejaVu Sans lacks.
+    """Switch matplotlib to mer-kit's style, with installed fonts for what DejaVu Sans lacks.
 
     Examples
     --------
@@ -66,49 +69,59 @@ def use() -> None:
 
 @functools.cache
 def _fallback_fonts() -> tuple[str, ...]:
-    """Return the installed ones of FALLBACK_FONTS."""
+    """Return those of FALLBACK_FONTS that are installed."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return tuple(name for name in FALLBACK_FONTS if name in installed)
 
 
 def name(text: str, *, longest: int = 60) -> str:
-    r"""Return a name of a clip, artist or corpus as one line that fits a title (`render` sees to those of the others).
+    r"""Return the name of a clip, artist or corpus as one line that fits a title.
 
-    Line breaks, control characters and marks that turn the direction of writing become blanks; a long name loses its
-    middle. Dollar signs stay: the style parses no formulae.
+    Line breaks, control characters and marks that change the direction of writing become blanks;
+    a long name loses its middle. Dollar signs stay, since the style does not parse formulae. For
+    all other texts `render` does the same.
 
     Examples
     --------
     >>> name("two\nlines"), name("x" * 50 + "y" * 50, longest=11), name("Ba$$in")
     ('two lines', 'xxxxx…yyyyy', 'Ba$$in')
     """
-    one_line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    return _cut(one_line, longest)
+    blanked = "".join(c if c.isprintable() else " " for c in str(text))
+    return _cut(" ".join(blanked.split()), longest)
 
 
 def _cut(line: str, longest: int) -> str:
+    """Return a line without its middle if it is longer than `longest` characters."""
+    if len(line) <= longest:
+        return line
     half = (longest - 1) // 2
-    return line if len(line) <= longest else f"{line[:half]}…{line[-half:]}"
+    return f"{line[:half]}…{line[-half:]}"
 
 
 def render(figure: Figure, target: Any, **options: Any) -> None:
-    """Write a figure to a file or buffer: the one place where a figure becomes bytes, so that no name can spoil one.
+    """Write a figure to a file or buffer; all figures of the package pass through here.
 
-    No text is a formula, none holds what a font or an SVG cannot; a title is one line that fits beside its neighbours.
-    Characters that no installed font has are reported once.
+    No text is parsed as a formula or holds characters that a font or an SVG cannot, and a title is
+    one line that does not reach into its neighbour. Characters that no installed font has are
+    reported once.
 
     Parameters
     ----------
-    target, options : as `Figure.savefig` takes them
+    target, options : as in `Figure.savefig`
+
+    Examples
+    --------
+    >>> import io
+    >>> buffer = io.BytesIO()
+    >>> render(Figure(), buffer, format="png")
+    >>> buffer.getvalue()[1:4]
+    b'PNG'
     """
     with plt.rc_context({"svg.hashsalt": "mer-kit"}), missing_glyphs_once():
         for text in figure.findobj(Text):
             text.set_parse_math(False)
-            text.set_text(
-                "\n".join(
-                    _cut(line, LONGEST_LINE) for line in printable(text.get_text()).split("\n")
-                )
-            )
+            lines = printable(text.get_text()).split("\n")
+            text.set_text("\n".join(_cut(line, LONGEST_LINE) for line in lines))
         for ax in figure.axes:
             _plain_ticks(ax)
         _shorten_titles(figure)
@@ -116,7 +129,7 @@ def render(figure: Figure, target: Any, **options: Any) -> None:
 
 
 def _plain_ticks(ax: Axes) -> None:
-    """Make names at ticks printable; their texts are set anew at every drawing."""
+    """Make tick labels printable; matplotlib sets their texts again at every drawing."""
     for axis in (ax.xaxis, ax.yaxis):
         formatter = axis.get_major_formatter()
         if isinstance(formatter, FixedFormatter):
@@ -125,39 +138,33 @@ def _plain_ticks(ax: Axes) -> None:
             formatter.func = functools.partial(_printable_tick, formatter.func)
 
 
-def _printable_tick(label: Callable[..., str], *where: Any) -> str:
-    return printable(label(*where))
+def _printable_tick(label: Callable[..., str], *arguments: Any) -> str:
+    return printable(label(*arguments))
 
 
 def _shorten_titles(figure: Figure) -> None:
-    """Make each title one line, and cut the middle out of one that would reach into its neighbour or out of the figure."""
-    titles = []
+    """Make each title one line that neither leaves the figure nor reaches into its neighbour."""
+    long = []
     for ax in figure.axes:
-        beside = (ax._left_title, ax._right_title)  # type: ignore[attr-defined]
-        titles += [(ax, title) for title in (ax.title, *beside)]
-    whole = {place: name(place[1].get_text(), longest=LONGEST_LINE) for place in titles}
-    long = [place for place in titles if len(whole[place]) > LONG_TITLE]
-    for place in titles:
-        place[1].set_text(name(whole[place], longest=LONG_TITLE))
+        for title in (ax.title, ax._left_title, ax._right_title):  # type: ignore[attr-defined]
+            text = name(title.get_text(), longest=LONGEST_LINE)
+            title.set_text(name(text, longest=LONG_TITLE))
+            if len(text) > LONG_TITLE:
+                long.append((ax, title, text))
     if long:
-        figure.draw_without_rendering()  # the layout must be known, and a title that is too long would spoil it
-    for ax, title in long:
-        right = min(
-            (
-                other.bbox.x0
-                for other in figure.axes
-                if other.bbox.x0 >= ax.bbox.x1 and _same_row(ax, other)
-            ),
-            default=figure.bbox.x1,
-        )
-        text = whole[ax, title]
+        figure.draw_without_rendering()  # fixes the layout, while all titles are short
+    for ax, title, text in long:
+        neighbours = (other.bbox.x0 for other in figure.axes if _is_right_of(other, ax))
+        right = min(neighbours, default=figure.bbox.x1)
         title.set_text(text)
         while len(title.get_text()) > LONG_TITLE // 2 and not _fits(title, right):
             title.set_text(name(text, longest=len(title.get_text()) - 2))
 
 
-def _same_row(one: Axes, other: Axes) -> bool:
-    return bool(one.bbox.y0 < other.bbox.y1 and other.bbox.y0 < one.bbox.y1)
+def _is_right_of(other: Axes, ax: Axes) -> bool:
+    """Tell whether `other` begins to the right of `ax`, in the same row."""
+    same_row = ax.bbox.y0 < other.bbox.y1 and other.bbox.y0 < ax.bbox.y1
+    return bool(same_row and other.bbox.x0 >= ax.bbox.x1)
 
 
 def _fits(title: Text, right: float) -> bool:
@@ -167,23 +174,30 @@ def _fits(title: Text, right: float) -> bool:
 
 @contextlib.contextmanager
 def missing_glyphs_once() -> Iterator[None]:
-    """Report once a process that a font lacks characters, in place of matplotlib's warning for each of them."""
+    """Report missing glyphs once per process, instead of matplotlib's warning for each of them.
+
+    Examples
+    --------
+    >>> with missing_glyphs_once():
+    ...     Figure().draw_without_rendering()
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
-    glyphs = [str(w.message) for w in caught if _MISSING_GLYPH.match(str(w.message))]
-    for other in caught:
-        if not _MISSING_GLYPH.match(str(other.message)):
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    if glyphs:
-        _report_missing_glyphs()
+    for warning in caught:
+        if _MISSING_GLYPH.match(str(warning.message)):
+            _report_missing_glyphs()
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
 
 
 @functools.cache
 def _report_missing_glyphs() -> None:
     _log.warning(
-        "some characters of a name are in no installed font and appear as boxes in figures: install a font that has "
-        "them (Debian: fonts-noto-cjk, fonts-symbola)"
+        "some characters of a name are in no installed font and appear as boxes in figures: "
+        "install a font that has them (Debian: fonts-noto-cjk, fonts-symbola)"
     )
 
 
@@ -195,12 +209,14 @@ def save_figure(
     data: pd.DataFrame | None = None,
     formats: tuple[str, ...] = ("svg", "png", "pdf"),
 ) -> dict[str, Path]:
-    """Write a figure as SVG, PNG and PDF and the plotted data as CSV; the same figure gives the same bytes.
+    """Write a figure as SVG, PNG and PDF and its data as CSV; equal figures give equal bytes.
 
     Parameters
     ----------
-    stem : path without ending
-    alt : what the figure shows, for those who cannot see it; written into the SVG's title and PNG's description
+    stem : path without its extension
+    alt : what the figure shows, for readers who cannot see it; stored as the title of the SVG and
+        PDF and the description of the PNG
+    data : the plotted numbers
 
     Returns
     -------
@@ -210,23 +226,27 @@ def save_figure(
     ------
     MerKitError
         If `alt` is empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = save_figure(Figure(), f"{folder}/empty", alt="Nothing", formats=("png",))
+    ...     paths["png"].name, paths["png"].is_file()
+    ('empty.png', True)
     """
     if not alt.strip():
         raise MerKitError(
-            f"figure {Path(stem).name} has no alt text, expected one sentence: say what it shows"
+            f"figure {Path(stem).name} has no alt text, expected one sentence: "
+            "describe what the figure shows"
         )
     alt = printable(alt)
     # Dates and version stamps would make the bytes differ from day to day.
+    no_dates = {"CreationDate": None, "ModDate": None}
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": "mer-kit", "Title": alt},
         "png": {"Software": "mer-kit", "Description": alt},
-        "pdf": {
-            "CreationDate": None,
-            "ModDate": None,
-            "Creator": "mer-kit",
-            "Producer": "mer-kit",
-            "Title": alt,
-        },
+        "pdf": {**no_dates, "Creator": "mer-kit", "Producer": "mer-kit", "Title": alt},
     }
     written: dict[str, Path] = {}
     for kind in formats:

@@ -1,4 +1,4 @@
-"""What the numbers do and do not show: paired comparisons over folds, and sentences made from them.
+"""What the numbers show and do not show: paired comparisons over folds, in tables and sentences.
 
 Notebook: 06_results
 """
@@ -13,67 +13,85 @@ import pandas as pd
 from scipy.stats import t  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError
+from mer_kit.format import percent, plural
 from mer_kit.results.runs_table import HEADLINES
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.systems import CHAINS
 
-#: Runs are compared fold by fold only where all of this agrees: then both saw the same training and test songs.
+#: Runs are compared by fold only if these agree: then both had the same training and test songs.
 SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", "folds", "recipe")
-#: First comes what is compared against.
+#: Methods and classifiers in order; each is compared with those before it.
 _ORDER = [*CHAINS, *CLASSIFIERS]
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Return where a method or classifier stands among others; those that are not known here come last."""
-    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+    """Return a sort key in the order of `_ORDER`; names that are not in it come last."""
+    return ([*_ORDER, name].index(name), name)
 
 
 def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") -> pd.DataFrame:
-    """Return the fold-by-fold differences of every two methods (or deciders) that were run on the same folds.
+    """Return the fold-by-fold differences of every two methods or classifiers on the same folds.
 
     Parameters
     ----------
     folds : from `results.runs_table.fold_scores`
-    by : "method" compares runs that differ in nothing else, by the SVM's songs; "classifier" compares answers within a run
+    by : "method" compares the songs' headline scores of runs that differ in nothing else;
+        "classifier" compares answers within a run
     score : one of `results.runs_table.SCORES`
 
     Returns
     -------
     DataFrame
-        one row a pair and fold: what agrees, "first", "second", "fold", "first_score", "second_score", "difference"
-        (second − first, a fraction)
+        one row per pair and fold: the settings that agree, "first", "second", "fold",
+        "first_score", "second_score", "difference" (second − first, a fraction)
+
+    Examples
+    --------
+    >>> same = dict.fromkeys(SAME, 0) | {"folds": 2, "classifier": "svm"}
+    >>> folds = pd.DataFrame([
+    ...     same | {"method": "ce", "folder": "a", "fold": 0, "accuracy": 0.5},
+    ...     same | {"method": "sssl", "folder": "b", "fold": 0, "accuracy": 0.75}])
+    >>> paired(folds)[["first", "second", "fold", "difference"]].values.tolist()
+    [['ce', 'sssl', 0, 0.25]]
 
     Notebook: 06_results
     """
-    if by not in ("method", "classifier"):
+    names: tuple[str, ...] = HEADLINES
+    same = [*SAME]
+    if by == "classifier":
+        names = CLASSIFIERS
+        same.append("method")
+    elif by != "method":
         raise MerKitError(f"by is {by!r}, expected 'method' or 'classifier': choose one of these")
-    same = [*SAME, *(["method"] if by == "classifier" else [])]
-    kept = distinct(folds[folds["classifier"].isin(HEADLINES if by == "method" else CLASSIFIERS)])
-    rows: list[dict[str, Any]] = []
-    for key, part in kept.groupby(same, sort=False):
-        table = part.pivot_table(index="fold", columns=by, values=score)
+    columns = [*same, "first", "second", "fold", "first_score", "second_score", "difference"]
+    rows: list[tuple[Any, ...]] = []
+    for key, run in distinct(folds[folds["classifier"].isin(names)]).groupby(same, sort=False):
+        table = run.pivot_table(index="fold", columns=by, values=score)
         order = sorted(table.columns, key=_place)
         for first, second in itertools.combinations(order, 2):
             both = table[[first, second]].dropna()
-            rows += [
-                {**dict(zip(same, key, strict=True)), "first": first, "second": second, "fold": fold,
-                 "first_score": a, "second_score": b, "difference": b - a}
-                for fold, a, b in zip(both.index, both[first], both[second], strict=True)
-            ]  # fmt: skip
-    return pd.DataFrame(
-        rows,
-        columns=[*same, "first", "second", "fold", "first_score", "second_score", "difference"],
-    )
+            for fold, a, b in zip(both.index, both[first], both[second], strict=True):
+                rows.append((*key, first, second, fold, a, b, b - a))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def distinct(folds: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one run for each setting, method and seed: the run with most folds, then the last by name.
+    """Return the rows of one run for each setting, method and seed: the one with most folds.
 
-    Two runs can agree in every setting and yet differ in clips or in the version of the method.
+    Two runs can agree in every setting and yet differ in clips or in the method's version; of
+    several with equally many folds the last by name is kept.
 
     Parameters
     ----------
     folds : from `results.runs_table.fold_scores`
+
+    Examples
+    --------
+    >>> same = dict.fromkeys((*SAME, "method"), 0)
+    >>> rows = [("a", 0), ("a", 1), ("b", 0)]
+    >>> folds = pd.DataFrame([same | {"folder": folder, "fold": fold} for folder, fold in rows])
+    >>> distinct(folds)["folder"].tolist()
+    ['a', 'a']
     """
     run = [*SAME, "method"]
     sizes = folds.groupby([*run, "folder"], as_index=False).agg(n=("fold", "nunique"))
@@ -82,17 +100,18 @@ def distinct(folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(differences: np.ndarray, *, n_folds: int) -> str:
-    r"""Return in words whether fold-by-fold differences stand out from their own spread.
+    r"""Return in words whether fold-by-fold differences exceed their own spread.
 
-    The mean of n differences with sample deviation s is taken as uncertain by t · s · √(1/n + 1/(n_folds − 1)), t the
-    97.5 % point of Student's distribution with n − 1 degrees: folds share most of their training songs, so they are
-    not independent, and the second term pays for that.
+    The mean of n differences with sample standard deviation s has the uncertainty
+    t · s · √(1/n + 1/(n_folds − 1)), with t the 97.5 % point of Student's distribution with n − 1
+    degrees of freedom. Folds share most of their training songs, so they are not independent; the
+    second term accounts for that.
     Source: Nadeau and Bengio 2003, the corrected resampled t-test.
 
     Parameters
     ----------
-    differences : [n], one a fold, fractions
-    n_folds : into how many folds the songs were divided (n of them were run)
+    differences : [n], one per fold, fractions
+    n_folds : number of folds of the cross-validation (n of them were run)
 
     Examples
     --------
@@ -103,29 +122,23 @@ def verdict(differences: np.ndarray, *, n_folds: int) -> str:
     '+5.0 points on 1 fold: a single fold has no spread, so nothing follows'
     """
     d = np.asarray(differences, dtype=float)
-    n, mean = len(d), float(d.mean())
+    n, points = len(d), f"{100 * float(d.mean()):+.1f}"
     if n == 1:
-        return (
-            f"{100 * mean:+.1f} points on 1 fold: a single fold has no spread, so nothing follows"
-        )
+        return f"{points} points on 1 fold: a single fold has no spread, so nothing follows"
     sd = float(d.std(ddof=1))
-    counts = [
-        (int((d > 0).sum()), "better"),
-        (int((d == 0).sum()), "equal"),
-        (int((d < 0).sum()), "worse"),
-    ]
-    tally = ", ".join(f"{word} in {count}" for count, word in counts if count)
+    counts = {"better": (d > 0).sum(), "equal": (d == 0).sum(), "worse": (d < 0).sum()}
+    tally = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
     reach = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / (n_folds - 1))
-    beyond = "beyond the spread of the folds, to be confirmed with other seeds"
-    within = "within the spread of the folds, so no difference is shown"
-    end = beyond if abs(mean) > reach else within
-    return f"{100 * mean:+.1f} ± {100 * sd:.1f} points over {n} folds ({tally}): {end}"
+    finding = "within the spread of the folds, so no difference is shown"
+    if abs(d.mean()) > reach:
+        finding = "beyond the spread of the folds, to be confirmed with other seeds"
+    return f"{points} ± {100 * sd:.1f} points over {n} folds ({tally}): {finding}"
 
 
 def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
-    """Return what the runs show, a sentence each: which there are, songs against the majority, method against method.
+    """Return what the runs show: their states, songs against the majority, method against method.
 
-    The more pairs are compared, the more of them stand out by chance; the sentences count nothing off for that.
+    The more pairs are compared, the more of them differ by chance; there is no correction for that.
 
     Parameters
     ----------
@@ -133,42 +146,44 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     """
     counts = results["status"].value_counts()
     states = ", ".join(f"{count} {state}" for state, count in counts.items())
-    lines = [f"{len(results)} run{'s' if len(results) != 1 else ''}: {states or 'none'}."]
+    lines = [f"{plural(len(results), 'run')}: {states or 'none'}."]
     for _, run in results.iterrows():
         if run["status"] in ("failed", "unreadable"):
             lines.append(f"{run['folder']} is {run['status']}: {run['reason']}.")
-    for folder, part in folds.groupby("folder", sort=False):
-        mark = str(folder).rsplit("-", 1)[
-            -1
-        ]  # the fingerprint: other settings may differ under one title
-        lines.append(f"{title(part.iloc[0])} ({mark}): {_against_majority(part)}.")
-    for _, part in paired(folds).groupby([*SAME, "first", "second"], sort=False):
-        head = part.iloc[0]
-        difference = verdict(part["difference"].to_numpy(), n_folds=int(head["folds"]))
-        lines.append(
-            f"{title(head, method=False)}: {head['second']} against {head['first']}: {difference}."
-        )
+    for folder, rows in folds.groupby("folder", sort=False):
+        fingerprint = str(folder).rpartition("-")[2]  # one title can have several settings
+        lines.append(f"{title(rows.iloc[0])} ({fingerprint}): {_against_majority(rows)}.")
+    for _, rows in paired(folds).groupby([*SAME, "first", "second"], sort=False):
+        head = rows.iloc[0]
+        difference = verdict(rows["difference"].to_numpy(), n_folds=int(head["folds"]))
+        about = title(head, method=False)
+        lines.append(f"{about}: {head['second']} against {head['first']}: {difference}.")
     return lines
 
 
 def title(row: Any, *, method: bool = True) -> str:
-    """Return a run's name for people from any row that holds its settings."""
-    settings = [row["corpus"], row["task"], f"{row['segment_seconds']:g} s"] + (
-        [row["method"]] if method else []
-    )
+    """Return a run's name for people from any row with its settings.
+
+    Examples
+    --------
+    >>> title({"corpus": "4q", "task": "valence", "segment_seconds": 3.0, "method": "ce",
+    ...        "preset": "cpu", "seed": 1})
+    '4q, valence, 3 s, ce, cpu, seed 1'
+    """
+    settings = [row["corpus"], row["task"], f"{row['segment_seconds']:g} s"]
+    if method:
+        settings.append(row["method"])
     return ", ".join([*settings, str(row["preset"]), f"seed {int(row['seed'])}"])
 
 
-def _against_majority(part: pd.DataFrame) -> str:
-    """Return how one run's songs stand against always answering the commonest class."""
-    songs = part[part["classifier"].isin(HEADLINES)].set_index("fold")["accuracy"]
-    guess = (
-        part[part["classifier"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
-    )
+def _against_majority(run: pd.DataFrame) -> str:
+    """Return one run's song accuracy compared with always answering the majority class."""
+    songs = run[run["classifier"].isin(HEADLINES)].set_index("fold")["accuracy"]
+    majority = run[run["classifier"] == "majority"].set_index("fold")["accuracy"]
+    guess = majority.reindex(songs.index)
     n, above = len(songs), int((songs > guess).sum())
-    spread = f" ± {100 * songs.std(ddof=1):.1f}" if n > 1 else ""
-    of = int(part["folds"].iloc[0])
     return (
-        f"{100 * songs.mean():.1f}{spread} % of the songs right over {n} of {of} folds, always answering the commonest "
-        f"class {100 * guess.mean():.1f} %; above it in {above} of {n}"
+        f"{percent(songs.mean(), songs.std(ddof=1))} % of the songs right over {n} of "
+        f"{int(run['folds'].iloc[0])} folds, always answering the majority class "
+        f"{100 * guess.mean():.1f} %; above it in {above} of {n}"
     )

@@ -1,4 +1,4 @@
-"""The paper's tables, and table 1 of our own beside the paper's.
+"""The paper's printed tables, and our table 1 compared with the paper's.
 
 Notebook: 01_segmentation
 """
@@ -22,8 +22,9 @@ PAPER_FILES = {1: "table1_segments.csv", 2: "table2_durations.csv", 3: "table3_m
 def paper_table(number: int) -> pd.DataFrame:
     """Return table 1, 2 or 3 of the paper, one row per printed number (or pair of numbers).
 
-    Table 1: corpus, songs, segment_seconds, overlap_seconds, segments. Table 2: corpus, segment_seconds, task,
-    accuracy_percent, f1_percent. Table 3: corpus, method, task, accuracy_percent, f1_percent, note.
+    Table 1: corpus, songs, segment_seconds, overlap_seconds, segments. Table 2: corpus,
+    segment_seconds, task, accuracy_percent, f1_percent. Table 3: corpus, method, task,
+    accuracy_percent, f1_percent, note.
 
     Raises
     ------
@@ -39,11 +40,8 @@ def paper_table(number: int) -> pd.DataFrame:
     Notebook: 01_segmentation
     """
     name = PAPER_FILES[check_choice("number", number, PAPER_FILES)]
-    with (
-        resources.files("mer_kit.results")
-        .joinpath("printed", name)
-        .open("r", encoding="utf-8") as file
-    ):
+    printed = resources.files("mer_kit.results").joinpath("printed", name)
+    with printed.open("r", encoding="utf-8") as file:
         return pd.read_csv(file)
 
 
@@ -55,15 +53,15 @@ def table1(
     *,
     max_seconds: float | None = 30.0,
 ) -> pd.DataFrame:
-    """Return our table 1 beside the paper's: how many segments a corpus gives at each duration.
+    """Return our table 1 next to the paper's: how many segments a corpus gives at each duration.
 
-    Columns: corpus, songs, segment_seconds, overlap_seconds, segments, paper_songs, paper_segments (missing where the
-    paper has no such row) and difference_percent, 100 · (ours − paper's) / paper's.
+    Columns: corpus, songs, segment_seconds, overlap_seconds, segments, paper_songs, paper_segments
+    (missing if the paper has no such row) and difference_percent, 100 · (ours − paper's) / paper's.
 
     Parameters
     ----------
     durations_s : [clips], seconds of each clip; a clip shorter than a segment gives none
-    n_songs : how many songs the corpus lists
+    n_songs : number of songs that the corpus lists
     corpus_name : as in `corpora.names()`
 
     Source: paper table 1; counting is `signal.segments.count`.
@@ -99,15 +97,16 @@ def table1(
 
 
 def table1_arithmetic() -> pd.DataFrame:
-    """Return the paper's table 1 beside what its songs would give if each lasted 30 s or more.
+    """Return the paper's table 1 and the counts that its songs would give at 30 s or more each.
 
-    Adds `full` = songs · (30 − segment_seconds + 1), `missing_percent` = 100 · (full − paper's) / full, and
-    `step`, by how many segments a row has fewer than the row before. Dropping one start per song would make every step
-    equal to the number of songs that are long enough.
+    Adds `full` = songs · (30 − segment_seconds + 1), `missing_percent` = 100 · (full − paper's) /
+    full, and `step`, the number of segments that a row has fewer than the row before. Dropping one
+    start per song would make every step equal to the number of songs that are long enough.
 
     Examples
     --------
-    >>> table1_arithmetic().query("corpus == '4q'")[["segments", "full", "step"]].iloc[:2].values.tolist()
+    >>> table = table1_arithmetic().query("corpus == '4q'")
+    >>> table[["segments", "full", "step"]].iloc[:2].values.tolist()
     [[26957, 27000, <NA>], [26046, 26100, 911]]
 
     Notebook: 01_segmentation

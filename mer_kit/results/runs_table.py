@@ -1,4 +1,4 @@
-"""What the runs found: one row a run, and the paper's tables 2 and 3 with our rows beneath the paper's.
+"""The results of all runs: one row per run folder, and one per fold and classifier.
 
 Notebook: 06_results
 """
@@ -40,9 +40,9 @@ __all__ = [
     "write_results_csv",
 ]
 
-#: The classifier whose scores are a run's headline: the paper's, and what a system answers itself.
+#: Classifiers whose scores are a run's headline: the paper's SVM, and a system's own answer.
 HEADLINES = ("svm", SYSTEM)
-#: The scores that are kept of every classifier; macro_f1 is the headline F1 (D), positive_f1 exists for two classes.
+#: Scores of every classifier; macro_f1 is the headline F1 (D), positive_f1 is for two classes.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 _SETTINGS = (
     "corpus",
@@ -54,180 +54,198 @@ _SETTINGS = (
     "song_features",
     "folds",
 )
-_MEANS = [f"{score}_{part}" for score in SCORES for part in ("mean", "sd")]
+_MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
-    *_SETTINGS, "folds_done", "n_songs", "segment_accuracy_mean", "segment_accuracy_sd",
-    *(f"song_{name}" for name in _MEANS), *(f"pooled_{score}_{name}" for name in CLASSIFIERS for score in SCORES[:2]),
-    "majority_accuracy_mean", "majority_macro_f1_mean", "seconds", "fingerprint", "recipe", "status", "reason",
-    "folder", "path",
-)  # fmt: skip
+    *_SETTINGS,
+    "folds_done",
+    "n_songs",
+    "segment_accuracy_mean",
+    "segment_accuracy_sd",
+    *(f"song_{name}" for name in _MEANS),
+    *(f"pooled_{score}_{name}" for name in CLASSIFIERS for score in SCORES[:2]),
+    "majority_accuracy_mean",
+    "majority_macro_f1_mean",
+    "seconds",
+    "fingerprint",
+    "recipe",
+    "status",
+    "reason",
+    "folder",
+    "path",
+)
 
 
 def collect(runs_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
-    """Return one row a run folder below `runs_dirs`: settings, scores over folds, pooled scores, where they come from.
+    """Return one row per run folder: settings, scores over folds, pooled scores, provenance.
 
-    `song_…` are the SVM's, mean and sd over folds (n − 1; NaN for one fold); `pooled_…` count every song once;
-    `folds_done` of `folds` says how far the run is. `status` is "done", "partial" (some folds are still to come),
-    "undecided" (trained, no songs decided), "running", "paused" (stopped by hand), "new", "failed", "changed" (a finished
-    fold's file is not the one that its training left) or "unreadable"; `reason` says why it is not "done". No folder is
-    dropped: what cannot be read has a row with its reason and no numbers.
-    `recipe` is a mark that runs share which differ in nothing but corpus, task, duration, method, preset or seed.
+    `song_…` are the SVM's, mean and sd over folds (n − 1; NaN for one fold). `pooled_…` count
+    every song once. `folds_done` of `folds` are finished. `status` is "done", "partial" (folds are
+    missing), "undecided" (trained, no songs decided), "running", "paused" (stopped by hand), "new",
+    "failed", "changed" (a finished fold's file has changed since its training) or "unreadable";
+    `reason` explains any other than "done". Every folder has a row: unreadable ones with the
+    reason and without numbers. Runs share a `recipe` if they differ in nothing but corpus, task,
+    duration, method, preset or seed.
 
     Parameters
     ----------
     runs_dirs : one folder of run folders, or several; a missing one counts as empty
 
+    Examples
+    --------
+    >>> len(collect("no such folder")), collect([]).columns[:3].tolist()
+    (0, ['corpus', 'task', 'segment_seconds'])
+
     Notebook: 06_results
     """
-    several = [runs_dirs] if isinstance(runs_dirs, (str, Path)) else list(runs_dirs)
-    rows = [_row(run) for folder in several for run in _run_folders(Path(folder))]
+    if isinstance(runs_dirs, (str, Path)):
+        runs_dirs = [runs_dirs]
+    rows = [_row(run) for folder in runs_dirs for run in _run_folders(Path(folder))]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def write_results_csv(runs_dir: str | Path) -> Path:
-    """Write `results.csv` into a folder of runs and return its path; no place on this machine is written down."""
+    """Write `results.csv` into a folder of runs; return its path. It holds no local paths."""
     return write_table_csv(collect(runs_dir), Path(runs_dir))
 
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
-    """Write a table of `collect` as `results.csv` into a folder and return its path."""
-    write_table(
-        folder / "results.csv", without_formulae(table.drop(columns="path")), float_format="%.6g"
-    )
+    """Write a table of `collect` as `results.csv` into a folder; return its path."""
+    safe = without_formulae(table.drop(columns="path"))
+    write_table(folder / "results.csv", safe, float_format="%.6g")
     return folder / "results.csv"
 
 
 def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each run of `collect` that lies in several places: run, places, folds in all, says.
+    """Return one row for each run that is in several places: run, places, folds in all, says.
 
-    Copies say the same where every fold that all have decided has the same scores, to the last bit.
+    Copies agree if all folds decided in every copy have bit-identical scores.
+
+    Parameters
+    ----------
+    table : from `collect`
+
+    Examples
+    --------
+    >>> compare_copies(pd.DataFrame({"folder": ["a-run"], "path": ["x/a-run"]})).empty
+    True
     """
     rows = []
     for name, copies in table.groupby("folder", sort=False):
-        if len(copies) > 1:
-            found = [_fold_scores(Path(path)) for path in copies["path"]]
-            shared = set.intersection(*(set(scores) for scores in found))
-            other = [
-                k for k in sorted(shared) if any(scores[k] != found[0][k] for scores in found[1:])
-            ]
-            says = "; ".join(_difference(k, [scores[k] for scores in found]) for k in other)
-            says = says or ("the same" if shared else "no fold in common")
-            rows.append(
-                {"run": name, "places": len(copies), "folds in all": len(shared), "says": says}
-            )
+        if len(copies) == 1:
+            continue
+        by_copy = [_fold_scores(Path(path)) for path in copies["path"]]
+        shared = sorted(set.intersection(*map(set, by_copy)))
+        differing = [k for k in shared if any(copy[k] != by_copy[0][k] for copy in by_copy)]
+        says = "; ".join(_difference(k, [copy[k] for copy in by_copy]) for k in differing)
+        if not shared:
+            says = "no fold in common"
+        rows.append((name, len(copies), len(shared), says or "the same"))
     return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
 
 
 def _fold_scores(run: Path) -> dict[int, dict[str, float]]:
-    """Return fold → the headline classifier's scores; {} where no song is decided or the file cannot be read."""
+    """Return fold → headline scores; {} if no song is decided or the file cannot be read."""
     try:
         folds = RunFolder(run).metrics()["folds"]
     except MerKitError:
         return {}
-    found = {int(fold["fold"]): headline(fold["songs"]) for fold in folds}
-    return {number: dict(scores) for number, scores in found.items() if scores}
+    by_fold = {int(fold["fold"]): dict(headline(fold["songs"])) for fold in folds}
+    return {number: scores for number, scores in by_fold.items() if scores}
 
 
 def headline(songs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the headline scores among those of a fold's deciders; {} where there are none.
+    """Return the headline scores among those of a fold's classifiers; {} if there are none.
 
     Examples
     --------
     >>> headline({"mean": {"accuracy": 0.5}, "svm": {"accuracy": 0.6}})
     {'accuracy': 0.6}
     """
-    there = [songs[name] for name in HEADLINES if name in songs]
-    return there[0] if there else {}
+    return next((songs[name] for name in HEADLINES if name in songs), {})
 
 
-def _difference(fold: int, found: Sequence[dict[str, float]]) -> str:
-    return f"fold {fold}: accuracy " + " or ".join(
-        f"{scores.get('accuracy', float('nan')):.4f}" for scores in found
-    )
+def _difference(fold: int, copies: Sequence[dict[str, float]]) -> str:
+    accuracies = (f"{scores.get('accuracy', float('nan')):.4f}" for scores in copies)
+    return f"fold {fold}: accuracy {' or '.join(accuracies)}"
 
 
 def without_copies(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of `collect` with each run once: the copy with most finished folds, the first of equals."""
-    order = table.sort_values("folds_done", ascending=False, kind="stable").drop_duplicates(
-        "folder"
-    )
-    return table.loc[sorted(order.index)].reset_index(drop=True)
+    """Return a table of `collect` with each run once: the (first) copy with most finished folds.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"folder": ["a", "a", "b"], "folds_done": [1, 3, 2]})
+    >>> without_copies(table)["folds_done"].tolist()
+    [3, 2]
+    """
+    by_folds = table.sort_values("folds_done", ascending=False, kind="stable")
+    kept = by_folds.drop_duplicates("folder").index
+    return table.loc[sorted(kept)].reset_index(drop=True)
 
 
 def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each run, fold and answer: the deciders', "segments" (one segment each) and "majority".
+    """Return one row for each run, fold and classifier, with "segments" and "majority".
 
-    Columns: the settings, recipe, folder, fold, n_train, n_test, classifier, and the SCORES (fractions). Runs without
-    scores give no rows.
+    Columns: the settings, recipe, folder, fold, n_train, n_test, classifier, and the SCORES
+    (fractions). "segments" scores single segments. Runs without scores have no rows.
 
     Parameters
     ----------
     results : from `collect`
+
+    Examples
+    --------
+    >>> fold_scores(collect([])).columns[-5:-3].tolist()
+    ['classifier', 'accuracy']
     """
+    about = [*_SETTINGS, "recipe", "folder"]
+    counts = ["fold", "n_train", "n_test"]
     rows = []
-    for _, run in results.iterrows():
-        if not (
-            isinstance(run["path"], str)
-            and run["folds_done"]
-            and _finite(run["song_accuracy_mean"])
-        ):
+    for _, run in results[results["song_accuracy_mean"].notna()].iterrows():
+        if not isinstance(run["path"], str) or not run["folds_done"]:
             continue
-        about = {name: run[name] for name in (*_SETTINGS, "recipe", "folder")}
         for fold in RunFolder(run["path"]).metrics()["folds"]:
-            counts = {name: int(fold[name]) for name in ("fold", "n_train", "n_test")}
+            shared = {**run[about], **{name: int(fold[name]) for name in counts}}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
-            rows += [
-                {
-                    **about,
-                    **counts,
-                    "classifier": name,
-                    **{score: answer.get(score, np.nan) for score in SCORES},
-                }
-                for name, answer in answers.items()
-            ]
-    columns = [*_SETTINGS, "recipe", "folder", "fold", "n_train", "n_test", "classifier", *SCORES]
-    return pd.DataFrame(rows, columns=columns)
+            for name, answer in answers.items():
+                scores = {score: answer.get(score, np.nan) for score in SCORES}
+                rows.append({**shared, "classifier": name, **scores})
+    return pd.DataFrame(rows, columns=[*about, *counts, "classifier", *SCORES])
 
 
 def _run_folders(folder: Path) -> Iterator[RunFolder]:
-    """Yield everything below `folder` that is a run, also one whose config.json is gone or that is a link."""
-    if folder.is_dir():
-        for entry in sorted(folder.iterdir()):
-            looks_like_one = os.path.lexists(entry / "config.json") or os.path.isdir(
-                entry / "folds"
-            )
-            closed = not os.access(entry, os.R_OK | os.X_OK)
-            if (
-                not entry.name.startswith(".")
-                and os.path.isdir(entry)
-                and (looks_like_one or closed)
-            ):
-                yield RunFolder(entry)
+    """Yield every run below `folder`, also one that is a link or has lost its config.json."""
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith(".") or not os.path.isdir(entry):
+            continue
+        closed = not os.access(entry, os.R_OK | os.X_OK)
+        if closed or os.path.lexists(entry / "config.json") or os.path.isdir(entry / "folds"):
+            yield RunFolder(entry)
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(
-        ("corpus", "task", "method", "preset", "song_features", "fingerprint"), "?"
-    )
+    texts = ("corpus", "task", "method", "preset", "song_features", "fingerprint")
+    row: dict[str, Any] = dict.fromkeys(texts, "?")
     row |= {"folder": plain(run.path.name), "path": str(run.path), "folds_done": 0}
     try:
         return row | _read(run)
     except MerKitError as error:
         reason = str(error)
-    except Exception as error:  # no folder, whatever is in it, takes the others' rows away
-        reason = (
-            f"its files are not what a run writes ({type(error).__name__}: {error}): run it again"
-        )
+    except Exception as error:  # whatever is in one folder, the others keep their rows
+        kind = type(error).__name__
+        reason = f"its files are not what a run writes ({kind}: {error}): run it again"
     return row | {"status": "unreadable", "reason": plain(reason)}
 
 
 def _read(run: RunFolder) -> dict[str, Any]:
-    """Return what a run's files say of it, as the entries of a row."""
+    """Return the entries of a row that come from a run's files."""
     if run.path.is_symlink():
         raise MerKitError(
-            "it is a link to another folder, expected a run's own folder: name the folder that the run is in as well, as "
-            "in `mer-kit report A B --into C`"
+            "it is a link to another folder, expected a run's own folder: also name the folder "
+            "that the run is in, as in `mer-kit report A B --into C`"
         )
     config = run.config
     row = {name: config[name] for name in _SETTINGS if name in config}
@@ -240,20 +258,18 @@ def _read(run: RunFolder) -> dict[str, Any]:
 
 
 def recipe(config: dict[str, Any]) -> str:
-    """Return 8 hex digits that runs share which differ in nothing but corpus, task, duration, method, preset or seed.
+    """Return 8 hex digits of all settings but corpus, task, duration, method, preset and seed.
 
-    What the preset sets counts, only its name does not; and so do the clips (the corpus' checksum).
+    The preset's settings count, only its name does not; the clips (the corpus' checksum) count.
+
+    Examples
+    --------
+    >>> first = {"corpus": "demo", "seed": 0, "theta": 0.5}
+    >>> [recipe(first) == recipe({**first, name: 1}) for name in ("seed", "theta")]
+    [True, False]
     """
-    free = {
-        "corpus",
-        "task",
-        "segment_seconds",
-        "method",
-        "preset",
-        "seed",
-        "on_bad_clip",
-        "system",
-    }
+    free = {"corpus", "task", "segment_seconds", "method", "preset", "seed"}
+    free |= {"on_bad_clip", "system"}
     about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
     kept = without_absent(
         {name: value for name, value in config.items() if name not in free | about}, RunConfig
@@ -269,7 +285,7 @@ def recipe(config: dict[str, Any]) -> str:
 
 
 def _system_recipe(kept: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return what counts of a system's run: the method's, the network's and the classifiers' settings do not."""
+    """Return what counts in a system's run: not the settings of method, network and classifiers."""
     unused = {"training", "model", "network", "theta", "song_features"}
     left = {name: value for name, value in kept.items() if name not in unused}
     known = config["system"] in systems.SYSTEMS
@@ -279,8 +295,10 @@ def _system_recipe(kept: dict[str, Any], config: dict[str, Any]) -> dict[str, An
 
 
 def _own_defaults(method: Any) -> dict[str, Any] | None:
-    """Return a method's own settings at their defaults, None where it is not known here."""
-    return flat(methods.of(method).settings()) if method in METHODS else None
+    """Return a method's own settings at their defaults, None if it is not installed here."""
+    if method not in METHODS:
+        return None
+    return flat(methods.of(method).settings())
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
@@ -288,23 +306,24 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     strange = [fold["fold"] for fold in folds if fold["fold"] >= config["folds"]]
     if strange:
         raise MerKitError(
-            f"metrics.json has fold {strange[0]} of a run with {config['folds']} folds, expected 0 to "
-            f"{config['folds'] - 1}: run notebook 04_song_decisions again"
+            f"metrics.json has fold {strange[0]} of a run with {config['folds']} folds, "
+            f"expected 0 to {config['folds'] - 1}: run notebook 04_song_decisions again"
         )
     song = _summarised([headline(fold["songs"]) for fold in folds])
     segments = _summarised([fold["segments"] for fold in folds])
     majority = _summarised([fold["majority"] for fold in folds])
     row: dict[str, Any] = {
-        "folds_done": len(folds), "n_songs": int(summary["n_songs"]), "seconds": _number(summary.get("seconds")),
-        "segment_accuracy_mean": _of(segments, "accuracy", "mean"), "segment_accuracy_sd": _of(segments, "accuracy", "sd"),
-    }  # fmt: skip
-    for score in SCORES:
-        row |= {f"song_{score}_{part}": _of(song, score, part) for part in ("mean", "sd")}
+        "folds_done": len(folds),
+        "n_songs": int(summary["n_songs"]),
+        "seconds": _number(summary.get("seconds")),
+    }
+    for name in ("mean", "sd"):
+        row[f"segment_accuracy_{name}"] = _of(segments, "accuracy", name)
+        row |= {f"song_{score}_{name}": _of(song, score, name) for score in SCORES}
     for score in SCORES[:2]:
         row[f"majority_{score}_mean"] = _of(majority, score, "mean")
-        row |= {
-            f"pooled_{score}_{name}": _of(summary["pooled"], name, score) for name in CLASSIFIERS
-        }
+        for name in CLASSIFIERS:
+            row[f"pooled_{score}_{name}"] = _of(summary["pooled"], name, score)
     return row
 
 
@@ -316,13 +335,11 @@ def _summarised(folds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
+    if isinstance(value, (int, float)):
+        return float(value)
+    return float("nan")
 
 
-def _of(table: Mapping[str, Any], name: str, part: str) -> float:
-    """Return one number of a nested table, NaN where it is not there: an older run knows fewer of them."""
-    return _number((table.get(name) or {}).get(part))
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+def _of(table: Mapping[str, Any], name: str, key: str) -> float:
+    """Return one number of a nested table, NaN if it is missing, as in older runs."""
+    return _number((table.get(name) or {}).get(key))

@@ -1,12 +1,15 @@
 """One run: its configuration, its data, its folds, its folder.
 
 config, presets   every setting with its origin; four presets
-data              the corpus opened, its features, its checksum
+data              the opened corpus, its features and its checksum
 grouping          what has to stay in one fold: artists, and one recording under two names
 experiment        trains folds and decides songs, the only place where the rooms meet
+network_fold      trains a segment network on one fold
+system_fold       fits a system, which needs no segments, on one fold
 decisions         from a fold's segments to one answer per song
-system_fold       the same for a system, which needs no segments
-run_folder        what a run leaves on disk
-stored_folds, schema, seal, npz, cells, locks   how that is written, checked and read
+scores_file       these answers on disk, so that no classifier is fitted twice
+run_folder        the files of a run
+stored_folds, schema, fields, csv_tables, npz, seal, cells, locks
+                  how these files are written, checked and read
 plausible         whether a corpus can be learned from as it is
 """

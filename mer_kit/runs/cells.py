@@ -1,4 +1,4 @@
-"""Cells of CSV files that people open in spreadsheets: text that would be run as a formula is written as text.
+"""Safe cells in CSV files: spreadsheets must not run text from a corpus as a formula.
 
 Source: OWASP, "CSV Injection".
 """
@@ -9,40 +9,42 @@ import re
 
 import pandas as pd
 
-#: What begins a formula in Excel, LibreOffice and Google Sheets, wide forms too, blanks and line ends before it; and texts
-#: that would look like an escaped one.
+#: Beginnings of formulae in Excel, LibreOffice and Google Sheets, also in wide forms and after
+#: white space; and texts that look like an escaped one.
 _FORMULA = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r])")
 
 
 def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet runs: an apostrophe stands before those that begin like a formula.
+    """Return a table with an apostrophe before every text that a spreadsheet would run.
 
-    Numbers stay numbers; `restored` gives the text back.
+    Numbers stay numbers; `restored` undoes this.
 
     Examples
     --------
-    >>> without_formulae(pd.DataFrame({"song": ["=1+1", "-dash", "plain"], "score": [-1.0, 2.0, 0.5]}))["song"].tolist()
+    >>> table = pd.DataFrame({"song": ["=1+1", "-dash", "plain"], "score": [-1.0, 2.0, 0.5]})
+    >>> without_formulae(table)["song"].tolist()
     ["'=1+1", "'-dash", 'plain']
     """
-    made = table.copy()
-    for column in made.columns:
-        if not pd.api.types.is_numeric_dtype(made[column]):
-            made[column] = pd.Series(
-                [_as_text(value) for value in made[column]], index=made.index, dtype=object
-            )
-    return made
+    safe = table.copy()
+    for column in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[column]):
+            texts = [_as_text(value) for value in safe[column]]
+            safe[column] = pd.Series(texts, index=safe.index, dtype=object)
+    return safe
 
 
 def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return value
 
 
 def restored(text: str) -> str:
-    """Return a text as it was before `without_formulae`.
+    """Return a text from before `without_formulae`.
 
     Examples
     --------
     >>> restored("'=1+1"), restored("plain"), restored("'tis"), restored("''=1")
     ('=1+1', 'plain', "'tis", "'=1")
     """
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
+    return text.removeprefix("'") if _FORMULA.match(text) else text

@@ -1,4 +1,4 @@
-"""What one run is told, and what it found: the configuration with the origin of every default, and the result."""
+"""A run's configuration, with the origin of every default, and its result."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from mer_kit.records import FoldResult
 from mer_kit.signal import frontends
 from mer_kit.training.settings import TrainingSettings
 
-#: How groups that stay together in a fold are made; runs that do not name it were made with "exact".
+#: How the groups that stay together in a fold are made; a run without this setting used "exact".
 GROUPINGS = ("exact", "normalised")
 
-#: The front-end's settings of every run that names none.
+#: Front-end settings of every run without any.
 LOGMEL = {"sample_rate": 22050, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Every setting of a run, presets resolved. Only `runs` and what lies above it know this record.
+    """Every setting of a run, presets resolved. Only `runs` and the rooms above use this record.
 
-    The fields up to `seed` and the training's method are what people type; the rest comes from the preset (`runs.presets`)
-    and can be overridden one by one. Origin of each default: P the paper, D our decision (see the comment beside it).
+    People type the fields up to `seed` and the training's method; the rest comes from the preset
+    (`runs.presets`) and can be overridden one by one. Origin of each default: P the paper, D our
+    decision.
     """
 
     corpus: str = "demo"
@@ -36,38 +37,30 @@ class RunConfig:
     preset: str = "demo"
     folds: int = 10  # P: ten-fold cross-validation
     seed: int = 0
-    group_by: str = "auto"  # D: artist where known, "song" to ignore artists
-    grouping: str = later(
-        default="exact", absent_means="exact"
-    )  # presets choose "normalised": runs.grouping
-    max_seconds: float | None = 30.0  # D: table 1 only fits clips cut to 30 s
+    #: D: by artist where known; "song" ignores artists
+    group_by: str = "auto"
+    #: presets choose "normalised", see `runs.grouping`
+    grouping: str = later(default="exact", absent_means="exact")
+    max_seconds: float | None = 30.0  # D: table 1 fits only clips that are cut to 30 s
     on_bad_clip: str = "stop"  # D: or "skip"
-    divide_by: str = later(
-        default="folds", absent_means="folds"
-    )  # P: cross-validation; "official": the corpus' own two sets
+    #: P: cross-validation; "official" uses the corpus' own two sets
+    divide_by: str = later(default="folds", absent_means="folds")
     song_features: str = "in_sample"  # D: or "oof"
     theta: float = 0.5  # D: the paper leaves θ open
-    frontend: str = later(
-        default=frontends.DEFAULT, absent_means="logmel"
-    )  # P: log-mel; signal.frontends
-    frontend_settings: Any = later(
-        default_factory=dict, absent_means=dict(LOGMEL)
-    )  # a mapping becomes its record
-    training: TrainingSettings = field(
-        default_factory=TrainingSettings
-    )  # method, network and their settings
-    system: str = later(
-        default="", absent_means=""
-    )  # D: a system in place of a segment network; mer_kit.systems
-    system_settings: Any = later(
-        default_factory=dict, absent_means={}
-    )  # the system's own; a mapping becomes its record
-    train_every_seconds: float = (
-        1.0  # P: neighbours start 1 s apart; D: cpu preset thins the training segments
-    )
-    corpus_options: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # corpora.load keywords (demo: drift, clips)
+    #: P: log-mel; see `signal.frontends`
+    frontend: str = later(default=frontends.DEFAULT, absent_means="logmel")
+    #: a mapping becomes the front-end's record
+    frontend_settings: Any = later(default_factory=dict, absent_means=dict(LOGMEL))
+    #: method, network and their settings
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    #: D: a system instead of a segment network, see `mer_kit.systems`
+    system: str = later(default="", absent_means="")
+    #: a mapping becomes the system's record
+    system_settings: Any = later(default_factory=dict, absent_means={})
+    #: P: neighbours start 1 s apart; D: the preset cpu thins the training segments
+    train_every_seconds: float = 1.0
+    #: keywords of `corpora.load` (demo: drift, clips)
+    corpus_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         kind = frontends.of(self.frontend).settings
@@ -81,7 +74,7 @@ class RunConfig:
 
     @property
     def method(self) -> str:
-        """What `--method` named: the system, else the training's method."""
+        """The value of `--method`: the system, else the training's method."""
         return self.system or self.training.method
 
     @property
@@ -96,44 +89,46 @@ class RunConfig:
 
 
 def as_dictionary(config: RunConfig) -> dict[str, Any]:
-    """Return a configuration as config.json has it: method, network and the network's settings beside the training's.
+    """Return a configuration as in config.json: method, network and its settings at the top level.
 
     Examples
     --------
-    >>> sorted(set(as_dictionary(RunConfig())) - {field.name for field in dataclasses.fields(RunConfig)})
+    >>> fields = {field.name for field in dataclasses.fields(RunConfig)}
+    >>> sorted(set(as_dictionary(RunConfig())) - fields)
     ['method', 'model', 'network']
     """
     return _apart(flat(config))
 
 
 def hashed_config(config: RunConfig) -> dict[str, Any]:
-    """Return what a fingerprint hashes of a configuration: names as the first version hashed them, idle settings left out.
+    """Return what a fingerprint hashes of a configuration, under the first version's names.
 
-    Settings that the method has no use for cannot change a number; the preset's name and the choice to stop at bad clips
-    have their effects in the settings and the clips.
+    Settings that the method does not use cannot change a number and are left out. So are the
+    preset's name and `on_bad_clip`, whose effects are in the settings and the clips.
+
+    Examples
+    --------
+    >>> config = RunConfig(preset="cpu", on_bad_clip="skip")
+    >>> hashed_config(config) == hashed_config(RunConfig())
+    True
     """
-    values = {**hashed(config), "training": config.training.effective()}
-    values = _apart(
-        {name: value for name, value in values.items() if name not in ("preset", "on_bad_clip")}
-    )
-    if (
-        config.system
-    ):  # no network is trained: neither its settings nor those of the song-level classifiers count
-        mark = source_mark(systems.MODULES[config.system])
-        idle = {
-            "training": {},
-            "model": {},
-            "theta": 0.0,
-            "song_features": "",
-            "method": config.system,
-        }
-        return {**values, **idle, **({"system_source": mark} if mark else {})}
-    # The first version built the training's part with the method and an empty network.
-    return {**values, "training": {**values["training"], "method": config.method, "model": {}}}
+    values = _apart({**hashed(config), "training": config.training.effective()})
+    del values["preset"], values["on_bad_clip"]
+    if not config.system:
+        # The first version built the training's part with the method and an empty network.
+        training = {**values["training"], "method": config.method, "model": {}}
+        return {**values, "training": training}
+    # No network is trained: neither its settings nor those of the song-level classifiers count.
+    unused = {"training": {}, "model": {}, "theta": 0.0, "song_features": ""}
+    values = {**values, **unused, "method": config.system}
+    source = source_mark(systems.MODULES[config.system])
+    if source:
+        values["system_source"] = source
+    return values
 
 
 def _apart(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration's values with those of the training that a run names itself taken out of it."""
+    """Return a configuration's values with method, network and model taken out of the training."""
     training = dict(values["training"])
     own = {name: training.pop(name) for name in ("method", "network", "model") if name in training}
     if values.get("system"):
@@ -142,9 +137,9 @@ def _apart(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def changed(config: RunConfig, **settings: Any) -> RunConfig:
-    """Return the configuration with some settings changed, of the run, its training or its network, by their own names.
+    """Return the configuration with settings of the run, its training or its network changed.
 
-    Another method starts with that method's own settings at their defaults, another network likewise.
+    Another method starts with its own settings at their defaults, and so does another network.
 
     Raises
     ------
@@ -157,24 +152,22 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
     >>> other.method, other.training.partition.tau, other.model.width, other.theta
     ('ce', 0.3, 8, 0.4)
     """
-    run = {
-        name: settings.pop(name)
-        for name in kinds(RunConfig)
-        if name in settings and name != "training"
-    }
+    own = [name for name in kinds(RunConfig) if name != "training"]
+    run = {name: settings.pop(name) for name in own if name in settings}
     training = {
         field.name: getattr(config.training, field.name)
         for field in dataclasses.fields(config.training)
     }
-    for name in ("method", "network"):
+    for name, owned in (("method", "own"), ("network", "model")):
         if settings.get(name, training[name]) != training[name]:
-            training |= {"own" if name == "method" else "model": {}}
+            training[owned] = {}
     training |= {name: settings.pop(name) for name in training if name in settings}
     for part in ("partition", "model", "own"):
-        known = {} if isinstance(training[part], dict) else kinds(type(training[part]))
-        mine = {name: settings.pop(name) for name in list(settings) if name in known}
-        if mine:
-            training[part] = dataclasses.replace(training[part], **mine)
+        record = training[part]
+        if dataclasses.is_dataclass(record) and not isinstance(record, type):
+            names = [name for name in kinds(type(record)) if name in settings]
+            values = {name: settings.pop(name) for name in names}
+            training[part] = dataclasses.replace(record, **values)
     for name in settings:
         check_choice("setting", name, sorted({*kinds(RunConfig), *kinds(TrainingSettings)}))
     return dataclasses.replace(config, training=type(config.training)(**training), **run)
@@ -182,7 +175,7 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run: its configuration, fingerprint, fold results, pooled scores and the majority baseline."""
+    """A finished run: configuration, fingerprint, fold results, and the summary of metrics.json."""
 
     config: RunConfig
     fingerprint: str

@@ -1,4 +1,4 @@
-"""Opening a corpus for a run: its clips without the bad ones, their features, what was left out, and their checksum.
+"""Open a corpus for a run: its good clips, their features, what was left out, and a checksum.
 
 Notebook: 00_start_here
 """
@@ -21,37 +21,39 @@ from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore, open_store
 
 _log = logging.getLogger("mer_kit")
-#: Corpus, store and what was skipped.
+#: Corpus, feature store and the skipped problems.
 OpenedCorpus = tuple[Corpus, FeatureStore, tuple[Any, ...]]
 
 
 def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> OpenedCorpus:
-    """Return the corpus without its bad clips, the store of their features, and the Problems that were skipped.
+    """Return the corpus without bad clips, the store of its features, and the skipped Problems.
 
-    Clips without a label for the task (dropped ties) are left out too; labels that were found swapped are warned of.
+    Clips without a label for the task (dropped ties) are left out too. A warning names labels that
+    were found swapped.
 
     Raises
     ------
     MerKitError
-        If something is wrong and `config.on_bad_clip` is "stop": one sentence for each of the first problems; or if
-        only one class is left to learn.
+        If there are problems and `config.on_bad_clip` is "stop" (one sentence for each of the
+        first ones), or if only one class is left to learn.
     """
     corpus = corpora.load(config.corpus, data_root, **config.corpus_options).with_task(config.task)
     for note in corpus.notes:
-        if note.kind == "swapped":  # the one that changes what the labels mean
+        if note.kind == "swapped":  # the only one that changes what the labels mean
             _log.warning("%s: %s", corpus.name, note)
     if corpus.problems and config.on_bad_clip == "stop":
         first = "\n  ".join(str(problem) for problem in corpus.problems[:5])
         raise MerKitError(
-            f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\nmend them, or leave these clips out with "
-            "on_bad_clip='skip'"
+            f"{corpus.name} has {len(corpus.problems)} problems:\n  {first}\n"
+            "fix them, or leave these clips out with on_bad_clip='skip'"
         )
     plausible.check_classes(corpus, config.task)
-    limit = config.max_seconds
     store = open_features(corpus, config, on_bad_clip=config.on_bad_clip)
-    ids = [clip.clip_id for clip in store.clips]
     short = segmentation.too_short(
-        store.durations_s, config.segment_seconds, max_seconds=config.max_seconds, clip_ids=ids
+        store.durations_s,
+        config.segment_seconds,
+        max_seconds=config.max_seconds,
+        clip_ids=[clip.clip_id for clip in store.clips],
     )
     if short and config.on_bad_clip == "stop":
         raise MerKitError(f"{corpus.name}: {len(short)} clips are too short, first {short[0]}")
@@ -61,33 +63,40 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
         corpus = corpus.select([i for i, clip in enumerate(corpus.clips) if clip.clip_id in keep])
         store = open_features(corpus, config)
     plausible.check_classes(corpus, config.task)
-    stored = zip(corpus.clips, store.durations_s.tolist(), strict=True)
-    lengths = {
-        clip.clip_id: length for clip, length in stored if limit is None or length < limit
-    }  # else maybe a part
-    for problem in plausible.truth_beyond(corpus, lengths):
-        _log.warning("%s: %s", corpus.name, problem)
+    _warn_of_truth_beyond(corpus, store, config.max_seconds)
     return corpus, store, skipped
 
 
+def _warn_of_truth_beyond(corpus: Corpus, store: FeatureStore, limit: float | None) -> None:
+    """Warn if ground truth ends long after its clip; clips cut at `limit` are left out."""
+    lengths = {
+        clip.clip_id: length
+        for clip, length in zip(corpus.clips, store.durations_s.tolist(), strict=True)
+        if limit is None or length < limit
+    }
+    for problem in plausible.truth_beyond(corpus, lengths):
+        _log.warning("%s: %s", corpus.name, problem)
+
+
 def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop") -> FeatureStore:
-    """Return the store of a corpus' features by the run's front-end, computing what is missing."""
+    """Return the store of a corpus' features by the run's front-end, computing missing ones."""
     frontend = frontends.of(config.frontend)(config.frontend_settings)
+    every_seconds = 1.0
+    if frontend.pool is not None:
+        every_seconds = pooling_step(config.train_every_seconds)
     return open_store(
         corpus.clips,
         store_folder(config.frontend),
         frontend=frontend,
         segment_seconds=config.segment_seconds,
-        every_seconds=pooling_step(config.train_every_seconds)
-        if frontend.pool is not None
-        else 1.0,
+        every_seconds=every_seconds,
         on_bad_clip=on_bad_clip,
         max_seconds=config.max_seconds,
     )
 
 
 def open_logmel(corpus: Corpus, config: RunConfig, store: FeatureStore) -> FeatureStore:
-    """Return a corpus' log-mels, for pictures and for finding equal recordings: `store` itself where it holds those."""
+    """Return a corpus' log-mels, for pictures and equal recordings; `store` if it has them."""
     plain = frontends.make()
     if frontends.identity(store.frontend) == frontends.identity(plain):
         return store
@@ -95,14 +104,20 @@ def open_logmel(corpus: Corpus, config: RunConfig, store: FeatureStore) -> Featu
 
 
 def store_folder(frontend: str) -> Path:
-    """Return where the cache keeps a front-end's features."""
+    """Return the cache folder of a front-end's features.
+
+    Examples
+    --------
+    >>> store_folder("logmel").name, store_folder("chroma").name
+    ('mel', 'chroma')
+    """
     return cache_root() / ("mel" if frontend == frontends.DEFAULT else frontend)
 
 
 def pooling_step(train_every_seconds: float) -> float:
-    """Return the seconds between the vectors that a front-end with `pool` keeps: all segments that a run asks for.
+    """Return the seconds between the vectors that a front-end with `pool` stores for all segments.
 
-    Evaluation asks for a segment every second, training for one every `train_every_seconds`.
+    Evaluation needs a segment every second, training one every `train_every_seconds`.
 
     Raises
     ------
@@ -118,21 +133,22 @@ def pooling_step(train_every_seconds: float) -> float:
         if abs(longer / step - round(longer / step)) < 1e-9:
             return step
     raise MerKitError(
-        f"train_every_seconds is {train_every_seconds:g}, expected a multiple or a fraction of 1 s where the front-end pools "
-        "segments: change train_every_seconds"
+        f"train_every_seconds is {train_every_seconds:g}, expected a multiple or a fraction of 1 s "
+        "where the front-end pools segments: change train_every_seconds"
     )
 
 
 def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
-    """Return a digest of everything about the clips that can change a number: audio, labels, groups.
+    """Return a digest of everything in the clips that can change a number: audio, labels, groups.
 
-    `with_split` adds the official split, which matters only where a run divides by it. Groups count as the corpus has
-    them, before `runs.grouping` joins any: a rule that joins others one day renames no finished run, whose folds are
-    stored.
+    `with_split` adds the official train/test split, which matters only for runs that use it.
+    Groups are the corpus' own, before `runs.grouping` joins any, so a later rule for joining does
+    not rename finished runs, whose folds are stored.
     """
-    text = "\n".join(
-        f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
-        + (f" {clip.split}" if with_split else "")
-        for clip, digest in zip(corpus.clips, store.digests, strict=True)
-    )
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    lines = []
+    for clip, digest in zip(corpus.clips, store.digests, strict=True):
+        line = f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+        if with_split:
+            line += f" {clip.split}"
+        lines.append(line)
+    return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""From the segments of a fold to one answer for each song: every song-level classifier fitted, applied, scored and summarised.
+"""From a fold's segment probabilities to one answer per song: fitting, scoring and summarising.
 
 Notebook: 04_song_decisions
 """
@@ -6,8 +6,9 @@ Notebook: 04_song_decisions
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from mer_kit.seeding import derive
 from mer_kit.songs import classifiers, scores
 from mer_kit.songs.classifier import SongClassifier
 
-#: What a system's own answer is called where song-level classifiers have their names.
+#: Name of a system's own answer, where song-level classifiers have theirs.
 SYSTEM = "system"
 
 
@@ -32,50 +33,92 @@ def decide_fold(
     clip_ids: Sequence[str],
     config: RunConfig,
     seconds: float,
-    folder: Path,
+    folder: Path | None = None,
+    known: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> tuple[FoldResult, pd.DataFrame]:
-    """Return a fold's scores and its song table (clip_id, fold, label, one column per song-level classifier: class indices).
+    """Return a fold's scores and its song table.
+
+    The table has the columns clip_id, fold, label, and one of class indices per song-level
+    classifier. Nothing is written unless `folder` is given.
 
     Parameters
     ----------
-    table : the fold's segments.csv: clip_id, part ("train" or "test"), one column a class
+    table : the fold's segments.csv: clip_id, part ("train" or "test"), one column per class
     labels, clip_ids : of all clips, in the order that `fold` refers to
-    seconds : what the fold's training took, for the result
-    folder : the fold's; fitted classifiers that can be saved are written there, as <name>.safetensors
+    seconds : training time of the fold, for the result
+    folder : where to save each classifier that is fitted here, as <name>.safetensors
+    known : answers for the test songs by classifier; these classifiers are not fitted again
     """
     classes = TASKS[config.task]
-    train_p, train_song = _arrays(table, "train", [clip_ids[i] for i in fold.train], classes)
     test_p, test_song = _arrays(table, "test", [clip_ids[i] for i in fold.test], classes)
     truth, n_classes = labels[fold.test], len(classes)
     songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
     songs["label"] = truth
-    results: dict[str, dict[str, float]] = {}
-    if config.system:  # it has decided already: its probabilities of the whole song
-        songs[SYSTEM] = test_p[np.argsort(test_song)].argmax(axis=1)
-        results[SYSTEM] = scores.score(truth, songs[SYSTEM].to_numpy(), n_classes)
-    for name in () if config.system else classifiers.NAMES:
-        classifier: Any = fresh(name, theta=config.theta, seed=config.seed)
-        classifier.fit(train_p, train_song, labels[fold.train])
-        songs[name] = classifier.predict(test_p, test_song, len(fold.test))
-        results[name] = scores.score(truth, songs[name].to_numpy(), n_classes)
-        if classifiers.is_saved(name):
-            with contextlib.suppress(
-                OSError
-            ):  # a folder that takes no files: it is fitted again where it is needed
-                classifier.save(folder / f"{name}.safetensors")
-    return FoldResult(
+    names = names_for(config)
+    for name in names:
+        if name in known:
+            songs[name] = known[name]
+        elif name == SYSTEM:  # its probabilities of the whole song are its answer
+            songs[name] = test_p[np.argsort(test_song)].argmax(axis=1)
+        else:
+            classifier = fitted(name, table, fold, labels, clip_ids=clip_ids, config=config)
+            songs[name] = classifier.predict(test_p, test_song, len(fold.test))
+            if folder is not None and classifiers.is_saved(name):
+                _save(classifier, folder / f"{name}.safetensors")
+    result = FoldResult(
         fold=fold.number,
         n_train=len(fold.train),
         n_test=len(fold.test),
         segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes),
-        songs=results,
+        songs={name: scores.score(truth, songs[name].to_numpy(), n_classes) for name in names},
         majority=scores.majority(labels[fold.train], truth, n_classes),
         seconds=seconds,
-    ), songs
+    )
+    return result, songs
+
+
+def names_for(config: RunConfig) -> tuple[str, ...]:
+    """Return the names of what answers for songs: every song-level classifier, or the system.
+
+    Examples
+    --------
+    >>> names_for(RunConfig())[0]
+    'svm'
+    """
+    return (SYSTEM,) if config.system else classifiers.NAMES
+
+
+def fitted(
+    name: str,
+    table: pd.DataFrame,
+    fold: Fold,
+    labels: np.ndarray,
+    *,
+    clip_ids: Sequence[str],
+    config: RunConfig,
+) -> SongClassifier:
+    """Return a song-level classifier fitted on a fold's training songs; see `decide_fold`."""
+    train_p, train_song = _arrays(
+        table, "train", [clip_ids[i] for i in fold.train], TASKS[config.task]
+    )
+    classifier = fresh(name, theta=config.theta, seed=config.seed)
+    return classifier.fit(train_p, train_song, labels[fold.train])
+
+
+def _save(classifier: Any, file: Path) -> None:
+    """Save a fitted classifier; in a read-only folder it is fitted again when it is needed."""
+    with contextlib.suppress(OSError):
+        classifier.save(file)
 
 
 def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
-    """Return a song-level classifier that is not fitted yet, with the seed that a run's seed gives it."""
+    """Return an unfitted song-level classifier with the seed derived from the run's seed.
+
+    Examples
+    --------
+    >>> fresh("svm", theta=0.4, seed=0).theta
+    0.4
+    """
     return classifiers.make(name, theta=theta, seed=derive(seed, "svm") % 2**31)
 
 
@@ -88,26 +131,31 @@ def _arrays(
 
 
 def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
-    """Return int64 [n], where each of these ids stands in `clip_ids`.
+    """Return int64 [n], the position of each id in `clip_ids`.
 
     Raises
     ------
     MerKitError
         If one of them is not there.
+
+    Examples
+    --------
+    >>> positions(pd.Series(["b", "a", "b"]), ["a", "b"])
+    array([1, 0, 1])
     """
-    order = {clip_id: at for at, clip_id in enumerate(clip_ids)}
-    found = ids.map(order)
-    if found.isna().any():
-        strange = plain(str(ids[found.isna()].iloc[0]), 80)
+    order = {clip_id: i for i, clip_id in enumerate(clip_ids)}
+    places = ids.map(order)
+    if places.isna().any():
+        strange = plain(str(ids[places.isna()].iloc[0]), 80)
         raise MerKitError(
-            f"segments.csv names the song {strange!r}, expected only songs of this fold: train the fold again, or ask the "
-            "sender for the file"
+            f"segments.csv names the song {strange!r}, expected only songs of this fold: "
+            "train the fold again, or ask the sender for the file"
         )
-    return found.to_numpy(dtype=np.int64)
+    return places.to_numpy(dtype=np.int64)
 
 
 def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) -> dict[str, Any]:
-    """Return the summary of metrics.json: mean and spread over folds, and every classifier's scores over all songs."""
+    """Return the summary of metrics.json: mean and sd over folds, and scores over all songs."""
     truth = songs["label"].to_numpy()
     names = list(results[0].songs)
     return {
@@ -122,7 +170,14 @@ def summary(results: Sequence[FoldResult], songs: pd.DataFrame, n_classes: int) 
 
 
 def with_names(songs: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Return a song table with the classes' names in place of their indices."""
+    """Return a song table with class names in place of class indices.
+
+    Examples
+    --------
+    >>> songs = pd.DataFrame({"clip_id": ["a"], "fold": 0, "label": 1, "svm": 0})
+    >>> with_names(songs, ("V-", "V+"))[["label", "svm"]].values.tolist()
+    [['V+', 'V-']]
+    """
     named = songs.copy()
     for column in named.columns.difference(["clip_id", "fold"]):
         named[column] = np.array(classes)[songs[column].to_numpy()]

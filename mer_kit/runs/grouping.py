@@ -1,4 +1,4 @@
-"""What must stay together in a fold: an artist under every spelling, and one recording under every name.
+"""What must stay in one fold: an artist under every spelling, a recording under every name.
 
 Notebook: 04_song_decisions
 """
@@ -27,10 +27,10 @@ _log = logging.getLogger("mer_kit")
 
 @dataclass(frozen=True)
 class Grouping:
-    """The group of every clip (str [clips], None where each stands alone), and what was found to get there.
+    """The group of every clip (str [clips], None if each is its own), and how it was found.
 
-    `artists` holds the spellings of each artist that has several and was joined; `music` the pairs of clips that are one
-    recording, joined or not.
+    `artists` holds the spellings of each artist that was joined; `music` the pairs of clips that
+    are one recording, joined or not.
     """
 
     groups: np.ndarray | None
@@ -41,16 +41,17 @@ class Grouping:
 def group(corpus: Corpus, store: FeatureStore, config: RunConfig) -> Grouping:
     """Return what a run's folds keep together: `joined`, as far as the folds can be made.
 
-    Where a class has names enough for the folds but not recordings, these are not joined, and `warn` says so.
+    If a class has enough names for the folds but not enough recordings, recordings are not joined,
+    and `warn` reports it.
     """
-    made = joined(corpus, store, config)
-    if made.groups is None or config.grouping == "exact" or not made.music:
-        return made
-    apart = joined(corpus, store, config, music=())
-    names = np.arange(len(corpus.clips)) if apart.groups is None else apart.groups
-    if _suffice(made.groups, corpus, config) or not _suffice(names, corpus, config):
-        return made
-    return dataclasses.replace(made, groups=apart.groups)
+    grouping = joined(corpus, store, config)
+    if grouping.groups is None or config.grouping == "exact" or not grouping.music:
+        return grouping
+    names = joined(corpus, store, config, music=()).groups
+    apart = np.arange(len(corpus.clips)) if names is None else names
+    if _suffice(grouping.groups, corpus, config) or not _suffice(apart, corpus, config):
+        return grouping
+    return dataclasses.replace(grouping, groups=names)
 
 
 def joined(
@@ -58,33 +59,46 @@ def joined(
 ) -> Grouping:
     """Return the groups of a run's clips, by its settings alone.
 
-    "exact": the corpus' groups, letter by letter, as the first versions did. "normalised": artists under all their
-    spellings, and clips that are one recording by their sound, transitively; `group_by="song"` ignores the artists
-    alone. `music` takes the place of the pairs that are found in the store.
+    "exact": the corpus' groups, letter by letter, as in the first versions. "normalised": artists
+    under all their spellings, and clips that are one recording by their sound, transitively;
+    `group_by="song"` ignores only the artists. `music` replaces the pairs found in the store.
     """
-    music = tuple(same_music(store)) if music is None else music
-    if config.grouping == "exact":
-        return Grouping(corpus.groups() if config.group_by == "auto" else None, music=music)
+    if music is None:
+        music = tuple(same_music(store))
     by_artist = config.group_by == "auto"
+    corpus_groups = corpus.groups() if by_artist else None
+    if config.grouping == "exact":
+        return Grouping(corpus_groups, music=music)
     artists_of = joined_artists(corpus) if by_artist else {}
-    names = [_name(clip, artists_of, by_artist=by_artist) for clip in corpus.clips]
-    grouped = bool(music) or (by_artist and corpus.groups() is not None)
-    return Grouping(_together(names, music) if grouped else None, spellings(artists_of), music)
+    groups = None
+    if music or corpus_groups is not None:
+        names = [_name(clip, artists_of, by_artist=by_artist) for clip in corpus.clips]
+        groups = _together(names, music)
+    return Grouping(groups, spellings(artists_of), music)
 
 
 def _suffice(groups: np.ndarray, corpus: Corpus, config: RunConfig) -> bool:
-    """Tell whether every class has a group for each fold."""
+    """Return whether every class has a group for each fold."""
     labels = corpus.labels(config.task)
     return all(len(set(groups[labels == label])) >= config.folds for label in set(labels.tolist()))
 
 
 def joined_artists(corpus: Corpus) -> dict[str, str]:
-    """Return group → the group it belongs to, for every group that is an artist's name; others are left as they are."""
+    """Return artist → the name that all its spellings share; only of groups that are artists.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> clips = [Clip(name, Path(name), {}, group=name, artist=name)
+    ...          for name in ("the beatles", "beatles, the")]
+    >>> len(set(joined_artists(Corpus("mine", Path("."), tuple(clips))).values()))
+    1
+    """
     return artists.join(str(clip.group) for clip in corpus.clips if is_artist(clip))
 
 
 def spellings(joined: dict[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Return the names of every artist that goes by several.
+    """Return the names of every artist with several names.
 
     Examples
     --------
@@ -98,7 +112,16 @@ def spellings(joined: dict[str, str]) -> tuple[tuple[str, ...], ...]:
 
 
 def is_artist(clip: Clip) -> bool:
-    """Tell whether a clip's group is its artist, and no column of groups that somebody wrote by hand."""
+    """Return whether a clip's group is its artist, and not from a column of groups made by hand.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> is_artist(Clip("a", Path("a"), {}, group="ann", artist="Ann"))
+    True
+    >>> is_artist(Clip("a", Path("a"), {}, group="album 1", artist="Ann"))
+    False
+    """
     return (
         bool(clip.artist) and clip.group is not None and clip.group == str(clip.artist).casefold()
     )
@@ -109,19 +132,18 @@ def divided(folds: Sequence[Fold], music: Sequence[Pair]) -> list[Pair]:
 
     Examples
     --------
-    >>> fold, pairs = Fold(0, np.array([0, 1]), np.array([2])), [Pair(0, 1, 1.0, 0.0, 1.0), Pair(1, 2, 1.0, 0.0, 1.0)]
+    >>> fold = Fold(0, np.array([0, 1]), np.array([2]))
+    >>> pairs = [Pair(0, 1, 1.0, 0.0, 1.0), Pair(1, 2, 1.0, 0.0, 1.0)]
     >>> [(pair.first, pair.second) for pair in divided([fold], pairs)]
     [(1, 2)]
     """
     sides = [(set(fold.train.tolist()), set(fold.test.tolist())) for fold in folds]
-    return [
-        pair
-        for pair in music
-        if any(
-            {pair.first, pair.second} & train and {pair.first, pair.second} & test
-            for train, test in sides
-        )
-    ]
+
+    def is_divided(pair: Pair) -> bool:
+        clips = {pair.first, pair.second}
+        return any(clips & train and clips & test for train, test in sides)
+
+    return [pair for pair in music if is_divided(pair)]
 
 
 def describe(grouping: Grouping, folds: Sequence[Fold]) -> str:
@@ -129,52 +151,61 @@ def describe(grouping: Grouping, folds: Sequence[Fold]) -> str:
 
     Examples
     --------
-    >>> print(describe(Grouping(None, music=(Pair(0, 2, 1.0, 0.0, 1.0),)), [Fold(0, np.array([0, 1]), np.array([2]))]))
-    every clip stands alone
+    >>> fold = Fold(0, np.array([0, 1]), np.array([2]))
+    >>> print(describe(Grouping(None, music=(Pair(0, 2, 1.0, 0.0, 1.0),)), [fold]))
+    every clip is its own group
     pairs of clips that are one recording: 1, on both sides of a fold: 1
     """
-    lines = ["every clip stands alone"]
+    lines = ["every clip is its own group"]
     if grouping.groups is not None:
-        sides = [
+        shared = [
             set(grouping.groups[fold.train]) & set(grouping.groups[fold.test]) for fold in folds
         ]
         lines = [
-            f"{len(set(grouping.groups))} groups (artists, or clips of one recording), on both sides of a fold: "
-            f"{sum(map(len, sides))}"
+            f"{len(set(grouping.groups))} groups (artists, or clips of one recording), "
+            f"on both sides of a fold: {sum(map(len, shared))}"
         ]
     lines += [f"one artist: {' = '.join(names)}" for names in grouping.artists]
     apart = len(divided(folds, grouping.music))
     lines.append(
-        f"pairs of clips that are one recording: {len(grouping.music)}, on both sides of a fold: {apart}"
+        f"pairs of clips that are one recording: {len(grouping.music)}, "
+        f"on both sides of a fold: {apart}"
     )
     return "\n".join(lines)
 
 
 def warn(corpus: Corpus, folds: Sequence[Fold], grouping: Grouping, config: RunConfig) -> None:
-    """Log a warning where a fold trains on a recording and tests on its copy."""
+    """Log a warning if a fold trains on a recording and tests on its copy."""
     apart = divided(folds, grouping.music)
     if not apart:
         return
-    first, second = (corpus.clips[at].clip_id for at in (apart[0].first, apart[0].second))
     advice = "leave one of each out"
     if config.divide_by == "folds" and config.grouping == "exact":
         advice += ", or choose grouping='normalised', which keeps them together"
     elif config.divide_by == "folds":
-        advice = "a class has too few recordings to keep them together, and scores measure memory too: lower the number of folds"
+        advice = (
+            "a class has too few recordings to keep them together, so scores also measure "
+            "memorised songs: lower the number of folds"
+        )
     _log.warning(
         "%s: %d pairs of clips are the same music on both sides of a fold, first %s and %s: %s",
-        corpus.name, len(apart), first, second, advice,
-    )  # fmt: skip
+        corpus.name,
+        len(apart),
+        corpus.clips[apart[0].first].clip_id,
+        corpus.clips[apart[0].second].clip_id,
+        advice,
+    )
 
 
 def point_to_exact(folder: RunFolder, config: RunConfig, *, corpus_checksum: str) -> None:
-    """Log that a run with exact groups and otherwise these settings is there, where the run itself is not yet."""
+    """Log a warning if a new run exists already with exact groups and otherwise equal settings."""
     exact = dataclasses.replace(config, grouping="exact")
-    mark = fingerprint(exact, corpus_checksum=corpus_checksum, code_version=METHOD_VERSION)
-    older = RunFolder.of(folder.path.parent, exact, mark)
+    name = fingerprint(exact, corpus_checksum=corpus_checksum, code_version=METHOD_VERSION)
+    older = RunFolder.of(folder.path.parent, exact, name)
     if older.path != folder.path and older.path.is_dir() and not folder.path.is_dir():
         _log.warning(
-            "%s has these settings with exact groups, and this is a new run: choose grouping='exact' to go on with that one",
+            "%s has these settings with exact groups, and this is a new run: "
+            "choose grouping='exact' to resume that one",
             older.path.name,
         )
 
@@ -186,7 +217,7 @@ def _name(clip: Clip, joined: dict[str, str], *, by_artist: bool) -> str:
 
 
 def _together(names: list[str], music: tuple[Pair, ...]) -> np.ndarray:
-    """Return the names with those of each pair made one, transitively: the first by the alphabet."""
+    """Return the names, those of each pair replaced by the alphabetically first, transitively."""
     leader = {name: name for name in names}
 
     def top(name: str) -> str:

@@ -1,4 +1,4 @@
-"""One process at a time: a file that the operating system unlocks when its holder dies."""
+"""Lock files: one process at a time, freed by the operating system when the holder dies."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from filelock import FileLock, Timeout
 
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` while the block runs; wait for whoever holds it. A dead holder holds nothing.
+    """Hold the lock file `path` while the block runs; wait for any other holder.
+
+    The operating system frees the lock of a process that dies.
 
     Raises
     ------
     OSError
-        If the folder takes no files.
+        If the folder is read-only.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with exclusive(Path(folder) / ".lock"):
+    ...         inside = is_held(Path(folder) / ".lock")
+    ...     inside, is_held(Path(folder) / ".lock")
+    (True, False)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path, thread_local=False):
@@ -24,7 +35,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether a living process holds the lock file `path`; where nothing can be written, nobody does."""
+    """Return whether a living process holds the lock file `path`; False in a read-only folder."""
     if not path.exists():
         return False
     try:

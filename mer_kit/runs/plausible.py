@@ -1,49 +1,62 @@
-"""Whether a corpus can be learned from as it is: classes, folds and segment truth, looked at before any training.
+"""Whether a corpus can be learned from: classes, folds and segment-level ground truth.
 
 Notebook: 00_start_here
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from mer_kit.checks import MerKitError
+from mer_kit.format import plural
 from mer_kit.records import EMOTIONS, TASKS, Corpus, Problem
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal import audio
 
-#: A truth that ends later than this many times its clip's length, and this many seconds, is in another unit.
+#: Ground truth that ends later than this many clip lengths plus seconds is in another unit.
 TIMES_TOO_LONG, SECONDS_TOO_LONG = 2.0, 10.0
-#: How many clips' headers are read to compare their length with the truth.
+#: How many clips' headers are read to compare their length with the ground truth.
 SAMPLED = 20
 
 
 def hindrances(corpus: Corpus) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and notes on what would stop a training: one class left, too few songs for folds, wrong times.
+    """Return problems and notes: one class left, too few songs for the folds, implausible times.
 
-    It is a problem where no task could be learned, and a note where another task can.
+    It is a problem if no task can be learned, and a note if another task can.
     """
     if not corpus.clips:
         return [], []
     tasks = [task for task in TASKS if any(task in clip.labels for clip in corpus.clips)]
-    single = [found for task in tasks if (found := one_class(corpus, task)) is not None]
-    few = [found for task in tasks if (found := few_songs(corpus, task)) is not None]
-    problems, notes = (single[-1:], []) if len(single) == len(tasks) else ([], [*single, *few])
-    return [*problems, *truth_beyond(corpus, _sampled_seconds(corpus))], notes
+    single = [problem for task in tasks if (problem := one_class(corpus, task)) is not None]
+    few = [problem for task in tasks if (problem := few_songs(corpus, task)) is not None]
+    beyond = truth_beyond(corpus, _sampled_seconds(corpus))
+    if len(single) == len(tasks):
+        return [*single[-1:], *beyond], []
+    return beyond, [*single, *few]
 
 
 def one_class(corpus: Corpus, task: str) -> Problem | None:
-    """Return the problem that all clips have the same label for `task`, or None."""
-    labels = {clip.labels[task] for clip in corpus.clips if task in clip.labels}
-    if len(labels) != 1:
+    """Return the problem that all clips have the same label for `task`, or None.
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> clips = tuple(Clip(name, Path(name), {"valence": 1}) for name in "ab")
+    >>> print(one_class(Corpus("mine", Path("."), clips), "valence"))
+    valence: all 2 clips are V+ (pleasant), expected two classes or more:
+    check the labels, or the scale of the ratings
+    """
+    labels = [clip.labels[task] for clip in corpus.clips if task in clip.labels]
+    if len(set(labels)) != 1:
         return None
-    name = TASKS[task][labels.pop()]
-    count = sum(task in clip.labels for clip in corpus.clips)
-    many = f"all {count} clips are" if count > 1 else "the only clip is"
-    what = f"{many} {name} ({EMOTIONS[name]}), expected two classes or more"
+    name, subject = TASKS[task][labels[0]], "the only clip is"
+    if len(labels) > 1:
+        subject = f"all {len(labels)} clips are"
+    what = f"{subject} {name} ({EMOTIONS[name]}), expected two classes or more"
     return Problem("one_class", task, what, "check the labels, or the scale of the ratings")
 
 
@@ -54,78 +67,95 @@ def check_classes(corpus: Corpus, task: str) -> None:
     ------
     MerKitError
         If only one class is left.
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> corpus = Corpus("mine", Path("."), (Clip("a", Path("a"), {"valence": 1}),))
+    >>> check_classes(corpus, "valence")
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: mine cannot be learned from, valence: the only clip is V+
+    (pleasant), expected two classes or more: check the labels, or the scale of the ratings
     """
-    found = one_class(corpus, task)
-    if found is not None:
-        raise MerKitError(f"{corpus.name} cannot be learned from, {found}")
+    problem = one_class(corpus, task)
+    if problem is not None:
+        raise MerKitError(f"{corpus.name} cannot be learned from, {problem}")
 
 
 def few_songs(corpus: Corpus, task: str, folds: int = RunConfig.folds) -> Problem | None:
-    """Return a note on the class with the fewest songs, or artists, if they are fewer than `folds`; else None."""
-    labelled = [clip for clip in corpus.clips if task in clip.labels]
-    groups = corpus.groups() is not None
+    """Return a note on the class with the fewest songs or artists if `folds` is larger, else None.
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> clips = tuple(Clip(f"{i}", Path("x"), {"valence": i % 2}) for i in range(9))
+    >>> print(few_songs(Corpus("mine", Path("."), clips), "valence"))
+    valence: V+ has 4 songs, fewer than the usual 10 folds: choose --folds 4
+    """
+    names = corpus.groups()
+    if names is None:
+        names = np.array([clip.clip_id for clip in corpus.clips])
     units: dict[int, set[str]] = {}
-    for clip in labelled:
-        unit = clip.group if groups and clip.group is not None else f"clip:{clip.clip_id}"
-        units.setdefault(clip.labels[task], set()).add(unit)
+    for clip, name in zip(corpus.clips, names, strict=True):
+        if task in clip.labels:
+            units.setdefault(clip.labels[task], set()).add(str(name))
     label = min(units, key=lambda k: len(units[k]))
-    found = len(units[label])
-    if len(units) < 2 or found >= folds:
+    n = len(units[label])
+    if len(units) < 2 or n >= folds:
         return None
-    one, many = ("group (artist)", "groups (artists)") if groups else ("song", "songs")
-    what = f"{TASKS[task][label]} has {found} {one if found == 1 else many}, fewer than the usual {folds} folds"
-    step = (
-        f"ask for --folds {found}"
-        if found > 1
-        else "add songs of this class, since it cannot be divided"
-    )
+    words = ("song", "songs")
+    if corpus.groups() is not None:
+        words = ("group (artist)", "groups (artists)")
+    step = f"choose --folds {n}"
+    if n == 1:
+        step = "add songs of this class, since it cannot be divided"
+    many = plural(n, *words)
+    what = f"{TASKS[task][label]} has {many}, fewer than the usual {folds} folds"
     return Problem("few_songs", task, what, step)
 
 
 def truth_beyond(corpus: Corpus, seconds: Mapping[str, float]) -> list[Problem]:
-    """Return one problem if segment truth ends long after its clip does: milliseconds, or another clip's.
+    """Return one problem if ground truth ends long after its clip: milliseconds, or another clip's.
 
-    `seconds` maps clip ids to lengths; clips that it lacks are not looked at.
+    `seconds` maps clip ids to lengths; other clips are not checked.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> truth = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [30_000.0]})
+    >>> corpus = Corpus("mine", Path("."), (), truth=truth)
+    >>> [problem.kind for problem in truth_beyond(corpus, {"a": 30.0})]
+    ['truth_beyond']
     """
     if corpus.truth is None:
         return []
-    ends = corpus.truth.groupby("clip_id")["end_s"].max()
+    ends = corpus.truth.groupby("clip_id")["end_s"].max().to_dict()
     late = [
-        (clip_id, float(ends[clip_id]), length)
+        clip_id
         for clip_id, length in seconds.items()
-        if clip_id in ends.index and ends[clip_id] > TIMES_TOO_LONG * length + SECONDS_TOO_LONG
+        if ends.get(clip_id, 0.0) > TIMES_TOO_LONG * length + SECONDS_TOO_LONG
     ]
     if not late:
         return []
-    clip_id, end, length = late[0]
     what = (
-        f"that of {len(late)} of {len(seconds)} clips ends long after the clip, first {clip_id}: at {end:g} s, where the "
-        f"clip has {length:.3g} s"
+        f"that of {len(late)} of {len(seconds)} clips ends long after the clip, first {late[0]}: "
+        f"at {ends[late[0]]:g} s, but the clip has {seconds[late[0]]:.3g} s"
     )
-    return [
-        Problem(
-            "truth_beyond",
-            "segment truth",
-            what,
-            "give its times in seconds (are they milliseconds?)",
-        )
-    ]
+    step = "give its times in seconds (are they milliseconds?)"
+    return [Problem("truth_beyond", "segment-level ground truth", what, step)]
 
 
 def _sampled_seconds(
     corpus: Corpus, read: Callable[[str | Path], float] = audio.duration
 ) -> dict[str, float]:
-    """Return clip id → seconds of some clips that have a truth, as their headers say."""
+    """Return clip id → seconds, from the headers of some clips that have ground truth."""
     if corpus.truth is None:
         return {}
     known = set(corpus.truth["clip_id"])
     clips = [clip for clip in corpus.clips if clip.clip_id in known]
+    sample = np.linspace(0, max(len(clips) - 1, 0), min(SAMPLED, len(clips)))
     seconds: dict[str, float] = {}
-    for at in np.unique(
-        np.linspace(0, max(len(clips) - 1, 0), min(SAMPLED, len(clips))).astype(int)
-    ):
-        try:
-            seconds[clips[at].clip_id] = read(clips[at].path)
-        except MerKitError:  # its own problem, told elsewhere
-            continue
+    for i in np.unique(sample.astype(int)):
+        with contextlib.suppress(MerKitError):  # an unreadable header is reported elsewhere
+            seconds[clips[i].clip_id] = read(clips[i].path)
     return seconds

@@ -1,4 +1,4 @@
-"""From a preset's name to every setting of a run: smoke, demo, cpu, paper."""
+"""From a preset's name (smoke, demo, cpu, paper) to every setting of a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mer_kit.signal import frontends
 from mer_kit.training import methods, networks
 from mer_kit.training.settings import TrainingSettings
 
-#: More folds than this are a slip of the keyboard.
+#: More folds than this are a typing error.
 MOST_FOLDS = 1000
 #: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
 SHORTEST_STEP = 0.02
-#: Parts of a configuration that are set by the names of what they hold.
+#: Parts of a configuration that are set through the names of their fields.
 _PARTS = (
     "training",
     "model",
@@ -33,7 +33,7 @@ _PARTS = (
 )
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
-#: Preset → what it sets. The origin of each number stands in RunConfig and TrainingSettings; sizes are D.
+#: Preset → its settings. RunConfig and TrainingSettings give each number's origin; sizes are D.
 PRESETS: dict[str, dict[str, Any]] = {
     "smoke": {  # tests: seconds
         "model": {"width": 2, "batch_norm": True, "head_pool": 1},
@@ -58,7 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "ramp_epochs": 4.0,
             "warmup_mixup": True,  # as in cpu
             "max_unlabelled": 0.15,
-            "share": 0.6,  # of each song's segments per epoch: a third less time, the split still judges all
+            "share": 0.6,  # of each song's segments per epoch: a third less time; all are evaluated
         },
         "train_every_seconds": 1.0,
     },
@@ -71,7 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 1e-3,
             "weight_decay": 0.02,
             "ramp_epochs": 4.0,
-            "warmup_mixup": True,  # these two: README, "Honest results so far"
+            "warmup_mixup": True,  # this and the next: docs, "Honest results so far"
             "max_unlabelled": 0.1,
         },
         "train_every_seconds": 3.0,
@@ -95,10 +95,11 @@ def resolve(
     seed: int = 0,
     **overrides: Any,
 ) -> RunConfig:
-    """Return the full configuration for what a person typed.
+    """Return the full configuration for the settings that a person typed.
 
-    `overrides` are further fields of RunConfig (`frontend`, `network` and others), or settings of the training, the
-    method, the network or the front-end by their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
+    `overrides` are further fields of RunConfig (`frontend`, `network` and others), or settings of
+    the training, the method, the network or the front-end by their own names:
+    `resolve(preset="cpu", tau=0.3, width=16)`.
 
     Raises
     ------
@@ -120,50 +121,65 @@ def resolve(
     check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
-    base = PRESETS[preset]
-    plain: dict[str, Any] = {
-        "train_every_seconds": base["train_every_seconds"],
-        "grouping": "normalised",
-    }
+    system = ""
+    if method in systems.SYSTEMS:
+        system, method = method, "ce"
     network = overrides.get("network", networks.DEFAULT)
-    frontend = overrides.get("frontend", frontends.DEFAULT)
-    homes: dict[str, dict[str, Any]] = {
-        "run": plain,
-        "training": dict(base["training"]),
-        "method": {},
-        "network": dict(base["model"]) if network == networks.DEFAULT else {},
-        "front-end": {},
-        "system": {},
-    }
-    system = method if method in systems.SYSTEMS else ""
-    owners = _owners("ce" if system else method, network, frontend, system)
-    for name, value in overrides.items():
-        check_choice("setting", name, sorted(owners))
-        home, kind = owners[name]
-        homes[home][name] = _as_kind(name, value, kind)
-    plain.pop("network", None)
-    training = TrainingSettings.of(
-        **homes["training"],
-        method="ce" if system else method,
-        network=network,
-        model=homes["network"],
-        own=homes["method"],
-    )
+    homes = _settings(preset, method, network, system, overrides)
+    run = homes["run"]
+    if run.get("divide_by") == "official":
+        folds = 1
     config = RunConfig(
         corpus=corpus,
         task=task,
         segment_seconds=float(segment_seconds),
         preset=preset,
-        folds=1 if plain.get("divide_by") == "official" else int(folds),
+        folds=int(folds),
         seed=int(seed),
         frontend_settings=homes["front-end"],
-        training=training,
+        training=TrainingSettings.of(
+            **homes["training"],
+            method=method,
+            network=network,
+            model=homes["network"],
+            own=homes["method"],
+        ),
         system=system,
         system_settings=homes["system"],
-        **plain,
+        **run,
     )
     _check(config)
     return config
+
+
+def _settings(
+    preset: str, method: str, network: str, system: str, overrides: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return a preset's settings with the overrides, by the part that they belong to.
+
+    Raises
+    ------
+    MerKitError
+        If an override is not known or not of its type.
+    """
+    base = PRESETS[preset]
+    homes: dict[str, dict[str, Any]] = {
+        "run": {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"},
+        "training": dict(base["training"]),
+        "method": {},
+        "network": {},
+        "front-end": {},
+        "system": {},
+    }
+    if network == networks.DEFAULT:
+        homes["network"] = dict(base["model"])
+    owners = _owners(method, network, overrides.get("frontend", frontends.DEFAULT), system)
+    for name, value in overrides.items():
+        check_choice("setting", name, sorted(owners))
+        home, kind = owners[name]
+        homes[home][name] = _as_kind(name, value, kind)
+    homes["run"].pop("network", None)
+    return homes
 
 
 def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,8 +198,8 @@ def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[
     for name in overrides:
         if name in parameters:
             raise MerKitError(
-                f"{name} is given twice, as a parameter ({shortened(parameters[name])}) and among the overrides "
-                f"({shortened(overrides[name])}): take it out of the overrides"
+                f"{name} is given twice, as a parameter ({shortened(parameters[name])}) and among "
+                f"the overrides ({shortened(overrides[name])}): remove it from the overrides"
             )
     return {**parameters, **overrides}
 
@@ -196,46 +212,43 @@ def _owners(method: str, network: str, frontend: str, system: str) -> dict[str, 
     MerKitError
         If the method's, the network's or the front-end's own settings have names that are taken.
     """
-    owners = {
-        name: ("training", kind)
-        for name, kind in kinds(TrainingSettings).items()
-        if name not in _PARTS
-    }
-    owners |= {name: ("run", kind) for name, kind in kinds(RunConfig).items() if name not in _PARTS}
-    owners |= {"network": ("run", "str")}
-    members = {
-        "method": (method, methods.of(method).settings),
-        "network": (network, networks.of(network).settings),
-        "front-end": (frontend, frontends.of(frontend).settings),
-    }
-    if system:  # nothing is trained, so nothing of a training can be set
-        owners = {name: owner for name, owner in owners.items() if owner[0] == "run"}
+    owners: dict[str, tuple[str, str]] = {}
+    if system:  # nothing is trained, so no setting of a training can be given
+        members = {"system": (system, systems.of(system).settings)}
+    else:
+        owners |= {name: ("training", kind) for name, kind in kinds(TrainingSettings).items()}
         members = {
-            "system": (system, systems.of(system).settings),
-            "front-end": members["front-end"],
+            "method": (method, methods.of(method).settings),
+            "network": (network, networks.of(network).settings),
         }
+    members["front-end"] = (frontend, frontends.of(frontend).settings)
+    owners |= {name: ("run", kind) for name, kind in kinds(RunConfig).items()}
+    owners = {name: owner for name, owner in owners.items() if name not in _PARTS}
+    owners["network"] = ("run", "str")
     for what, (name, settings) in members.items():
         own = {field.name: type(field.default).__name__ for field in dataclasses.fields(settings)}
         taken = sorted(set(own) & (set(owners) | set(_PARTS)))
         if taken:
+            other = owners.get(taken[0], ("all runs", ""))[0]
             raise MerKitError(
-                f"{what} {name} has a setting {taken[0]} of its own, a name that {owners.get(taken[0], ('all runs',))[0]} "
-                "uses already: rename it"
+                f"{what} {name} has a setting {taken[0]} of its own, a name that {other} "
+                "already uses: rename it"
             )
         owners |= {setting: (what, kind) for setting, kind in own.items()}
     return owners
 
 
 def _as_kind(name: str, value: Any, kind: str) -> Any:
-    """Return a value as its declared kind ("bool", "int", "float", …) spells it."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Return a value in its declared type ("bool", "int", "float", …)."""
     if kind == "bool" and not isinstance(value, bool):
         raise MerKitError(f"{name} is {shortened(value)}, expected True or False: change {name}")
-    if (
-        number and kind.startswith("float") and abs(value) <= LARGEST
-    ):  # what is larger is refused by the checks
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    if kind.startswith("float") and abs(value) <= LARGEST:  # larger ones fail the checks
         return float(value)
-    return int(value) if number and kind == "int" and value == value // 1 else value
+    if kind == "int" and value == value // 1:
+        return int(value)
+    return value
 
 
 def _check(config: RunConfig) -> None:
@@ -253,9 +266,9 @@ def _check(config: RunConfig) -> None:
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:
         check_range("max_seconds", config.max_seconds, config.segment_seconds)
-    if not isinstance(config.corpus_options, dict) or not all(
-        isinstance(name, str) for name in config.corpus_options
-    ):
+    options = config.corpus_options
+    if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
         raise MerKitError(
-            "corpus_options is no mapping, expected for example {'drift': 0.4}: pass a dict"
+            f"corpus_options is {shortened(options)}, expected names and values such as "
+            "{'drift': 0.4}: pass a dict"
         )

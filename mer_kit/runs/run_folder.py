@@ -1,4 +1,4 @@
-"""Run folders: what a run leaves on disk, written to a temporary name and renamed, readable without mer-kit."""
+"""Run folders: the files of a run, written atomically and readable without mer-kit."""
 
 from __future__ import annotations
 
@@ -23,38 +23,47 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.records import TASKS, EpochRecord
-from mer_kit.runs import npz, schema, seal
+from mer_kit.runs import csv_tables, npz, schema, seal
 from mer_kit.runs.config import RunConfig, as_dictionary, hashed_config
 from mer_kit.training import METHOD_VERSION
 
-#: Files that must be there before a fold counts as done.
+#: Files that a finished fold must have.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
-#: The same for a fold of a system, which trains no network.
+#: The same for a fold of a system, which has no network.
 SYSTEM_FILES = ("segments.csv",)
 _FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
-    """Write JSON atomically; numpy numbers become Python's, NaN becomes null."""
-    text = json.dumps(_plain(content), indent=indent, ensure_ascii=False, allow_nan=False)
+    """Write JSON atomically; see `as_json` for what becomes of numpy numbers, NaN and records."""
+    text = json.dumps(as_json(content), indent=indent, ensure_ascii=False, allow_nan=False)
     with writing(path) as partial:
         partial.write_text(text + "\n", "utf-8")
 
 
-def _plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """Return a value as JSON can hold it: records as mappings, arrays as lists, NaN as None.
+
+    Examples
+    --------
+    >>> as_json({"n": np.int64(3), "p": np.array([0.5, np.nan]), 7: Path("a/b")})
+    {'n': 3, 'p': [0.5, None], '7': 'a/b'}
+    """
     if isinstance(value, RunConfig):
-        return _plain(as_dictionary(value))
+        return as_json(as_dictionary(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
+        return as_json(dataclasses.asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
         return None
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return str(value)
+    return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -63,7 +72,14 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     MerKitError
-        If the file is missing, torn, too large or no regular file.
+        If the file is missing, torn, too large, or not a regular file.
+
+    Examples
+    --------
+    >>> with files.scratch() as folder:
+    ...     write_json(Path(folder) / "a.json", {"tau": np.float32(0.5)})
+    ...     read_json(Path(folder) / "a.json")
+    {'tau': 0.5}
     """
     return schema.read_json(path)
 
@@ -71,14 +87,29 @@ def read_json(path: Path) -> dict[str, Any]:
 def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -> str:
     """Return 10 hex digits that change with every setting that can change a number.
 
-    Left out is what `config.hashed_config` leaves out, and the runs folder and the data's place; device, precision and the
-    number of threads, which round differently but are no other experiment (each fold's status.json names them).
+    Left out are what `config.hashed_config` leaves out, the folders of runs and data, and device,
+    precision and number of threads: these round differently but are not another experiment (each
+    fold's status.json names them).
+
+    Examples
+    --------
+    >>> demo = RunConfig()
+    >>> first = fingerprint(demo, corpus_checksum="0", code_version="1")
+    >>> other = dataclasses.replace(demo, theta=0.4)
+    >>> len(first), first == fingerprint(other, corpus_checksum="0", code_version="1")
+    (10, False)
     """
     return digest(hashed_config(config), corpus_checksum=corpus_checksum, code_version=code_version)
 
 
 def digest(settings: Mapping[str, Any], *, corpus_checksum: str, code_version: str) -> str:
-    """Return 10 hex digits of settings, clips and the version of the code."""
+    """Return 10 hex digits of settings, clips and the version of the code.
+
+    Examples
+    --------
+    >>> digest({"tau": 0.5}, corpus_checksum="0", code_version="1")
+    'f8f1a678b3'
+    """
     text = json.dumps([settings, corpus_checksum, code_version], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
@@ -93,23 +124,18 @@ def write_config(
     skipped: Sequence[str],
 ) -> None:
     """Write a run's config.json: its settings, its fingerprint, and where the numbers come from."""
-    about = {
+    versions = {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    content = {
+        **as_dictionary(config),
         "fingerprint": fingerprint,
         "corpus_checksum": corpus_checksum,
         "n_clips": n_clips,
         "skipped": skipped,
+        "method_version": METHOD_VERSION,
+        "versions": versions,
+        "python": platform.python_version(),
     }
-    versions = {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__}
-    write_json(
-        folder.path / "config.json",
-        {
-            **as_dictionary(config),
-            **about,
-            "method_version": METHOD_VERSION,
-            "versions": versions,
-            "python": platform.python_version(),
-        },
-    )
+    write_json(folder.path / "config.json", content)
 
 
 class RunFolder:
@@ -119,12 +145,10 @@ class RunFolder:
         self.path = Path(path)
 
     @classmethod
-    def of(cls, runs_dir: Path, config: RunConfig, mark: str) -> RunFolder:
+    def of(cls, runs_dir: Path, config: RunConfig, fingerprint: str) -> RunFolder:
         """Return the folder that belongs to a configuration and its fingerprint."""
-        return cls(
-            runs_dir
-            / f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}-{mark}"
-        )
+        about = f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}"
+        return cls(runs_dir / f"{about}-{fingerprint}")
 
     def fold(self, number: int) -> Path:
         """Return the folder of one fold."""
@@ -132,7 +156,7 @@ class RunFolder:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What config.json says, checked.
+        """The content of config.json, checked.
 
         Raises
         ------
@@ -143,58 +167,55 @@ class RunFolder:
 
     @property
     def status(self) -> str:
-        """Return the run's own word: "done", "failed" (also where status.json is torn) or "new"; folds have theirs."""
+        """The run's own state: "done", "failed" (also if status.json is torn) or "new"."""
         return _state(self.path)
 
     def set_status(self, state: str, *, fold: int | None = None, **more: Any) -> None:
         """Write status.json of the run, or of one of its folds."""
-        where = self.path if fold is None else self.fold(fold)
+        folder = self.path if fold is None else self.fold(fold)
         now = time.strftime("%Y-%m-%dT%H:%M:%S")
-        write_json(where / "status.json", {"state": state, "at": now, **more})
+        write_json(folder / "status.json", {"state": state, "at": now, **more})
 
     def fold_done(self, number: int) -> bool:
-        """Tell whether a fold is finished: its status says so and every file is there."""
-        folder = self.fold(number)
-        if all(files.is_plain_file(folder / name, inside=self.path) for name in FOLD_FILES):
-            return _state(folder) == "done"
-        if not all(files.is_plain_file(folder / name, inside=self.path) for name in SYSTEM_FILES):
+        """Return whether a fold is finished: its status says so and every file is there."""
+        if self._has(number, FOLD_FILES):
+            return _state(self.fold(number)) == "done"
+        if not self._has(number, SYSTEM_FILES):
             return False
         with contextlib.suppress(MerKitError):
             status = self.fold_status(number)
             return status.get("state") == "done" and tuple(status.get("files", ())) == SYSTEM_FILES
         return False
 
+    def _has(self, number: int, names: Sequence[str]) -> bool:
+        folder = self.fold(number)
+        return all(files.is_plain_file(folder / name, inside=self.path) for name in names)
+
     def fold_numbers(self) -> list[int]:
-        """Return the numbers of the folds that have a folder; copies like "0 (copy)" or "0.bak" are no folds."""
+        """Return the numbers of all fold folders; copies such as "0 (copy)" do not count."""
         try:
             entries = list(os.scandir(self.path / "folds"))
-        except OSError:  # none yet, or no folder
+        except OSError:  # none yet, or not a folder
             return []
-        return sorted(
-            int(entry.name)
-            for entry in entries
-            if _FOLD_NAME.fullmatch(entry.name) and entry.is_dir()
-        )
+        names = [entry.name for entry in entries if entry.is_dir()]
+        return sorted(int(name) for name in names if _FOLD_NAME.fullmatch(name))
 
     def folds_done(self) -> list[int]:
         """Return the numbers of the finished folds, ascending."""
         return [number for number in self.fold_numbers() if self.fold_done(number)]
 
     def fold_status(self, number: int) -> dict[str, Any]:
-        """Return what a fold's status.json says, checked; {} where there is none."""
-        file = self.fold(number) / "status.json"
-        return (
-            schema.read_json(file, schema.STATUS, inside=self.path) if os.path.lexists(file) else {}
-        )
+        """Return a fold's status.json, checked; {} without one."""
+        return _status(self.fold(number), inside=self.path)
 
     def seal(self, number: int, names: Sequence[str] = FOLD_FILES) -> dict[str, dict[str, Any]]:
-        """Return size and checksum of a trained fold's files, to be kept in its status.json."""
+        """Return size and checksum of a trained fold's files, for its status.json."""
         return seal.of(self.fold(number), names)
 
     def check_seal(
         self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False
     ) -> None:
-        """Compare a finished fold's files with what its status.json says of them; older folds say nothing.
+        """Compare a finished fold's files with its status.json; older folds have no checksums.
 
         Parameters
         ----------
@@ -204,14 +225,15 @@ class RunFolder:
         Raises
         ------
         MerKitError
-            If a file is not the one that the training left.
+            If a file has changed since the training.
         """
         sealed = self.fold_status(number).get("files", {})
         name = seal.changed(self.fold(number), sealed, names, inside=self.path, quick=quick)
         if name is not None:
             raise MerKitError(
-                f"fold {number} of {self.path.name}: {name} has changed since the training, expected the file that it "
-                "left: restore it, or delete the fold's folder and train it again"
+                f"fold {number} of {self.path.name}: {name} has changed since the training, "
+                "expected the file as it was written: restore it, or delete the fold's folder and "
+                "train it again"
             )
 
     def history(self, fold: int) -> list[EpochRecord]:
@@ -222,89 +244,78 @@ class RunFolder:
         MerKitError
             If history.csv cannot be read.
         """
-        fields = [field for field in dataclasses.fields(EpochRecord) if field.name != "own"]
-        kinds = {field.name: float if field.type == "float" else str for field in fields}
-        later = [
-            name
-            for name, kind in kinds.items()
-            if kind is float or name in ("labelled_class_share", "note")
-        ]
         path = self.fold(fold) / "history.csv"
-        table = schema.read_table(
-            path, kinds, inside=self.path, exact=True, optional=later, most=schema.MOST_JSON
-        ).reindex(columns=list(kinds))
-        table = table.fillna({name: "" for name in later if kinds[name] is str})
-        own = schema.numbers_beside(path, kinds, inside=self.path)
-        try:
-            beside = own.reset_index(drop=True) if len(own) == len(table) else own.iloc[:0]
-            rows = table.reset_index(drop=True).join(beside).to_dict("records")
-            return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in rows]
-        except (ValueError, TypeError, OverflowError) as error:
-            raise MerKitError(
-                f"history.csv in fold {fold} has a row that no epoch left: train the fold again"
-            ) from error
+        return csv_tables.read_history(path, f"history.csv in fold {fold}", inside=self.path)
 
     def epochs(self, fold: int) -> dict[str, np.ndarray]:
-        """Return a fold's evaluation passes: probabilities [E, S, K], labels [S], clip [S], start_s [S].
+        """Return a fold's evaluation passes.
+
+        Arrays: probabilities [E, S, K], labels [S], clip [S], start_s [S].
 
         Raises
         ------
         MerKitError
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
-        path = self.fold(fold) / "epochs.npz"
-        arrays = npz.read(
-            path, {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}, inside=self.path
-        )
+        dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
+        arrays = npz.read(self.fold(fold) / "epochs.npz", dimensions, inside=self.path)
         npz.check_passes(arrays, f"epochs.npz in fold {fold}")
         return arrays
 
     def segments(self, fold: int) -> pd.DataFrame:
-        """Return a fold's segment predictions: clip_id, start_s, end_s, part (train/test), label, a column a class.
+        """Return a fold's segment predictions.
+
+        Columns: clip_id, start_s, end_s, part (train/test), label, one per class.
 
         Raises
         ------
         MerKitError
-            If segments.csv cannot be read or has rows that no network wrote.
+            If segments.csv cannot be read or holds rows that are not predictions.
         """
         classes = TASKS[self.config["task"]]
         texts, numbers = ("clip_id", "part", "label"), ("start_s", "end_s", *classes)
         kinds = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)}
-        table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
-        schema.check_segments(table, classes, f"segments.csv in fold {fold}")
+        table = csv_tables.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
+        csv_tables.check_segments(table, classes, f"segments.csv in fold {fold}")
         return table
 
     def metrics(self) -> dict[str, Any]:
-        """Return what metrics.json says, checked.
+        """Return the content of metrics.json, checked.
 
         Raises
         ------
         MerKitError
             If it cannot be read or is not what a run writes.
         """
-        found = schema.read_json(self.path / "metrics.json", schema.METRICS, inside=self.path)
-        schema.check_metrics(found, f"metrics.json in {self.path.name}")
-        return found
+        content = schema.read_json(self.path / "metrics.json", schema.METRICS, inside=self.path)
+        schema.check_metrics(content, f"metrics.json in {self.path.name}")
+        return content
+
+
+def _status(folder: Path, *, inside: Path) -> dict[str, Any]:
+    """Return a folder's status.json, checked; {} without one."""
+    file = folder / "status.json"
+    if not os.path.lexists(file):
+        return {}
+    return schema.read_json(file, schema.STATUS, inside=inside)
 
 
 def _state(folder: Path) -> str:
-    file = folder / "status.json"
     try:
-        found = (
-            schema.read_json(file, schema.STATUS, inside=folder) if os.path.lexists(file) else {}
-        )
+        return str(_status(folder, inside=folder).get("state", "new"))
     except MerKitError:
         return "failed"
-    return str(found.get("state", "new"))
 
 
 def all_runs(runs_dir: str | Path) -> list[RunFolder]:
-    """Return every run folder below `runs_dir` that has a config.json, sorted by name."""
-    folder = Path(runs_dir)
-    if not folder.is_dir():
-        return []
-    return [
-        RunFolder(entry.parent)
-        for entry in sorted(folder.glob("*/config.json"))
-        if files.is_plain_file(entry)
-    ]
+    """Return every run folder below `runs_dir` that has a config.json, sorted by name.
+
+    Examples
+    --------
+    >>> with files.scratch() as folder:
+    ...     write_json(Path(folder) / "a-run" / "config.json", {})
+    ...     [run.path.name for run in all_runs(folder)]
+    ['a-run']
+    """
+    configs = sorted(Path(runs_dir).glob("*/config.json"))
+    return [RunFolder(file.parent) for file in configs if files.is_plain_file(file)]

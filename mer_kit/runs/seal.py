@@ -1,4 +1,4 @@
-"""Checksums of what a training left, kept in the fold's status.json: a file that changed since is noticed.
+"""Checksums of a fold's files in its status.json, to notice files that changed after training.
 
 Notebook: 03_sssl_training
 """
@@ -11,12 +11,24 @@ from typing import Any
 
 from mer_kit import files
 
-#: Larger files (the weights of a wide network) are compared by size alone where a whole folder of runs is looked at.
+#: Larger files (weights of wide networks) are compared by size alone when many runs are listed.
 QUICK_BYTES = 64 << 20
 
 
 def of(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return file name → size in bytes and BLAKE2b checksum of these files."""
+    """Return file name → size in bytes and BLAKE2b checksum.
+
+    Examples
+    --------
+    >>> with files.scratch() as folder:
+    ...     _ = (Path(folder) / "a").write_text("abc")
+    ...     sealed = of(Path(folder), ["a"])
+    ...     before = changed(Path(folder), sealed, ["a"], inside=Path(folder))
+    ...     _ = (Path(folder) / "a").write_text("abd")
+    ...     after = changed(Path(folder), sealed, ["a"], inside=Path(folder))
+    >>> sealed["a"]["bytes"], before, after
+    (3, None, 'a')
+    """
     return {
         name: {"bytes": (folder / name).stat().st_size, "blake2b": files.checksum(folder / name)}
         for name in names
@@ -31,13 +43,15 @@ def changed(
     inside: Path,
     quick: bool = False,
 ) -> str | None:
-    """Return the first of these files that is not as it was sealed, or None; what was never sealed cannot tell.
+    """Return the first file that differs from its stored checksum, or None; see `of`.
+
+    Files without a stored checksum are not compared.
 
     Parameters
     ----------
-    sealed : what `of` returned, read back
-    inside : the run's folder, which the files may not leave
-    quick : read no file above QUICK_BYTES
+    sealed : result of `of`, read back
+    inside : the run's folder; links out of it count as changed
+    quick : do not read files above QUICK_BYTES
     """
     for name in names:
         expected = sealed.get(name)

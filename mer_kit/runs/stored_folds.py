@@ -1,4 +1,4 @@
-"""The folds of a run, kept in its folder: no library or rule that changes later moves a song to the other side.
+"""The folds of a run, kept in its folder, so that no later library or rule moves a song.
 
 Notebook: 04_song_decisions
 """
@@ -19,28 +19,32 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS, Corpus, Fold
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.fields import whole
 from mer_kit.runs.grouping import Grouping
 from mer_kit.runs.run_folder import RunFolder, write_json
 from mer_kit.songs import folds as song_folds
 
 #: The file's name in a run folder.
 NAME = "folds.json"
-#: No file is read that is larger than this, and this for each clip, in bytes.
+#: Largest file that is read: bytes, and bytes for each clip.
 LARGEST, LARGEST_PER_CLIP = 2**20, 4096
 
 
 def write(
     folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping
 ) -> None:
-    """Write folds.json: the clips, their groups, each fold's clips by position, and what the grouping found."""
+    """Write folds.json: clips, groups, each fold's clips by position, and the grouping."""
     music = [
-        {"clips": [clip_ids[pair.first], clip_ids[pair.second]], "similarity": round(pair.similarity, 4),
-         "lag_s": round(pair.lag_s, 2)}
+        {
+            "clips": [clip_ids[pair.first], clip_ids[pair.second]],
+            "similarity": round(pair.similarity, 4),
+            "lag_s": round(pair.lag_s, 2),
+        }
         for pair in grouping.music
-    ]  # fmt: skip
+    ]
     content = {
         "clips": list(clip_ids),
-        "groups": None if grouping.groups is None else grouping.groups.tolist(),
+        "groups": grouping.groups,
         "folds": [{"train": fold.train, "test": fold.test} for fold in folds],
         "joined_artists": grouping.artists,
         "same_music": music,
@@ -51,14 +55,14 @@ def write(
 def keep(
     folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping
 ) -> None:
-    """Write folds.json unless it is there; a finished run may lie where nothing can be written."""
+    """Write folds.json unless it is there; do nothing in a read-only folder."""
     if not (folder.path / NAME).exists():
         with contextlib.suppress(OSError):
             write(folder, folds, clip_ids, grouping)
 
 
 def of(folder: RunFolder, corpus: Corpus, grouping: Grouping, config: RunConfig) -> list[Fold]:
-    """Return a run's folds: those that it has stored, else made from the groups or the corpus' official division.
+    """Return a run's folds as stored, else made from the groups or the corpus' official split.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def of(folder: RunFolder, corpus: Corpus, grouping: Grouping, config: RunConfig)
 
 
 def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str]) -> None:
-    """Raise one sentence if a finished fold of a run without stored folds tested other songs than `folds` say.
+    """Raise one sentence if a finished fold, in a run without stored folds, tested other songs.
 
     Raises
     ------
@@ -97,25 +101,22 @@ def check_finished(folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[
     for fold in folds:
         if not folder.fold_done(fold.number):
             continue
+        file = folder.fold(fold.number) / "segments.csv"
         try:
-            table = pd.read_csv(
-                folder.fold(fold.number) / "segments.csv", dtype=str, usecols=["clip_id", "part"]
-            )
-        except (
-            OSError,
-            ValueError,
-        ):  # what is wrong with it is said where it is read for its numbers
+            table = pd.read_csv(file, dtype=str, usecols=["clip_id", "part"])
+        except (OSError, ValueError):  # reported where its numbers are read
             continue
         tested = set(table.loc[table["part"] == "test", "clip_id"])
-        if tested != {clip_ids[at] for at in fold.test}:
+        if tested != {clip_ids[i] for i in fold.test}:
             raise MerKitError(
-                f"fold {fold.number} of {folder.path.name} tested {len(tested)} songs that are not those of today's fold "
-                f"{fold.number}: install the versions that its config.json names, or delete the run folder and train again"
+                f"fold {fold.number} of {folder.path.name} tested {len(tested)} songs that are not "
+                f"those of today's fold {fold.number}: install the versions that its config.json "
+                "names, or delete the run folder and train again"
             )
 
 
 def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fold] | None:
-    """Return a run's stored folds, for clips in the order of `clip_ids`; None where none are stored yet.
+    """Return a run's stored folds, for clips in the order of `clip_ids`; None without a file.
 
     Raises
     ------
@@ -127,29 +128,22 @@ def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fo
         return None
     try:
         content = _content(file, len(clip_ids))
-        stored = content["clips"]
-        if not isinstance(stored, list) or not all(isinstance(one, str) for one in stored):
-            raise ValueError("the clips are no list of names")
-        if sorted(stored) != sorted(clip_ids):
-            changed = sorted(set(stored) ^ set(clip_ids))
-            example = f", first {changed[0]!r}" if changed else ""
-            raise MerKitError(
-                f"{NAME} in {folder.path.name} divides {len(stored)} clips, and the corpus has {len(clip_ids)}, of which "
-                f"{len(changed)} differ{example}: restore the corpus, or delete the run folder and train again"
-            )
-        position = {clip_id: at for at, clip_id in enumerate(clip_ids)}
-        order = np.array([position[clip_id] for clip_id in stored], dtype=np.int64)
+        _check_clips(content["clips"], clip_ids, folder)
+        position = {clip_id: i for i, clip_id in enumerate(clip_ids)}
+        order = np.array([position[clip_id] for clip_id in content["clips"]], dtype=np.int64)
         parts = content["folds"]
         if not isinstance(parts, list) or len(parts) != n_folds:
             raise ValueError(f"expected {n_folds} folds")
         return [_fold(number, part, order) for number, part in enumerate(parts)]
+    except MerKitError:
+        raise
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        if isinstance(error, MerKitError):
-            raise
-        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        reason = type(error).__name__
+        if isinstance(error, ValueError):
+            reason = str(error)
         raise MerKitError(
-            f"{NAME} in {folder.path.name} is not what a run writes ({reason}), expected its folds: restore it, or "
-            "delete the run folder and train again"
+            f"{NAME} in {folder.path.name} is not what a run writes ({reason}), expected its "
+            "folds: restore it, or delete the run folder and train again"
         ) from error
 
 
@@ -158,23 +152,35 @@ def _content(file: Path, n_clips: int) -> dict[str, Any]:
     most = LARGEST + LARGEST_PER_CLIP * n_clips
     content = json.loads(files.read_bytes(file, most=most, inside=file.parent).decode("utf-8"))
     if not isinstance(content, dict):
-        raise ValueError("it holds no mapping")
+        raise ValueError("it must hold names and values")
     return content
+
+
+def _check_clips(stored: Any, clip_ids: Sequence[str], folder: RunFolder) -> None:
+    """Raise an error if the stored clips are not these."""
+    if not isinstance(stored, list) or not all(isinstance(one, str) for one in stored):
+        raise ValueError("the clips must be a list of names")
+    if sorted(stored) != sorted(clip_ids):
+        changed = sorted(set(stored) ^ set(clip_ids))
+        example = f", first {changed[0]!r}" if changed else ""
+        raise MerKitError(
+            f"{NAME} in {folder.path.name} divides {len(stored)} clips, and the corpus has "
+            f"{len(clip_ids)}, of which {len(changed)} differ{example}: restore the corpus, or "
+            "delete the run folder and train again"
+        )
 
 
 def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
     """Return one fold with positions in today's order of clips."""
-    sides: list[np.ndarray] = []
-    for name in ("train", "test"):
-        at = part[name]
-        whole = (
-            isinstance(at, list)
-            and at
-            and all(type(one) is int and 0 <= one < len(order) for one in at)
-        )
-        if not whole or len(set(at)) != len(at):
-            raise ValueError(f"fold {number} has no list of {name} clips")
-        sides.append(np.sort(order[at]))
-    if np.isin(sides[0], sides[1]).any():
+    train, test = (_side(number, part, name, order) for name in ("train", "test"))
+    if np.isin(train, test).any():
         raise ValueError(f"fold {number} tests a clip that it trains on")
-    return Fold(number, sides[0], sides[1])
+    return Fold(number, train, test)
+
+
+def _side(number: int, part: dict[str, Any], name: str, order: np.ndarray) -> np.ndarray:
+    clips, in_range = part[name], whole(0, len(order) - 1)
+    is_list = isinstance(clips, list) and len(clips) > 0
+    if not is_list or not all(map(in_range, clips)) or len(set(clips)) != len(clips):
+        raise ValueError(f"fold {number} must list different {name} clips")
+    return np.sort(order[clips])

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def train(experiment: Experiment, number: int) -> float:
-    """Fit the run's system on a fold's training songs; write segments.csv, one row per song; return the seconds taken."""
+    """Fit the run's system on a fold's training songs; return the seconds taken.
+
+    Writes segments.csv with one row per song.
+    """
     began = time.perf_counter()
     config, fold = experiment.config, experiment.folds[number]
     clips = np.concatenate([fold.train, fold.test])
@@ -33,11 +36,11 @@ def train(experiment: Experiment, number: int) -> float:
         seed=derive(config.seed, f"fold {number}") % 2**31,
     )
     system.fit(features[:n_train], experiment.labels[fold.train])
-    p = check_probabilities(f"what system {config.system} returned", system.predict_proba(features))
+    p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))
     if p.shape != (len(clips), n_classes):
         raise MerKitError(
-            f"system {config.system} returned {p.shape[0]} rows of {p.shape[1]} probabilities, expected {len(clips)} of "
-            f"{n_classes}: correct its predict_proba"
+            f"system {config.system} returned {p.shape[0]} rows of {p.shape[1]} probabilities, "
+            f"expected {len(clips)} of {n_classes}: correct its predict_proba"
         )
     table = pd.DataFrame({"clip_id": np.array(experiment.clip_ids)[clips], "start_s": 0.0})
     table["end_s"] = experiment.store.durations_s[clips]
@@ -50,7 +53,7 @@ def train(experiment: Experiment, number: int) -> float:
 
 
 def song_features(experiment: Experiment, clip: int) -> np.ndarray:
-    """Return float64 [2·d], mean and standard deviation of a song's features up to `max_seconds`."""
+    """Return float64 [2·d], mean and standard deviation of a song's features over time."""
     store, config = experiment.store, experiment.config
     values = store.values(clip)
     if config.max_seconds is not None:

@@ -96,7 +96,7 @@ def test_index_then_check_then_a_damaged_copy(corpus: Corpus) -> None:
     (corpus.root / "five.wav").write_bytes(b"no sound at all")
     bad = data("table", "--data", root, "--check")
     assert bad.exit_code == 1 and "five.wav: is not audio" in bad.output and "five.wav: has 15 bytes" in bad.output
-    assert "table has 2 problems, listed above (1 not audio, 1 other size): mend them" in bad.output
+    assert "table has 2 problems, listed above (1 not audio, 1 other size): fix them" in bad.output
 
 
 def test_without_a_name_all_corpora_are_listed(tmp_path: Path) -> None:

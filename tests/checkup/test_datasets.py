@@ -58,7 +58,7 @@ def test_counts_and_majorities_by_hand(empty_homes):
     assert [row[f"majority_{task}"] for task in ("quadrant", "valence", "arousal")] == pytest.approx(
         [3 / 7, 5 / 7, 4 / 7]
     )
-    assert row["next_step"].startswith("Mend 1 problem or leave these clips out with on_bad_clip='skip'; the first: ")
+    assert row["next_step"].startswith("Fix 1 problem or leave these clips out with on_bad_clip='skip'; the first: ")
     assert "MT7" in row["next_step"]
 
 
@@ -120,7 +120,7 @@ def test_a_row_as_text(empty_homes):
         "       valence: V- 0 · V+ 4 (majority 100.0%)",
         "       arousal: A- 1 · A+ 3 (majority 75.0%)",
         "       quadrant: Q1 3 · Q2 0 · Q3 0 · Q4 1 (majority 75.0%)",
-        "       Ready to use, but mind valence: all 4 clips are V+ (pleasant), expected two classes or more: check the "
+        "       Ready to use, but note valence: all 4 clips are V+ (pleasant), expected two classes or more: check the "
         "labels, or the scale of the ratings.",
     ]
 

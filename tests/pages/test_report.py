@@ -47,14 +47,23 @@ def runs(tmp_path: Path) -> Path:
     config = resolve(corpus="demo", preset="smoke", folds=2)
     write_json(
         run / "config.json",
-        {**as_dictionary(config), "fingerprint": "0123456789", "corpus_checksum": "x", "skipped": []},
+        {
+            **as_dictionary(config),
+            "fingerprint": "0123456789",
+            "corpus_checksum": "x",
+            "skipped": [],
+        },
     )
     write_json(run / "status.json", {"state": "failed", "message": "the <network> burst"})
     figure, ax = plt.subplots()
     ax.plot([0, 1])
-    style.save_figure(figure, run / "figures" / "loss", alt="A line that rises from 0 to 1", formats=("png",))
+    style.save_figure(
+        figure, run / "figures" / "loss", alt="A line that rises from 0 to 1", formats=("png",)
+    )
     plt.close(figure)
-    book = new_notebook(cells=[new_markdown_cell("Energy $E = m c^2$ and `$HOME`"), new_code_cell("1")])
+    book = new_notebook(
+        cells=[new_markdown_cell("Energy $E = m c^2$ and `$HOME`"), new_code_cell("1")]
+    )
     (run / "notebooks").mkdir()
     nbformat.write(book, run / "notebooks" / "01_segmentation.ipynb")
     return tmp_path
@@ -62,7 +71,10 @@ def runs(tmp_path: Path) -> Path:
 
 def finished_run(folder: Path, config: RunConfig, accuracy: dict[int, float]) -> None:
     """Write what a finished run leaves: every score of a fold is its accuracy."""
-    write_json(folder / "config.json", {**as_dictionary(config), "fingerprint": folder.name, "corpus_checksum": "x"})
+    write_json(
+        folder / "config.json",
+        {**as_dictionary(config), "fingerprint": folder.name, "corpus_checksum": "x"},
+    )
     folds = []
     for k, value in accuracy.items():
         scores = {"accuracy": value, "macro_f1": value, "weighted_f1": value}
@@ -80,7 +92,7 @@ def parsed(page: Path) -> Links:
     return links
 
 
-def test_every_link_of_the_page_leads_to_a_file_beside_it(runs: Path) -> None:
+def test_every_link_of_the_page_leads_to_a_file_next_to_it(runs: Path) -> None:
     links = parsed(report.write(runs))
     outside = [link for link in links.found if re.match(r"[a-z]+:|//", link)]
     assert outside == []
@@ -98,12 +110,12 @@ def test_a_failed_run_is_named_with_its_reason_escaped(runs: Path) -> None:
 
 def test_a_failed_notebook_shows_its_message_and_last_lines(runs: Path) -> None:
     run = next(runs.glob("demo-*"))
-    told = {
+    status = {
         "state": "failed",
         "message": "cell 4 raised ValueError: <torn>",
         "log": ["epoch 7 & on", "ValueError: <torn>"],
     }
-    write_json(run / "folds" / "1" / "03_sssl_training.status.json", told)
+    write_json(run / "folds" / "1" / "03_sssl_training.status.json", status)
     text = report.write(runs).read_text("utf-8")
     assert (
         "03_sssl_training fold 1: cell 4 raised ValueError: &lt;torn&gt;</p><pre>epoch 7 &amp; on\nValueError: &lt;torn&gt;</pre>"
@@ -115,11 +127,13 @@ def test_a_failed_notebook_shows_its_message_and_last_lines(runs: Path) -> None:
     assert "<pre>" not in report.write(runs).read_text("utf-8")
 
 
-def test_table_1_and_the_durations_stand_beside_the_papers(tmp_path: Path) -> None:
+def test_table_1_and_the_durations_are_next_to_the_papers(tmp_path: Path) -> None:
     for seconds, seed, accuracy in ((1, 0, 0.5), (3, 0, 0.6), (3, 1, 0.8)):
         run = tmp_path / f"4q-valence-{seconds}s-ce-{seed}"
         finished_run(
-            run, resolve(corpus="4q", task="valence", segment_seconds=seconds, method="ce", seed=seed), {0: accuracy}
+            run,
+            resolve(corpus="4q", task="valence", segment_seconds=seconds, method="ce", seed=seed),
+            {0: accuracy},
         )
         table = paper.table1([30.0] * 900, 900, "4q", (1, 3))
         write_table(run / "figures" / "01-table1.csv", table)
@@ -134,7 +148,9 @@ def test_table_1_and_the_durations_stand_beside_the_papers(tmp_path: Path) -> No
         < page.index("Table 3")
         < page.index("Accuracy against segment duration")
     )
-    assert page.count("25135") == 1 and "<td>25200</td>" in page  # the paper's and ours, once a corpus
+    assert (
+        page.count("25135") == 1 and "<td>25200</td>" in page
+    )  # the paper's and ours, once a corpus
     drawn = pd.read_csv(tmp_path / "figures" / "duration-4q-valence.csv")
     assert drawn["song_accuracy_mean"].tolist() == [0.5, 0.6, 0.8]
     for kind in ("svg", "pdf", "png", "csv"):
@@ -144,9 +160,15 @@ def test_table_1_and_the_durations_stand_beside_the_papers(tmp_path: Path) -> No
         )
 
 
-def test_a_damaged_copy_is_named_and_the_page_is_still_written(runs: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_copy_is_named_and_the_page_is_still_written(
+    runs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     book = next(runs.glob("demo-*/notebooks")) / "00_start_here.ipynb"
-    for damaged in ("{torn", "[]", '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}'):
+    for damaged in (
+        "{torn",
+        "[]",
+        '{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+    ):
         book.write_text(damaged)
         assert report.write(runs).exists()
         assert "00_start_here.ipynb" in caplog.text and "run it again" in caplog.text
@@ -174,7 +196,9 @@ def test_exported_notebooks_have_no_script_and_formulae_as_mathml(runs: Path) ->
     assert "<math" in text and "$E = m" not in text and "$HOME" in text
 
 
-@pytest.mark.parametrize("text", ["no formula", "costs 5 $ and 6 $", r"an escaped \$x\$", "`$a$`", "```\n$a$\n```"])
+@pytest.mark.parametrize(
+    "text", ["no formula", "costs 5 $ and 6 $", r"an escaped \$x\$", "`$a$`", "```\n$a$\n```"]
+)
 def test_what_is_no_formula_stays(text: str) -> None:
     assert export.mathml(text) == text
 
@@ -225,14 +249,21 @@ def test_readme_figures_come_from_the_newest_demo_run(tmp_path: Path) -> None:
         for ending in ("png", "svg", "pdf"):
             (runs / "figures" / f"{source}.{ending}").write_text(source)
     (runs / "figures" / "duration-demo-quadrant.csv").write_text("1")
-    assert len(readme_figures.write(runs, out)) == 3 * (len(readme_figures.FIGURES) + len(readme_figures.SHARED)) + 1
+    assert (
+        len(readme_figures.write(runs, out))
+        == 3 * (len(readme_figures.FIGURES) + len(readme_figures.SHARED)) + 1
+    )
     assert (out / "emotion_curve.png").read_text() == "new"
 
 
-def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_path: Path) -> None:
+def test_folders_of_two_machines_become_one_page_and_differences_are_reported(
+    tmp_path: Path,
+) -> None:
     def run(place: str, name: str, **accuracy: float) -> None:
         config = resolve(corpus="demo", preset="smoke", folds=2)
-        finished_run(tmp_path / place / name, config, {int(k[1:]): value for k, value in accuracy.items()})
+        finished_run(
+            tmp_path / place / name, config, {int(k[1:]): value for k, value in accuracy.items()}
+        )
 
     run("a", "same", f0=0.5, f1=0.75)
     run("b", "same", f0=0.5)
@@ -241,21 +272,38 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_pa
     run("b", "alone", f0=0.25)
     page = report.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c").read_text("utf-8")
     table = pd.read_csv(tmp_path / "c" / "results.csv").set_index("folder")
-    assert table["folds_done"].to_dict() == {"alone": 1, "other": 2, "same": 2}  # where most folds are
+    assert table["folds_done"].to_dict() == {
+        "alone": 1,
+        "other": 2,
+        "same": 2,
+    }  # where most folds are
     run("d", "same", f1=0.75)
     run("e", "same", f0=0.5)
     apart = runs_table.compare_copies(runs_table.collect([tmp_path / "d", tmp_path / "e"]))
     assert apart["says"].tolist() == ["no fold in common"]
-    assert "Runs in several places" in page and "fold 0: accuracy 0.5000 or 0.6250" in page and "the same" in page
+    assert (
+        "Runs in several places" in page
+        and "fold 0: accuracy 0.5000 or 0.6250" in page
+        and "the same" in page
+    )
     for name in ("results.md", "results.tex"):
         text = (tmp_path / "c" / name).read_text("utf-8")
-        assert text.count("other") == 1 and "56.2" in text and "macro-F1" in text and str(tmp_path) not in text
+        assert (
+            text.count("other") == 1
+            and "56.2" in text
+            and "macro-F1" in text
+            and str(tmp_path) not in text
+        )
     odd = tmp_path / "lab #1 50%"
     (tmp_path / "b").rename(odd)
     (odd / "alone" / "notebooks").mkdir()
     nbformat.write(new_notebook(), odd / "alone" / "notebooks" / "01_segmentation.ipynb")
     report.merge([odd], tmp_path / "c")
-    link = next(link for link in parsed(tmp_path / "c" / "index.html").found if link.endswith("01_segmentation.html"))
+    link = next(
+        link
+        for link in parsed(tmp_path / "c" / "index.html").found
+        if link.endswith("01_segmentation.html")
+    )
     assert "#" not in link and (tmp_path / "c" / unquote(link)).exists()
     alone = report.merge([tmp_path / "a"], tmp_path / "a").read_text("utf-8")
     assert "Runs in several places" not in alone and alone.count("<circle") == 3
@@ -263,13 +311,21 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_told(tmp_pa
 
 def test_the_table_sorts_by_numbers_and_says_each_fold() -> None:
     spark = overview.sparkline(np.array([0.5, 1.0]), 0.25)
-    assert "accuracy of the folds: 50.0 %, 100.0 %; majority 25.0 %" in spark and spark.count("<circle") == 2
+    assert (
+        "accuracy of the folds: 50.0 %, 100.0 %; majority 25.0 %" in spark
+        and spark.count("<circle") == 2
+    )
     row = {
         "folder": "a<b", "corpus": "demo", "task": "quadrant", "segment_seconds": 3.0, "method": "ce", "seed": 0,
         "status": "failed", "song_accuracy_mean": 0.5, "song_accuracy_sd": 0.1, "folds_done": 1, "folds": 2,
     }  # fmt: skip
     table = overview.overview([row], pd.DataFrame())
-    assert 'data-value="0.5"' in table and "a&lt;b" in table and 'class="failed"' in table and 'id="filter"' in table
+    assert (
+        'data-value="0.5"' in table
+        and "a&lt;b" in table
+        and 'class="failed"' in table
+        and 'id="filter"' in table
+    )
 
 
 def test_names_in_another_encoding_are_linked_by_their_bytes(runs: Path) -> None:
@@ -282,12 +338,20 @@ def test_names_in_another_encoding_are_linked_by_their_bytes(runs: Path) -> None
     page = report.write(runs).read_text("utf-8")
     links = Links()
     links.feed(page)
-    found = [os.fsencode(runs) + b"/" + unquote_to_bytes(link) for link in links.found if link[0] != "#"]
-    assert {odd + b"/figures/l\xe9sion \x1b[2J.png", book.replace(b".ipynb", b".html")} <= set(found)
-    assert all(os.path.exists(link) for link in found) and all(str(alt).isprintable() for alt in links.alts)
+    found = [
+        os.fsencode(runs) + b"/" + unquote_to_bytes(link) for link in links.found if link[0] != "#"
+    ]
+    assert {odd + b"/figures/l\xe9sion \x1b[2J.png", book.replace(b".ipynb", b".html")} <= set(
+        found
+    )
+    assert all(os.path.exists(link) for link in found) and all(
+        str(alt).isprintable() for alt in links.alts
+    )
 
 
-def test_a_link_to_a_run_elsewhere_is_named_and_nothing_is_written_there(runs: Path, tmp_path: Path) -> None:
+def test_a_link_to_a_run_elsewhere_is_named_and_nothing_is_written_there(
+    runs: Path, tmp_path: Path
+) -> None:
     (run,) = [path for path in runs.iterdir() if path.is_dir()]
     elsewhere, linked = tmp_path / "private" / "run", tmp_path / "runs"
     linked.mkdir()
@@ -296,7 +360,11 @@ def test_a_link_to_a_run_elsewhere_is_named_and_nothing_is_written_there(runs: P
     (linked / "demo-linked").symlink_to(elsewhere)
     before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
     page = report.write(linked).read_text("utf-8")
-    assert "demo-linked" in page and "it is a link to another folder" in page and "A line that rises" not in page
+    assert (
+        "demo-linked" in page
+        and "it is a link to another folder" in page
+        and "A line that rises" not in page
+    )
     assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
 
 

@@ -82,7 +82,9 @@ def test_what_our_notebooks_show_survives():
     ]  # fmt: skip
     for text in kept:
         assert _elements(sanitizer.clean(text)) == _elements(text)
-    assert re.findall(r"<t[hd]>(\w*)</t[hd]>", sanitizer.clean(table)) == re.findall(r"<t[hd]>(\w*)</t[hd]>", table)
+    assert re.findall(r"<t[hd]>(\w*)</t[hd]>", sanitizer.clean(table)) == re.findall(
+        r"<t[hd]>(\w*)</t[hd]>", table
+    )
     formula = mathml(r"$\frac{1}{2} \sum_k p_k^2$")
     assert re.findall(r"</?m\w+", sanitizer.clean(formula)) == re.findall(r"</?m\w+", formula)
 
@@ -131,7 +133,10 @@ def test_pictures_of_a_gigapixel_are_not_shown(size: tuple[int, int]):
 @pytest.mark.parametrize("style", ["margin: -99px", "margin: calc(0px - 9px)", "width: var(--x)", "color: red\\;position:fixed",
     "background-color: url(//evil)", "position: fixed", "vertical-align: -9999px", "border: 1px solid attr(x)", "color: expression(alert(1))"])  # fmt: skip
 def test_no_style_moves_or_loads(style: str):
-    assert _elements(sanitizer.clean(f'<b style="{style}; color: red">x</b>'))[0][2] == "[('style', 'color: red;')]"
+    assert (
+        _elements(sanitizer.clean(f'<b style="{style}; color: red">x</b>'))[0][2]
+        == "[('style', 'color: red;')]"
+    )
 
 
 def _notebook(path: Path, *cells: nbformat.NotebookNode) -> Path:
@@ -140,7 +145,9 @@ def _notebook(path: Path, *cells: nbformat.NotebookNode) -> Path:
 
 
 def _shown(kind: str, data: str) -> nbformat.NotebookNode:
-    return new_code_cell("1", execution_count=1, outputs=[new_output("display_data", data={kind: data})])
+    return new_code_cell(
+        "1", execution_count=1, outputs=[new_output("display_data", data={kind: data})]
+    )
 
 
 KINDS = (
@@ -156,9 +163,14 @@ KINDS = (
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_kind_of_output_is_a_way_in(tmp_path: Path, kind: str):
-    texts = [f'"><p data-way-in>{text}' if kind == "image/png" else f"<p data-way-in>{text}" for text in HOSTILE]
+    texts = [
+        f'"><p data-way-in>{text}' if kind == "image/png" else f"<p data-way-in>{text}"
+        for text in HOSTILE
+    ]
     cells = [cell for text in texts for cell in (_shown(kind, text), new_markdown_cell(text))]
-    page = export.to_html(_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "a.html").read_text("utf-8")
+    page = export.to_html(_notebook(tmp_path / "a.ipynb", *cells), tmp_path / "a.html").read_text(
+        "utf-8"
+    )
     body = page[page.index("<main") if "<main" in page else page.index("<body") :]
     assert "data-way-in>" not in body
     assert "<script" not in body and "//evil" not in "".join(re.findall(r"<[^>]*>", body))
@@ -169,37 +181,52 @@ def test_tags_and_titles_are_no_way_in(tmp_path: Path):
     cell = new_code_cell("1", execution_count=1, outputs=[])
     cell.metadata["tags"] = ['x"><img src=x onerror=alert(1)>']
     notebook = new_notebook(cells=[cell], metadata={"title": "</title><script>alert(1)</script>"})
-    notebook.metadata["language_info"] = {"name": '"><script>alert(2)</script>', "pygments_lexer": "x"}
+    notebook.metadata["language_info"] = {
+        "name": '"><script>alert(2)</script>',
+        "pygments_lexer": "x",
+    }
     nbformat.write(notebook, tmp_path / "a.ipynb")
     page = export.to_html(tmp_path / "a.ipynb", tmp_path / "a.html").read_text("utf-8")
     assert "alert(1)" not in page and "alert(2)" not in page and "onerror" not in page
 
 
 def _player(title: str = "song") -> str:
-    return html_fragments.fragment("player", {"title": title}, '<img src="data:image/png;base64,AAAA" alt="curve">')
+    return html_fragments.fragment(
+        "player", {"title": title}, '<img src="data:image/png;base64,AAAA" alt="curve">'
+    )
 
 
 def test_our_views_are_built_anew():
     own = _player()
     assert html_fragments.rebuilt(own, sanitizer.clean) is not None
-    changed = own.replace("enhance(", "alert(1);enhance(").replace("</style>", "body{display:none}</style>")
+    changed = own.replace("enhance(", "alert(1);enhance(").replace(
+        "</style>", "body{display:none}</style>"
+    )
     made = html_fragments.rebuilt(changed, sanitizer.clean)
     assert made is not None and "alert(1)" not in made and "display:none}" not in made
-    hostile = own.replace('alt="curve">', 'alt="curve"><a href="//evil" style="position:fixed">x</a>')
+    hostile = own.replace(
+        'alt="curve">', 'alt="curve"><a href="//evil" style="position:fixed">x</a>'
+    )
     made = html_fragments.rebuilt(hostile, sanitizer.clean)
     assert (
         made is not None
         and "//evil" not in made
         and "fixed" not in made.partition("mer-player")[2].partition("<script")[0]
     )
-    for other in (own.replace("mer-player", "mer-nothing"), f"<b>x</b>{own}", own.replace('"title"', "title")):
+    for other in (
+        own.replace("mer-player", "mer-nothing"),
+        f"<b>x</b>{own}",
+        own.replace('"title"', "title"),
+    ):
         assert html_fragments.rebuilt(other, sanitizer.clean) is None
 
 
 def test_our_pages_are_recognised_by_what_they_are():
     page = html_fragments.page("A song", f"{_player()}\n<p>note</p>")
     assert html_fragments.rebuilt_page(page, sanitizer.clean) is not None
-    again = html_fragments.rebuilt_page(page.replace("</main>", "<script>alert(1)</script></main>"), sanitizer.clean)
+    again = html_fragments.rebuilt_page(
+        page.replace("</main>", "<script>alert(1)</script></main>"), sanitizer.clean
+    )
     assert again is None or "alert(1)" not in again
     assert html_fragments.rebuilt_page("<h1>hello</h1>", sanitizer.clean) is None
     settled = html_fragments.rebuilt_page(page, sanitizer.clean)
@@ -261,12 +288,16 @@ def test_links_out_of_a_run_are_not_followed(tmp_path: Path):
     (run / "figures").symlink_to(private)
     (private / "a.png").write_bytes(b"\x89PNG")
     page = report.write(runs).read_text("utf-8")
-    assert (private / "diary.html").read_text() == "mine" and sorted(p.name for p in private.iterdir()) == [
+    assert (private / "diary.html").read_text() == "mine" and sorted(
+        p.name for p in private.iterdir()
+    ) == [
         "a.png",
         "diary.html",
         "diary.ipynb",
     ]
-    assert not (run / "notebooks" / "a.html").exists() and "secret" not in page and "a.png" not in page
+    assert (
+        not (run / "notebooks" / "a.html").exists() and "secret" not in page and "a.png" not in page
+    )
 
 
 def test_a_run_folder_is_no_folder_of_runs(tmp_path: Path):
@@ -274,7 +305,8 @@ def test_a_run_folder_is_no_folder_of_runs(tmp_path: Path):
     run = _run(tmp_path)
     before = sorted(path.name for path in run.iterdir())
     with pytest.raises(
-        MerKitError, match="is a run folder, expected a folder of run folders: name the folder above it"
+        MerKitError,
+        match="is a run folder, expected a folder of run folders: name the folder above it",
     ):
         report.write(run)
     assert sorted(path.name for path in run.iterdir()) == before
@@ -289,7 +321,9 @@ def test_a_notebook_without_a_page_has_its_reason(tmp_path: Path):
     (books / "torn.ipynb").write_text('{"cells": [')
     _notebook(books / "pieces.ipynb", new_markdown_cell("x"))
     (books / "pieces.ipynb").write_text(f'{{"cells": [{",".join("[]" for _ in range(600_000))}]}}')
-    (books / "outside.ipynb").symlink_to(_notebook(tmp_path / "diary.ipynb", new_markdown_cell("# secret")))
+    (books / "outside.ipynb").symlink_to(
+        _notebook(tmp_path / "diary.ipynb", new_markdown_cell("# secret"))
+    )
     os.mkfifo(books / "pipe.ipynb")
     _notebook(books / "good.ipynb", new_markdown_cell("# good"))
     page = report.write(tmp_path).read_text("utf-8")
@@ -304,14 +338,18 @@ def test_a_page_of_somebody_elses_stays_where_its_notebook_cannot_be_exported(tm
     (run / "notebooks" / "mine.ipynb").write_text("no notebook")
     (run / "notebooks" / "mine.html").write_text("written by hand")
     page = report.write(tmp_path).read_text("utf-8")
-    assert (run / "notebooks" / "mine.html").read_text() == "written by hand" and "mine.html" not in page
+    assert (
+        run / "notebooks" / "mine.html"
+    ).read_text() == "written by hand" and "mine.html" not in page
 
 
 @pytest.mark.parametrize("inside", ["notebooks", "folds", "folds/0", "folds/0/figures"])
 def test_no_page_is_written_into_a_run(tmp_path: Path, inside: str):
     run = _run(tmp_path)
     (run / inside).mkdir(parents=True, exist_ok=True)
-    with pytest.raises(MerKitError, match=f"is a folder of the run {run.name}, expected a folder of run folders"):
+    with pytest.raises(
+        MerKitError, match=f"is a folder of the run {run.name}, expected a folder of run folders"
+    ):
         report.write(run / inside)
     assert not list(run.rglob("index.html"))
 
@@ -330,7 +368,10 @@ def test_colours_of_foreign_data_are_colours():
         "player", {"classes": [{"colour": "red;position:fixed", "ink": "#123456"}]}, "<p>x</p>"
     )
     made = html_fragments.rebuilt(own, sanitizer.clean)
-    assert made is not None and "fixed" not in made.partition("data-mer-data")[2].partition("</script>")[0]
+    assert (
+        made is not None
+        and "fixed" not in made.partition("data-mer-data")[2].partition("</script>")[0]
+    )
     assert '"ink": "#123456"' in made
 
 

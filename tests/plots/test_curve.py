@@ -1,4 +1,4 @@
-"""The emotion curve's pictures, and its files: what is drawn equals the data."""
+"""Plots of the emotion curve, and its files: what is drawn equals the data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import soundfile
 from matplotlib.colors import to_hex
 
 from mer_kit import plots
-from mer_kit.analysis import paper_fig2
+from mer_kit.analysis.curve import leaders
 from mer_kit.plots import style
 from mer_kit.views import curve_files
 
@@ -65,10 +65,13 @@ def test_names_at_the_line_ends_keep_apart_and_in_order(curve: pd.DataFrame) -> 
     assert by_name["Q3"] < by_name["Q1"] < by_name["Q2"]
 
 
-def test_the_strip_has_one_bar_a_span(curve: pd.DataFrame) -> None:
-    spans = paper_fig2.leaders(curve)
+def test_the_strip_has_one_bar_per_span(curve: pd.DataFrame) -> None:
+    spans = leaders(curve)
     ax = plots.curve.leader_strip(spans)
-    drawn = [(bar.get_x(), bar.get_x() + bar.get_width(), to_hex(bar.get_facecolor())) for bar in ax.patches]
+    drawn = [
+        (bar.get_x(), bar.get_x() + bar.get_width(), to_hex(bar.get_facecolor()))
+        for bar in ax.patches
+    ]
     assert drawn == [(s.start_s, s.end_s, style.LOOK[s.leader][0]) for s in spans.itertuples()]
     assert [text.get_text() for text in ax.texts] == spans["leader"].tolist()
 
@@ -89,7 +92,9 @@ def test_the_whole_figure_has_a_band_of_truth_only_where_it_is_known(curve: pd.D
 
 def test_two_classes_are_drawn_too() -> None:
     start = np.arange(3.0)
-    two = pd.DataFrame({"start_s": start, "end_s": start + 1, "centre_s": start + 0.5, "A-": [0.2, 0.6, 0.7]})
+    two = pd.DataFrame(
+        {"start_s": start, "end_s": start + 1, "centre_s": start + 0.5, "A-": [0.2, 0.6, 0.7]}
+    )
     two["A+"] = 1 - two["A-"]
     figure = plots.curve.curve_figure(two)
     assert len(figure.axes[0].lines) == 2
@@ -103,7 +108,7 @@ def test_bars_show_the_probabilities_of_one_segment(curve: pd.DataFrame) -> None
     assert ax.get_title(loc="left") == "surest: 3 to 6 s"
 
 
-def test_alt_text_tells_the_leads_and_the_truth_and_ends(curve: pd.DataFrame) -> None:
+def test_alt_text_gives_the_leading_classes_and_the_truth(curve: pd.DataFrame) -> None:
     text = plots.curve.alt_text(curve, truth=TRUTH)
     assert re.search(r"Q4 from [\d.]+ to [\d.]+ s \(80%\)", text)
     assert text.endswith("Truth: Q4 from 0 to 4 s; Q1 from 4 to 10 s.")
@@ -117,7 +122,9 @@ def test_alt_text_tells_the_leads_and_the_truth_and_ends(curve: pd.DataFrame) ->
 # ---- files ---------------------------------------------------------------------------------------------------------
 
 
-def test_predict_leaves_four_files_and_a_page_that_needs_nothing_else(curve: pd.DataFrame, tmp_path: Path) -> None:
+def test_predict_leaves_four_files_and_a_page_that_needs_nothing_else(
+    curve: pd.DataFrame, tmp_path: Path
+) -> None:
     song = tmp_path / "in" / "my <song>.wav"
     song.parent.mkdir()
     soundfile.write(song, np.zeros(2205), 22050)
@@ -129,15 +136,25 @@ def test_predict_leaves_four_files_and_a_page_that_needs_nothing_else(curve: pd.
     table = pd.read_csv(tmp_path / "out" / "my <song>_emotions.csv")
     np.testing.assert_allclose(table[CLASSES], curve[CLASSES], rtol=1e-5)
     page = (tmp_path / "out" / "my <song>_emotions.html").read_text("utf-8")
-    assert page.count("<img ") == 1 and page.count("<audio ") == 1 and 'src="data:audio/wav;base64,' in page
-    assert "my <song>" not in page and "my &lt;song&gt;" in page and "Two &lt;folds&gt; answer." in page
+    assert (
+        page.count("<img ") == 1
+        and page.count("<audio ") == 1
+        and 'src="data:audio/wav;base64,' in page
+    )
+    assert (
+        "my <song>" not in page
+        and "my &lt;song&gt;" in page
+        and "Two &lt;folds&gt; answer." in page
+    )
     assert "The whole song: Q4 calm (SVM)." in page and str(tmp_path) not in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
 
 
 def test_predict_leaves_no_page_where_none_is_wanted(curve: pd.DataFrame, tmp_path: Path) -> None:
     written = curve_files.write(curve, tmp_path, tmp_path / "a.wav", page=False)
-    assert sorted(path.suffix for path in written) == [".csv", ".png", ".svg"] and not list(tmp_path.glob("*.html"))
+    assert sorted(path.suffix for path in written) == [".csv", ".png", ".svg"] and not list(
+        tmp_path.glob("*.html")
+    )
 
 
 def test_a_title_with_dollars_is_no_formula(curve: pd.DataFrame, tmp_path: Path) -> None:

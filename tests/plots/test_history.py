@@ -1,4 +1,4 @@
-"""Pictures of the objectives and of a training's history: what is drawn equals the data."""
+"""Plots of the objectives and of a training's history: what is drawn equals the data."""
 
 from __future__ import annotations
 
@@ -61,14 +61,17 @@ def test_sharpening_is_the_formula_and_the_bars_show_it() -> None:
     heights = sorted(bar.get_height() for bar in ax.patches if bar.get_height())
     assert heights == pytest.approx(sorted([*p, *(p**2 / (p**2).sum())]), abs=1e-6)
     legend = ax.get_legend()
-    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["T = 1", "T = 0.5"]
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == [
+        "T = 1",
+        "T = 0.5",
+    ]
 
 
 def test_the_sharpening_curve_is_that_of_two_classes() -> None:
     ax = plots.objectives.sharpening_curve((1.0, 0.5))
     x, y = ax.lines[1].get_data()
-    at = 140
-    assert y[at] == pytest.approx(plots.objectives.sharpen(np.array([x[at], 1 - x[at]]), 0.5)[0], abs=1e-6)
+    p = float(x[140])
+    assert y[140] == pytest.approx(plots.objectives.sharpen(np.array([p, 1 - p]), 0.5)[0], abs=1e-6)
 
 
 def test_mixup_pictures_show_both_and_their_mean() -> None:
@@ -86,7 +89,9 @@ def test_the_density_of_delta_is_a_density() -> None:
     ax = plots.objectives.delta_density(2.0)
     whole, folded = (line.get_data() for line in ax.lines)
     assert np.trapezoid(whole[1], whole[0]) == pytest.approx(1, abs=0.01)
-    assert np.trapezoid(folded[1], folded[0]) == pytest.approx(1, abs=0.02) and folded[0].min() == pytest.approx(0.5)
+    assert np.trapezoid(folded[1], folded[0]) == pytest.approx(1, abs=0.02) and folded[
+        0
+    ].min() == pytest.approx(0.5)
     assert np.interp(0.5, *whole) == pytest.approx(1.5, abs=1e-3), "Beta(2, 2) at ½ is 6 · ¼"
 
 
@@ -95,7 +100,9 @@ def test_targets_and_dropout_passes_are_drawn_as_given() -> None:
     assert [bar.get_height() for bar in ax.patches] == [0.7, 0, 0.3, 0]
     passes = np.array([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
     ax = plots.objectives.rdrop_bars(passes, CLASSES, ax=plt.figure().subplots())
-    assert [bar.get_height() for bar in ax.patches if bar.get_height()] == pytest.approx(passes.ravel())
+    assert [bar.get_height() for bar in ax.patches if bar.get_height()] == pytest.approx(
+        passes.ravel()
+    )
 
 
 def test_disagreement_is_cumulative_and_names_the_means() -> None:
@@ -112,9 +119,9 @@ def test_disagreement_is_cumulative_and_names_the_means() -> None:
 
 def test_the_loop_names_every_equation_and_its_arrows_stay_on_the_page() -> None:
     ax = plots.objectives.loop()
-    said = " ".join(texts(ax))
+    shown = " ".join(texts(ax))
     for equation in ("Eq. 2", "Eq. 3", "Eq. 4", "Eq. 6–8", "Eq. 9", "Eq. 10"):
-        assert equation in said
+        assert equation in shown
     for start, end in plots.objectives._ARROWS:
         assert start[0] in plots.objectives._BOXES and end[0] in plots.objectives._BOXES
 
@@ -127,12 +134,14 @@ def test_curves_hold_the_records_and_leave_out_what_is_not_there() -> None:
     lines = {tuple(line.get_xdata()): line for line in ax.lines}
     assert lines[(3, 5)].get_ydata().tolist() == [0.3, 0.2], "L_KL exists in epochs 3 and 5 only"
     assert ax.lines[0].get_ydata().tolist() == pytest.approx([1 / e for e in range(1, 6)])
-    assert "first split " in texts(ax) and "L_KL on U" in texts(ax)
-    plain = plots.history.loss_curves([record(1, "warmup"), record(2, "plain")], ax=plt.figure().subplots())
-    assert "L_KL on U" not in texts(plain) and "first split " not in texts(plain)
+    assert "first partition " in texts(ax) and "L_KL on U" in texts(ax)
+    plain = plots.history.loss_curves(
+        [record(1, "warmup"), record(2, "plain")], ax=plt.figure().subplots()
+    )
+    assert "L_KL on U" not in texts(plain) and "first partition " not in texts(plain)
 
 
-def test_agreement_has_chance_beside_it() -> None:
+def test_agreement_has_chance_for_comparison() -> None:
     ax = plots.history.agreement_curve(HISTORY, n_classes=4)
     assert ax.lines[0].get_ydata().tolist() == pytest.approx([r.train_accuracy for r in HISTORY])
     assert set(ax.lines[-1].get_ydata()) == {0.25}
@@ -142,8 +151,12 @@ def test_the_ramp_passes_through_what_the_epochs_ended_with() -> None:
     ax = plots.history.ramp_curve(HISTORY, weight=1.0, ramp_epochs=2.0)
     line, dots = ax.lines
     for x, y in zip(*dots.get_data(), strict=True):
-        assert np.interp(x, *line.get_data()) == pytest.approx(y), f"λ at the beginning of epoch {x}"
-    flat = plots.history.ramp_curve([record(1, "plain")], weight=0.0, ramp_epochs=2.0, ax=plt.figure().subplots())
+        assert np.interp(x, *line.get_data()) == pytest.approx(y), (
+            f"λ at the beginning of epoch {x}"
+        )
+    flat = plots.history.ramp_curve(
+        [record(1, "plain")], weight=0.0, ramp_epochs=2.0, ax=plt.figure().subplots()
+    )
     assert set(flat.lines[0].get_ydata()) == {0.0}
 
 
@@ -158,35 +171,50 @@ def test_x_and_u_are_stacked_to_all_segments_and_refusals_are_hatched() -> None:
 def test_pseudo_label_curves_hold_the_epochs_that_had_a_u() -> None:
     ax = plots.history.pseudo_label_curves(HISTORY)
     confidence, agreement = ax.lines[:2]
-    assert confidence.get_data()[0].tolist() == [3, 5] and agreement.get_ydata().tolist() == [0.4, 0.6]
+    assert confidence.get_data()[0].tolist() == [3, 5] and agreement.get_ydata().tolist() == [
+        0.4,
+        0.6,
+    ]
     empty = plots.history.pseudo_label_curves([record(1, "plain")], ax=plt.figure().subplots())
     assert texts(empty) == ["this training had no U"] and "this training had no U" not in texts(ax)
 
 
 def test_pseudo_labels_against_the_truth() -> None:
-    table = pd.DataFrame({"after_epoch": [1, 2, 3], "label_is_true": [NAN, 0.7, 0.6], "guess_is_true": [NAN, 0.4, 0.8]})
+    table = pd.DataFrame(
+        {
+            "after_epoch": [1, 2, 3],
+            "label_is_true": [NAN, 0.7, 0.6],
+            "guess_is_true": [NAN, 0.4, 0.8],
+        }
+    )
     ax = plots.history.pseudo_truth_curves(table)
     assert [line.get_ydata().tolist() for line in ax.lines] == [[0.7, 0.6], [0.4, 0.8]]
     assert ax.lines[0].get_xdata().tolist() == [2, 3]
 
 
-def test_class_shares_follow_their_class_with_the_base_beside() -> None:
+def test_class_fractions_follow_their_class_with_the_base_for_comparison() -> None:
     ax = plots.history.class_shares(HISTORY, [0.25] * 4, CLASSES)
-    q4 = next(line for line in ax.lines if line.get_color() == style.LOOK["Q4"][0] and len(line.get_xdata()) == 5)
+    q4 = next(
+        line
+        for line in ax.lines
+        if line.get_color() == style.LOOK["Q4"][0] and len(line.get_xdata()) == 5
+    )
     assert q4.get_ydata().tolist() == [0.25, 0.25, 0.1, 0.25, 0.25]
 
 
-def test_methods_stand_at_their_scores() -> None:
+def test_methods_are_at_their_scores() -> None:
     table = pd.DataFrame(
         {"method": ["ce", "sssl"], "segments": [0.6, 0.65], "songs": [0.7, 0.72], "songs_error": [0.05, 0.04],
          "majority": [0.3, 0.3]}
     )  # fmt: skip
     ax = plots.history.method_scores(table)
-    assert {"songs 70.0%", "segments 65.0%", "always the commonest class"} <= set(texts(ax))
+    assert {"songs 70.0%", "segments 65.0%", "majority class"} <= set(texts(ax))
     assert [label.get_text() for label in ax.get_yticklabels()] == ["ce", "sssl"]
 
 
-def test_the_history_table_has_one_row_an_epoch() -> None:
+def test_the_history_table_has_one_row_per_epoch() -> None:
     table = plots.history.history_table(HISTORY)
     assert table["n_unlabelled"].tolist() == [0, 0, 30, 0, 20]
-    assert len(table.columns) == len(dataclasses.fields(EpochRecord)) - 1  # "own" is a column for each of its numbers
+    assert (
+        len(table.columns) == len(dataclasses.fields(EpochRecord)) - 1
+    )  # "own" is a column for each of its numbers

@@ -41,7 +41,9 @@ HOSTILE = [
 
 def _curve(song: str) -> pd.DataFrame:
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=6)
-    table = pd.DataFrame({"start_s": np.arange(6.0), "end_s": np.arange(6.0) + 3, "centre_s": np.arange(6.0) + 1.5})
+    table = pd.DataFrame(
+        {"start_s": np.arange(6.0), "end_s": np.arange(6.0) + 3, "centre_s": np.arange(6.0) + 1.5}
+    )
     for k, name in enumerate(("Q1", "Q2", "Q3", "Q4")):
         table[name] = p[:, k]
     table.attrs = {
@@ -111,7 +113,9 @@ def test_a_page_shows_the_name_and_runs_nothing(name: str):
     assert escaped(name) in page or not name.strip()
     assert "<script>alert" not in page and "<b>bold" not in page
     shell = html_fragments.page("t", html_fragments.fragment("player", {"title": ""}, ""))
-    assert page.count("<script") == shell.count("<script") and page.count("</script") == shell.count("</script")
+    assert page.count("<script") == shell.count("<script") and page.count(
+        "</script"
+    ) == shell.count("</script")
 
 
 def test_missing_glyphs_are_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -177,7 +181,9 @@ def test_a_long_title_ends_before_its_neighbour_and_a_short_one_stays():
         figure.draw_without_rendering()
         box = left._left_title.get_window_extent()
         assert 0 < box.x1 <= right.bbox.x0 and box.x1 > 0.8 * left.bbox.x1
-        assert left.get_title(loc="left").startswith("Q1 happy: long") and left.get_title(loc="left").endswith("end")
+        assert left.get_title(loc="left").startswith("Q1 happy: long") and left.get_title(
+            loc="left"
+        ).endswith("end")
         assert right.get_title(loc="left") == "Q2 angry: short"
         plt.close(figure)
 
@@ -185,7 +191,10 @@ def test_a_long_title_ends_before_its_neighbour_and_a_short_one_stays():
 def test_numbers_at_ticks_are_no_formulae():
     """matplotlib writes powers of ten as formulae, which would be shown as they are written."""
     table = pd.DataFrame({"second": np.arange(40) / 10})
-    table["exact_start_db"], table["same_start_db"] = np.linspace(1, 3, 40), np.linspace(0.4, 0.9, 40)
+    table["exact_start_db"], table["same_start_db"] = (
+        np.linspace(1, 3, 40),
+        np.linspace(0.4, 0.9, 40),
+    )
     with plt.rc_context():
         style.use()
         ax = plots.segments.transform_difference(table)
@@ -208,7 +217,9 @@ def test_data_of_a_view_come_back_and_end_no_script(name: str):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_table_in_a_notebook_holds_names_as_text(name: str):
-    rows = pd.DataFrame({name or "column": [name, "b"], "share": [0.5, None]}, index=[name or "row", "other"])
+    rows = pd.DataFrame(
+        {name or "column": [name, "b"], "share": [0.5, None]}, index=[name or "row", "other"]
+    )
     page = table_view(rows, precision=2, na_rep="–", index=True).to_html()
     page.encode("utf-8")
     assert escaped(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
@@ -230,20 +241,24 @@ def test_html_is_escaped_in_one_place():
         for path in Path(style.__file__).parent.glob("*.py")
         if not path.name.startswith(("report", "export", "sanitizer"))
     ]
-    assert [path.name for path in views if re.search(r"html\.escape\(", path.read_text("utf-8"))] == ["names.py"]
+    assert [
+        path.name for path in views if re.search(r"html\.escape\(", path.read_text("utf-8"))
+    ] == ["names.py"]
 
 
 def _renamed(stand: Any, name: str) -> Any:
     clips = [dataclasses.replace(clip, clip_id=f"{at}{name}", title=name, artist=name) for at, clip in
              enumerate(stand.corpus.clips)]  # fmt: skip
-    stand.corpus = dataclasses.replace(stand.corpus, clips=tuple(clips), truth=None, name=name, title=name)
+    stand.corpus = dataclasses.replace(
+        stand.corpus, clips=tuple(clips), truth=None, name=name, title=name
+    )
     return stand
 
 
 def _explorer(folder: Path, name: str) -> str:
-    return segment_explorer.SegmentExplorer(_renamed(fold_stub.segments(folder, truth=False), name), clip=1).to_html(
-        clips=[1]
-    )
+    return segment_explorer.SegmentExplorer(
+        _renamed(fold_stub.segments(folder, truth=False), name), clip=1
+    ).to_html(clips=[1])
 
 
 def _inspector(folder: Path, name: str) -> str:
@@ -259,11 +274,15 @@ def _noise_lab(folder: Path, name: str) -> str:
 
 def _mixup_deck(_: Path, name: str) -> str:
     mels = tuple(np.full((40, 128), level, dtype=np.float32) for level in (-20.0, 0.0))
-    return objectives.MixupDeck(mels, None, np.eye(4)[:2], (name, name), TASKS["quadrant"]).to_html()
+    return objectives.MixupDeck(
+        mels, None, np.eye(4)[:2], (name, name), TASKS["quadrant"]
+    ).to_html()
 
 
 def _dropout_pairs(_: Path, name: str) -> str:
-    return objectives.DropoutPairs(np.array([[[0.8, 0.2], [0.5, 0.5]]]), [name], ("V-", "V+")).to_html()
+    return objectives.DropoutPairs(
+        np.array([[[0.8, 0.2], [0.5, 0.5]]]), [name], ("V-", "V+")
+    ).to_html()
 
 
 ALL_IN_ONE = (
@@ -272,7 +291,9 @@ ALL_IN_ONE = (
 )
 
 
-@pytest.mark.parametrize("page_of", [_explorer, _inspector, _noise_lab, _mixup_deck, _dropout_pairs])
+@pytest.mark.parametrize(
+    "page_of", [_explorer, _inspector, _noise_lab, _mixup_deck, _dropout_pairs]
+)
 def test_every_view_holds_any_name(tmp_path: Path, page_of: Callable[[Path, str], str]):
     for folder in ("odd", "plain"):
         (tmp_path / folder).mkdir()
@@ -280,5 +301,7 @@ def test_every_view_holds_any_name(tmp_path: Path, page_of: Callable[[Path, str]
     page.encode("utf-8")
     for tag in ("<script", "</script", "<img", "<svg", "<h1"):
         assert page.count(tag) == ordinary.count(tag)
-    held = re.findall(r"<script type=.application/json. data-mer-data>(.*?)</script>", page, re.DOTALL)
+    held = re.findall(
+        r"<script type=.application/json. data-mer-data>(.*?)</script>", page, re.DOTALL
+    )
     assert "alert(1)" in "".join(str(json.loads(text)) for text in held) + page

@@ -1,4 +1,4 @@
-"""Pictures of results: every fold a dot, every mean where it belongs, the paper's numbers as printed."""
+"""Plots of results: each fold is a dot, each mean in its place, the paper's numbers as printed."""
 
 from __future__ import annotations
 
@@ -42,12 +42,23 @@ def bars(ax: Any) -> list[float]:
     return [lines.get_segments()[0][0, 0] for lines in ax.collections]
 
 
-RUN = {"vote": [0.5, 0.6], "svm": [0.7, 0.9], "segments": [0.4, 0.5], "majority": [0.2, 0.3], "mean": [0.5, 0.5]}
+RUN = {
+    "vote": [0.5, 0.6],
+    "svm": [0.7, 0.9],
+    "segments": [0.4, 0.5],
+    "majority": [0.2, 0.3],
+    "mean": [0.5, 0.5],
+}
 
 
-def test_deciders_stand_in_the_papers_order_with_every_fold() -> None:
+def test_classifiers_are_in_the_papers_order_with_every_fold() -> None:
     ax = plots.results.fold_dots(folds(RUN), by="classifier")
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["SVM (paper)", "mean", "vote", "single segments"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == [
+        "SVM (paper)",
+        "mean",
+        "vote",
+        "single segments",
+    ]
     assert dots(ax) == [[0.7, 0.9], [0.5, 0.5], [0.5, 0.6], [0.4, 0.5]]
     assert bars(ax) == pytest.approx([0.8, 0.5, 0.55, 0.45])
     texts = {text.get_text() for text in ax.texts}
@@ -66,18 +77,31 @@ def test_methods_are_compared_by_the_svm_alone() -> None:
 
 def test_paired_differences_are_in_points_around_zero() -> None:
     pairs = pd.DataFrame(
-        {"first": ["ce"] * 3, "second": ["sssl"] * 3, "fold": [0, 1, 2], "difference": [0.02, -0.04, 0.05]}
+        {
+            "first": ["ce"] * 3,
+            "second": ["sssl"] * 3,
+            "fold": [0, 1, 2],
+            "difference": [0.02, -0.04, 0.05],
+        }
     )
     ax = plots.results.paired_folds(pairs)
     assert dots(ax) == [pytest.approx([2, -4, 5])]
-    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"] == pytest.approx([1.0])
+    assert [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"] == pytest.approx(
+        [1.0]
+    )
     low, high = ax.get_xlim()
     assert low == -high and high > 5
     assert [label.get_text() for label in ax.get_yticklabels()] == ["sssl\nagainst ce"]
 
 
 def runs(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    base = {"corpus": "4q", "task": "valence", "method": "sssl", "preset": "cpu", "song_features": "in_sample"}
+    base = {
+        "corpus": "4q",
+        "task": "valence",
+        "method": "sssl",
+        "preset": "cpu",
+        "song_features": "in_sample",
+    }
     base |= {
         "seed": 0,
         "recipe": "r",
@@ -94,8 +118,13 @@ def series(ax: Any, marker: str) -> list[tuple[list[float], list[float]]]:
     return [(list(line.get_xdata()), list(line.get_ydata())) for line in found]
 
 
-def test_our_durations_are_joined_in_order_beside_the_papers() -> None:
-    table = runs([{"segment_seconds": s, "song_accuracy_mean": a} for s, a in ((5.0, 0.7), (1.0, 0.6), (3.0, 0.65))])
+def test_our_durations_are_joined_in_order_next_to_the_papers() -> None:
+    table = runs(
+        [
+            {"segment_seconds": s, "song_accuracy_mean": a}
+            for s, a in ((5.0, 0.7), (1.0, 0.6), (3.0, 0.65))
+        ]
+    )
     ax = plots.results.accuracy_by_duration(table, corpus="4q", task="valence")
     assert series(ax, "o") == [([1, 3, 5], [0.6, 0.65, 0.7])]
     ((x, y),) = series(ax, "s")
@@ -106,7 +135,14 @@ def test_our_durations_are_joined_in_order_beside_the_papers() -> None:
 
 def test_one_duration_is_a_point_and_four_classes_have_table_3_as_a_level() -> None:
     table = runs(
-        [{"segment_seconds": 3.0, "song_accuracy_mean": 0.6, "task": "quadrant", "song_accuracy_sd": float("nan")}]
+        [
+            {
+                "segment_seconds": 3.0,
+                "song_accuracy_mean": 0.6,
+                "task": "quadrant",
+                "song_accuracy_sd": float("nan"),
+            }
+        ]
     )
     ax = plots.results.accuracy_by_duration(table, corpus="4q", task="quadrant")
     assert series(ax, "o") == [([3], [0.6])] and series(ax, "s") == []
@@ -115,10 +151,13 @@ def test_one_duration_is_a_point_and_four_classes_have_table_3_as_a_level() -> N
 
 def test_seeds_of_one_duration_are_one_point_over_all_folds() -> None:
     seeds = [
-        {"segment_seconds": 3.0, "song_accuracy_mean": a, "seed": k, "folds_done": 1} for k, a in enumerate((0.5, 0.8))
+        {"segment_seconds": 3.0, "song_accuracy_mean": a, "seed": k, "folds_done": 1}
+        for k, a in enumerate((0.5, 0.8))
     ]
     x, y, sd = plots.results.seeds_combined(runs(seeds))
-    assert (x.tolist(), y.tolist()) == ([3.0], [0.65]) and sd[0] == pytest.approx(np.std([0.5, 0.8], ddof=1))
+    assert (x.tolist(), y.tolist()) == ([3.0], [0.65]) and sd[0] == pytest.approx(
+        np.std([0.5, 0.8], ddof=1)
+    )
     ax = plots.results.accuracy_by_duration(runs(seeds), corpus="4q", task="valence")
     assert "sssl, cpu, seeds 0, 1, 1 of 10 folds" in {text.get_text() for text in ax.texts}
 
@@ -130,7 +169,12 @@ def test_a_corpus_without_a_counterpart_gets_no_reference() -> None:
 
 
 def test_several_methods_do_not_cover_each_other() -> None:
-    table = runs([{"segment_seconds": 3.0, "song_accuracy_mean": 0.6, "method": m} for m in ("ce", "mixup", "sssl")])
+    table = runs(
+        [
+            {"segment_seconds": 3.0, "song_accuracy_mean": 0.6, "method": m}
+            for m in ("ce", "mixup", "sssl")
+        ]
+    )
     ax = plots.results.accuracy_by_duration(table, corpus="4q", task="valence")
     assert len({x[0] for x, _ in series(ax, "o")}) == 3
     ours = [text for text in ax.texts if text.get_text().endswith(", cpu")]

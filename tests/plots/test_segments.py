@@ -1,4 +1,4 @@
-"""Pictures of segments: what is drawn equals the data, and labels say what is meant."""
+"""Plots of segments: what is drawn equals the data, and labels say what is meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mer_kit import plots
-from mer_kit.analysis import segment_study
+from mer_kit.analysis import segmentation
 from mer_kit.plots import style
 
 
@@ -20,7 +20,7 @@ def no_figure_is_left_open():
     plt.close("all")
 
 
-# ---- pictures ------------------------------------------------------------------------------------------------------
+# ---- plots ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_mel_picture_shows_the_values_at_their_seconds():
@@ -30,17 +30,24 @@ def test_a_mel_picture_shows_the_values_at_their_seconds():
     np.testing.assert_array_equal(picture.get_array(), mel.T.astype(np.float32))
     assert picture.get_extent() == pytest.approx([2.0, 2.0 + 43 * 512 / 22050, 0, 128])
     assert picture.get_clim() == plots.segments.MEL_RANGE_DB
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["128 Hz", "512 Hz", "2048 Hz", "8192 Hz"]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+        "128 Hz",
+        "512 Hz",
+        "2048 Hz",
+        "8192 Hz",
+    ]
 
 
-def test_the_frequency_marks_stand_on_their_bands():
+def test_the_frequency_ticks_are_on_their_bands():
     from mer_kit.signal.frontends.logmel import log_mel
 
     ax = plots.segments.mel_picture(np.zeros((4, 128)))
     for hertz, y in zip(plots.segments.FREQUENCIES, ax.get_yticks(), strict=True):
         tone = np.sin(2 * np.pi * hertz * np.arange(22050) / 22050)
         loudest = log_mel(tone.astype(np.float32))[20].argmax()
-        assert abs(loudest + 0.5 - y) <= 1.0, f"{hertz} Hz sounds in band {loudest} and is marked at {y:.1f}"
+        assert abs(loudest + 0.5 - y) <= 1.0, (
+            f"{hertz} Hz sounds in band {loudest} and is marked at {y:.1f}"
+        )
 
 
 def test_a_waveform_reaches_as_far_as_the_samples():
@@ -54,14 +61,17 @@ def test_a_waveform_reaches_as_far_as_the_samples():
     assert (marks.x0, marks.x1) == (0.25, 0.5)
 
 
-def test_the_staircase_has_a_bar_a_segment_and_hatches_the_wrong_ones():
+def test_the_staircase_has_one_bar_per_segment_and_hatches_the_wrong_ones():
     start_s = np.arange(6.0)
     ax = plots.segments.staircase(start_s, 3.0, "Q1", truth=["Q1", "Q1", "Q2", "Q2", "Q1", "Q1"])
     bars = ax.patches
     assert [bar.get_x() for bar in bars] == start_s.tolist()
     assert {bar.get_width() for bar in bars} == {3.0}
     assert [bool(bar.get_hatch()) for bar in bars] == [False, False, True, True, False, False]
-    assert [to_hex(bar.get_facecolor()) for bar in bars[1:3]] == [style.LOOK["Q1"][0], style.LOOK["Q2"][0]]
+    assert [to_hex(bar.get_facecolor()) for bar in bars[1:3]] == [
+        style.LOOK["Q1"][0],
+        style.LOOK["Q2"][0],
+    ]
     says = {text.get_text() for text in ax.texts}
     assert says == {"Q1 happy: inherited", "Q2 angry: true, labelled Q1"}
 
@@ -73,15 +83,20 @@ def test_without_truth_all_bars_look_alike():
 
 
 def test_noise_by_duration_draws_both_columns():
-    table = pd.DataFrame({"segment_seconds": [1.0, 2.0], "wrong_percent": [15.0, 14.0], "mixed_percent": [0.0, 6.0]})
+    table = pd.DataFrame(
+        {"segment_seconds": [1.0, 2.0], "wrong_percent": [15.0, 14.0], "mixed_percent": [0.0, 6.0]}
+    )
     ax = plots.segments.noise_by_duration(table)
-    drawn = {text.get_text(): line.get_ydata().tolist() for text, line in zip(ax.texts, ax.lines, strict=True)}
+    drawn = {
+        text.get_text(): line.get_ydata().tolist()
+        for text, line in zip(ax.texts, ax.lines, strict=True)
+    }
     assert drawn == {"label is wrong": [15.0, 14.0], "emotion changes inside": [0.0, 6.0]}
 
 
 def test_transform_difference_draws_both_columns():
     y = np.random.default_rng(0).normal(size=4 * 22050).astype(np.float32)
-    table = segment_study.transform_difference(y, start_s=1.0, segment_seconds=2.0)
+    table = segmentation.transform_difference(y, start_s=1.0, segment_seconds=2.0)
     ax = plots.segments.transform_difference(table)
     exact, same = ax.lines
     np.testing.assert_allclose(exact.get_ydata(), table["exact_start_db"])
@@ -100,7 +115,9 @@ def test_the_flow_names_every_step_and_its_arrows_join_steps():
     assert set(table["notebook"]) == {"00", "01", "02", "03", "04", "05", "06"}
     names = set(table["step"])
     assert all(start in names and end in names for start, end in plots.flow.ARROWS)
-    assert {end for _, end in plots.flow.ARROWS} == names - {"Clip"}, "a step that no arrow leads to"
+    assert {end for _, end in plots.flow.ARROWS} == names - {"Clip"}, (
+        "a step that no arrow leads to"
+    )
 
 
 def test_the_flows_words_stay_inside_their_boxes():
@@ -111,4 +128,7 @@ def test_the_flows_words_stay_inside_their_boxes():
     words = [text.get_window_extent() for text in ax.texts if text.get_text() in steps]
     assert len(words) == 2 * len(plots.flow.STEPS)
     for word in words:
-        assert any(b.x0 <= word.x0 and word.x1 <= b.x1 and b.y0 <= word.y0 and word.y1 <= b.y1 for b in boxes), word
+        assert any(
+            b.x0 <= word.x0 and word.x1 <= b.x1 and b.y0 <= word.y0 and word.y1 <= b.y1
+            for b in boxes
+        ), word

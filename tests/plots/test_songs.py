@@ -1,4 +1,4 @@
-"""Pictures of song decisions."""
+"""Plots of song decisions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_feature_table_holds_hand_computed_numbers() -> None:
     assert table.loc["V+"].tolist() == pytest.approx([0.7, 0.1, 0.325, 0.45, 0.55, 0.425, 0.25])
 
 
-def test_whiskers_boxes_median_mean_and_share_are_drawn_where_they_belong() -> None:
+def test_whiskers_boxes_median_mean_and_fraction_have_their_values() -> None:
     ax = plots.songs.seven_numbers(P, CLASSES, theta=0.5)
     boxes = ax.patches
     assert [(b.get_y(), b.get_y() + b.get_height()) for b in boxes] == [
@@ -49,11 +49,11 @@ def test_whiskers_boxes_median_mean_and_share_are_drawn_where_they_belong() -> N
     assert {"50% > θ", "25% > θ", "θ = 0.5"} == {text.get_text() for text in ax.texts}
 
 
-def test_a_confusion_matrix_shows_counts_and_row_shares() -> None:
+def test_a_confusion_matrix_shows_counts_and_row_fractions() -> None:
     ax = plots.songs.confusion(np.array([[3, 1], [0, 0]]), CLASSES)
     assert [text.get_text() for text in ax.texts] == ["3\n75%", "1\n25%", "0", "0"]
     np.testing.assert_allclose(ax.images[0].get_array(), [[0.75, 0.25], [0, 0]])
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("answer", "label")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("prediction", "label")
 
 
 SEGMENTS = pd.DataFrame(
@@ -71,13 +71,15 @@ SEGMENTS = pd.DataFrame(
 
 def test_certainty_is_the_mean_probability_of_the_songs_own_label() -> None:
     songs = plots.songs.own_class(SEGMENTS, CLASSES)
-    assert dict(zip(songs["clip_id"], songs["mean"], strict=True)) == pytest.approx({"a": 0.8, "b": 0.6, "c": 0.2})
+    assert dict(zip(songs["clip_id"], songs["mean"], strict=True)) == pytest.approx(
+        {"a": 0.8, "b": 0.6, "c": 0.2}
+    )
 
 
 def test_the_gap_figure_shows_both_groups_with_their_means() -> None:
     ax = plots.songs.in_sample_gap(plots.songs.own_class(SEGMENTS, CLASSES))
     assert [text.get_text() for text in ax.texts] == [
-        "songs the SVM learns from: mean 80%, n = 1",
+        "songs the SVM is fitted on: mean 80%, n = 1",
         "test songs: mean 40%, n = 2",
     ]
     outlines = [patch.get_data().values for patch in ax.patches]  # type: ignore[attr-defined]

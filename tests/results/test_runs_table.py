@@ -50,7 +50,7 @@ def write_run(
         for file in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
             (folder / "folds" / str(k) / file).touch()
     if accuracies and finish:
-        pooled = dict.fromkeys(DECIDERS, scores.pooled(truths, answers, n_classes))
+        pooled = dict.fromkeys(DECIDERS, scores.score(np.concatenate(truths), np.concatenate(answers), n_classes))
         summary = {"pooled": pooled, "seconds": sum(f["seconds"] for f in folds), "n_songs": n_test * len(folds)}
         write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
         write_json(folder / "status.json", {"state": "done"})

@@ -88,7 +88,7 @@ def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tm
         first.train(0)
     assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "paused"
     (row,) = runs_table.collect(tmp_path).to_dict("records")
-    assert (row["status"], row["reason"]) == ("paused", "fold 0 is paused: the same command or notebook goes on")
+    assert (row["status"], row["reason"]) == ("paused", "fold 0 is paused: the same command or notebook resumes it")
     again = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu")
     seen: list[int] = []
     again.on_epoch = lambda fold, record: seen.append(record.epoch)

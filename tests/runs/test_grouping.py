@@ -22,7 +22,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.records import Clip, Corpus, Fold
 from mer_kit.results import runs_table
-from mer_kit.runs import grouping, run_folder, stored_folds
+from mer_kit.runs import grouping, network_fold, run_folder, stored_folds
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.data import checksum
 from mer_kit.runs.experiment import Experiment
@@ -272,12 +272,12 @@ def test_a_finished_run_that_takes_no_files_is_used_all_the_same(
     [
         (lambda c: c["clips"].pop(), "divides 9 clips, and the corpus has 10, of which 1 differ, first 's7'"),
         (lambda c: c["clips"].__setitem__(0, "zz"), "of which 2 differ"),
-        (lambda c: c["clips"].__setitem__(0, 3), "not what a run writes .the clips are no list of names"),
+        (lambda c: c["clips"].__setitem__(0, 3), "not what a run writes .the clips must be a list of names"),
         (lambda c: c["folds"].pop(), "expected 2 folds"),
         (lambda c: c.pop("folds"), "not what a run writes .KeyError"),
-        (lambda c: c["folds"][1]["train"].__setitem__(0, 99), "fold 1 has no list of train clips"),
-        (lambda c: c["folds"][1]["train"].__setitem__(0, True), "fold 1 has no list of train clips"),
-        (lambda c: c["folds"][0].update(test=[]), "fold 0 has no list of test clips"),
+        (lambda c: c["folds"][1]["train"].__setitem__(0, 99), "fold 1 must list different train clips"),
+        (lambda c: c["folds"][1]["train"].__setitem__(0, True), "fold 1 must list different train clips"),
+        (lambda c: c["folds"][0].update(test=[]), "fold 0 must list different test clips"),
         (lambda c: c["folds"][0].update(test=c["folds"][0]["train"]), "fold 0 tests a clip that it trains on"),
         (lambda c: c.update(more="x" * 2_000_000), "folds.json in .* has 2[0-9,]* bytes, expected at most"),
     ],
@@ -322,7 +322,7 @@ def test_inner_folds_keep_together_what_the_outer_ones_do(
 
     monkeypatch.setattr(folds, "make", spy)
     with pytest.raises(ValueError, match="No objects to concatenate"):
-        experiment._out_of_fold(experiment.folds[0], 0)
+        network_fold.out_of_fold(experiment, experiment.folds[0], 0)
     assert (seen[0] == whole[experiment.folds[0].train]).all()
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mer_kit.runs import network_fold
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 
@@ -35,13 +36,13 @@ def test_inner_networks_never_train_on_a_song_or_an_artist_that_they_answer_for(
     assert groups is not None and len(set(groups)) < len(groups), "some artists have several songs"
     trained: list[np.ndarray] = []
     answered: list[np.ndarray] = []
-    original = experiment._predict
-    monkeypatch.setattr(experiment, "_fit", lambda clips, *_: trained.append(clips) or (_Guess(), None))
+    original = network_fold.predict
+    monkeypatch.setattr(network_fold, "fit", lambda _, clips, *__: trained.append(clips) or (_Guess(), None))
     monkeypatch.setattr(
-        experiment, "_predict", lambda t, clips, part: answered.append(clips) or original(t, clips, part)
+        network_fold, "predict", lambda e, t, clips, part: answered.append(clips) or original(e, t, clips, part)
     )
     fold = experiment.folds[0]
-    table, seconds = experiment._out_of_fold(fold, 0)
+    table, seconds = network_fold.out_of_fold(experiment, fold, 0)
     assert len(trained) == len(answered) > 1 and seconds == len(trained)
     for inside, outside in zip(trained, answered, strict=True):
         assert not set(inside) & set(outside) and not set(groups[inside]) & set(groups[outside])

@@ -121,7 +121,7 @@ def test_lists_of_thousands_of_members_and_other_files_are_refused(file: Path) -
             read(file)
     file.unlink()
     file.symlink_to("/dev/zero")
-    with pytest.raises(MerKitError, match="is missing or no regular file"):
+    with pytest.raises(MerKitError, match="is missing or not a regular file"):
         read(file)
 
 
@@ -134,11 +134,11 @@ def test_lists_of_thousands_of_members_and_other_files_are_refused(file: Path) -
         ({"probabilities": P + 1}, "probabilities outside 0 to 1"),
         ({"probabilities": np.where(P > 0.9, np.nan, P * np.nan)}, "probabilities outside 0 to 1"),
         ({"probabilities": (P > 0.5).astype(np.int8)}, "probabilities outside 0 to 1"),
-        ({"labels": GOOD["labels"] + 1}, "labels that are none of its classes"),
-        ({"labels": GOOD["labels"] - 1}, "labels that are none of its classes"),
-        ({"labels": GOOD["labels"].astype(float)}, "labels that are none of its classes"),
-        ({"clip": GOOD["clip"] - 1}, "segments of no clip"),
-        ({"start_s": GOOD["start_s"] * np.inf}, "segments of no clip"),
+        ({"labels": GOOD["labels"] + 1}, "labels outside its classes"),
+        ({"labels": GOOD["labels"] - 1}, "labels outside its classes"),
+        ({"labels": GOOD["labels"].astype(float)}, "labels outside its classes"),
+        ({"clip": GOOD["clip"] - 1}, "segments without a clip"),
+        ({"start_s": GOOD["start_s"] * np.inf}, "segments without a clip"),
     ],
 )
 def test_arrays_that_do_not_fit_each_other_are_named(file: Path, change: dict[str, np.ndarray], words: str) -> None:

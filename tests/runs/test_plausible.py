@@ -51,7 +51,7 @@ def test_one_class_is_a_problem_where_no_task_is_left_and_else_a_note() -> None:
     [
         ("1234" * 10 + "123", "", None),
         ("123" * 12 + "4", "", "quadrant: Q4 has 1 song, fewer than the usual 10 folds: add songs of this class"),
-        ("1234" * 7, "", "quadrant: Q1 has 7 songs, fewer than the usual 10 folds: ask for --folds 7"),
+        ("1234" * 7, "", "quadrant: Q1 has 7 songs, fewer than the usual 10 folds: choose --folds 7"),
         ("1234" * 10, "ab.." * 10, "quadrant: Q1 has 1 group (artist), fewer than the usual 10 folds"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_class_that_is_too_small_is_named(quadrants: str, groups: str, sentenc
 def test_truth_that_ends_long_after_its_clip() -> None:
     truth = pd.DataFrame({"clip_id": ["c0", "c0", "c1"], "start_s": 0.0, "end_s": [10.0, 4000.0, 41.0], "label": "Q1"})
     (problem,) = plausible.truth_beyond(made("12", truth=truth), {"c0": 4.0, "c1": 30.0})
-    assert "that of 1 of 2 clips ends long after the clip, first c0: at 4000 s, where the clip has 4 s" in str(problem)
+    assert "that of 1 of 2 clips ends long after the clip, first c0: at 4000 s, but the clip has 4 s" in str(problem)
     assert plausible.truth_beyond(made("12", truth=truth), {"c1": 30.0}) == []
     assert plausible.truth_beyond(made("12"), {"c0": 4.0}) == []
 
@@ -73,7 +73,7 @@ def test_one_class_ends_a_run_before_any_audio_is_decoded(tmp_path: Path, monkey
     root = collection(tmp_path, rows, header)
     monkeypatch.setattr("mer_kit.runs.data.open_store", lambda *a, **k: pytest.fail("audio was decoded"))
     config = resolve(corpus="table", **SETTINGS, corpus_options={"scale": [0, 100]})
-    with pytest.raises(MerKitError, match="valence lies from 1 to 8 and arousal from 2 to 9, all in one quarter"):
+    with pytest.raises(MerKitError, match="valence ranges from 1 to 8 and arousal from 2 to 9, all in one quarter"):
         open_corpus(config, root)
     config = resolve(corpus="table", **SETTINGS, corpus_options={"scale": [0, 100]}, on_bad_clip="skip")
     with pytest.raises(MerKitError, match=r"table cannot be learned from, quadrant: all 8 clips are Q3 \(sad\)"):

@@ -100,7 +100,7 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"theta": 1.5}, "theta is 1.5"),
         ({"train_every_seconds": 0}, "train_every_seconds is 0"),
         ({"segment_seconds": 5, "max_seconds": 4}, "max_seconds is 4.0, expected a number of at least 5.0"),
-        ({"corpus_options": "drift"}, "corpus_options is no mapping"),
+        ({"corpus_options": "drift"}, "corpus_options is 'drift', expected names and values"),
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": 2.5}, "epochs is 2.5"),
         ({"tau": "half"}, "tau is 'half'"),
@@ -113,7 +113,7 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"tau": 10**400}, "tau is a number of .* bits, expected a number from 0 to 1"),
         ({"max_seconds": 10**400}, "max_seconds is a number of .* bits, expected a number from 3"),
         ({"train_every_seconds": 1e-9}, "train_every_seconds is 1e-09, expected a number of at least 0.02"),
-        ({"corpus_options": {1: 2}}, "corpus_options is no mapping, expected for example"),
+        ({"corpus_options": {1: 2}}, "corpus_options is {1: 2}, expected names and values such as"),
     ],
 )
 def test_what_is_not_known_gets_a_sentence(typed, sentence):

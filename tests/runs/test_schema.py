@@ -13,7 +13,7 @@ import pytest
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.runs import run_folder, schema
+from mer_kit.runs import csv_tables, run_folder
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
 
@@ -163,13 +163,13 @@ def spoilt(column: str, value: Any) -> pd.DataFrame:
         (segments().iloc[:0], "no rows"),
         (spoilt("part", "trial"), "a part that is neither train nor test"),
         (spoilt("part", "test"), "a song both among the training and the test songs"),
-        (spoilt("label", "Q1"), r"a label that is none of V-, V\+"),
+        (spoilt("label", "Q1"), r"a label not among V-, V\+"),
         (spoilt("label", "V-"), "a song with two labels"),
         (spoilt("end_s", 0.0), "a segment that ends before it begins"),
         (spoilt("end_s", float("nan")), r"cannot be read as a table"),
         (spoilt("V+", 0.9), "probabilities that do not sum to 1"),
-        (spoilt("V+", "inf"), "probabilities that are negative or no numbers"),
-        (spoilt("V+", -0.2), "probabilities that are negative or no numbers"),
+        (spoilt("V+", "inf"), "probabilities that are negative or not numbers"),
+        (spoilt("V+", -0.2), "probabilities that are negative or not numbers"),
         (spoilt("V+", "0,8"), "cannot be read as a table"),
         (segments().rename(columns={"V+": "K2"}), r"lacks the column 'V\+'"),
     ],
@@ -194,11 +194,11 @@ def test_what_is_no_table_is_refused(run: RunFolder, content: bytes) -> None:
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path: Path) -> None:
     files.write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1], "later": ["x"], "b": ["y"]}))
-    assert schema.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
+    assert csv_tables.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
         "a": [1], "b": ["y"]
     }  # fmt: skip
     with pytest.raises(MerKitError, match="lacks the column 'c', expected a, c"):
-        schema.read_table(tmp_path / "x.csv", {"a": int, "c": str})
+        csv_tables.read_table(tmp_path / "x.csv", {"a": int, "c": str})
 
 
 def test_a_history_of_another_version_has_missing_values(run: RunFolder) -> None:
@@ -216,5 +216,5 @@ def test_a_history_of_another_version_has_missing_values(run: RunFolder) -> None
     assert (record.epoch, record.loss, record.note, record.labelled_class_share) == (1, 1.5, "", ())
     assert np.isnan(record.loss_kl) and np.isnan(record.seconds)
     files.write_table(run.fold(0) / "history.csv", pd.DataFrame([{**row, "epoch": "first"}]))
-    with pytest.raises(MerKitError, match="history.csv in fold 0 has a row that no epoch left"):
+    with pytest.raises(MerKitError, match="history.csv in fold 0 has a row that is not an epoch"):
         run.history(0)

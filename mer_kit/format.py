@@ -1,0 +1,53 @@
+"""Numbers and counts as people read them, the same in every table and sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Stands for a number that is not known.
+UNKNOWN = "–"
+
+
+def percent(mean: float, sd: float = float("nan")) -> str:
+    """Return a fraction and its standard deviation in percent, "–" if it is not known.
+
+    Examples
+    --------
+    >>> percent(0.7312, 0.021), percent(0.5), percent(float("nan"))
+    ('73.1 ± 2.1', '50.0', '–')
+    """
+    if not np.isfinite(mean):
+        return UNKNOWN
+    spread = f" ± {100 * sd:.1f}" if np.isfinite(sd) else ""
+    return f"{100 * mean:.1f}{spread}"
+
+
+def short(value: Any) -> str:
+    """Return one value of a table as text: numbers with three digits, "–" if it is not known.
+
+    Examples
+    --------
+    >>> short(0.7149), short(None), short(900), short("found")
+    ('0.715', '–', '900', 'found')
+    """
+    if value is None or value is pd.NA or value != value:
+        return UNKNOWN
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return str(value)
+
+
+def plural(n: int, singular: str, several: str = "") -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "fold"), plural(3, "fold"), plural(2, "class", "classes")
+    ('1 fold', '3 folds', '2 classes')
+    """
+    if n == 1:
+        return f"1 {singular}"
+    return f"{n} {several or singular + 's'}"

@@ -1,0 +1,139 @@
+"""A fold of a segment network: training, evaluation passes and segment probabilities, all written.
+
+Notebook: 03_sssl_training
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from mer_kit import files
+from mer_kit.later_settings import flat
+from mer_kit.records import Fold, SegmentIndex
+from mer_kit.runs import run_folder
+from mer_kit.runs.config import hashed_config
+from mer_kit.seeding import derive
+from mer_kit.signal.store import SegmentView
+from mer_kit.songs import folds
+from mer_kit.training import METHOD_VERSION, Trainer, networks
+
+if TYPE_CHECKING:
+    from mer_kit.runs.experiment import Experiment
+
+#: Networks up to this width keep their warm-up for other methods; wider ones need gigabytes a fold.
+SHARED_WARMUP_WIDTH = 16
+#: Inner folds of `song_features="oof"`.
+INNER_FOLDS = 3
+Watch = Callable[[Trainer], None] | None
+
+
+def train(experiment: Experiment, number: int, watch: Watch = None) -> float:
+    """Train one fold and write its files; return the seconds of all epochs, warm-up included."""
+    fold, folder = experiment.folds[number], experiment.folder.fold(number)
+    trainer, index = fit(experiment, fold.train, f"fold {number}", folder, number, watch)
+    history = pd.DataFrame([record.row() for record in trainer.history_])
+    files.write_table(folder / "history.csv", history)
+    with files.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file,
+            probabilities=trainer.eval_probabilities_,
+            labels=experiment.labels[index.clip].astype(np.int8),
+            clip=index.clip.astype(np.int32),
+            start_s=index.start_s.astype(np.float32),
+        )
+    trainer.save_model(folder / "model.safetensors")
+    seconds = _seconds(trainer)
+    if experiment.config.song_features == "oof":
+        training_songs, more = out_of_fold(experiment, fold, number)
+        seconds += more
+    else:
+        training_songs = predict(experiment, trainer, fold.train, "train")
+    table = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test")])
+    files.write_table(folder / "segments.csv", table, float_format="%.6g")
+    return seconds
+
+
+def fit(
+    experiment: Experiment,
+    clips: np.ndarray,
+    name: str,
+    folder: Path,
+    number: int,
+    watch: Watch = None,
+) -> tuple[Trainer, SegmentIndex]:
+    """Train on the segments of these clips; return the trainer and the index it was trained on."""
+    index = experiment.train_index.take(experiment.train_index.rows_of(clips))
+    report = experiment.on_epoch
+    trainer = Trainer(
+        n_classes=len(experiment.classes),
+        seed=derive(experiment.config.seed, name) % 2**31,
+        device=experiment.device,
+        precision=experiment.precision,
+        checkpoint_file=folder / "checkpoint.safetensors",
+        warmup_file=warmup_file(experiment, name),
+        on_epoch=report and (lambda record: report(number, record)),
+        watch=watch,
+        **flat(experiment.config.training),
+    )
+    view = SegmentView(experiment.store, index)
+    return trainer.fit(view, experiment.labels[index.clip], index.clip), index
+
+
+def warmup_file(experiment: Experiment, name: str) -> Path | None:
+    """Return where methods with the same warm-up share it; None where the network is too wide."""
+    config = experiment.config
+    if config.network == networks.DEFAULT and config.model.width > SHARED_WARMUP_WIDTH:
+        return None
+    irrelevant = {"method": "", "song_features": "", "theta": 0.0, "model": {}}
+    shared = {**hashed_config(config), **irrelevant, "training": config.training.warmup_key()}
+    fingerprint = run_folder.digest(
+        shared, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
+    )
+    file = f"{fingerprint}-{name.replace(' ', '-')}.safetensors"
+    return experiment.runs_dir / ".warmup" / file
+
+
+def predict(experiment: Experiment, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
+    """Return the segment table of these clips: one row per segment, one segment per second."""
+    index = experiment.index.take(experiment.index.rows_of(clips))
+    probabilities = trainer.predict_proba(SegmentView(experiment.store, index))
+    ids, names = np.array(experiment.clip_ids), np.array(experiment.classes)
+    table = pd.DataFrame(
+        {"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s}
+    )
+    table["part"], table["label"] = part, names[experiment.labels[index.clip]]
+    for k, name in enumerate(experiment.classes):
+        table[name] = probabilities[:, k]
+    return table
+
+
+def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.DataFrame, float]:
+    """Return the training songs' segment table and the seconds that it took.
+
+    Each song is predicted by an inner network that was not trained on it.
+    """
+    groups = experiment.grouping.groups
+    inner = folds.make(
+        experiment.labels[fold.train],
+        groups=None if groups is None else groups[fold.train],
+        n_folds=INNER_FOLDS,
+        seed=derive(experiment.config.seed, f"inner {number}") % 2**31,
+        class_names=experiment.classes,
+    )
+    tables, seconds = [], 0.0
+    for part in inner:
+        name = f"fold {number} inner {part.number}"
+        folder = experiment.folder.fold(number) / "inner" / str(part.number)
+        trainer, _ = fit(experiment, fold.train[part.train], name, folder, number)
+        tables.append(predict(experiment, trainer, fold.train[part.test], "train"))
+        seconds += _seconds(trainer)
+    return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable"), seconds
+
+
+def _seconds(trainer: Trainer) -> float:
+    return float(sum(record.seconds for record in trainer.history_))

@@ -1,0 +1,31 @@
+"""Tables for a paper: every name stays inside its cell, whatever it holds."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mer_kit.results import run_tables, tables
+
+HOSTILE = [
+    r"\input{/etc/passwd}", "a & b % $x$ #1 _ ^ ~ {}", "a|b\n| c |", "<script>",
+    "{{ 7*7 }} {% raw %}", "`x`", "0012", "1e5",
+]  # fmt: skip
+
+
+def test_latex_has_one_line_for_each_row_and_no_live_character() -> None:
+    table = pd.DataFrame({"name": HOSTILE, "songs": "50.0 ± 1.0"})
+    lines = run_tables.latex(table).splitlines()
+    assert lines[0] == r"\begin{tabular}{lr}" and lines[-1] == r"\end{tabular}"
+    rows = lines[4:-2]
+    assert rows == [rf"{run_tables.latex_cell(name)} & 50.0 $\pm$ 1.0 \\" for name in HOSTILE]
+    assert not any(command in row for row in rows for command in (r"\input", "{{", "%}"))
+    assert run_tables.latex(table.iloc[:0]).splitlines()[1:4] == [r"\toprule", r"name & songs \\", r"\midrule"]
+
+
+def test_markdown_has_one_line_for_each_row_and_numbers_as_they_are() -> None:
+    table = pd.DataFrame({"na|me": HOSTILE, "songs": "76.50"})
+    head, _, *rows = tables.markdown(table).splitlines()
+    assert [row.replace(r"\|", "").count("|") for row in (head, *rows)] == [3] * (1 + len(HOSTILE))
+    cells = [row.split(" | ")[0].removeprefix("| ").rstrip() for row in rows]
+    assert cells == [tables.markdown_cell(name) for name in HOSTILE]
+    assert all("76.50" in row for row in rows) and "<script>" not in tables.markdown(table)
