@@ -1,14 +1,13 @@
-"""Looking into a trained fold or a corpus that is cut into segments.
+"""Analyses of a trained fold, or of a corpus that is cut into segments.
 
-segmentation    a corpus cut at any duration, and what that does to the labels
-segment_study   the same in numbers, for notebook 01
-passes          a fold's evaluation passes, with the partition of each epoch
-suspects        the segments whose inherited label looks wrong
-noise_study     false labels made on purpose, and how many of them the partition finds
-ablation        the same fold under other methods
-dropout         a fold's network in repeated dropout passes, and on mixed segments
-preview         a short training of a few songs, to be shown while it runs
-feature_space   a fold's songs as its SVM sees them
+segmentation    a corpus cut at any duration: the effect on labels and on spectra
+passes          a fold's evaluation passes, its partitions, and the segments with the largest losses
+noise_study     deliberately corrupted labels, and how many of them the partition finds
+ablation        the same fold with other methods
+dropout         repeated dropout passes of a fold's network, and predictions for mixed segments
+preview         a short training of a few songs, to watch live
+feature_space   a fold's songs in the SVM's feature space
 predict         the emotion curve of any recording
-paper_fig2      which class leads when, and the song that the paper's Fig. 2 shows
+curve           the leading class of an emotion curve over time, and its agreement with the truth
+paper_fig2      the song to draw, and the paper's Fig. 2 compared with its curve
 """

@@ -1,8 +1,9 @@
-"""The same fold with another method: what SSSL's parts are worth, as far as one fold can tell."""
+"""The same fold trained with other methods: the contribution of each part of SSSL.
+
+One fold only: differences between methods carry the standard error of one test set.
+"""
 
 from __future__ import annotations
-
-import copy
 
 import numpy as np
 import pandas as pd
@@ -17,24 +18,28 @@ from mer_kit.training import METHOD_VERSION, METHODS
 
 
 def with_method(experiment: Experiment, method: str) -> Experiment:
-    """Return the experiment that differs in its method alone; the opened corpus and store are shared.
+    """Return an experiment that differs only in its method; corpus, store and folds are shared.
 
     Notebook: 03_sssl_training
     """
     check_choice("method", method, METHODS)
-    other = copy.copy(experiment)
-    other.config = changed(experiment.config, method=method)
-    other.fingerprint = run_folder.fingerprint(
-        other.config, corpus_checksum=other.checksum, code_version=METHOD_VERSION
+    other = Experiment(
+        changed(experiment.config, method=method),
+        runs_dir=experiment.runs_dir,
+        on_epoch=experiment.on_epoch,
+        device=experiment.device,
+        precision=experiment.precision,
+        opened=(experiment.corpus, experiment.store, experiment.skipped),
     )
-    other.folder = RunFolder.of(other.runs_dir, other.config, other.fingerprint)
+    other.folds = experiment.folds  # the same songs, whatever an earlier version has stored
     return other
 
 
 def counterpart(experiment: Experiment) -> Experiment:
-    """Return the experiment to compare with: SSSL beside a plain method, else the plainest one with the same warm-up.
+    """Return the experiment to compare with: SSSL for a plain method, else the plain method.
 
-    Where the warm-up mixes, that is mixup, else ce: then only the epochs after the warm-up are left to train.
+    For SSSL that is mixup if its warm-up mixes, otherwise ce: the warm-up is then shared, and only
+    the epochs after it are left to train.
 
     Notebook: 03_sssl_training
     """
@@ -44,18 +49,25 @@ def counterpart(experiment: Experiment) -> Experiment:
 
 
 def on_disk(experiment: Experiment, number: int) -> list[str]:
-    """Return the methods for which this fold is finished with the same settings, in the order of `METHODS`."""
-    return [
-        method for method in METHODS if with_method(experiment, method).folder.fold_done(number)
-    ]
+    """Return the methods with this fold finished at these settings, in the order of `METHODS`."""
+    methods = []
+    for method in METHODS:
+        config = changed(experiment.config, method=method)
+        fingerprint = run_folder.fingerprint(
+            config, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
+        )
+        if RunFolder.of(experiment.runs_dir, config, fingerprint).fold_done(number):
+            methods.append(method)
+    return methods
 
 
 def compare(experiment: Experiment, number: int) -> pd.DataFrame:
-    """Return one row for each method that is on disk for this fold.
+    """Return one row for each method with this fold finished.
 
-    Columns: method, says (what it does), segments (accuracy of single test segments against inherited labels),
-    segments_truth (against the truth, where the corpus knows it), songs (accuracy of the SVM), songs_error (its
-    standard error √(p(1−p)/n)), n_songs, majority, share_unlabelled (|U|/S in the last epoch).
+    Columns: method, says (what it does), segments (accuracy of single test segments against
+    inherited labels), segments_truth (against segment-level ground truth, if known), songs
+    (accuracy of the SVM), songs_error (its standard error √(p(1−p)/n)), n_songs, majority (accuracy
+    of the majority class), share_unlabelled (|U|/S in the last epoch).
 
     Notebook: 03_sssl_training
     """
@@ -81,7 +93,7 @@ def compare(experiment: Experiment, number: int) -> pd.DataFrame:
 
 
 def truth_accuracy(experiment: Experiment, number: int) -> float:
-    """Return how many of a finished fold's test segments are predicted as the truth says; NaN where none is known."""
+    """Return the accuracy of a finished fold's test segments against the truth; NaN if unknown."""
     table = experiment.folder.segments(number)
     table = table[table["part"] == "test"]
     clip = decisions.positions(table["clip_id"], [clip.clip_id for clip in experiment.corpus.clips])
@@ -89,5 +101,5 @@ def truth_accuracy(experiment: Experiment, number: int) -> float:
     truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task)
     if truth is None or not (truth >= 0).any():
         return float("nan")
-    guess = table[list(experiment.classes)].to_numpy().argmax(axis=1)
-    return float((guess == truth)[truth >= 0].mean())
+    predicted = table[list(experiment.classes)].to_numpy().argmax(axis=1)
+    return float((predicted == truth)[truth >= 0].mean())

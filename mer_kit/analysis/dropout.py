@@ -1,4 +1,4 @@
-"""A finished fold's network under the lens: dropout passes, and what it says of mixed segments."""
+"""A finished fold's network: repeated dropout passes, and predictions for mixed segments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mer_kit.training.batch_loss import frozen_batch_norm
 
 
 class DropoutProbe:
-    """The network of a finished fold, on the CPU, and its training segments.
+    """The network of a finished fold on the CPU, with its training segments.
 
     Raises
     ------
@@ -37,21 +37,25 @@ class DropoutProbe:
         self._seed = experiment.config.seed
 
     def features(self, row: int) -> np.ndarray:
-        """Return one training segment as the network gets it, before standardising: float32 [frames, d], or [1, d′]."""
+        """Return one training segment before standardisation: float32 [frames, d], or [1, d′]."""
         segment = self._segments.gather(np.array([row]))[0]
         return np.asarray(segment[0].T if segment.ndim == 3 else segment[None])
 
     def dropout_passes(self, rows: np.ndarray, *, n: int = 2) -> np.ndarray:
         """Return n predictions of each segment with dropout on: float32 [n, B, K].
 
-        As in training, the trunk is passed once and batch normalisation keeps its running statistics, so that the
-        predictions differ by the head's dropout alone. Source: P₁ and P₂ of paper Eq. (9).
+        As in training, the trunk is evaluated once and batch normalisation keeps its running
+        statistics, so that the predictions differ only by the dropout of the head.
+        Source: P₁ and P₂ of paper Eq. (9).
         """
         check_range("n", n, 1, whole=True)
         return np.asarray(torch.softmax(self._dropout_logits(rows, n), dim=2).numpy())
 
     def disagreement(self, rows: np.ndarray) -> np.ndarray:
-        """Return the symmetric KL of two dropout passes for each segment, float32 [B], nats. Source: paper Eq. (9)."""
+        """Return the symmetric KL between two dropout passes of each segment: float32 [B], nats.
+
+        Source: paper Eq. (9).
+        """
         first, second = self._dropout_logits(rows, 2)
         return np.asarray(objectives.symmetric_kl(first, second).numpy())
 
@@ -63,30 +67,46 @@ class DropoutProbe:
             return torch.stack([self.network.head(h, generator=generator) for _ in range(n)])
 
     def mixed(self, first: int, second: int, delta: float) -> np.ndarray:
-        """Return the prediction for δ·first + (1 − δ)·second, float32 [K], dropout off. Source: paper Eq. (6)."""
+        """Return the prediction for δ·first + (1 − δ)·second: float32 [K], dropout off.
+
+        Source: paper Eq. (6).
+        """
         self.network.eval()
         with torch.inference_mode():
-            x = objectives.mix(self._input(np.array([first, second])), torch.tensor([1, 0]), delta)[
-                :1
-            ]
-            return np.asarray(torch.softmax(self.network(x), dim=1)[0].numpy())
+            x = self._input(np.array([first, second]))
+            mixed = objectives.mix(x, torch.tensor([1, 0]), delta)[:1]
+            return np.asarray(torch.softmax(self.network(mixed), dim=1)[0].numpy())
 
     def _input(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self._standardise(self._segments.gather(np.asarray(rows))))
 
 
 def choose_pair(passes: Passes, after_epoch: int) -> tuple[int, int]:
-    """Return two rows to mix: the trusted segment with the smallest loss, and a doubted one with another label.
+    """Return two rows to mix: the X segment with the smallest loss, and one of U.
 
-    The second is one that the model takes for another class than the first's, where there is one: then its
-    pseudo-label shows in the mixture. Of several, the one with the largest loss is taken.
+    The second is, if possible, one that the model also assigns to another class than the label of
+    the first, so that its pseudo-label shows in the mixture; of several, the one with the largest
+    loss. If U has no other label, it is taken from all segments.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> passes = SimpleNamespace(
+    ...     losses=np.array([[0.1, 0.4, 1.6, 0.9]]),
+    ...     labels=np.array([0, 0, 1, 1]),
+    ...     probabilities=np.array([[[0.9, 0.1], [0.7, 0.3], [0.8, 0.2], [0.4, 0.6]]]),
+    ...     unlabelled_rows=lambda after_epoch: np.array([2, 3]),
+    ... )
+    >>> choose_pair(passes, 1)
+    (0, 3)
     """
     losses, labels = passes.losses[after_epoch - 1], passes.labels
-    guesses = passes.probabilities[after_epoch - 1].argmax(axis=1)
-    doubted = passes.unlabelled_rows(after_epoch)
-    trusted = np.setdiff1d(np.arange(len(labels)), doubted)
-    first = int(trusted[np.argmin(losses[trusted])])
-    others = [doubted[(labels[doubted] != labels[first]) & (guesses[doubted] != labels[first])]]
-    others += [doubted[labels[doubted] != labels[first]], np.flatnonzero(labels != labels[first])]
-    second = next(rows for rows in others if len(rows))
-    return first, int(second[np.argmax(losses[second])])
+    predicted = passes.probabilities[after_epoch - 1].argmax(axis=1)
+    unlabelled = passes.unlabelled_rows(after_epoch)
+    labelled = np.setdiff1d(np.arange(len(labels)), unlabelled)
+    first = int(labelled[np.argmin(losses[labelled])])
+    other_label = np.flatnonzero(labels != labels[first])
+    in_u = np.intersect1d(other_label, unlabelled)
+    in_u_and_predicted_so = in_u[predicted[in_u] != labels[first]]
+    candidates = next(rows for rows in (in_u_and_predicted_so, in_u, other_label) if len(rows))
+    return first, int(candidates[np.argmax(losses[candidates])])

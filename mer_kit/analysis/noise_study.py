@@ -1,4 +1,7 @@
-"""Wrong labels on purpose: a short training on some songs whose labels are partly spoiled, and what the split finds."""
+"""A short training on deliberately corrupted labels, and how many of them the partition finds.
+
+Notebook: 02_noisy_labels
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_range
+from mer_kit.records import SegmentIndex
 from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
@@ -18,26 +22,26 @@ from mer_kit.training import Trainer, diagnostics, networks
 from mer_kit.training.noise import inject
 from mer_kit.training.partition import Partition, PartitionSettings
 
-#: D: a network and schedule that learn the coarse pattern of a few hundred segments in seconds.
+#: D: a network and a schedule that fit the coarse pattern of a few hundred segments in seconds.
 MODEL: dict[str, Any] = {"width": 4, "batch_norm": True, "head_pool": 2}
 TRAINING: dict[str, Any] = {
-    "method": "ce", "batch_size": 32, "optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.02,
-    "warmup_epochs": 1,
+    "method": "ce", "warmup_epochs": 1, "batch_size": 32,
+    "optimizer": "adamw", "learning_rate": 2e-3, "weight_decay": 0.02,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NoiseStudy:
-    """A short training on spoiled labels. E epochs, S segments, K classes.
+    """A short training on corrupted labels. E epochs, S segments, K classes.
 
     Attributes
     ----------
-    kind, rate : what was asked of `training.noise.inject`; `realised` is the share that became wrong
-    labels : int64 [S], as the training saw them
-    spoiled : bool [S], made wrong on purpose
+    kind, rate : as given to `training.noise.inject`; `realised` is the fraction that became wrong
+    labels : int64 [S], as used in training
+    spoiled : bool [S], corrupted on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
-    partitions : one Split a pass, at the run's τ and without its cap on U
-    seconds : what the training took
+    partitions : one Partition per pass, at the run's τ and without its cap on U
+    seconds : duration of the training
     """
 
     kind: str
@@ -51,22 +55,21 @@ class NoiseStudy:
 
     @property
     def losses(self) -> np.ndarray:
-        """float64 [E, S], nats, against the labels that the training saw."""
+        """float64 [E, S], nats, against the labels used in training."""
         return diagnostics.loss_table(self.probabilities, self.labels)
 
     @property
     def groups(self) -> dict[str, np.ndarray]:
-        """Name → bool [S]: labels left alone and labels spoiled."""
+        """Name → bool [S]: labels left alone and labels corrupted."""
         return {"left alone": ~self.spoiled, "spoiled": self.spoiled}
 
     def quality(self) -> pd.DataFrame:
-        """Return one row a pass: kind, realised, after_epoch, and `diagnostics.split_quality` for the planted noise."""
+        """Return one row per pass: kind, realised, after_epoch, and `diagnostics.split_quality`."""
+        about = {"kind": self.kind, "realised": self.realised}
         rows = []
-        for epoch, split in enumerate(self.partitions, start=1):
-            found = diagnostics.split_quality(split.clean, split.omega, ~self.spoiled)
-            rows.append(
-                {"kind": self.kind, "realised": self.realised, "after_epoch": epoch, **found}
-            )
+        for epoch, partition in enumerate(self.partitions, start=1):
+            quality = diagnostics.split_quality(partition.clean, partition.omega, ~self.spoiled)
+            rows.append({**about, "after_epoch": epoch, **quality})
         return pd.DataFrame(rows)
 
 
@@ -80,17 +83,17 @@ def noise_study(
     n_songs: int = 32,
     every_seconds: float = 2.0,
 ) -> NoiseStudy:
-    """Spoil labels of some of a fold's training songs, train a small network on them for a moment, split by its losses.
+    """Corrupt labels of some training songs, train a small network, and partition by its losses.
+
+    A run whose network is VGG16 trains a narrow one here; any other network is the run's own.
 
     Parameters
     ----------
     number : the fold whose training songs are used
     kind, rate : see `training.noise.inject`
-    epochs : plain cross-entropy; one mixture is fitted after each
+    epochs : of plain cross-entropy; one mixture is fitted after each
     n_songs : in equal numbers from every class, drawn from the run's seed
-    every_seconds : distance between neighbouring segments' starts
-
-    Where the run's network is VGG16, a narrow one is trained; any other is the run's own.
+    every_seconds : distance between the starts of neighbouring segments
 
     Notebook: 02_noisy_labels
     """
@@ -101,43 +104,46 @@ def noise_study(
     songs = draw_songs(experiment.folds[number].train, experiment.labels, n_songs, seed=seed)
     rows = experiment.index.rows_of(songs)
     index = experiment.index.take(rows[experiment.index.start_s[rows] % every_seconds < 1e-9])
-    generator = numpy_generator(seed, f"noise study {kind}")
     inherited = experiment.labels[index.clip]
     labels, realised = inject(
-        inherited, rate, kind=kind, n_classes=n_classes, generator=generator, songs=index.clip
+        inherited,
+        rate,
+        kind=kind,
+        n_classes=n_classes,
+        generator=numpy_generator(seed, f"noise study {kind}"),
+        songs=index.clip,
     )
     started = time.perf_counter()
+    probabilities = _train(experiment, index, labels, epochs)
+    settings = PartitionSettings(tau=experiment.config.training.partition.tau)
+    partitions = [diagnostics.replay(one, labels, settings=settings) for one in probabilities]
+    seconds = time.perf_counter() - started
+    spoiled = labels != inherited
+    return NoiseStudy(kind, rate, realised, labels, spoiled, probabilities, partitions, seconds)
+
+
+def _train(
+    experiment: Experiment, index: SegmentIndex, labels: np.ndarray, epochs: int
+) -> np.ndarray:
+    """Train a small network with plain cross-entropy; return its evaluation passes [E, S, K]."""
+    config = experiment.config
     trainer = Trainer(
-        n_classes=n_classes,
-        seed=derive(seed, "noise study") % 2**31,
+        n_classes=len(experiment.classes),
+        seed=derive(config.seed, "noise study") % 2**31,
         device=experiment.device,
         precision=experiment.precision,
-        network=experiment.config.network,
-        model=MODEL if experiment.config.network == networks.DEFAULT else experiment.config.model,
+        network=config.network,
+        model=MODEL if config.network == networks.DEFAULT else config.model,
         epochs=epochs,
         **TRAINING,
-    ).fit(SegmentView(experiment.store, index), labels, index.clip)
-    settings = PartitionSettings(tau=experiment.config.training.partition.tau)
-    partitions = [
-        diagnostics.replay(one, labels, settings=settings) for one in trainer.eval_probabilities_
-    ]
-    seconds = time.perf_counter() - started
-    return NoiseStudy(
-        kind,
-        rate,
-        realised,
-        labels,
-        labels != inherited,
-        trainer.eval_probabilities_,
-        partitions,
-        seconds,
     )
+    return trainer.fit(SegmentView(experiment.store, index), labels, index.clip).eval_probabilities_
 
 
 def draw_songs(
     clips: np.ndarray | Sequence[int], labels: np.ndarray, n: int, *, seed: int
 ) -> np.ndarray:
-    """Return n of the clips (or all, if fewer), in equal numbers of every class as far as there are, sorted.
+    """Return n of the clips (all, if fewer), sorted, in equal numbers per class where possible.
 
     Examples
     --------

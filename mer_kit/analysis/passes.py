@@ -1,4 +1,7 @@
-"""A finished fold's evaluation passes, read back: every split of its training again, at any τ, with truth beside."""
+"""A finished fold's evaluation passes: every partition of its training, at any τ, and its quality.
+
+Notebook: 02_noisy_labels
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ from mer_kit.training.partition import Mixture, Partition, PartitionSettings
 
 @dataclass(frozen=True)
 class Passes:
-    """What one fold's training left behind about its training segments. E passes, S segments, K classes.
+    """One fold's evaluation passes over its training segments. E passes, S segments, K classes.
 
-    Passes are counted by the epoch they follow, 1…E: the pass after epoch e decides on the split of epoch e + 1.
+    Passes are numbered by the epoch they follow, 1…E: the pass after epoch e determines the
+    partition of epoch e + 1.
 
     Attributes
     ----------
@@ -32,9 +36,10 @@ class Passes:
     labels : int64 [S], inherited
     clip : int64 [S], position in `corpus.clips`
     start_s, end_s : float64 [S], seconds
-    truth : int64 [S], the true class where the corpus knows it (−1: unknown), else None; the training never saw it
+    truth : int64 [S], segment-level ground truth where the corpus has it (−1: unknown), else None;
+        never used in training
     history : the fold's EpochRecords
-    partition, seed : what the training's splits were made with
+    partition, seed : the settings and the seed of the training's partitions
 
     Notebook: 02_noisy_labels
     """
@@ -54,45 +59,42 @@ class Passes:
 
     @cached_property
     def losses(self) -> np.ndarray:
-        """float64 [E, S], cross-entropy of every pass against the inherited labels, nats (Eq. 2)."""
+        """float64 [E, S], cross-entropy against the inherited labels, nats (Eq. 2)."""
         return diagnostics.loss_table(self.probabilities, self.labels)
 
     @property
     def tau(self) -> float:
-        """The training's own τ."""
+        """The τ of the training."""
         return self.partition.tau
 
     @property
     def first_partition(self) -> int | None:
-        """The epoch that made the first split, or None where the method makes none."""
+        """The first epoch trained on a partition, or None if the method makes none."""
         return next((record.epoch for record in self.history if record.phase == "ssl"), None)
 
     @property
     def last_separating_epoch(self) -> int:
-        """The last pass but one at most that separates something: what decided last (E − 1 where none does)."""
-        end = max(1, len(self) - 1)
-        return next(
-            (epoch for epoch in range(end, 0, -1) if self.partitions[epoch - 1].separated), end
-        )
+        """The latest pass before the final one whose mixture separates; E − 1 if none does."""
+        latest = max(1, len(self) - 1)
+        epochs = range(latest, 0, -1)
+        return next((epoch for epoch in epochs if self.partitions[epoch - 1].separated), latest)
 
     @property
     def groups(self) -> dict[str, np.ndarray]:
-        """Name → bool [S]: the right and the wrong labels where the truth is known, else all segments as one."""
+        """Name → bool [S]: right and wrong labels, or all segments if no truth is known."""
         if self.truth is None or not (self.truth >= 0).any():
             return {"all segments": np.ones(len(self.labels), dtype=bool)}
         known = self.truth >= 0
-        return {
-            "right label": known & (self.truth == self.labels),
-            "wrong label": known & (self.truth != self.labels),
-        }
+        right = self.truth == self.labels
+        return {"right label": known & right, "wrong label": known & ~right}
 
     @property
     def wrong(self) -> np.ndarray | None:
-        """bool [S], the inherited label is wrong; None where no truth is known."""
+        """bool [S], the inherited label is wrong; None if no truth is known."""
         return self.groups.get("wrong label")
 
     def partition_after(self, after_epoch: int, *, tau: float | None = None) -> Partition:
-        """Divide the segments by the pass after this epoch; without `tau` the training's own split of the next epoch.
+        """Return the partition by the pass after this epoch, at `tau` (default: the training's).
 
         Raises
         ------
@@ -107,51 +109,43 @@ class Passes:
 
     @cached_property
     def partitions(self) -> list[Partition]:
-        """The splits by all E passes at the training's τ; entry e is by the pass after epoch e + 1."""
+        """The partitions by all passes at the training's τ; the first is by that after epoch 1."""
         return [self.partition_after(epoch) for epoch in range(1, len(self) + 1)]
 
     def epochs_to_plot(self, n: int = 6) -> list[int]:
-        """Return up to n passes spread evenly from the first to the last, among them the one behind the first split."""
+        """Return up to n evenly spaced passes, with the one behind the first partition."""
         chosen = np.unique(np.linspace(1, len(self), min(n, len(self))).round().astype(int))
-        if (
-            self.first_partition is not None
-            and 1 < self.first_partition - 1 < len(self)
-            and len(chosen) > 2
-        ):
+        decisive = (self.first_partition or 0) - 1
+        if 1 < decisive < len(self) and len(chosen) > 2:
             inner = chosen[1:-1]
-            inner[np.argmin(np.abs(inner - (self.first_partition - 1)))] = self.first_partition - 1
+            inner[np.argmin(np.abs(inner - decisive))] = decisive
         return [int(epoch) for epoch in np.unique(chosen)]
 
     def fitted_mixture(
         self, after_epoch: int, *, group: int = 0
     ) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
-        """Return losses, mixture and wrong labels of one fitted mixture: all segments, or class `group`'s if per class."""
-        rows = np.ones(len(self.labels), dtype=bool)
-        if self.partition.per_class:
-            rows = self.labels == group
-        mixture = self.partitions[after_epoch - 1].mixtures[
-            group if self.partition.per_class else 0
-        ]
-        return (
-            self.losses[after_epoch - 1][rows],
-            mixture,
-            None if self.wrong is None else self.wrong[rows],
-        )
+        """Return losses, mixture and wrong labels of one fit: all segments, or class `group`."""
+        losses = self.losses[after_epoch - 1]
+        mixtures = self.partitions[after_epoch - 1].mixtures
+        if not self.partition.per_class:
+            return losses, mixtures[0], self.wrong
+        rows = self.labels == group
+        wrong = None if self.wrong is None else self.wrong[rows]
+        return losses[rows], mixtures[group], wrong
 
     def unlabelled_rows(self, after_epoch: int) -> np.ndarray:
-        """Return the rows of U by this pass, int64; where nothing is separated, the tenth with the smallest ω."""
-        split = self.partitions[after_epoch - 1]
-        if split.separated:
-            return np.flatnonzero(~split.clean)
-        least = np.lexsort((-self.losses[after_epoch - 1], split.omega))[
-            : max(1, len(self.labels) // 10)
-        ]
-        return np.sort(least)
+        """Return the rows of U by this pass, int64; without separation a tenth, by smallest ω."""
+        partition = self.partitions[after_epoch - 1]
+        if partition.separated:
+            return np.flatnonzero(~partition.clean)
+        order = np.lexsort((-self.losses[after_epoch - 1], partition.omega))
+        return np.sort(order[: max(1, len(self.labels) // 10)])
 
     def table(self) -> pd.DataFrame:
-        """Return one row a pass: after_epoch, decides_on (the epoch), its phase, n_labelled, n_unlabelled, loss_gap, note.
+        """Return one row per pass: after_epoch, decides_on (epoch), phase, sizes, loss_gap, note.
 
-        Splits that the training did not make (in the warm-up, by ce or mixup) are what it would have made.
+        The sizes are n_labelled and n_unlabelled. For epochs that the training did not partition
+        (in the warm-up, or with ce or mixup) they are what a partition would have given.
         """
         phases = {record.epoch: record.phase for record in self.history}
         rows = [
@@ -159,57 +153,55 @@ class Passes:
                 "after_epoch": epoch,
                 "decides_on": epoch + 1,
                 "phase": phases.get(epoch + 1, "training over"),
-                "n_labelled": int(split.clean.sum()),
-                "n_unlabelled": int((~split.clean).sum()),
-                "loss_gap": split.loss_gap,
-                "note": split.note,
+                "n_labelled": int(partition.clean.sum()),
+                "n_unlabelled": int((~partition.clean).sum()),
+                "loss_gap": partition.loss_gap,
+                "note": partition.note,
             }
-            for epoch, split in enumerate(self.partitions, start=1)
+            for epoch, partition in enumerate(self.partitions, start=1)
         ]
         return pd.DataFrame(rows)
 
     def quality(self) -> pd.DataFrame | None:
-        """Return one row a pass (after_epoch and `diagnostics.split_quality`), or None where no truth is known."""
+        """Return after_epoch and `diagnostics.split_quality` of each pass; None without truth."""
         if self.truth is None or not (self.truth >= 0).any():
             return None
         known = self.truth >= 0
+        right = self.groups["right label"][known]
         rows = []
-        for epoch, split in enumerate(self.partitions, start=1):
-            right = self.groups["right label"][known]
-            rows.append(
-                {
-                    "after_epoch": epoch,
-                    **diagnostics.split_quality(split.clean[known], split.omega[known], right),
-                }
-            )
+        for epoch, partition in enumerate(self.partitions, start=1):
+            clean, omega = partition.clean[known], partition.omega[known]
+            rows.append({"after_epoch": epoch, **diagnostics.split_quality(clean, omega, right)})
         return pd.DataFrame(rows)
 
     def pseudo_labels(self) -> pd.DataFrame:
-        """Return one row a pass: is the model's guess on U better than the label it replaces?
+        """Return one row per pass: is the model's guess on U better than the label it replaces?
 
-        Columns: after_epoch, n_unlabelled, guess_is_label (share of U whose likeliest class is the erased label), and
-        where the truth is known label_is_true and guess_is_true (shares of U).
+        Columns: after_epoch, n_unlabelled, guess_is_label (fraction of U whose most probable class
+        is the label that was dropped), and with truth label_is_true and guess_is_true (fractions
+        of U).
         """
         rows = []
-        for epoch, split in enumerate(self.partitions, start=1):
-            noisy = ~split.clean
+        for epoch, partition in enumerate(self.partitions, start=1):
+            noisy = ~partition.clean
             guess, label = self.probabilities[epoch - 1][noisy].argmax(axis=1), self.labels[noisy]
             row = {
                 "after_epoch": epoch,
                 "n_unlabelled": int(noisy.sum()),
-                "guess_is_label": _share(guess == label),
+                "guess_is_label": _fraction(guess == label),
             }
             if self.truth is not None:
                 truth = self.truth[noisy]
                 known = truth >= 0
-                row["label_is_true"] = _share(label[known] == truth[known])
-                row["guess_is_true"] = _share(guess[known] == truth[known])
+                row["label_is_true"] = _fraction(label[known] == truth[known])
+                row["guess_is_true"] = _fraction(guess[known] == truth[known])
             rows.append(row)
         return pd.DataFrame(rows)
 
 
-def _share(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
+def _fraction(flags: np.ndarray) -> float:
+    """Return the fraction of True; NaN if there are no flags."""
+    return float(pd.Series(flags, dtype=float).mean())
 
 
 def read_passes(experiment: Experiment, number: int) -> Passes:
@@ -222,19 +214,22 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
 
     Notebook: 02_noisy_labels
     """
+    folder = experiment.folder
     check_choice("fold", number, range(len(experiment.folds)))
-    if not experiment.folder.fold_done(number):
+    if not folder.fold_done(number):
         raise MerKitError(
-            f"fold {number} of {experiment.folder.path.name} is not trained, expected it done: train it"
+            f"fold {number} of {folder.path.name} is not trained, expected a finished fold: "
+            f"run experiment.train({number}) first"
         )
-    experiment.folder.check_seal(number, ("epochs.npz", "history.csv"))
-    stored, history = experiment.folder.epochs(number), experiment.folder.history(number)
+    folder.check_seal(number, ("epochs.npz", "history.csv"))
+    stored, history = folder.epochs(number), folder.history(number)
     _, _, n_classes = stored["probabilities"].shape
     fits = len(history) == len(stored["probabilities"]) and n_classes == len(experiment.classes)
     if not fits or stored["clip"].max() >= len(experiment.corpus.clips):
         raise MerKitError(
-            f"epochs.npz of fold {number} in {experiment.folder.path.name} does not belong to its history.csv, its task or "
-            "its corpus, expected the files of one training: train the fold again"
+            f"epochs.npz of fold {number} in {folder.path.name} does not belong to its "
+            "history.csv, its task or its corpus, expected the files of one training: train the "
+            "fold again"
         )
     return passes_of(experiment, number, stored, history)
 
@@ -245,27 +240,83 @@ def passes_of(
     stored: Mapping[str, np.ndarray],
     history: list[EpochRecord],
 ) -> Passes:
-    """Return the evaluation passes of a fold from its arrays, also while it is being trained.
+    """Return the evaluation passes of a fold from its arrays; works during training too.
 
     Parameters
     ----------
     stored : probabilities [E, S, K], labels [S], clip [S] and start_s [S], as in `epochs.npz`
     """
+    config = experiment.config
     clip, start_s = stored["clip"].astype(np.int64), stored["start_s"].astype(np.float64)
-    end_s = start_s + experiment.config.segment_seconds
+    end_s = start_s + config.segment_seconds
     return Passes(
         probabilities=stored["probabilities"],
         labels=stored["labels"].astype(np.int64),
         clip=clip,
         start_s=start_s,
         end_s=end_s,
-        truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task),
+        truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=config.task),
         history=history,
-        partition=experiment.config.training.partition,
-        seed=mixture_seed(fold_seed(experiment.config.seed, number)),
+        partition=config.training.partition,
+        seed=mixture_seed(fold_seed(config.seed, number)),
     )
 
 
 def fold_seed(seed: int, number: int) -> int:
-    """Return the trainer's seed of one fold of a run with this seed."""
+    """Return the trainer's seed for one fold of a run with this seed.
+
+    Examples
+    --------
+    >>> fold_seed(0, 0) == fold_seed(0, 0), fold_seed(0, 0) == fold_seed(0, 1)
+    (True, False)
+    """
     return derive(seed, f"fold {number}") % 2**31
+
+
+def noisiest_segments(
+    experiment: Experiment, passes: Passes, *, after_epoch: int, n: int = 8, per_song: int = 1
+) -> pd.DataFrame:
+    """Return the n segments with the largest losses after an epoch, up to `per_song` of each song.
+
+    Columns: clip_id, title, start_s, end_s, label, model (the most probable class), p_label, loss
+    (nats), omega, and truth if it is known.
+
+    Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from mer_kit.records import Clip
+    >>> clips = [Clip(name, None, {"valence": 0}) for name in ("a", "b")]
+    >>> experiment = SimpleNamespace(
+    ...     classes=("V-", "V+"), corpus=SimpleNamespace(clips=clips)
+    ... )
+    >>> p = np.array([[[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]])  # one pass, three segments
+    >>> start_s = np.array([0.0, 1.0, 0.0])
+    >>> passes = Passes(p, np.zeros(3, int), np.array([0, 0, 1]), start_s, start_s + 3, None, [],
+    ...                 PartitionSettings(), 0)
+    >>> table = noisiest_segments(experiment, passes, after_epoch=1)
+    >>> table[["clip_id", "start_s", "label", "model", "p_label"]].to_dict("records")
+    [{'clip_id': 'b', 'start_s': 0.0, 'label': 'V-', 'model': 'V+', 'p_label': 0.2},
+     {'clip_id': 'a', 'start_s': 1.0, 'label': 'V-', 'model': 'V+', 'p_label': 0.4}]
+    """
+    classes = np.array(experiment.classes)
+    clips = [experiment.corpus.clips[i] for i in passes.clip]
+    losses, probabilities = passes.losses[after_epoch - 1], passes.probabilities[after_epoch - 1]
+    table = pd.DataFrame(
+        {
+            "clip_id": [clip.clip_id for clip in clips],
+            "title": [clip.title or "" for clip in clips],
+            "start_s": passes.start_s,
+            "end_s": passes.end_s,
+            "label": classes[passes.labels],
+            "model": classes[probabilities.argmax(axis=1)],
+            "p_label": probabilities[np.arange(len(losses)), passes.labels].astype(float),
+            "loss": losses,
+            "omega": passes.partitions[after_epoch - 1].omega,
+        }
+    )
+    if passes.truth is not None:
+        table["truth"] = np.where(passes.truth >= 0, classes[passes.truth], "?")
+    table = table.sort_values("loss", ascending=False, kind="stable")
+    return table.groupby("clip_id", sort=False).head(per_song).head(n).reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The emotion curve of any audio file, by the networks of a finished run.
+"""The emotion curve of any audio file, predicted by the networks of a finished run.
 
 Notebook: 05_emotion_curve
 """
@@ -37,25 +37,27 @@ def predict_curve(
     device: str = "auto",
     precision: str = "auto",
 ) -> pd.DataFrame:
-    """Return the class probabilities of every segment of an audio file: start_s, end_s, centre_s, one column a class.
+    """Return the class probabilities of every segment of an audio file.
 
-    Segments start every second over the whole file. The probabilities are the mean over the networks of all finished
-    folds; if the file is a clip of the run's corpus, known by its name or its bytes, only the network that had it
-    among its test songs answers, since the others have learned it (D).
+    Columns: start_s, end_s, centre_s, and one per class. Segments start every second over the whole
+    file. The probabilities are the mean over the networks of all finished folds. If the file is a
+    clip of the run's corpus, recognised by its name or its bytes, only the network that had it
+    among its test songs is used, since the others were trained on it (D).
 
     Parameters
     ----------
     audio_path : any file that `signal.audio` decodes, at least one segment long
     run_folder : a run with at least one finished fold
-    fold : use this fold's network alone
-    data_root : where the run's corpus lies, to know its clips by their bytes; None looks where `corpora` looks
+    fold : use only this fold's network
+    data_root : folder of the run's corpus, to compare its clips' bytes; None for the usual folders
 
     Returns
     -------
-    DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task", "segment_seconds",
-        "folds" (whose networks answered), "held_out" (False if one of them learned this very clip, None if that is not
-        known), "note" (one sentence on that), "decisions" (classifier → class name, over the whole file; where several
-        folds answer, their SVMs vote) and "svm_by_fold".
+    DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task",
+        "segment_seconds", "folds" (whose networks were used), "held_out" (False if one of them was
+        trained on this clip, None if that is unknown), "note" (one sentence on that), "decisions"
+        (classifier → class name, over the whole file; the SVMs of several folds vote) and
+        "svm_by_fold".
 
     Raises
     ------
@@ -65,10 +67,37 @@ def predict_curve(
     Source: paper, Fig. 2. Notebook: 05_emotion_curve
     """
     path, run = Path(audio_path), RunFolder(run_folder)
-    config = run.config
+    config, classes = run.config, TASKS[run.config["task"]]
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
         run.check_seal(number, ("model.safetensors", "segments.csv"))
+    source = _segments_of(path, config)
+    by_fold = {
+        k: _network(run, k, device, precision).predict_proba(source).astype(np.float64)
+        for k in folds
+    }
+    mean = np.mean(list(by_fold.values()), axis=0)
+    start_s, end_s = source.index.start_s, source.index.end_s
+    times = {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
+    curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
+    answers = {
+        name: {
+            k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]]
+            for k, p in by_fold.items()
+        }
+        for name in classifiers.LEARNING
+    }
+    curve.attrs = {
+        "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"],
+        "task": config["task"], "segment_seconds": config["segment_seconds"], "folds": folds,
+        "held_out": held_out, "note": note, "decisions": decide(mean, answers, classes),
+        "svm_by_fold": answers["svm"],
+    }  # fmt: skip
+    return curve
+
+
+def _segments_of(path: Path, config: Mapping[str, Any]) -> SegmentView:
+    """Return the segments of a whole file, one starting each second, with a run's front-end."""
     frontend = frontends.make(
         config.get("frontend", frontends.DEFAULT), **config.get("frontend_settings", {})
     )
@@ -80,42 +109,18 @@ def predict_curve(
         frames_per_second=frontend.frames_per_second,
         clip_ids=[path.name],
     )
-    source = SegmentView(store, index)
-    by_fold = {
-        k: _network(run, k, device, precision).predict_proba(source).astype(np.float64)
-        for k in folds
-    }
-    mean = np.mean(list(by_fold.values()), axis=0)
-    classes = TASKS[config["task"]]
-    times = {
-        "start_s": index.start_s,
-        "end_s": index.end_s,
-        "centre_s": (index.start_s + index.end_s) / 2,
-    }
-    curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
-    answers = {
-        name: {
-            k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]]
-            for k, p in by_fold.items()
-        }
-        for name in classifiers.LEARNING
-    }
-    curve.attrs = {
-        "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"], "task": config["task"],
-        "segment_seconds": config["segment_seconds"], "folds": folds, "held_out": held_out, "note": note,
-        "decisions": decide(mean, answers, classes), "svm_by_fold": answers["svm"],
-    }  # fmt: skip
-    return curve
+    return SegmentView(store, index)
 
 
 def decide(
     probabilities: np.ndarray, answers: Mapping[str, Mapping[int, str]], classes: Sequence[str]
 ) -> dict[str, str]:
-    """Return song-level classifier → class name for one song's segments [S, K].
+    """Return {song-level classifier: class name} for one song's segments [S, K].
 
     Parameters
     ----------
-    answers : of each classifier that learns, fold → class name; its folds vote, a tie goes to the higher mean
+    answers : for each fitted classifier, fold → class name; its folds vote, and ties go to the
+        class with the higher mean probability
 
     Examples
     --------
@@ -132,33 +137,46 @@ def decide(
             votes = Counter(answers[name].values())
             decisions[name] = max(classes, key=lambda one: (votes[one], means[one]))
         elif name not in classifiers.LEARNING:
-            made = classifiers.make(name)
-            decisions[name] = classes[
-                int(made.predict(probabilities, _one_song(probabilities), 1)[0])
-            ]
+            rule = classifiers.make(name)
+            [answer] = rule.predict(probabilities, _one_song(probabilities), 1)
+            decisions[name] = classes[int(answer)]
     return decisions
 
 
 def _one_song(probabilities: np.ndarray) -> np.ndarray:
-    """Return int64 [S], the song of every segment where all are of song 0."""
+    """Return the song of every segment, int64 [S], if all belong to song 0."""
     return np.zeros(len(probabilities), dtype=np.int64)
 
 
 def describe(curve: pd.DataFrame) -> str:
-    """Return a curve in words for the terminal: how long, who answered, what was decided, how sure on average."""
-    classes = list(TASKS[curve.attrs["task"]])
-    means = ", ".join(f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in classes)
-    decided = ", ".join(
-        f"{name.replace('_', ' ')} {answer}" for name, answer in curve.attrs["decisions"].items()
-    )
-    return (
-        f"{curve.attrs['song']}: {len(curve)} segments of {curve.attrs['segment_seconds']:g} s up to "
-        f"{curve['end_s'].iloc[-1]:g} s\n{curve.attrs['note']}\nmean probability: {means}\ndecided: {decided}"
-    )
+    """Return a curve in words for the terminal: length, networks, mean probabilities, decisions.
+
+    Examples
+    --------
+    >>> curve = pd.DataFrame({"end_s": [3.0, 4.0], "V-": [0.2, 0.4], "V+": [0.8, 0.6]})
+    >>> curve.attrs = {"song": "a.mp3", "task": "valence", "segment_seconds": 3.0,
+    ...                "note": "Fold 0 is used.", "decisions": {"mean": "V+"}}
+    >>> print(describe(curve))
+    a.mp3: 2 segments of 3 s up to 4 s
+    Fold 0 is used.
+    mean probability: V- unpleasant 30%, V+ pleasant 70%
+    decided: mean V+
+    """
+    about, end_s = curve.attrs, curve["end_s"].iloc[-1]
+    means = [f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in TASKS[about["task"]]]
+    decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
+    lines = [
+        f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "
+        f"up to {end_s:g} s",
+        about["note"],
+        f"mean probability: {', '.join(means)}",
+        f"decided: {', '.join(decisions)}",
+    ]
+    return "\n".join(lines)
 
 
 def newest_run(runs_dir: str | Path) -> Path:
-    """Return the run folder whose newest fold was finished last.
+    """Return the run folder with the most recently finished fold.
 
     Raises
     ------
@@ -169,8 +187,8 @@ def newest_run(runs_dir: str | Path) -> Path:
     finished = [(run.fold(k) / "status.json", run) for run in runs for k in run.folds_done()]
     if not finished:
         raise MerKitError(
-            f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with `mer-kit demo` or `mer-kit run`, "
-            "or name another folder"
+            f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with "
+            "`mer-kit demo` or `mer-kit run`, or name another folder"
         )
     return max(finished, key=lambda pair: pair[0].stat().st_mtime)[1].path
 
@@ -178,19 +196,22 @@ def newest_run(runs_dir: str | Path) -> Path:
 def _is_of_system(run: RunFolder) -> bool:
     try:
         return bool(run.config.get("system"))
-    except MerKitError:  # it is said where the run is read for its numbers
+    except MerKitError:  # reported where the run is read for its numbers
         return False
 
 
 def _who_answers(
     run: RunFolder, path: Path, fold: int | None, data_root: str | Path | None
 ) -> tuple[list[int], str, str | None, bool | None]:
-    """Return (folds, a sentence on why, the clip's id or None, whether none of them learned it or None if unknown)."""
+    """Return the folds to use, a sentence on why, the clip's id or None, and if it is held out.
+
+    The last is None if that is unknown.
+    """
     config = run.config
     if config.get("system"):
         raise MerKitError(
-            f"{run.path.name} is a run of the system {config['method']}, which keeps no network, expected a run of a method: "
-            "name another run folder"
+            f"{run.path.name} is a run of the system {config['method']}, which keeps no network, "
+            "expected a run of a method: name another run folder"
         )
     done = [k for k in run.folds_done() if k < config["folds"]]
     if not done:
@@ -200,35 +221,28 @@ def _who_answers(
     if fold is not None:
         check_choice(f"fold (finished ones of {run.path.name})", fold, done)
     parts = {k: _parts(run, k) for k in done}
+    corpus, allowed = config["corpus"], done if fold is None else [fold]
     clip_id, compared = _known_clip(run, path, set().union(*parts.values()), data_root)
-    corpus = run.config["corpus"]
     if clip_id is None:
-        chosen = done if fold is None else [fold]
-        who = (
-            f"the network of fold {chosen[0]}"
-            if len(chosen) == 1
-            else f"the mean of {len(chosen)} folds' networks"
-        )
-        known = (
-            f"is no clip of {corpus}"
-            if compared
-            else f"has no name of {corpus}'s, whose audio is not at hand to compare"
-        )
-        return chosen, f"{path.name} {known}: {who} answers.", None, True if compared else None
+        network = f"the mean of {len(allowed)} folds' networks"
+        if len(allowed) == 1:
+            network = f"the network of fold {allowed[0]}"
+        if compared:
+            return allowed, f"{path.name} is not a clip of {corpus}: {network} is used.", None, True
+        unknown = f"has no name of {corpus}, whose audio is not available for comparison"
+        return allowed, f"{path.name} {unknown}: {network} is used.", None, None
     tested = [k for k in done if parts[k].get(clip_id) == "test"]
-    chosen = [fold] if fold is not None else tested or done
+    chosen = [k for k in allowed if k in tested] or allowed
     if set(chosen) <= set(tested):
-        note = (
-            f"{clip_id} is a clip of {corpus}: fold {chosen[0]} answers, where it was a test song."
-        )
-        return chosen, note, clip_id, True
-    named = f"fold{'s' if len(chosen) > 1 else ''} {', '.join(map(str, chosen))}"
-    note = f"Beware: {clip_id} was a training song in {named}, so this shows what was learned by heart."
+        where = f"fold {chosen[0]} is used, where it was a test song"
+        return chosen, f"{clip_id} is a clip of {corpus}: {where}.", clip_id, True
+    trained = ", ".join(f"fold {k}" for k in chosen)
+    note = f"Beware: {clip_id} was a training song in {trained}, so this curve shows memorisation."
     return chosen, note, clip_id, False
 
 
 def _parts(run: RunFolder, fold: int) -> dict[str, str]:
-    """Return clip id → "train" or "test" in a finished fold."""
+    """Return {clip id: "train" or "test"} of a finished fold."""
     table = run.segments(fold).drop_duplicates("clip_id")
     return dict(zip(table["clip_id"], table["part"], strict=True))
 
@@ -236,23 +250,19 @@ def _parts(run: RunFolder, fold: int) -> dict[str, str]:
 def _known_clip(
     run: RunFolder, path: Path, ids: set[str], data_root: str | Path | None
 ) -> tuple[str | None, bool]:
-    """Return the id of the run's clip that this file is, by name or by its bytes, and whether all could be compared."""
+    """Return the id of the run's clip with this name or these bytes, and if all were compared."""
     if path.stem in ids:
         return path.stem, True
-    config = run.config
-    options = dict(config.get("corpus_options") or {})
+    name, options = run.config["corpus"], dict(run.config.get("corpus_options") or {})
     try:
-        found = corpora.locate(config["corpus"], data_root, **options)
-        clips = (
-            corpora.load(config["corpus"], data_root, **options).clips if found is not None else ()
-        )
-        size = path.stat().st_size
+        if corpora.locate(name, data_root, **options) is None:
+            return None, False
+        clips, size = corpora.load(name, data_root, **options).clips, path.stat().st_size
         alike = [clip for clip in clips if clip.clip_id in ids and clip.path.stat().st_size == size]
-        digest = checksum(path) if alike else ""
-        return next((clip.clip_id for clip in alike if checksum(clip.path) == digest), None), bool(
-            clips
-        )
-    except (MerKitError, OSError, TypeError):  # no such corpus or option, or none to compare with
+        digest = checksum(path)
+        equal = (clip.clip_id for clip in alike if checksum(clip.path) == digest)
+        return next(equal, None), bool(clips)
+    except (MerKitError, OSError, TypeError):  # no such corpus or option, or no audio
         return None, False
 
 
@@ -260,17 +270,17 @@ def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentC
     network = SegmentClassifier(
         run.fold(fold) / "model.safetensors", device=device, precision=precision
     )
-    wanted = len(TASKS[run.config["task"]])
-    if network.n_classes != wanted:
+    task = run.config["task"]
+    if network.n_classes != len(TASKS[task]):
         raise MerKitError(
-            f"model.safetensors in fold {fold} of {run.path.name} has {network.n_classes} classes, expected {wanted} for "
-            f"{run.config['task']}: train the fold again"
+            f"model.safetensors in fold {fold} of {run.path.name} has {network.n_classes} classes, "
+            f"expected {len(TASKS[task])} for {task}: train the fold again"
         )
     return network
 
 
 def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
-    """Return a fold's song-level classifier; where it was not saved, the same one is fitted from segments.csv."""
+    """Return a fold's song-level classifier as saved, or fit the same one from segments.csv."""
     file = run.fold(fold) / f"{name}.safetensors"
     if classifiers.is_saved(name) and os.path.lexists(file):
         return classifiers.load(name, file, inside=run.path)
@@ -280,5 +290,5 @@ def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
     song, ids = pd.factorize(table["clip_id"])
     label_of = dict(zip(table["clip_id"], table["label"], strict=True))
     labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
-    made = fresh(name, theta=config.get("theta", 0.5), seed=config["seed"])
-    return made.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)
+    classifier = fresh(name, theta=config.get("theta", 0.5), seed=config["seed"])
+    return classifier.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)

@@ -1,4 +1,7 @@
-"""A short training beside the real one: few songs, few epochs, a folder of its own, to be shown as it happens."""
+"""A short training to watch live: few songs, few epochs, a folder of its own.
+
+Notebook: 03_sssl_training
+"""
 
 from __future__ import annotations
 
@@ -15,30 +18,31 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import METHOD_VERSION, networks
 
-#: D: a network of this width at most, and so many segments, take seconds an epoch on one core.
+#: D: at most this width and this many segments: an epoch takes seconds on one core.
 WIDTH, SEGMENTS = 8, 240
-#: D: songs that are predicted at the end.
+#: D: number of songs predicted at the end.
 TEST_SONGS = 4
 
 
 def rehearse(
     experiment: Experiment, number: int, runs_dir: str | Path, *, epochs: int = 8
 ) -> Experiment:
-    """Return an experiment whose fold `number` is a small part of the real one, with run folders in `runs_dir`.
+    """Return an experiment whose fold `number` is a small subset of the real one, in `runs_dir`.
 
-    The first songs of each class in turn are taken until they have 240 segments; half of the epochs are warm-up. Corpus
-    and store are shared, nothing of the real run is read or written. Its numbers are worth nothing.
+    Its songs are the first of each class in turn, up to 240 segments; half of the epochs are
+    warm-up. Corpus and store are shared; no file of the real run is read or written. Its scores are
+    meaningless.
 
     Raises
     ------
     MerKitError
-        If there is no such fold, or fewer than two epochs are asked for.
+        If there is no such fold, or `epochs` is below 2.
 
     Notebook: 03_sssl_training
     """
     check_choice("fold", number, range(len(experiment.folds)))
     check_range("epochs", epochs, 2, whole=True)
-    short = copy.copy(experiment)
+    short = copy.copy(experiment)  # with its own folds and fingerprint, unlike a real run
     config, fold = experiment.config, experiment.folds[number]
     short.config = changed(
         config,
@@ -66,15 +70,24 @@ def rehearse(
 
 
 def some_songs(experiment: Experiment, clips: np.ndarray, *, segments: int) -> np.ndarray:
-    """Return the first of these clips, from each class in turn, that together have about so many training segments.
+    """Return the first of these clips, from each class in turn, up to `segments` training segments.
 
     Every class keeps at least one clip. int64, sorted.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> experiment = SimpleNamespace(
+    ...     labels=np.array([0, 0, 0, 1, 1]),
+    ...     train_index=SimpleNamespace(clip=np.repeat(np.arange(5), 10)),  # 10 segments each
+    ... )
+    >>> some_songs(experiment, np.arange(5), segments=40).tolist()
+    [0, 1, 3, 4]
     """
     labels = experiment.labels[clips]
-    turn = np.array([int((labels[:at] == label).sum()) for at, label in enumerate(labels)])
+    turn = np.array([int((labels[:i] == label).sum()) for i, label in enumerate(labels)])
     order = np.lexsort((labels, turn))
-    counts = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))[
-        clips[order]
-    ]
-    enough = max(int((np.cumsum(counts) <= segments).sum()), int((turn == 0).sum()))
+    per_clip = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))
+    total = np.cumsum(per_clip[clips[order]])
+    enough = max(int((total <= segments).sum()), int((turn == 0).sum()))
     return np.sort(clips[order[:enough]])

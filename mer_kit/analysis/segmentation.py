@@ -1,4 +1,4 @@
-"""A corpus cut at any duration, not only the run's: the segments of one clip, and what the cut does to the labels.
+"""A corpus cut into segments of any duration: the effect on labels and on spectra.
 
 Notebook: 01_segmentation
 """
@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pandas as pd
 
-from mer_kit.analysis.segment_study import noise_by_duration
-from mer_kit.checks import check_choice
-from mer_kit.corpora.truth import segment_truth
-from mer_kit.records import Corpus, SegmentIndex
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.corpora.truth import class_of, segment_truth
+from mer_kit.records import TASKS, Corpus, SegmentIndex
 from mer_kit.signal import segments
+from mer_kit.signal.frontends.logmel import MelSettings, log_mel
+from mer_kit.signal.segments import DURATIONS
 
 
 @dataclass(frozen=True)
 class SegmentedClip:
-    """One clip's segments at one duration.
+    """The segments of one clip at one duration.
 
     Attributes
     ----------
     index : SegmentIndex of this clip alone
-    truth : int64 [S], the class that covers most of each segment, −1 where none does; None where no truth is known
+    truth : int64 [S], the class that covers most of each segment, −1 if unknown; None if the corpus
+        has no segment-level ground truth
     """
 
     index: SegmentIndex
@@ -33,15 +37,16 @@ class SegmentedClip:
 
 @dataclass(frozen=True)
 class SegmentCounts:
-    """What a duration costs: counts of segments, and in percent of those with a truth, how many are spoiled.
+    """The number of segments at one duration, and how many of their labels are wrong or mixed.
 
     Attributes
     ----------
-    segments : how many there are
-    too_short : clips that give none
-    known : segments whose truth is known, None where the corpus knows none
-    wrong_percent : of `known`, those whose inherited label is not the one that covers most of them
-    mixed_percent : of `known`, those in which the class changes on the way
+    segments : number of segments
+    too_short : clips without a segment
+    known : segments with ground truth; None if the corpus has none
+    wrong_percent : of `known`, segments whose inherited label is not the class that covers most of
+        them
+    mixed_percent : of `known`, segments in which the class changes
     """
 
     segments: int
@@ -60,7 +65,7 @@ def segment_clip(
     task: str,
     max_seconds: float | None = 30.0,
 ) -> SegmentedClip:
-    """Return one clip's segments at a duration, with the truth of each; none where the clip is too short.
+    """Return one clip's segments at a duration, each with its truth; none if the clip is too short.
 
     Parameters
     ----------
@@ -70,18 +75,27 @@ def segment_clip(
     Raises
     ------
     MerKitError
-        If there is no such clip or the duration cannot be used.
+        If there is no such clip or the duration is invalid.
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> spans = [("a", 0.0, 3.0, "Q1"), ("a", 3.0, 5.0, "Q2")]
+    >>> truth = pd.DataFrame(spans, columns=["clip_id", "start_s", "end_s", "label"])
+    >>> corpus = Corpus("tiny", None, (Clip("a", None, {"quadrant": 0}),), truth=truth)
+    >>> cut = segment_clip(corpus, [5.0], 0, 2.0, task="quadrant")
+    >>> cut.index.start_s.tolist(), cut.truth.tolist()
+    ([0.0, 1.0, 2.0, 3.0], [0, 0, 0, 1])
     """
     check_choice("clip", clip, range(len(corpus.clips)))
     index = segments.index(
         [float(durations_s[clip])], segment_seconds, max_seconds=max_seconds, on_bad_clip="skip"
     )
     of_clip = np.full(len(index), clip, dtype=np.int64)
-    return SegmentedClip(
-        index, segment_truth(corpus, of_clip, index.start_s, index.end_s, task=task)
-    )
+    truth = segment_truth(corpus, of_clip, index.start_s, index.end_s, task=task)
+    return SegmentedClip(index, truth)
 
 
 def count_segments(
@@ -92,7 +106,7 @@ def count_segments(
     task: str,
     max_seconds: float | None = 30.0,
 ) -> SegmentCounts:
-    """Return how many segments a duration gives over all clips of a corpus, and which share of the labels is wrong.
+    """Return the number of segments of a corpus at one duration, and how many labels are wrong.
 
     Parameters
     ----------
@@ -101,24 +115,168 @@ def count_segments(
     Raises
     ------
     MerKitError
-        If the duration cannot be used.
+        If the duration is invalid.
 
     Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> corpus = Corpus("tiny", None, (Clip("a", None, {"quadrant": 0}),))
+    >>> count_segments(corpus, [5.0], 2.0, task="quadrant").segments
+    4
     """
     counts = np.array(
         [segments.count(float(d), segment_seconds, max_seconds=max_seconds) for d in durations_s]
     )
-    total, silent = int(counts.sum()), int((counts == 0).sum())
-    found = noise_by_duration(
+    total, too_short = int(counts.sum()), int((counts == 0).sum())
+    table = noise_by_duration(
         corpus, durations_s, (segment_seconds,), task=task, max_seconds=max_seconds
     )
-    if found is None or not int(found["segments"].iloc[0]):
-        return SegmentCounts(total, silent)
-    row = found.iloc[0]
-    return SegmentCounts(
-        total,
-        silent,
-        int(row["segments"]),
-        float(row["wrong_percent"]),
-        float(row["mixed_percent"]),
+    if table is None or not int(table["segments"].iloc[0]):
+        return SegmentCounts(total, too_short)
+    _, known, wrong, mixed = table.iloc[0]
+    return SegmentCounts(total, too_short, int(known), float(wrong), float(mixed))
+
+
+def noise_by_duration(
+    corpus: Corpus,
+    durations_s: Sequence[float] | np.ndarray,
+    segment_seconds: Sequence[float] = DURATIONS,
+    *,
+    task: str,
+    max_seconds: float | None = 30.0,
+) -> pd.DataFrame | None:
+    """Return the percentage of wrong inherited labels at each duration, or None without truth.
+
+    Columns: segment_seconds; segments (those with a truth); wrong_percent (the inherited label is
+    not the class that covers most of the segment); mixed_percent (the class changes within it).
+
+    Parameters
+    ----------
+    durations_s : [clips], seconds of each clip of `corpus`, in its order
+
+    Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> spans = [("a", 0.0, 3.0, "Q1"), ("a", 3.0, 5.0, "Q2")]
+    >>> truth = pd.DataFrame(spans, columns=["clip_id", "start_s", "end_s", "label"])
+    >>> corpus = Corpus("tiny", None, (Clip("a", None, {"quadrant": 0}),), truth=truth)
+    >>> noise_by_duration(corpus, [5.0], [1, 2], task="quadrant").to_numpy().tolist()
+    [[1.0, 5.0, 40.0, 0.0], [2.0, 4.0, 25.0, 25.0]]
+    """
+    if corpus.truth is None:
+        return None
+    labels, rows = corpus.labels(task), []
+    for seconds in segment_seconds:
+        index = segments.index(durations_s, seconds, max_seconds=max_seconds, on_bad_clip="skip")
+        truth = segment_truth(corpus, index.clip, index.start_s, index.end_s, task=task)
+        assert truth is not None
+        known = truth >= 0
+        wrong = (truth != labels[index.clip])[known]
+        mixed = _mixed(corpus, index, task)[known]
+        rows.append((float(seconds), int(known.sum()), _percent(wrong), _percent(mixed)))
+    return pd.DataFrame(
+        rows, columns=["segment_seconds", "segments", "wrong_percent", "mixed_percent"]
+    )
+
+
+def _percent(flags: np.ndarray) -> float:
+    """Return the percentage of True; NaN if there are no flags."""
+    return 100 * float(pd.Series(flags, dtype=float).mean())
+
+
+def _mixed(corpus: Corpus, index: SegmentIndex, task: str) -> np.ndarray:
+    """Return bool [S]: does a segment overlap spans of more than one class?"""
+    assert corpus.truth is not None
+    tables = dict(list(corpus.truth.groupby("clip_id")))
+    overlaps = np.zeros((len(index), len(TASKS[task])), dtype=bool)
+    for position in np.unique(index.clip):
+        spans = tables.get(corpus.clips[position].clip_id)
+        if spans is None:
+            continue
+        rows = index.rows_of([position])
+        for _, span in spans.iterrows():
+            inside = (index.start_s[rows] < span["end_s"]) & (index.end_s[rows] > span["start_s"])
+            overlaps[rows[inside], class_of(str(span["label"]), task)] = True
+    return np.asarray(overlaps.sum(axis=1) > 1)
+
+
+def telling_clip(corpus: Corpus, index: SegmentIndex, *, task: str) -> int:
+    """Return the position of the clip with the most wrong inherited labels, or 0 without truth.
+
+    Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> from mer_kit.records import Clip
+    >>> clips = (Clip("a", None, {"quadrant": 0}), Clip("b", None, {"quadrant": 0}))
+    >>> spans = [("a", 0.0, 3.0, "Q1"), ("b", 0.0, 3.0, "Q2")]
+    >>> truth = pd.DataFrame(spans, columns=["clip_id", "start_s", "end_s", "label"])
+    >>> corpus = Corpus("tiny", None, clips, truth=truth)
+    >>> telling_clip(corpus, segments.index([3.0, 3.0], 1.0), task="quadrant")
+    1
+    """
+    truth = segment_truth(corpus, index.clip, index.start_s, index.end_s, task=task)
+    if truth is None:
+        return 0
+    wrong = (truth >= 0) & (truth != corpus.labels(task)[index.clip])
+    return int(np.bincount(index.clip[wrong], minlength=1).argmax())
+
+
+def transform_difference(
+    y: np.ndarray,
+    *,
+    start_s: float,
+    segment_seconds: float,
+    settings: MelSettings = MelSettings(),  # noqa: B008 (frozen)
+) -> pd.DataFrame:
+    """Compare a segment cut from its clip's log-mel with the segment's own transform.
+
+    One row per frame. Columns: frame; second (from the clip's beginning); and two mean absolute
+    differences over the bands in dB, each between the cut (rounded to float16 as in the store) and
+    a transform: of the samples from the cut's first frame on (`same_start_db`), or exactly from
+    `start_s` on as in the paper (`exact_start_db`, up to half a hop away).
+
+    Parameters
+    ----------
+    y : float32 [n], the whole clip at the settings' sample rate
+
+    Raises
+    ------
+    MerKitError
+        If the segment is not inside the clip.
+
+    Source: D: one transform per clip (method, stage 2). Notebook: 01_segmentation
+
+    Examples
+    --------
+    >>> silence = np.zeros(44100, dtype=np.float32)
+    >>> table = transform_difference(silence, start_s=0.5, segment_seconds=1.0)
+    >>> len(table), round(float(table["same_start_db"].max()), 3)
+    (43, 0.0)
+    """
+    check_range("start_s", start_s, 0)
+    rate, hop = settings.sample_rate, settings.hop_length
+    transform = partial(log_mel, sample_rate=rate, hop_length=hop)
+    first, n_frames = round(start_s * rate / hop), round(segment_seconds * rate / hop)
+    exact, length = round(start_s * rate), round(segment_seconds * rate)
+    if n_frames < 1 or max(exact + length, (first + n_frames) * hop) > len(y) + hop:
+        raise MerKitError(
+            f"a {segment_seconds:g} s segment from {start_s:g} s on does not fit into "
+            f"{len(y) / rate:.2f} s: choose an earlier start"
+        )
+    cut = transform(y)[first : first + n_frames].astype(np.float16).astype(np.float32)
+    same = transform(y[first * hop : (first + n_frames) * hop])[: len(cut)]
+    own = transform(y[exact : exact + length])[: len(cut)]
+    frame = np.arange(len(cut))
+    return pd.DataFrame(
+        {
+            "frame": frame,
+            "second": (first + frame) * hop / rate,
+            "same_start_db": np.abs(cut - same).mean(axis=1),
+            "exact_start_db": np.abs(cut - own).mean(axis=1),
+        }
     )

@@ -1,141 +1,125 @@
-"""The grid on dask.distributed: this machine's cores, a scheduler that runs already, or SLURM."""
+"""Execute a grid with dask.distributed: on this machine, on a running scheduler, or on SLURM."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.security import Security
 
 from mer_kit.batch import grid
-from mer_kit.batch.jobs import Outcome, execute_one, is_done, lock_file, note_failure
+from mer_kit.batch.jobs import Outcome, execute_once, execute_one, note_failure
 from mer_kit.batch.limits import ResourceLimits
+from mer_kit.batch.planning import Job
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs.locks import exclusive
 from mer_kit.signal.builder import usable_processors
 
-#: What tells torch and BLAS how many threads to use.
+#: Environment variables with the number of threads of torch and BLAS.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-#: A task whose worker died this often is given up.
+#: A task is abandoned after this many deaths of its worker.
 WORKER_DEATHS = 3
-#: More workers than this on one machine are a slip of the keyboard.
+#: Limit on the number of workers on one machine; more is a typing error.
 MOST_WORKERS = 256
-#: Scheduler and workers answer no HTTP request: not even their health is anybody else's business.
+#: No HTTP: on a shared machine, even the health of the workers would be visible to all users.
 NO_HTTP: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
-#: Seconds between two looks at how many workers there are.
+#: Seconds between two counts of the workers.
 LOOK_SECONDS = 2.0
-#: Names that a SLURM file may have: what dask-jobqueue's SLURMCluster takes, and how many jobs to start.
+#: Names allowed in a SLURM file: arguments of dask-jobqueue's SLURMCluster, and `jobs`.
 SLURM_NAMES = (
-    "jobs", "queue", "account", "cores", "memory", "processes", "walltime", "job_extra_directives", "job_script_prologue",
-    "worker_extra_args", "interface", "scheduler_options", "local_directory", "log_directory", "python", "lifetime", "job_cpu",
+    "jobs", "queue", "account", "cores", "memory", "processes", "walltime",
+    "job_extra_directives", "job_script_prologue", "worker_extra_args", "interface",
+    "scheduler_options", "local_directory", "log_directory", "python", "lifetime", "job_cpu",
     "shared_temp_directory",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one notebook may take, and the worker resources it asks for ({"GPU": 1} for one run per GPU)."""
+    """Limits of one notebook, and the worker resources it needs ({"GPU": 1}: one run per GPU)."""
 
     seconds: float | None = None
     memory_mb: float | None = None
     resources: Mapping[str, float] | None = None
 
 
-def work(task: grid.Task, before: Sequence[dict[str, Any]], limits: Limits) -> dict[str, Any]:
-    """Execute one notebook on a worker; return its outcome as plain values.
+def work(task: grid.Task, before: Mapping[str, Outcome], limits: Limits) -> Outcome:
+    """Execute one notebook on a worker, unless it is finished or one of `before` failed.
 
-    Whoever else executes the same notebook is waited for, and what it finished is kept. A dead kernel gets a second
-    chance; an error in a cell, a passed limit and a missing predecessor do not.
+    A dead kernel gets a second chance; an error in a cell or an exceeded limit does not.
+
+    Examples
+    --------
+    >>> from mer_kit.batch.planning import Job
+    >>> job = Job("04_song_decisions", Path("04.ipynb"), Path("run/04.ipynb"), {})
+    >>> training = Outcome(job, "failed", 1.0, "the disk is full")
+    >>> task = grid.Task("run · 04", job, "0123456789", after=("run · 03",))
+    >>> work(task, {"run · 03": training}, Limits()).line(task.name)
+    'run · 04: skipped: after run · 03'
     """
-    failed = [outcome["name"] for outcome in before if outcome["state"] in ("failed", "skipped")]
+    failed = [name for name, outcome in before.items() if outcome.state in ("failed", "skipped")]
     if failed and not task.anyway:
-        return {
-            "name": task.name,
-            "state": "skipped",
-            "seconds": 0.0,
-            "peak_mb": 0.0,
-            "message": f"after {failed[0]}",
-        }
-    try:
-        # asked before the lock too: what is done may lie where nothing can be written any more
-        if is_done(task.job, task.mark):
-            outcome = Outcome(task.job, "kept", 0.0)
-        else:
-            with exclusive(lock_file(task.job)):
-                done = is_done(task.job, task.mark)
-                outcome = Outcome(task.job, "kept", 0.0) if done else _execute(task, limits)
-    except Exception as error:  # whatever it is, it is this notebook's failure, and no other's
-        outcome = Outcome(task.job, "failed", 0.0, f"{type(error).__name__}: {error}")
-        _note(task, outcome.message)
-    told = {
-        "state": outcome.state,
-        "seconds": outcome.seconds,
-        "peak_mb": outcome.peak_mb,
-        "message": outcome.message,
-    }
-    return {"name": task.name, **told}
+        return Outcome(task.job, "skipped", message=f"after {failed[0]}")
+    run = functools.partial(_execute, mark=task.mark, limits=limits)
+    return execute_once(task.job, run, mark=task.mark)
 
 
-def _note(task: grid.Task, message: str) -> None:
-    """Write a failure down where the disk takes it."""
-    with contextlib.suppress(OSError):
-        note_failure(task.job, task.mark, message)
-
-
-def _execute(task: grid.Task, limits: Limits) -> Outcome:
+def _execute(job: Job, *, mark: str, limits: Limits) -> Outcome:
+    """Execute one notebook within limits, and once more if its kernel died for another reason."""
     watch = ResourceLimits(limits.seconds, limits.memory_mb)
-    outcome = execute_one(task.job, mark=task.mark, watch=watch)
+    outcome = execute_one(job, mark=mark, watch=watch)
     if outcome.message.startswith("DeadKernelError") and not watch.reason:
-        outcome = execute_one(
-            task.job, mark=task.mark, watch=ResourceLimits(limits.seconds, limits.memory_mb)
-        )
+        watch = ResourceLimits(limits.seconds, limits.memory_mb)
+        outcome = execute_one(job, mark=mark, watch=watch)
     return outcome
 
 
 @contextlib.contextmanager
 def local(workers: int, *, threads: int | None = None, dashboard: bool = False) -> Iterator[Client]:
-    """Yield a client of a cluster on this machine's loopback, closed to its other users: one notebook per worker.
+    """Yield a client of a cluster on loopback, closed to other users of the machine.
 
-    Whoever reaches a dask scheduler can run code as its owner. So all connections ask for a certificate that this call
-    makes and keeps in memory, and nothing is served over HTTP unless the dashboard is asked for.
+    Each worker executes one notebook at a time. Anyone who can connect to a dask scheduler can run
+    code as its owner. So all connections require a certificate that is created here and kept in
+    memory, and nothing is served over HTTP unless the dashboard is requested.
 
     Parameters
     ----------
-    threads : threads that each worker computes with; by default the cores are shared out evenly
+    threads : threads per worker; by default the cores are divided evenly
     dashboard : serve dask's dashboard on loopback, where every user of this machine can read it
     """
     check_range("workers", workers, 1, MOST_WORKERS, whole=True)
-    environ = {
-        f"distributed.nanny.pre-spawn-environ.{name}": str(
-            threads or max(1, usable_processors() // workers)
-        )
-        for name in THREADS
-    }
-    settings = {
-        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
-        **environ,
-        **({} if dashboard else NO_HTTP),
-    }
+    per_worker = threads or max(1, usable_processors() // workers)
+    settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": WORKER_DEATHS}
+    for name in THREADS:
+        settings[f"distributed.nanny.pre-spawn-environ.{name}"] = str(per_worker)
+    if not dashboard:
+        settings |= NO_HTTP
     with (
         dask.config.set(settings),
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1", protocol="tls://",
-            security=Security.temporary(), dashboard_address="127.0.0.1:0" if dashboard else None, memory_limit=0,
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            protocol="tls://",
+            security=Security.temporary(),
+            dashboard_address="127.0.0.1:0" if dashboard else None,
+            memory_limit=0,
             silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
-    ):  # fmt: skip
+    ):
         yield client
 
 
@@ -143,7 +127,7 @@ def local(workers: int, *, threads: int | None = None, dashboard: bool = False) 
 def joined(
     address: str, *, ca: str | None = None, certificate: str | None = None, key: str | None = None
 ) -> Iterator[Client]:
-    """Yield a client of a scheduler that runs already; `tls://` wants the three PEM files.
+    """Yield a client of a running scheduler; `tls://` requires the three PEM files.
 
     Raises
     ------
@@ -157,7 +141,7 @@ def joined(
         for name, file in (("--tls-ca", ca), ("--tls-cert", certificate), ("--tls-key", key)):
             if not file or not Path(file).is_file():
                 raise MerKitError(
-                    f"{name} is {file!r}, expected a PEM file: a tls:// scheduler wants all three"
+                    f"{name} is {file!r}, expected a PEM file: a tls:// scheduler needs all three"
                 )
         security = Security(
             tls_ca_file=ca, tls_client_cert=certificate, tls_client_key=key, require_encryption=True
@@ -166,8 +150,8 @@ def joined(
         client = Client(address, security=security, timeout=15)
     except (OSError, TimeoutError, ValueError) as error:
         raise MerKitError(
-            f"the scheduler at {address} does not answer or refuses us ({type(error).__name__}), expected one that runs: "
-            "check address, firewall and certificate"
+            f"the scheduler at {address} does not answer or refuses us ({type(error).__name__}), "
+            "expected a running scheduler: check address, firewall and certificate"
         ) from error
     with client:
         yield client
@@ -175,12 +159,12 @@ def joined(
 
 @contextlib.contextmanager
 def slurm(path: str | Path) -> Iterator[Client]:
-    """Yield a client of workers that SLURM starts, as a YAML file says; connections are encrypted.
+    """Yield a client of workers that SLURM starts, as described by a YAML file; TLS throughout.
 
     Raises
     ------
     MerKitError
-        If dask-jobqueue or cryptography is not installed, or the file is not what it takes.
+        If dask-jobqueue or cryptography is not installed, or the file is invalid.
     """
     ctrl_c = signal.getsignal(signal.SIGINT)
     try:
@@ -189,43 +173,44 @@ def slurm(path: str | Path) -> Iterator[Client]:
         security = Security.temporary()
     except ImportError as error:
         raise MerKitError(
-            "SLURM wants dask-jobqueue and cryptography, of which one is not installed: pip install 'mer-kit[slurm]'"
+            "SLURM needs dask-jobqueue and cryptography, and one of them is not installed: "
+            "pip install 'mer-kit[slurm]'"
         ) from error
-    finally:
-        signal.signal(
-            signal.SIGINT, ctrl_c
-        )  # its import made Ctrl-C end the process as if all had gone well
+    finally:  # the import replaces the handler of Ctrl-C by one that exits with success
+        signal.signal(signal.SIGINT, ctrl_c)
+    jobs, options = _slurm_options(path)
+    try:
+        cluster = SLURMCluster(security=security, nanny=True, **options)
+    except (TypeError, ValueError, OSError) as error:
+        raise MerKitError(
+            f"SLURM workers cannot be described by {Path(path).name} ({error}), expected arguments "
+            "of SLURMCluster: correct it"
+        ) from error
+    with cluster, Client(cluster) as client:
+        # unlike scale, adapt replaces a job at the end of its lifetime
+        cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs)
+        yield client
+
+
+def _slurm_options(path: str | Path) -> tuple[int, dict[str, Any]]:
+    """Return the number of jobs and the arguments of SLURMCluster that a YAML file describes."""
     options = grid.read_mapping(path, example="jobs: 4")
     for name in options:
         check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
     jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))
     lifetime = options.pop("lifetime", None)
-    extra = ["--nthreads", "1"]  # one notebook at a time, whatever cores the job has
-    if lifetime:  # workers end by themselves before SLURM ends them, and hand their task on
+    extra = ["--nthreads", "1"]  # one notebook at a time, however many cores the job has
+    if lifetime:  # workers end before SLURM kills them, and return their task
         extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
     options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
     scheduler = options.setdefault("scheduler_options", {})
     if isinstance(scheduler, dict) and "dashboard_address" not in scheduler:
-        scheduler.setdefault(
-            "dashboard", False
-        )  # it has no password, and the login node has many users
-    if (
-        dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None
-    ):  # else the place's own choice holds
-        options.setdefault(
-            "shared_temp_directory", str(Path.cwd())
-        )  # for the certificates, which the jobs read
-    try:
-        cluster = SLURMCluster(security=security, nanny=True, **options)
-    except (TypeError, ValueError, OSError) as error:
-        raise MerKitError(
-            f"SLURM workers cannot be described by {Path(path).name} ({error}), expected what SLURMCluster takes: correct it"
-        ) from error
-    with cluster, Client(cluster) as client:
-        cluster.adapt(
-            minimum_jobs=jobs, maximum_jobs=jobs
-        )  # unlike scale, it replaces a job whose lifetime is over
-        yield client
+        # the dashboard has no password, and the login node has many users
+        scheduler.setdefault("dashboard", False)
+    if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:
+        # for the certificates, which the jobs read; a site's own setting takes precedence
+        options.setdefault("shared_temp_directory", str(Path.cwd()))
+    return jobs, options
 
 
 def run(
@@ -234,28 +219,35 @@ def run(
     *,
     limits: Limits = Limits(),
     say: Callable[[str], None] = print,
-) -> list[dict[str, Any]]:
-    """Execute tasks, each after those it names; say one line each; return all outcomes.
+) -> dict[str, Outcome]:
+    """Execute tasks, each after those it names; return the outcomes by name, as they finished.
 
-    A task whose worker dies is given to another one; what it had finished is found on disk. Only as many tasks are
-    handed out as there are workers, for the scheduler blames a death on all tasks that it has given to that worker.
+    `say` is called with one line per task. A task whose worker dies is given to another one, which
+    resumes from what is on disk. No more tasks are submitted than there are workers, because the
+    scheduler counts a death against every task that it has assigned to that worker.
     """
-    waiting, running = {task.name: task for task in tasks}, dict[Any, tuple[grid.Task, Any]]()
-    outcomes: dict[str, dict[str, Any]] = {}
+    waiting = {task.name: task for task in tasks}
+    running: dict[Any, tuple[grid.Task, Any]] = {}
+    outcomes: dict[str, Outcome] = {}
     ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
     while waiting or running:
-        open_ = {*waiting, *(task.name for task, _ in running.values())}
-        ready = [task for task in waiting.values() if open_.isdisjoint(task.after)]
-        for task in ready[: _free(client, len(running))] if ready else ():
-            before = [outcomes[name] for name in task.after if name in outcomes]
+        unfinished = {*waiting, *(task.name for task, _ in running.values())}
+        ready = [task for task in waiting.values() if unfinished.isdisjoint(task.after)]
+        if ready:
+            ready = ready[: _free(client, len(running))]
+        for task in ready:
+            before = {name: outcomes[name] for name in task.after if name in outcomes}
             future = client.submit(
-                work, task, before, limits, key=f"{task.name} {uuid.uuid4().hex}", pure=False,
+                work,
+                task,
+                before,
+                limits,
+                key=f"{task.name} {uuid.uuid4().hex}",
+                pure=False,
                 resources=dict(limits.resources) if limits.resources else None,
-            )  # fmt: skip
-            running[future.key] = (
-                waiting.pop(task.name),
-                future,
-            )  # the scheduler forgets what nobody holds
+            )
+            # kept, because the scheduler drops a task without a future
+            running[future.key] = (waiting.pop(task.name), future)
             future.add_done_callback(ended.put)
         try:
             future = ended.get(timeout=LOOK_SECONDS)
@@ -263,12 +255,12 @@ def run(
             continue
         task, _ = running.pop(future.key)
         outcomes[task.name] = _outcome(task, future)
-        say(f"[{len(outcomes)}/{len(tasks)}] {line(outcomes[task.name])}")
-    return list(outcomes.values())
+        say(f"[{len(outcomes)}/{len(tasks)}] {outcomes[task.name].line(task.name)}")
+    return outcomes
 
 
 def _free(client: Client, running: int) -> int:
-    """Return how many more tasks the workers that are here now can take.
+    """Return how many more tasks the present workers can accept.
 
     Raises
     ------
@@ -279,34 +271,20 @@ def _free(client: Client, running: int) -> int:
         return max(0, int(sum(client.nthreads().values())) - running)
     except (OSError, TimeoutError, ValueError, AttributeError) as error:
         raise MerKitError(
-            f"the scheduler was lost ({type(error).__name__}): start it again, and the same command goes on from here"
+            f"the scheduler was lost ({type(error).__name__}): start it again, and the same "
+            "command resumes from here"
         ) from error
 
 
-def _outcome(task: grid.Task, future: Any) -> dict[str, Any]:
-    """Return the outcome of a future that ended."""
+def _outcome(task: grid.Task, future: Any) -> Outcome:
+    """Return the outcome of a finished future."""
     message = "the scheduler was lost"
     if future.status != "cancelled":
         try:
-            return dict(future.result())
+            return cast(Outcome, future.result())
         except KilledWorker as error:
             message = f"its worker died {error.allowed_failures + 1} times"
-            _note(task, message)
-        except Exception as error:  # of dask's own: `work` lets none through
+            note_failure(task.job, task.mark, message)
+        except Exception as error:  # of dask itself: `work` raises none
             message = f"{type(error).__name__}: {error}"
-    return {
-        "name": task.name,
-        "state": "failed",
-        "seconds": 0.0,
-        "peak_mb": 0.0,
-        "message": message,
-    }
-
-
-def line(outcome: Mapping[str, Any]) -> str:
-    """Return an outcome as one line."""
-    told = f"{outcome['name']}: {outcome['state']}"
-    if outcome["state"] in ("done", "failed"):
-        told += f" in {outcome['seconds']:.0f} s"
-        told += f", {outcome['peak_mb']:.0f} MB" if outcome["peak_mb"] else ""
-    return told + (f": {outcome['message']}" if outcome["message"] else "")
+    return Outcome(task.job, "failed", message=message)

@@ -1,4 +1,4 @@
-"""Kernels for executed notebooks: sockets in a folder instead of ports, and a file for their last word."""
+"""Kernels for executed notebooks: Unix sockets in place of TCP ports, and a log file for stderr."""
 
 from __future__ import annotations
 
@@ -14,26 +14,34 @@ STDERR = "stderr.txt"
 
 
 class QuietKernelManager(AsyncKernelManager):
-    """Talks to kernels through sockets in a folder of its own where the system can: no port to clash or to listen on."""
+    """Talks to kernels through Unix sockets in its own folder where possible: no open ports."""
 
-    #: Where the sockets lie; each execution has its own subclass with its own folder.
+    #: Folder of the sockets; each execution has its own subclass with its own folder.
     folder = ""
 
     @default("transport")
     def _transport(self) -> str:
-        # A socket's path may have about a hundred characters.
-        return "ipc" if os.name == "posix" and self.folder and len(self.folder) < 80 else "tcp"
+        # The path of a socket is limited to about a hundred characters.
+        if os.name == "posix" and 0 < len(self.folder) < 80:
+            return "ipc"
+        return "tcp"
 
     @default("ip")
     def _ip(self) -> str:
         return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
 
-    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # its stub is the sync manager's
-        """Start the kernel; what its process writes to stderr, like the last word of a crash, goes into a file."""
+    async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
+        """Start the kernel, with the stderr of its process (such as a crash report) in a file."""
         with open(os.path.join(self.folder, STDERR), "ab") as file:
             await super().start_kernel(**options, stderr=file)
 
 
 def kernel_manager(folder: str) -> type[QuietKernelManager]:
-    """Return a kernel manager whose sockets lie in `folder`: two kernels in one folder would share their sockets."""
+    """Return a kernel manager class with its sockets in `folder`, which no other kernel may use.
+
+    Examples
+    --------
+    >>> kernel_manager("/tmp/a").folder
+    '/tmp/a'
+    """
     return type("KernelManager", (QuietKernelManager,), {"folder": folder})

@@ -1,4 +1,4 @@
-"""What a notebook costs, and when it must stop: peak memory, and limits on seconds and memory."""
+"""Peak memory of a notebook, and limits on its seconds and memory."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from types import TracebackType
 
 import psutil
 
-#: Seconds between two looks.
+#: Seconds between two measurements.
 INTERVAL_SECONDS = 0.25
 
 
 @dataclass
 class ResourceLimits:
-    """Look at this process' children while a block runs; end them where a limit is passed.
+    """Watch the child processes started inside a `with` block; kill them if a limit is exceeded.
 
     Parameters
     ----------
-    limit_seconds, limit_mb : end the children beyond this; None for no limit
+    limit_seconds, limit_mb : kill the child processes beyond this; None for no limit
 
     Attributes
     ----------
-    peak_mb : the largest memory (resident set) that all children had together
-    reason : why they were ended, or ""
+    peak_mb : largest resident memory of all child processes together, MB
+    reason : why they were killed, or ""
     """
 
     limit_seconds: float | None = None
@@ -38,7 +38,7 @@ class ResourceLimits:
     def __enter__(self) -> ResourceLimits:
         self._before = frozenset(child.pid for child in psutil.Process().children(recursive=True))
         self._stop.clear()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 
@@ -58,23 +58,21 @@ class ResourceLimits:
             if child.pid not in self._before
         ]
 
-    def _look(self) -> None:
+    def _watch(self) -> None:
         began = time.monotonic()
         while not self._stop.wait(INTERVAL_SECONDS):
             memory = 0
             for child in self._children():
                 with contextlib.suppress(psutil.Error):
                     memory += child.memory_info().rss
-            self.peak_mb = max(self.peak_mb, memory / 2**20)
-            taken = time.monotonic() - began
-            if self.limit_seconds is not None and taken > self.limit_seconds:
-                self._end(f"took more than the limit of {self.limit_seconds:g} s")
-            elif self.limit_mb is not None and memory / 2**20 > self.limit_mb:
-                self._end(
-                    f"took {memory / 2**20:.0f} MB, more than the limit of {self.limit_mb:g} MB"
-                )
+            memory_mb, seconds = memory / 2**20, time.monotonic() - began
+            self.peak_mb = max(self.peak_mb, memory_mb)
+            if self.limit_seconds is not None and seconds > self.limit_seconds:
+                self._kill(f"took more than the limit of {self.limit_seconds:g} s")
+            elif self.limit_mb is not None and memory_mb > self.limit_mb:
+                self._kill(f"took {memory_mb:.0f} MB, more than the limit of {self.limit_mb:g} MB")
 
-    def _end(self, reason: str) -> None:
+    def _kill(self, reason: str) -> None:
         self.reason = self.reason or reason
         for child in self._children():
             with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Which parameters a notebook has: read from its code, without running it."""
+"""The parameters that a notebook declares, read from its code without running it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,31 @@ import ast
 import functools
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mer_kit.checks import MerKitError, check_range, shortened
 
-#: Parameters that are texts, and those that count; papermill's -p makes a number of all that looks like one.
+#: Parameters that are text, and those that are whole numbers: papermill's -p converts by looks.
 TEXTS = ("data_root", "only_folds", "runs_dir", "song")
 COUNTS = ("fold", "folds", "seed")
 
-if TYPE_CHECKING:  # each kernel imports this module, and nbformat costs two seconds
+if TYPE_CHECKING:  # every kernel imports this module, and importing nbformat takes two seconds
     from nbformat import NotebookNode
 
 
 def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
-    """Return the names that the cell tagged `parameters` assigns."""
+    """Return the names that the cell tagged `parameters` assigns.
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_code_cell, new_notebook
+    >>> cell = new_code_cell("seed = 0\\nfold = 1", metadata={"tags": ["parameters"]})
+    >>> declared_parameters(new_notebook(cells=[cell, new_code_cell("x = 2")]))
+    ('seed', 'fold')
+    """
     names: list[str] = []
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
@@ -30,7 +39,7 @@ def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
 
 
 def parameters_of(source: Path) -> tuple[str, ...]:
-    """Return the names that a notebook file's cell tagged `parameters` assigns; all runs of a grid read it once.
+    """Return the parameters that a notebook file declares; a file is read again only if it changed.
 
     Raises
     ------
@@ -48,7 +57,7 @@ def _parameters_of(source: Path, _changed: int) -> tuple[str, ...]:
 
 
 def assigned(cell: str) -> list[str]:
-    """Return the names that a cell assigns at its top level, in order; [] where it is no Python.
+    """Return the names that a cell assigns at its top level; [] if it is not valid Python.
 
     Examples
     --------
@@ -69,7 +78,7 @@ def assigned(cell: str) -> list[str]:
 
 
 def as_mapping(name: str, value: Any) -> dict[str, Any]:
-    """Return a parameter that holds names and values as a dict; text is read as JSON, as papermill's -p passes it.
+    """Return a mapping parameter as a dict; text is parsed as JSON, as from papermill's -p.
 
     Raises
     ------
@@ -78,39 +87,41 @@ def as_mapping(name: str, value: Any) -> dict[str, Any]:
 
     Examples
     --------
-    >>> as_mapping("overrides", '{"tau": 0.3}'), as_mapping("overrides", None), as_mapping("overrides", "")
-    ({'tau': 0.3}, {}, {})
+    >>> as_mapping("overrides", '{"tau": 0.3}'), as_mapping("overrides", None)
+    ({'tau': 0.3}, {})
     """
-    found = value
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return {}
+    content = value
     if isinstance(value, str):
         try:
-            found = json.loads(value, object_pairs_hook=_each_once) if value.strip() else {}
+            content = json.loads(value, object_pairs_hook=_each_once)
         except MerKitError as error:
             raise MerKitError(f"{name} {error}") from None
         except (ValueError, RecursionError):
-            found = value
-    if found is None:
-        return {}
-    if isinstance(found, Mapping) and all(isinstance(key, str) for key in found):
-        return dict(found)
+            content = value
+        if content is None:
+            return {}
+    if isinstance(content, Mapping) and all(isinstance(key, str) for key in content):
+        return dict(content)
     raise MerKitError(
-        f'{name} is {shortened(value)}, expected names and values like {{"tau": 0.3}}: write them as JSON, '
-        f"for example -p {name} '{{\"tau\": 0.3}}'"
+        f'{name} is {shortened(value)}, expected names and values like {{"tau": 0.3}}: '
+        f"write them as JSON, for example -p {name} '{{\"tau\": 0.3}}'"
     )
 
 
 def as_declared(name: str, value: Any) -> Any:
-    """Return a parameter's value as the kind that its notebook declares, whether typed for papermill, in YAML or in a cell.
+    """Return a parameter's value in its declared type, from papermill, YAML or a cell.
 
     Raises
     ------
     MerKitError
-        If it cannot be one of that kind; the sentence names the parameter.
+        If it cannot be converted; the message names the parameter.
 
     Examples
     --------
-    >>> as_declared("song", 2058), as_declared("only_folds", [0, 2]), as_declared("seed", "05"), as_declared("folds", 3.0)
-    ('2058', '0,2', 5, 3)
+    >>> as_declared("song", 2058), as_declared("only_folds", [0, 2]), as_declared("seed", "05")
+    ('2058', '0,2', 5)
     """
     if name == "overrides":
         return _with_options(as_mapping(name, value))
@@ -119,11 +130,13 @@ def as_declared(name: str, value: Any) -> Any:
     if name not in COUNTS and name != "segment_seconds":
         return value
     number = check_range(name, _as_number(value), whole=name in COUNTS)
-    return int(number) if name in COUNTS else float(number)
+    if name in COUNTS:
+        return int(number)
+    return float(number)
 
 
 def _with_options(overrides: dict[str, Any]) -> dict[str, Any]:
-    """Return overrides whose corpus_options, where given as JSON text, are a dict too."""
+    """Return overrides with corpus_options as a dict, if they were given as JSON text."""
     if isinstance(overrides.get("corpus_options"), str):
         overrides["corpus_options"] = as_mapping("corpus_options", overrides["corpus_options"])
     return overrides
@@ -136,13 +149,16 @@ def _as_text(name: str, value: Any) -> str:
         return ",".join(str(as_declared("fold", number)) for number in value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float, os.PathLike)):
         raise MerKitError(
-            f"{name} is {shortened(value)}, expected text: papermill takes it as it is after -r {name}"
+            f"{name} is {shortened(value)}, expected text: papermill passes it unchanged after "
+            f"-r {name}"
         )
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+    if isinstance(value, os.PathLike):
+        return str(os.fspath(value))
+    return str(value)
 
 
 def _as_number(value: Any) -> Any:
-    """Return text that is a number as one; `check_range` judges what is left."""
+    """Return text as a number if it is one; `check_range` rejects anything else."""
     if not isinstance(value, str):
         return value
     for kind in (int, float):
@@ -154,11 +170,10 @@ def _as_number(value: Any) -> Any:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+    counts = Counter(name for name, _ in pairs)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
         raise MerKitError(
-            f"has {shortened(twice)} twice, expected each name once: delete one of them"
+            f"has {shortened(repeated[0])} twice, expected each name once: delete one of them"
         )
-    return found
+    return dict(pairs)

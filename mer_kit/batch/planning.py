@@ -1,4 +1,4 @@
-"""Which notebooks a run executes, in which order, into which files, with which parameters."""
+"""The notebooks that a run executes: their order, output files and parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mer_kit.paths import project_root
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder
 
-#: The notebooks in their order; 03 is executed once a fold.
+#: The notebooks in order; 03 is executed once per fold.
 NOTEBOOKS = (
     "00_start_here",
     "01_segmentation",
@@ -23,13 +23,16 @@ NOTEBOOKS = (
     "05_emotion_curve",
     "06_results",
 )
-#: Those that a run of a system executes; the others look into segments and their training.
+#: Those for a run of a system; the others show segments and their training.
 OF_SYSTEMS = ("04", "06")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to execute: where from, where to, with which parameters; `truth` is the segment truth's checksum."""
+    """One notebook to execute: source, target and parameters.
+
+    `truth` is the checksum of the segment-level ground truth.
+    """
 
     name: str
     source: Path
@@ -39,22 +42,28 @@ class Job:
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the notebooks: the checkout's, else the copy that a wheel brings.
+    """Return the folder of the notebooks: of the checkout, else of the installed package.
 
     Raises
     ------
     MerKitError
         If there is neither.
+
+    Examples
+    --------
+    >>> (notebooks_folder() / "03_sssl_training.ipynb").is_file()
+    True
     """
     root = project_root()
-    packaged = Path(__file__).resolve().parents[1] / "notebooks"
-    candidates = [*([root / "notebooks"] if root else []), packaged]
+    candidates = [Path(__file__).resolve().parents[1] / "notebooks"]
+    if root:
+        candidates.insert(0, root / "notebooks")
     for folder in candidates:
         if (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
             return folder
     raise MerKitError(
-        f"the notebooks were not found in {' or '.join(map(str, candidates))}, expected {NOTEBOOKS[0]}.ipynb and the "
-        "others: install mer-kit again"
+        f"the notebooks were not found in {' or '.join(map(str, candidates))}, expected "
+        f"{NOTEBOOKS[0]}.ipynb and the others: install mer-kit again"
     )
 
 
@@ -66,9 +75,19 @@ def plan(
     truth: str = "",
     config: RunConfig | None = None,
 ) -> list[Job]:
-    """Return the jobs of a run: every notebook once, 03 once for each of `only_folds` into that fold's folder.
+    """Return the jobs of a run: every notebook once, but 03 once for each of `only_folds`.
 
-    `truth` is the checksum of the segment truth (`corpora.truth.digest`): where it changes, the notebooks are to do again.
+    Copies of 03 are written to the folders of the folds. `truth` is the checksum of the
+    segment-level ground truth (`corpora.truth.digest`); if it changes, the notebooks are executed
+    again.
+
+    Examples
+    --------
+    >>> jobs = plan(RunFolder("run"), {"seed": 1}, [0, 2])
+    >>> [job.name for job in jobs][2:6]
+    ['02_noisy_labels', '03_sssl_training fold 0', '03_sssl_training fold 2', '04_song_decisions']
+    >>> jobs[4].target.as_posix(), jobs[4].parameters
+    ('run/folds/2/03_sssl_training.ipynb', {'seed': 1, 'fold': 2})
     """
     source = notebooks_folder()
     shared = {**parameters, "only_folds": ",".join(str(number) for number in only_folds)}
@@ -76,14 +95,15 @@ def plan(
     for name in NOTEBOOKS:
         if config is not None and config.system and not name.startswith(OF_SYSTEMS):
             continue
-        each = only_folds if name.startswith("03") else only_folds[:1]
-        for number in each:
-            home = folder.fold(number) if name.startswith("03") else folder.path / "notebooks"
-            notebook = source / f"{name}.ipynb"
-            known = parameters_of(notebook)
-            chosen = {
-                key: value for key, value in {**shared, "fold": number}.items() if key in known
-            }
-            title = f"{name} fold {number}" if name.startswith("03") else name
-            jobs.append(Job(title, notebook, home / f"{name}.ipynb", chosen, truth))
+        notebook = source / f"{name}.ipynb"
+        declared = parameters_of(notebook)
+        copies = [(name, folder.path / "notebooks", number) for number in only_folds[:1]]
+        if name.startswith("03"):
+            copies = [
+                (f"{name} fold {number}", folder.fold(number), number) for number in only_folds
+            ]
+        for title, home, number in copies:
+            values = {**shared, "fold": number}
+            given = {key: value for key, value in values.items() if key in declared}
+            jobs.append(Job(title, notebook, home / f"{name}.ipynb", given, truth))
     return jobs

@@ -1,9 +1,9 @@
-"""How far a grid is, and what the rest will cost: the state of every notebook, measured seconds, the plan as a table."""
+"""Progress of a grid and an estimate of the remaining time."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +17,43 @@ from mer_kit.runs import schema
 from mer_kit.runs.locks import is_held
 from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
 
-#: Seconds that a notebook takes beside its training, for estimates before one of its name was measured.
+#: Seconds of a notebook without training, for estimates before any of its name was measured.
 SECONDS_A_NOTEBOOK = 10.0
-#: What `unit_costs` calls the training of a fold; everything else there is a notebook's name.
+#: Name of a fold's training in `unit_costs`; the other names are those of notebooks.
 TRAINING = "training"
-#: By what measured runs are alike, the most telling first.
+#: Settings by which measured runs are similar, the most important first.
 LIKENESS = ("corpus", "preset", "method", "segment_seconds", "task")
 
 
 def state(task: Task) -> tuple[str, str]:
     """Return "done", "running", "failed" or "to do", and the message of a failure.
 
-    A notebook that says "running" without a living process behind it was interrupted: it is still to do.
+    A notebook with the status "running" but without a living process was interrupted: "to do".
+
+    Examples
+    --------
+    >>> from mer_kit.batch.planning import Job
+    >>> state(Task("01", Job("01", Path("01.ipynb"), Path("nowhere/01.ipynb"), {}), "", after=()))
+    ('to do', '')
     """
     if jobs.is_done(task.job, task.mark):
         return "done", ""
     if is_held(jobs.lock_file(task.job)):
         return "running", ""
-    status = task.job.target.with_suffix(".status.json")
     try:
-        stored = read_json(status) if status.exists() else {}
-    except MerKitError:
+        stored = read_json(task.job.target.with_suffix(".status.json"))
+    except MerKitError:  # there is none, or it cannot be read
         stored = {}
-    return (
-        ("failed", str(stored.get("message", "")))
-        if stored.get("state") == "failed"
-        else ("to do", "")
-    )
+    if stored.get("state") == "failed":
+        return "failed", str(stored.get("message", ""))
+    return "to do", ""
 
 
 def unit_costs(runs_dir: Path) -> pd.DataFrame:
-    """Return what finished folds and notebooks took, one row each: `what`, the columns of LIKENESS, and seconds.
+    """Return the seconds of finished folds and notebooks, one row each, with the settings LIKENESS.
 
-    `what` is TRAINING for a fold's training, else a notebook's name. Notebook 03 counts without its training.
+    The column `what` is TRAINING for a fold's training, else the notebook's name. Notebook 03
+    counts without its training.
     """
     rows = []
     for run in all_runs(runs_dir):
@@ -59,85 +63,97 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
             trained = {k: float(run.fold_status(k)["seconds"]) for k in run.folds_done()}
         except (MerKitError, KeyError):
             continue
-        rows += [{"what": TRAINING, **about, "seconds": seconds} for seconds in trained.values()]
-        rows += [
-            {"what": name, **about, "seconds": seconds}
-            for name, seconds in _notebook_seconds(run, trained)
-        ]
+        measured = [(TRAINING, seconds) for seconds in trained.values()]
+        measured += _notebook_seconds(run, trained)
+        rows += [{"what": what, **about, "seconds": seconds} for what, seconds in measured]
     return pd.DataFrame(rows, columns=["what", *LIKENESS, "seconds"])
 
 
 def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tuple[str, float]]:
-    """Return name and seconds of a run's finished notebooks, those of 03 without its training.
+    """Return name and seconds of a run's finished notebooks, with 03 reduced by its training.
 
-    Left out is a 03 that took less than its fold's training: some of that was done before, and nobody knows how much.
+    A 03 that took less than its fold's training is left out: an unknown part of the training had
+    been done before.
     """
-    homes = {
-        run.path / "notebooks": 0.0,
-        **{run.fold(k): seconds for k, seconds in trained.items()},
-    }
-    found = []
-    for home, training in homes.items():
+    measured = []
+    homes = [(run.path / "notebooks", 0.0), *((run.fold(k), trained[k]) for k in trained)]
+    for home, training in homes:
         for file in sorted(home.glob("*.status.json")):
             try:
                 stored = schema.read_json(file, schema.STATUS, inside=run.path)
             except MerKitError:
                 continue
             if stored.get("state") == "done" and stored.get("seconds", -1.0) >= training:
-                found.append(
-                    (file.name.removesuffix(".status.json"), float(stored["seconds"]) - training)
-                )
-    return found
+                name = file.name.removesuffix(".status.json")
+                measured.append((name, float(stored["seconds"]) - training))
+    return measured
 
 
 def estimate(cell: Cell, costs: pd.DataFrame, what: str = TRAINING) -> float | None:
-    """Return the seconds that one fold of a cell, or one of its notebooks, will take, or None if nothing tells.
+    """Return the expected seconds of one fold of a cell, or of one notebook; None if unknown.
 
-    It is the median of the most alike that were measured: of the same corpus, and of those with the same preset, then
-    method, duration and task, as far as there are. A training must have corpus and preset in common.
+    This is the median of the most similar measurements: with the same corpus, and of those with the
+    same preset, then method, duration and task, as far as there are any. For a training, corpus and
+    preset must be the same.
+
+    Examples
+    --------
+    >>> from mer_kit.runs.config import RunConfig
+    >>> cell = Cell(RunConfig(corpus="demo", preset="demo"), {}, (0,))
+    >>> rows = [("training", "demo", "demo", "sssl", 3.0, "quadrant", 60.0),
+    ...         ("training", "4q", "cpu", "sssl", 3.0, "quadrant", 900.0)]
+    >>> estimate(cell, pd.DataFrame(rows, columns=["what", *LIKENESS, "seconds"]))
+    60.0
     """
     alike = costs[costs["what"] == what]
     for name in LIKENESS:
         closer = alike[alike[name] == getattr(cell.config, name)]
-        needed = what == TRAINING and name in ("corpus", "preset")
-        alike = closer if len(closer) or needed else alike
+        if len(closer) or (what == TRAINING and name in ("corpus", "preset")):
+            alike = closer
     return float(np.median(alike["seconds"])) if len(alike) else None
 
 
 def plan_table(
     found: Sequence[tuple[Cell, Sequence[Task]]], costs: pd.DataFrame, *, workers: int = 1
 ) -> tuple[pd.DataFrame, str]:
-    """Return one row a run (title, folds, done, running, failed, to do, estimated minutes), and a line for all of it."""
+    """Return a table with one row per run, and a summary in one line.
+
+    Columns: run, folds, done, running, failed, to do (notebooks), minutes (estimated).
+    """
     rows: list[dict[str, Any]] = []
     total, unknown = 0.0, 0
     for cell, planned in found:
         states = [state(task)[0] for task in planned]
         todo = [t for t, s in zip(planned, states, strict=True) if s in ("to do", "failed")]
-        fold = estimate(cell, costs)
-        names = Counter(t.job.source.stem for t in todo)
-        training = sum(t.job.source.stem.startswith("03") and not _trained(t) for t in todo)
-        seconds = training * (fold or 0.0)
-        for name, n in names.items():
-            measured = estimate(cell, costs, name)
-            seconds += n * (SECONDS_A_NOTEBOOK if measured is None else measured)
+        seconds, complete = _remaining(cell, todo, costs)
+        minutes = f"{seconds / 60:.0f}" if complete else "?"
         total += seconds
-        unknown += training > 0 and fold is None
+        unknown += not complete
         counts = {name: states.count(name) for name in ("done", "running", "failed", "to do")}
-        minutes = f"{seconds / 60:.0f}" if fold is not None or not training else "?"
         rows.append({"run": cell.title, "folds": len(cell.folds), **counts, "minutes": minutes})
-    told = (
-        f"{len(rows)} runs, {sum(row['to do'] + row['failed'] for row in rows)} notebooks to do, "
-    )
-    told += (
-        f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' if workers > 1 else ''}"
+    n_todo = sum(row["to do"] + row["failed"] for row in rows)
+    summary = (
+        f"{len(rows)} runs, {n_todo} notebooks to do, "
+        f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' * (workers > 1)}"
     )
     if unknown:
-        told += f", and the training of {unknown} runs of which nothing alike was measured yet"
-    return pd.DataFrame(rows), told
+        summary += f", plus the training of {unknown} runs: nothing similar was measured yet"
+    return pd.DataFrame(rows), summary
+
+
+def _remaining(cell: Cell, todo: Sequence[Task], costs: pd.DataFrame) -> tuple[float, bool]:
+    """Return the estimated seconds of these tasks, and whether that includes all trainings."""
+    fold = estimate(cell, costs)
+    trainings = sum(t.job.source.stem.startswith("03") and not _trained(t) for t in todo)
+    seconds = trainings * (fold or 0.0)
+    for name, n in Counter(task.job.source.stem for task in todo).items():
+        measured = estimate(cell, costs, name)
+        seconds += n * (SECONDS_A_NOTEBOOK if measured is None else measured)
+    return seconds, fold is not None or not trainings
 
 
 def _trained(task: Task) -> bool:
-    """Tell whether the fold of a notebook 03 is trained already, so that only its pictures are to be made."""
+    """Return whether the fold of a notebook 03 is trained, so that only its figures are missing."""
     fold = task.job.target.parent
     return RunFolder(fold.parents[1]).fold_done(int(fold.name))
 
@@ -148,11 +164,10 @@ def choose(
     only_failed: bool = False,
     limit: int | None = None,
 ) -> list[tuple[Cell, Sequence[Task]]]:
-    """Return the runs that are not finished, or only those with a failure, at most `limit` of them."""
-    wanted: Callable[[list[str]], bool] = (
-        (lambda s: "failed" in s) if only_failed else (lambda s: set(s) != {"done"})
-    )
-    chosen = [
-        (cell, planned) for cell, planned in found if wanted([state(task)[0] for task in planned])
-    ]
+    """Return the first `limit` runs that are not finished, or with `only_failed` that failed."""
+    chosen = []
+    for cell, planned in found:
+        states = {state(task)[0] for task in planned}
+        if "failed" in states or (not only_failed and states != {"done"}):
+            chosen.append((cell, planned))
     return chosen[:limit]

@@ -1,8 +1,10 @@
-"""`mer-kit …`: one file per command, thin over the rooms below. Exit codes: 0 done, 1 something failed (named), 2 wrong usage.
+"""The command `mer-kit`: one file per subcommand, with little code of its own.
 
-To add a command, write a function under `@click.command()`, its options (the shared ones are in `options`) and
-`@report_errors` in a file of its own, and enter it in `COMMANDS`. What it needs of other rooms it imports
-inside the function, so that `mer-kit --help` stays quick.
+Exit codes: 0 success, 1 something failed (with a message), 2 wrong usage.
+
+To add a command, write a function with `@click.command()`, its options (shared ones are in
+`options`) and `@report_errors` in a new file, and add it to `COMMANDS`. Import other rooms inside
+the function, so that `mer-kit --help` stays fast.
 """
 
 from __future__ import annotations
@@ -32,10 +34,10 @@ COMMANDS: tuple[click.Command, ...] = (
 
 
 class _Program(click.Group):
-    """The command group, on terminals and files whose encoding lacks some of our characters too."""
+    """The command group; also works on terminals and files whose encoding lacks some characters."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command; what the output's encoding lacks is written as an escape, and ends nothing."""
+        """Run a command; characters that the output's encoding lacks are written as escapes."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

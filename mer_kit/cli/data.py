@@ -1,4 +1,4 @@
-"""Which corpora are here, and are they complete: `mer-kit data`."""
+"""Lists the corpora on this machine and checks them: `mer-kit data`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mer_kit.records import Corpus
 @click.option(
     "--check",
     is_flag=True,
-    help="Decode everything, compare with the index if there is one, and list what is there twice.",
+    help="Decode all audio, compare it with the index if there is one, and list duplicates.",
 )
 @click.option(
     "--index",
     "make_index",
     is_flag=True,
-    help="Write sizes, checksums and durations to compare with later.",
+    help="Write an index of sizes, checksums and durations for later checks.",
 )
 @click.option(
     "--index-file",
     type=click.Path(dir_okay=False),
-    help="Where the index is (default: in the corpus).",
+    help="Path of the index (default: in the folder of the corpus).",
 )
 @corpus_option
 @data_option
@@ -42,12 +42,12 @@ def data(
     options: tuple[str, ...],
     data_root: str | None,
 ) -> None:
-    """Show which corpora are here and what is in them; with a name, list everything that is wrong or odd about it."""
+    """Show the corpora on this machine; with a name, list the problems of that corpus."""
     from mer_kit.checkup import datasets
 
     if corpus is None and (check or make_index or options):
         raise click.UsageError(
-            "--check, --index and --option want the name of a corpus: mer-kit data CORPUS …"
+            "--check, --index and --option need the name of a corpus: mer-kit data CORPUS …"
         )
     chosen = dict(parse_setting(text) for text in options)
     table = datasets.overview(data_root, only=corpus, options=chosen)
@@ -55,14 +55,21 @@ def data(
         click.echo(datasets.summary(table) + "\n")
     for row in table.to_dict("records"):
         click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
-    if corpus is not None and table["state"].item() in ("missing", "broken"):
+    if corpus is None:
+        return
+    if table["state"].item() in ("missing", "broken"):
         raise MerKitError(f"{corpus} is {table['state'].item()}: see above")
-    if corpus is not None:
-        list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
+    list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
 
 
 def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
-    """Print a corpus' notes and problems; decode and compare, or write the index, where asked; exit 1 on problems."""
+    """Print a corpus' notes and problems; optionally decode, compare, and write the index.
+
+    Raises
+    ------
+    MerKitError
+        If there are problems.
+    """
     from mer_kit.checkup import checksums, datasets, duplicates
     from mer_kit.runs import plausible
 
@@ -72,17 +79,17 @@ def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str
     problems = [*corpus.problems, *hindrances]
     if check or make_index:
         started = time.perf_counter()
-        found, undecodable = checksums.measure(corpus)
+        measured, undecodable = checksums.measure(corpus)
         problems += undecodable
         click.echo(f"  decoded {len(corpus.clips)} clips in {time.perf_counter() - started:.0f} s")
-        index = Path(index_file) if index_file else corpus.root / checksums.INDEX
+        index = Path(index_file or corpus.root / checksums.INDEX)
         if make_index:
-            click.echo(f"  wrote {checksums.write_index(found, corpus, index)}")
+            click.echo(f"  wrote {checksums.write_index(measured, corpus, index)}")
         elif index_file or index.is_file():
-            problems += checksums.compare(found, checksums.read_index(index))
-            click.echo(f"  compared {len(found)} files with {index.name}")
+            problems += checksums.compare(measured, checksums.read_index(index))
+            click.echo(f"  compared {len(measured)} files with {index.name}")
         else:
-            click.echo("  no index to compare with: `--index` writes one")
+            click.echo("  there is no index to compare with: `--index` writes one")
     if check:
         for line in duplicates.lines(corpus):
             click.echo(f"  {line}")
@@ -90,6 +97,7 @@ def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str
         click.echo(f"  {problem}")
     if problems:
         raise MerKitError(
-            f"{corpus.name} has {len(problems)} problems, listed above ({checksums.counted(problems)}): mend them, or "
-            "leave these clips out with `mer-kit run --set on_bad_clip=skip`"
+            f"{corpus.name} has {len(problems)} problems, listed above "
+            f"({checksums.counted(problems)}): fix them, or leave these clips out with "
+            "`mer-kit run --set on_bad_clip=skip`"
         )

@@ -1,11 +1,11 @@
-"""Many runs as one plan: `mer-kit grid`."""
+"""Executes many runs: `mer-kit grid`."""
 
 from __future__ import annotations
 
 import dataclasses
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,69 +22,94 @@ from mer_kit.cli.options import (
     settings_option,
 )
 
+if TYPE_CHECKING:
+    from mer_kit.batch import grid
+    from mer_kit.batch.jobs import Outcome
+
 
 @click.command("grid")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False))
-@click.option("--corpus", default=None, help="Names, like demo,4q.")
-@click.option("--seconds", default=None, help="Durations, like 1,2,3,4,5.")
-@click.option("--task", default=None, help="Tasks, like valence,arousal.")
-@click.option("--method", default=None, help="Methods, like ce,sssl_no_kl,sssl.")
-@click.option("--seeds", type=click.IntRange(1), default=None, help="How many seeds, from 0 on.")
+@click.option("--corpus", default=None, help="Corpora, for example demo,4q.")
 @click.option(
-    "--folds", type=click.IntRange(2), default=None, help="Folds the songs are divided into."
+    "--seconds", default=None, help="Segment durations in seconds, for example 1,2,3,4,5."
+)
+@click.option("--task", default=None, help="Tasks, for example valence,arousal.")
+@click.option("--method", default=None, help="Methods, for example ce,sssl_no_kl,sssl.")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=None, help="Number of seeds, starting at 0."
 )
 @click.option(
-    "--only-folds", default=None, help="Which of them to run, like 0,1,2 or 0-2 (default: all)."
+    "--folds", type=click.IntRange(2), default=None, help="Number of cross-validation folds."
+)
+@click.option(
+    "--only-folds", default=None, help="Folds to run, for example 0,1,2 or 0-2 (default: all)."
 )
 @preset_option
 @frontend_option
 @network_option
 @settings_option
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Notebooks at once."
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of notebooks executed in parallel.",
 )
 @click.option(
     "--dashboard",
     is_flag=True,
-    help="Serve dask's dashboard on loopback; all users of this machine can read it.",
+    help="Serve dask's dashboard on this machine, where all its users can read it.",
 )
-@click.option("--scheduler", default=None, help="Join this scheduler: tcp://… or tls://…")
-@click.option("--tls-ca", type=click.Path(), help="The authority's PEM file, for tls://.")
-@click.option("--tls-cert", type=click.Path(), help="Our certificate, for tls://.")
-@click.option("--tls-key", type=click.Path(), help="Its key, for tls://.")
+@click.option(
+    "--scheduler",
+    default=None,
+    help="Address of a running dask scheduler to use: tcp://… or tls://…",
+)
+@click.option(
+    "--tls-ca", type=click.Path(), help="PEM file of the certificate authority, for tls://."
+)
+@click.option(
+    "--tls-cert", type=click.Path(), help="PEM file of the client certificate, for tls://."
+)
+@click.option("--tls-key", type=click.Path(), help="PEM file of the client key, for tls://.")
 @click.option(
     "--slurm",
     type=click.Path(exists=True, dir_okay=False),
-    help="Start workers with SLURM, as this file says.",
+    help="YAML file that describes workers to be started with SLURM.",
 )
 @click.option(
-    "--gpus", is_flag=True, help="One notebook per GPU: workers that offer the resource GPU."
+    "--gpus", is_flag=True, help="Run one notebook per GPU, on workers with the dask resource GPU."
 )
 @click.option(
     "--limit-minutes",
     type=click.FloatRange(0, min_open=True),
-    help="End a notebook that takes longer.",
+    help="Stop a notebook after this many minutes.",
 )
 @click.option(
     "--limit-mb",
     type=click.FloatRange(0, min_open=True),
-    help="End a notebook that takes more memory.",
+    help="Stop a notebook that uses more than this many megabytes of memory.",
 )
 @click.option(
     "--notebooks",
     default="",
-    help="Only these of each run, like 04 (which trains what is missing).",
+    help="Execute only these notebooks of each run, for example 04 (it trains missing folds).",
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and what it will cost; run nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the plan and its estimated duration, and exit."
+)
 @click.option(
     "--status",
     "only_status",
     is_flag=True,
-    help="Print what is done, running and failed; run nothing.",
+    help="Print how many notebooks are done, running and failed, and exit.",
 )
-@click.option("--only-failed", is_flag=True, help="Only runs with a failed notebook.")
+@click.option("--only-failed", is_flag=True, help="Execute only runs with a failed notebook.")
 @click.option(
-    "--limit", type=click.IntRange(1), default=None, help="At most so many unfinished runs."
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    help="Execute at most this many unfinished runs.",
 )
 @data_option
 @runs_option
@@ -92,110 +117,133 @@ from mer_kit.cli.options import (
 def grid_command(
     file: str | None, data_root: str | None, runs_dir: str | None, **typed: Any
 ) -> None:
-    """Execute many runs: every corpus with every task, duration, method and seed, from options or a YAML FILE.
+    """Execute many runs: every corpus with every task, duration, method and seed.
 
-    Whatever was interrupted goes on with the same command. Exit 1 if a notebook failed.
+    They are given by options or by a YAML FILE. After an interruption the same command resumes.
+    Exit code 1 if a notebook failed.
     """
     from mer_kit.batch import grid, progress
 
-    where = runs_folder(runs_dir)
+    runs = runs_folder(runs_dir)
     try:
-        wanted = grid.read(file) if file else grid.Grid()
-        given = varied(typed)
-        if "overrides" in given:  # setting by setting: the file's others stay
-            given["overrides"] = {**wanted.overrides, **given["overrides"]}
-        wanted = dataclasses.replace(wanted, **given)
-        planned = grid.cells(wanted)
+        planned = grid.cells(grid_of(file, typed))
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
-    opener = grid.CorpusCache(where, data_root)
-    places: dict[str, Any] = {"runs_dir": where, "data_root": data_root}
+    cache = grid.CorpusCache(runs, data_root)
+    folders: dict[str, Any] = {"runs_dir": runs, "data_root": data_root}
     only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
-    found = [
-        (cell, grid.tasks(cell, opener.experiment(cell), **places, notebooks=only))
+    everything = [
+        (cell, grid.tasks(cell, cache.experiment(cell), **folders, notebooks=only))
         for cell in planned
     ]
-    chosen = progress.choose(found, only_failed=typed["only_failed"], limit=typed["limit"])
+    chosen = progress.choose(everything, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:
-        table, told = progress.plan_table(
-            found if typed["only_status"] else chosen,
-            progress.unit_costs(where),
-            workers=typed["workers"],
-        )
+        shown = everything if typed["only_status"] else chosen
+        costs = progress.unit_costs(runs)
+        table, summary = progress.plan_table(shown, costs, workers=typed["workers"])
         click.echo(table.to_string(index=False) if len(table) else "nothing to do")
-        click.echo(told)
+        click.echo(summary)
         return
     for cell, _ in chosen:
-        opener.experiment(cell).write_config()
-    execute_grid(chosen, where, data_root, typed)
+        cache.experiment(cell).write_config()
+    execute_grid(chosen, runs, data_root, typed)
+
+
+def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
+    """Return the grid of a YAML file and of the command's options, which take precedence.
+
+    Examples
+    --------
+    >>> options = dict.fromkeys(("corpus", "seconds", "task", "method", "folds", "only_folds",
+    ...                          "preset", "seeds", "frontend", "network"))
+    >>> grid_of(None, {**options, "method": "ce, sssl", "settings": ()}).method
+    ('ce', 'sssl')
+    """
+    from mer_kit.batch import grid
+
+    base = grid.read(file) if file else grid.Grid()
+    given = varied(typed)
+    if "overrides" in given:  # one by one: the file's other settings are kept
+        given["overrides"] = {**base.overrides, **given["overrides"]}
+    return dataclasses.replace(base, **given)
 
 
 def varied(typed: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a grid that were typed; "1,2" is a list, and --seeds 3 is 0, 1, 2."""
+    """Return the fields of a grid that were given as options.
+
+    Examples
+    --------
+    >>> options = dict.fromkeys(("corpus", "seconds", "task", "method", "folds", "only_folds",
+    ...                          "preset", "seeds", "frontend", "network"))
+    >>> varied({**options, "seconds": "1,2", "seeds": 3, "settings": ("tau=0.3",)})
+    {'seeds': (0, 1, 2), 'seconds': (1.0, 2.0), 'overrides': {'tau': 0.3}}
+    """
     from mer_kit.batch import grid
 
-    given: dict[str, Any] = {
-        name: typed[name] for name in ("folds", "only_folds", "preset", "seeds")
-    }
+    plain = ("folds", "only_folds", "preset", "seeds")
+    given: dict[str, Any] = {name: typed[name] for name in plain if typed[name] is not None}
     for name in ("corpus", "task", "method"):
-        given[name] = [part.strip() for part in typed[name].split(",")] if typed[name] else None
+        if typed[name]:
+            given[name] = [entry.strip() for entry in typed[name].split(",")]
     if typed["seconds"]:
         try:
-            given["seconds"] = [float(part) for part in typed["seconds"].split(",")]
+            given["seconds"] = [float(entry) for entry in typed["seconds"].split(",")]
         except ValueError as error:
             raise click.UsageError(
                 f"--seconds {shortened(typed['seconds'])} cannot be read: write numbers like 1,2,3"
             ) from error
-    parts = {name: typed[name] for name in ("frontend", "network") if typed[name]}
-    if typed["settings"] or parts:
-        given["overrides"] = parts | dict(parse_setting(text) for text in typed["settings"])
-    given = {name: value for name, value in given.items() if value is not None}
-    read = grid.Grid.of(given)
-    return {name: getattr(read, name) for name in given}
+    overrides = {name: typed[name] for name in ("frontend", "network") if typed[name]}
+    overrides |= dict(parse_setting(text) for text in typed["settings"])
+    if overrides:
+        given["overrides"] = overrides
+    checked = grid.Grid.of(given)
+    return {name: getattr(checked, name) for name in given}
 
 
 def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[str, Any]) -> None:
-    """Execute the chosen runs on the engine that was asked for, then notebook 06 and the results page."""
+    """Execute the chosen runs, then notebook 06, and write the results page.
+
+    Raises
+    ------
+    MerKitError
+        If a notebook failed.
+    """
     from mer_kit.batch import cluster, grid
     from mer_kit.pages import report
 
     tasks = [task for _, planned in chosen for task in planned]
     limits = cluster.Limits(
-        seconds=60 * typed["limit_minutes"] if typed["limit_minutes"] else None,
+        seconds=(typed["limit_minutes"] or 0.0) * 60 or None,
         memory_mb=typed["limit_mb"],
         resources={"GPU": 1} if typed["gpus"] else None,
     )
-    outcomes: list[dict[str, Any]] = []
+    outcomes: dict[str, Outcome] = {}
     if tasks:
-        tasks.append(
-            grid.results_task(chosen[0][0], where, data_root, [task.name for task in tasks])
-        )
+        names = [task.name for task in tasks]
+        tasks.append(grid.results_task(chosen[0][0], where, data_root, names))
         with workers(typed) as client:
-            shown = f"; dashboard {client.dashboard_link}" if typed["dashboard"] else ""
-            click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks{shown}")
+            if typed["dashboard"]:
+                click.echo(f"dashboard {client.dashboard_link}")
+            click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks")
             outcomes = cluster.run(client, tasks, limits=limits, say=click.echo)
     page = report.write(where)
-    failed = [outcome for outcome in outcomes if outcome["state"] == "failed"]
-    skipped = sum(outcome["state"] == "skipped" for outcome in outcomes)
+    failed = [name for name, outcome in outcomes.items() if outcome.state == "failed"]
+    skipped = sum(outcome.state == "skipped" for outcome in outcomes.values())
     click.echo(f"\nresults page  {page}")
     if failed:
         raise MerKitError(
-            f"{len(failed)} of {len(outcomes)} notebooks failed and {skipped} were left out, first "
-            f"{failed[0]['name']}: {failed[0]['message']}: the same command tries them again"
+            f"{len(failed)} of {len(outcomes)} notebooks failed and {skipped} were skipped, first "
+            f"{failed[0]}: {outcomes[failed[0]].message}: the same command tries them again"
         )
 
 
 def workers(typed: dict[str, Any]) -> AbstractContextManager[Any]:
-    """Return the engine that was asked for, as a context manager that yields its client."""
+    """Return the workers given by the options, as a context manager that yields their client."""
     from mer_kit.batch import cluster
 
     if typed["slurm"]:
         return cluster.slurm(typed["slurm"])
     if typed["scheduler"]:
-        return cluster.joined(
-            typed["scheduler"],
-            ca=typed["tls_ca"],
-            certificate=typed["tls_cert"],
-            key=typed["tls_key"],
-        )
+        tls = {"ca": typed["tls_ca"], "certificate": typed["tls_cert"], "key": typed["tls_key"]}
+        return cluster.joined(typed["scheduler"], **tls)
     return cluster.local(typed["workers"], dashboard=typed["dashboard"])

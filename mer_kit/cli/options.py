@@ -1,4 +1,4 @@
-"""What several commands share: options, how an option's text is read, and how an error is told."""
+"""Shared command-line options, option parsing, and error reporting."""
 
 from __future__ import annotations
 
@@ -19,44 +19,53 @@ from mer_kit.signal.frontends import FRONTENDS
 from mer_kit.training.networks import NETWORKS
 
 runs_option = click.option(
-    "--runs", "runs_dir", type=click.Path(file_okay=False), help="Folder of the run folders."
+    "--runs",
+    "runs_dir",
+    type=click.Path(file_okay=False),
+    help="Folder of the run folders (default: MER_RUNS, else runs/).",
 )
 data_option = click.option(
-    "--data", "data_root", type=click.Path(), help="Where corpora lie (default MER_DATA, data/)."
+    "--data",
+    "data_root",
+    type=click.Path(),
+    help="Folder of the corpora (default: MER_DATA, else data/).",
 )
 corpus_option = click.option(
     "--option",
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An option of the corpus, like ties=low.",
+    help="Set an option of the corpus loader, for example ties=low; may be repeated.",
 )
 preset_option = click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=None,
-    help="Default: demo for demo, else cpu.",
+    help="Named set of settings (default: demo for the demo corpus, else cpu).",
 )
 frontend_option = click.option(
     "--frontend",
     type=click.Choice(list(FRONTENDS)),
     default=None,
-    help="What a segment is to the network.",
+    help="Features that represent a segment (default: as in the preset).",
 )
 network_option = click.option(
-    "--network", type=click.Choice(list(NETWORKS)), default=None, help="Of segments."
+    "--network",
+    type=click.Choice(list(NETWORKS)),
+    default=None,
+    help="Network that classifies segments (default: as in the preset).",
 )
 settings_option = click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Override one setting of the preset.",
+    help="Override one setting of the preset, for example tau=0.3; may be repeated.",
 )
 
 
 def terminal(text: str) -> str:
-    r"""Return text for the terminal, line by line, without the control characters that a file or a name may hold.
+    r"""Return text for the terminal with control characters escaped; line breaks are kept.
 
     Examples
     --------
@@ -67,7 +76,17 @@ def terminal(text: str) -> str:
 
 
 def report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a MerKitError into one sentence on stderr and exit code 1."""
+    """Turn errors and Ctrl-C into one sentence on stderr and exit code 1.
+
+    Examples
+    --------
+    >>> from click.testing import CliRunner
+    >>> def fail() -> None:
+    ...     raise MerKitError("tau is 2, expected 0 to 1: correct it")
+    >>> result = CliRunner().invoke(click.command()(report_errors(fail)))
+    >>> result.exit_code, result.output
+    (1, 'mer-kit: tau is 2, expected 0 to 1: correct it\\n')
+    """
 
     @wraps(command)
     def wrapper(*arguments: Any, **options: Any) -> Any:
@@ -80,50 +99,59 @@ def report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"mer-kit: {system_error(error)}", err=True)
             sys.exit(1)
         except KeyboardInterrupt:
-            click.echo("mer-kit: stopped; the same command goes on from here", err=True)
+            click.echo("mer-kit: stopped; the same command resumes from here", err=True)
             sys.exit(1)
 
     return wrapper
 
 
-#: What helps against the system's errors that are not about a path.
+#: Advice on errors of the operating system.
 _ADVICE = {
-    errno.ENOSPC: "free some space, and the same command goes on from here",
-    errno.EDQUOT: "free some of your quota, and the same command goes on from here",
-    errno.EACCES: "ask for the right to use it, or choose another folder",
-    errno.EPERM: "ask for the right to use it, or choose another folder",
-    errno.EROFS: "choose a folder that can be written, for example with --runs",
+    errno.ENOSPC: "free some space, and the same command resumes from here",
+    errno.EDQUOT: "free some of your quota, and the same command resumes from here",
+    errno.EACCES: "ask for permission, or choose another folder",
+    errno.EPERM: "ask for permission, or choose another folder",
+    errno.EROFS: "choose a writable folder, for example with --runs",
     errno.EMFILE: "raise the limit with `ulimit -n 1024`",
     errno.ENFILE: "this machine has too many files open: close programs",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOMEM: "close other programs, or use fewer workers",
-    errno.EIO: "the disk reports a fault: check it, or use another one",
+    errno.EIO: "the disk reports an error: check it, or use another one",
 }
 
 
 def system_error(error: OSError) -> str:
-    """Return one sentence on an error of the operating system: what, where, what to do.
+    """Return an error of the operating system as one sentence: what, where, next step.
 
     Examples
     --------
     >>> system_error(OSError(errno.EMFILE, "Too many open files"))
     'Too many open files: raise the limit with `ulimit -n 1024`'
     >>> system_error(OSError("socket closed"))
-    'socket closed: check that the folder is there and can be used'
+    'socket closed: check that the folder exists and can be used'
     """
-    where = f" at {str(error.filename)!r}" if error.filename else ""
     what = error.strerror or str(error) or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0, "check that the folder is there and can be used")
-    return f"{what}{where}: {advice}"
+    if error.filename:
+        what += f" at {str(error.filename)!r}"
+    advice = _ADVICE.get(error.errno or 0, "check that the folder exists and can be used")
+    return f"{what}: {advice}"
 
 
 def runs_folder(runs_dir: str | None) -> Path:
-    """Return the folder that --runs names, or the usual one."""
-    return Path(runs_dir).expanduser().absolute() if runs_dir else default_runs_dir()
+    """Return the folder given with --runs, or the default.
+
+    Examples
+    --------
+    >>> runs_folder("/data/runs").as_posix()
+    '/data/runs'
+    """
+    if not runs_dir:
+        return default_runs_dir()
+    return Path(runs_dir).expanduser().absolute()
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Return ("tau", 0.3) from "tau=0.3"; values are JSON, anything else is text.
+    """Return name and value of NAME=VALUE; the value is parsed as JSON, otherwise it is text.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The emotion curve of one recording: `mer-kit predict`."""
+"""Draws the emotion curve of one recording: `mer-kit predict`."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mer_kit.paths import default_runs_dir
     "--run",
     "run_folder",
     type=click.Path(file_okay=False),
-    help="A run folder (default: the newest run).",
+    help="Run folder whose networks are used (default: the newest run).",
 )
-@click.option("--fold", type=int, default=None, help="Use this fold's network only.")
+@click.option("--fold", type=int, default=None, help="Use only the network of this fold.")
 @data_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False),
     default=".",
     show_default=True,
-    help="Where files go.",
+    help="Folder for the files.",
 )
 @click.option(
     "--html/--no-html",
     "page",
     default=True,
     show_default=True,
-    help="Write a page too that plays the song along.",
+    help="Also write an HTML page with audio playback.",
 )
 @runs_option
 @report_errors
@@ -45,13 +45,11 @@ def predict(
     page: bool,
     runs_dir: str | None,
 ) -> None:
-    """Draw the emotion curve of any audio file (PNG, SVG, CSV, HTML) with a run's networks."""
+    """Draw the emotion curve of any audio file with a run's networks: PNG, SVG, CSV and HTML."""
     from mer_kit.analysis import predict as prediction
     from mer_kit.views import curve_files
 
-    folder = (
-        Path(run_folder) if run_folder else prediction.newest_run(runs_dir or default_runs_dir())
-    )
+    folder = Path(run_folder or prediction.newest_run(runs_dir or default_runs_dir()))
     curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
     click.echo(terminal(prediction.describe(curve)))
     for path in curve_files.write(curve, Path(out), Path(song), page=page):

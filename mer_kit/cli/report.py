@@ -1,4 +1,4 @@
-"""The results page of finished runs: `mer-kit report`."""
+"""Writes the results page of finished runs: `mer-kit report`."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from mer_kit.paths import default_runs_dir
 @click.option(
     "--into",
     type=click.Path(file_okay=False),
-    help="One page for all of the folders, written there.",
+    help="Write one page for all the folders together, into this folder.",
 )
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @report_errors
 def report(
     runs_dirs: tuple[str, ...], runs_dir: str | None, into: str | None, open_page: bool
 ) -> None:
-    """Write results.csv and index.html from the finished runs of a folder, or of several, each or --into one."""
+    """Write the results page (index.html) and results.csv of the finished runs in RUNS_DIRS.
+
+    Every folder gets its own page, unless --into gives one folder for all of them.
+    """
     from mer_kit.pages import report as page
 
     if into:
-        pages = [
-            page.merge(
-                [*runs_dirs, *([runs_dir] if runs_dir else [])] or [default_runs_dir()], into
-            )
-        ]
+        folders = [name for name in (*runs_dirs, runs_dir) if name]
+        pages = [page.merge(folders or [default_runs_dir()], into)]
     else:
         pages = [page.write(runs_folder(name)) for name in runs_dirs or (runs_dir,)]
     for written in pages:
-        click.echo(f"wrote {written} and results.csv beside it")
+        click.echo(f"wrote {written} and results.csv next to it")
         if open_page:
             webbrowser.open(written.as_uri())

@@ -1,10 +1,11 @@
-"""One run, notebook by notebook: `mer-kit demo` and `mer-kit run`."""
+"""Executes one run, notebook by notebook: `mer-kit demo` and `mer-kit run`."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,54 +28,94 @@ from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS
 
+if TYPE_CHECKING:
+    from mer_kit.batch.jobs import Outcome
+    from mer_kit.batch.planning import Job
+    from mer_kit.runs.experiment import Experiment
+
 
 @click.command()
 @runs_option
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="demo", show_default=True)
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    default="demo",
+    show_default=True,
+    help="Named set of settings.",
+)
 @click.option(
     "--folds",
     type=click.IntRange(2),
     default=3,
     show_default=True,
-    help="Folds the songs are divided into.",
+    help="Number of cross-validation folds.",
 )
 @report_errors
 def demo(runs_dir: str | None, preset: str, folds: int) -> None:
-    """Make the demo corpus, execute the seven notebooks on it (one fold of three), write the results page."""
+    """Generate the demo corpus, execute the seven notebooks on one fold, write the results page."""
     parameters = {"corpus": "demo", "preset": preset, "folds": folds, "method": "sssl"}
-    run_notebooks(parameters, only_folds="0", runs_dir=runs_dir)  # `mer-kit run` trains the others
+    # `mer-kit run` trains the other folds
+    run_notebooks(parameters, only_folds="0", runs_dir=runs_dir)
 
 
 @click.command()
-@click.option("--corpus", type=click.Choice(corpora.names()), default="demo", show_default=True)
-@data_option
-@click.option("--task", type=click.Choice(list(TASKS)), default="quadrant", show_default=True)
 @click.option(
-    "--seconds", type=click.FloatRange(0, 30, min_open=True), default=3.0, show_default=True
+    "--corpus",
+    type=click.Choice(corpora.names()),
+    default="demo",
+    show_default=True,
+    help="Corpus to train and test on.",
 )
-@click.option("--method", type=click.Choice(list(CHAINS)), default="sssl", show_default=True)
+@data_option
+@click.option(
+    "--task",
+    type=click.Choice(list(TASKS)),
+    default="quadrant",
+    show_default=True,
+    help="Classes to predict.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 30, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Duration of a segment in seconds.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(list(CHAINS)),
+    default="sssl",
+    show_default=True,
+    help="Training method or system.",
+)
 @preset_option
 @click.option(
     "--folds",
     type=click.IntRange(2),
     default=10,
     show_default=True,
-    help="Folds the songs are divided into.",
+    help="Number of cross-validation folds.",
 )
 @click.option(
-    "--only-folds", default="", help="Which of them to run, like 0,1,2 or 0-2 (default: all)."
+    "--only-folds", default="", help="Folds to run, for example 0,1,2 or 0-2 (default: all)."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of all random numbers.",
+)
 @click.option(
     "--official-split",
     is_flag=True,
-    help="Train and test on the corpus' own division, not on folds.",
+    help="Use the official train/test split of the corpus in place of folds.",
 )
 @corpus_option
 @frontend_option
 @network_option
 @settings_option
-@click.option("--force", is_flag=True, help="Execute notebooks again that are done.")
+@click.option("--force", is_flag=True, help="Execute finished notebooks again.")
 @runs_option
 @report_errors
 def run(
@@ -86,7 +127,7 @@ def run(
     official_split: bool,
     **typed: Any,
 ) -> None:
-    """Execute the notebooks for one corpus, duration, task and method, fold by fold; goes on where it stopped."""
+    """Execute the notebooks for one corpus, duration, task and method; resume if interrupted."""
     parameters = {name: typed[name] for name in ("corpus", "task", "method", "folds", "seed")}
     parameters["segment_seconds"] = seconds
     parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
@@ -115,16 +156,17 @@ def run_notebooks(
     runs_dir: str | None = None,
     force: bool = False,
 ) -> None:
-    """Execute a run's notebooks, write the report, say what to open; exit 1 if a notebook failed.
+    """Execute a run's notebooks, write the results page, and print what to open.
 
-    A notebook becomes a page while the next one is executed, whose kernel seldom uses every core.
+    Raises
+    ------
+    MerKitError
+        If a notebook failed.
     """
     click.echo("loading libraries …")
     from mer_kit.batch import planning
-    from mer_kit.batch.jobs import Outcome, execute
     from mer_kit.corpora import truth
     from mer_kit.pages import report
-    from mer_kit.pages.notebooks import export_notebook
     from mer_kit.runs.experiment import Experiment
 
     try:
@@ -132,45 +174,53 @@ def run_notebooks(
         numbers = folds.parse_folds(only_folds, config.folds)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
-    where = runs_folder(runs_dir)
-    click.echo(
-        f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}: opening the corpus …"
-    )
-    experiment = Experiment(config, data_root=data_root, runs_dir=where)
+    runs = runs_folder(runs_dir)
+    about = f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}"
+    click.echo(f"{about}: opening the corpus …")
+    experiment = Experiment(config, data_root=data_root, runs_dir=runs)
     experiment.write_config()
     shared = {
         **parameters,
         "overrides": overrides or {},
-        "runs_dir": str(where),
+        "runs_dir": str(runs),
         "data_root": data_root or "",
     }
     jobs = planning.plan(
         experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
     )
-    bar = sys.stderr.isatty()
-    with ThreadPoolExecutor(1) as exporter:
-
-        def export(outcome: Outcome) -> None:
-            exporter.submit(export_notebook, outcome.job.target, experiment.folder.path)
-
-        outcomes = execute(
-            jobs,
-            mark=experiment.fingerprint,
-            force=force,
-            say=click.echo,
-            progress_bar=bar,
-            finished=export,
-        )
+    outcomes = _execute_and_export(experiment, jobs, force=force)
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     if failed:
         names = ", ".join(outcome.job.name for outcome in failed)
         experiment.folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
-    elif experiment.folder.status == "failed":  # an earlier call failed where this one did not
+    elif experiment.folder.status == "failed":  # from an earlier call
         experiment.summarise()
-    page = report.write(where)
+    page = report.write(runs)
     click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
     click.echo(f"results page        {page}")
     if failed:
         raise MerKitError(
             f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}"
+        )
+
+
+def _execute_and_export(
+    experiment: Experiment, jobs: Sequence[Job], *, force: bool
+) -> list[Outcome]:
+    """Execute notebooks; export each to HTML while the next one is executed."""
+    from mer_kit.batch.jobs import execute
+    from mer_kit.pages.notebooks import export_notebook
+
+    with ThreadPoolExecutor(1) as exporter:
+
+        def export(outcome: Outcome) -> None:
+            exporter.submit(export_notebook, outcome.job.target, experiment.folder.path)
+
+        return execute(
+            jobs,
+            mark=experiment.fingerprint,
+            force=force,
+            say=click.echo,
+            progress_bar=sys.stderr.isatty(),
+            finished=export,
         )

@@ -1,4 +1,4 @@
-"""Songs as the SVM sees them: every number against scikit-learn used directly."""
+"""Songs in the SVM's feature space: every number against scikit-learn used directly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def by_sklearn(stand: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return scaler.transform(x[:half]), scaler.transform(x[half:]), stand.labels[:half]
 
 
-def test_features_are_scaled_by_the_training_songs(stand: Any, space: feature_space.SongSpace) -> None:
+def test_features_are_scaled_by_the_training_songs(
+    stand: Any, space: feature_space.SongSpace
+) -> None:
     train, test, _ = by_sklearn(stand)
     np.testing.assert_allclose(space.train.z, train, atol=1e-9)
     np.testing.assert_allclose(space.test.z, test, atol=1e-9)
@@ -53,16 +55,18 @@ def test_neighbours_are_those_of_scikit_learn(stand: Any, space: feature_space.S
     train, test, _ = by_sklearn(stand)
     distance, rows = NearestNeighbors(n_neighbors=5).fit(train).kneighbors(test)
     for song in range(len(test)):
-        found = space.nearest(song, 5)
-        assert [at for at, _ in found] == rows[song].tolist()
-        np.testing.assert_allclose([far for _, far in found], distance[song])
+        neighbours = space.nearest(song, 5)
+        assert [position for position, _ in neighbours] == rows[song].tolist()
+        np.testing.assert_allclose([distance for _, distance in neighbours], distance[song])
     own, _ = NearestNeighbors(n_neighbors=2).fit(train).kneighbors(train)
     assert space.usual_distance() == pytest.approx(np.median(own[:, 1]))
 
 
 def test_decision_values_are_the_stored_svms(stand: Any, space: feature_space.SongSpace) -> None:
     _, test, _ = by_sklearn(stand)
-    values = SVM.load(stand.folder.fold(0) / "svm.safetensors").pipeline_[-1].decision_function(test)
+    values = (
+        SVM.load(stand.folder.fold(0) / "svm.safetensors").pipeline_[-1].decision_function(test)
+    )
     expected = values if values.ndim == 2 else np.stack([-values, values], axis=1)
     np.testing.assert_allclose(space.decisions, expected, atol=1e-9)
 
@@ -71,7 +75,9 @@ def test_the_duels_are_one_against_one_and_their_winners_give_the_answer(
     stand: Any, space: feature_space.SongSpace
 ) -> None:
     train, test, labels = by_sklearn(stand)
-    svc = SVC(**space.svm.best_, class_weight="balanced", decision_function_shape="ovo").fit(train, labels)
+    svc = SVC(**space.svm.best_, class_weight="balanced", decision_function_shape="ovo").fit(
+        train, labels
+    )
     values = np.atleast_2d(svc.decision_function(test).reshape(len(test), -1))
     answers = feature_space.answered(space, "svm")
     for song, expected in enumerate(values):
@@ -80,19 +86,27 @@ def test_the_duels_are_one_against_one_and_their_winners_give_the_answer(
         np.testing.assert_allclose([value for _, _, value in duels], sign * expected, atol=1e-6)
         wins = Counter(i if value > 0 else j for i, j, value in duels)
         assert wins[int(answers[song])] == max(wins.values())
-    assert space.svm.pipeline_[-1].decision_function_shape == "ovr", "asking for duels changed the stored SVM"
+    assert space.svm.pipeline_[-1].decision_function_shape == "ovr", (
+        "asking for duels changed the stored SVM"
+    )
 
 
-def test_answers_are_the_deciders_and_stand_in_the_order_of_the_test_songs(
+def test_answers_are_those_of_the_classifiers_in_the_order_of_the_test_songs(
     stand: Any, space: feature_space.SongSpace
 ) -> None:
-    np.testing.assert_array_equal(feature_space.answered(space, "svm"), space.svm.pipeline_.predict(space.test.x))
-    means = [table[list(stand.classes)].to_numpy().mean(axis=0).argmax() for table in space.test.segments]
+    np.testing.assert_array_equal(
+        feature_space.answered(space, "svm"), space.svm.pipeline_.predict(space.test.x)
+    )
+    means = [
+        table[list(stand.classes)].to_numpy().mean(axis=0).argmax() for table in space.test.segments
+    ]
     np.testing.assert_array_equal(feature_space.answered(space, "mean"), means)
-    assert space.answers["clip_id"].tolist() == [f"s{at:02d}" for at in space.test.clip]
+    assert space.answers["clip_id"].tolist() == [f"s{position:02d}" for position in space.test.clip]
 
 
-def test_songs_come_from_the_runs_table_and_an_svm_that_is_not_stored_is_made(tmp_path: Path) -> None:
+def test_songs_come_from_the_runs_table_and_an_svm_that_is_not_stored_is_fitted(
+    tmp_path: Path,
+) -> None:
     stand = fold_stub.songs(tmp_path)
     decided = decisions.with_names(stand.decide(0)[1], stand.classes)
     (stand.folder.fold(0) / "svm.safetensors").unlink()
@@ -101,7 +115,7 @@ def test_songs_come_from_the_runs_table_and_an_svm_that_is_not_stored_is_made(tm
     space = feature_space.song_space(stand, 0)
     assert set(space.answers["vote"]) == {"Q4"}, "the table on disk was not read"
     assert space.answers["svm"].tolist() == decided["svm"].tolist()
-    assert (stand.folder.fold(0) / "svm.safetensors").exists()
+    assert not (stand.folder.fold(0) / "svm.safetensors").exists(), "a question wrote a file"
     files.write_table(stand.folder.path / "songs.csv", changed.iloc[1:])
     with pytest.raises(MerKitError, match=r"songs.csv lacks test songs of fold 0"):
         feature_space.song_space(stand, 0)
@@ -120,12 +134,16 @@ def test_answers_of_no_class_and_an_svm_of_another_task_get_a_sentence(tmp_path:
     stand = fold_stub.songs(tmp_path)
     decided = decisions.with_names(stand.decide(0)[1], stand.classes)
     files.write_table(stand.folder.path / "songs.csv", decided.replace({"svm": {"Q1": "happy"}}))
-    with pytest.raises(MerKitError, match=r"songs.csv has an answer in fold 0 that is none of Q1, Q2, Q3, Q4"):
+    with pytest.raises(
+        MerKitError, match=r"songs.csv has an answer in fold 0 that is none of Q1, Q2, Q3, Q4"
+    ):
         feature_space.song_space(stand, 0)
     files.write_table(stand.folder.path / "songs.csv", decided)
     (tmp_path / "two").mkdir()
     other = fold_stub.songs(tmp_path / "two", task="valence")
     other.decide(0)
     (other.folder.fold(0) / "svm.safetensors").rename(stand.folder.fold(0) / "svm.safetensors")
-    with pytest.raises(MerKitError, match=r"svm.safetensors in fold 0 is of 2 classes, expected 4: delete it"):
+    with pytest.raises(
+        MerKitError, match=r"svm.safetensors in fold 0 is of 2 classes, expected 4: delete it"
+    ):
         feature_space.song_space(stand, 0)

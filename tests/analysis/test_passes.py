@@ -1,4 +1,4 @@
-"""A finished fold read back: the replayed splits are the training's, and what is built on them is right."""
+"""A finished fold read back: replayed partitions equal the training's, and the analyses are right."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 import torch
 
-from mer_kit.analysis import ablation, paper_fig2, suspects
+from mer_kit.analysis import ablation
+from mer_kit.analysis.curve import truth_spans
 from mer_kit.analysis.dropout import DropoutProbe, choose_pair
 from mer_kit.analysis.noise_study import draw_songs, noise_study
-from mer_kit.analysis.passes import Passes, fold_seed, read_passes
+from mer_kit.analysis.passes import Passes, fold_seed, noisiest_segments, read_passes
 from mer_kit.checks import MerKitError
+from mer_kit.runs import network_fold
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
@@ -36,7 +38,7 @@ def make(runs_dir: Path, **more: object) -> Experiment:
 
 @pytest.fixture(scope="module")
 def asked() -> list[dict[str, object]]:
-    """What the training asked of `split`, call by call."""
+    """The arguments of every call of `fit_partition` during the training."""
     return []
 
 
@@ -44,7 +46,7 @@ def asked() -> list[dict[str, object]]:
 def trained(tmp_path_factory: pytest.TempPathFactory, asked: list[dict[str, object]]) -> Experiment:
     experiment = make(tmp_path_factory.mktemp("runs"))
 
-    def spy(losses: np.ndarray, labels: np.ndarray, **options: object) -> partition.Split:
+    def spy(losses: np.ndarray, labels: np.ndarray, **options: object) -> partition.Partition:
         asked.append(options)
         return partition.fit_partition(losses, labels, **options)  # type: ignore[arg-type]
 
@@ -61,7 +63,9 @@ def passes(trained: Experiment) -> Passes:
 
 def test_the_replay_equals_every_split_of_the_training(passes: Passes) -> None:
     split_epochs = [record for record in passes.history if record.phase == "ssl"]
-    assert sum(record.n_unlabelled > 0 for record in split_epochs) >= 2, "this training divided nothing: no test"
+    assert sum(record.n_unlabelled > 0 for record in split_epochs) >= 2, (
+        "this training divided nothing: no test"
+    )
     for record in split_epochs:
         split = passes.partition_after(record.epoch - 1)
         assert int((~split.clean).sum()) == record.n_unlabelled
@@ -71,7 +75,9 @@ def test_the_replay_equals_every_split_of_the_training(passes: Passes) -> None:
         assert shares == pytest.approx(record.labelled_class_share)
 
 
-def test_the_replay_asks_what_the_training_asked(passes: Passes, asked: list[dict[str, object]]) -> None:
+def test_the_replay_asks_what_the_training_asked(
+    passes: Passes, asked: list[dict[str, object]]
+) -> None:
     assert len(asked) == 3
     for options in asked:
         assert options == {"settings": passes.partition, "seed": passes.seed, "n_classes": 2}
@@ -132,7 +138,9 @@ def test_segments_without_truth_are_left_out_of_the_quality(passes: Passes) -> N
     part = dataclasses.replace(passes, truth=truth).quality()
     assert part is not None
     split, known = passes.partitions[-1], truth >= 0
-    expected = diagnostics.split_quality(split.clean[known], split.omega[known], (truth == passes.labels)[known])
+    expected = diagnostics.split_quality(
+        split.clean[known], split.omega[known], (truth == passes.labels)[known]
+    )
     assert part.iloc[-1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
 
 
@@ -173,12 +181,19 @@ def test_doubted_is_u_or_the_tenth_with_the_smallest_omega(passes: Passes) -> No
         else:
             assert len(rows) == len(passes.labels) // 10
             assert split.omega[rows].max() <= np.delete(split.omega, rows).min()
-    assert {split.separated for split in passes.partitions} == {True, False}, "only one of the two cases was seen"
+    assert {split.separated for split in passes.partitions} == {True, False}, (
+        "only one of the two cases was seen"
+    )
 
 
 def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Passes) -> None:
     separated = [split.separated for split in passes.partitions]
-    for pattern, expected in (([1, 1, 0, 0, 1], 2), ([0, 0, 0, 0, 1], 4), ([1, 1, 1, 1, 0], 4), ([1, 0, 0, 0, 0], 1)):
+    for pattern, expected in (
+        ([1, 1, 0, 0, 1], 2),
+        ([0, 0, 0, 0, 1], 4),
+        ([1, 1, 1, 1, 0], 4),
+        ([1, 0, 0, 0, 0], 1),
+    ):
         fresh = dataclasses.replace(passes)
         fresh.__dict__["partitions"] = [
             dataclasses.replace(split, separated=bool(flag))
@@ -189,7 +204,9 @@ def test_the_deciding_pass_is_the_last_that_separates_before_the_end(passes: Pas
 
 
 def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
-    split_by_class = dataclasses.replace(passes, partition=dataclasses.replace(passes.partition, per_class=True))
+    split_by_class = dataclasses.replace(
+        passes, partition=dataclasses.replace(passes.partition, per_class=True)
+    )
     losses, mixture, wrong = split_by_class.fitted_mixture(3, group=1)
     assert wrong is not None and mixture is not None
     np.testing.assert_array_equal(losses, passes.losses[2][passes.labels == 1])
@@ -198,17 +215,22 @@ def test_a_mixture_per_class_shows_its_own_class(passes: Passes) -> None:
     assert mixture == split_by_class.partitions[2].mixtures[1]
 
 
-def test_the_noisiest_are_the_largest_losses_one_a_song(trained: Experiment, passes: Passes) -> None:
-    table = suspects.noisiest(trained, passes, after_epoch=4, n=5)
+def test_the_noisiest_are_the_largest_losses_one_a_song(
+    trained: Experiment, passes: Passes
+) -> None:
+    table = noisiest_segments(trained, passes, after_epoch=4, n=5)
     largest = pd.Series(passes.losses[3]).groupby(passes.clip).max().sort_values(ascending=False)
     assert table["loss"].to_numpy() == pytest.approx(largest.to_numpy()[:5])
     assert table["clip_id"].is_unique
     row = table.iloc[0]
-    at = np.flatnonzero((passes.clip == trained.corpus.position(row["clip_id"])) & (passes.start_s == row["start_s"]))
-    assert row["label"] == trained.classes[passes.labels[at[0]]]
-    assert row["truth"] == trained.classes[passes.truth[at[0]]]  # type: ignore[index]
-    assert row["model"] == trained.classes[passes.probabilities[3][at[0]].argmax()]
-    assert len(suspects.noisiest(trained, passes, after_epoch=4, n=6, per_song=2)) == 6
+    index = np.flatnonzero(
+        (passes.clip == trained.corpus.position(row["clip_id"]))
+        & (passes.start_s == row["start_s"])
+    )
+    assert row["label"] == trained.classes[passes.labels[index[0]]]
+    assert row["truth"] == trained.classes[passes.truth[index[0]]]  # type: ignore[index]
+    assert row["model"] == trained.classes[passes.probabilities[3][index[0]].argmax()]
+    assert len(noisiest_segments(trained, passes, after_epoch=4, n=6, per_song=2)) == 6
 
 
 def test_true_stretches_are_named_in_the_task(trained: Experiment) -> None:
@@ -216,13 +238,18 @@ def test_true_stretches_are_named_in_the_task(trained: Experiment) -> None:
     assert table is not None
     arousal = {"Q1": "A+", "Q2": "A+", "Q3": "A-", "Q4": "A-"}
     for clip in trained.corpus.clips:
-        spans = paper_fig2.truth_spans(trained, clip.clip_id)
+        spans = truth_spans(trained, clip.clip_id)
         assert spans is not None
         own = table[table["clip_id"] == clip.clip_id]
         for row in own.itertuples():
-            (name,) = spans.loc[(spans["start_s"] <= row.start_s) & (spans["end_s"] >= row.end_s), "leader"]
+            (name,) = spans.loc[
+                (spans["start_s"] <= row.start_s) & (spans["end_s"] >= row.end_s), "leader"
+            ]
             assert name == arousal[row.label]
-        assert spans["end_s"].iloc[-1] == own["end_s"].iloc[-1] and (spans["leader"] != spans["leader"].shift()).all()
+        assert (
+            spans["end_s"].iloc[-1] == own["end_s"].iloc[-1]
+            and (spans["leader"] != spans["leader"].shift()).all()
+        )
 
 
 def test_another_method_shares_everything_but_its_folder(trained: Experiment) -> None:
@@ -235,12 +262,16 @@ def test_another_method_shares_everything_but_its_folder(trained: Experiment) ->
         ablation.with_method(trained, "sssm")
 
 
-def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(trained: Experiment) -> None:
+def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(
+    trained: Experiment,
+) -> None:
     mixing = make(trained.runs_dir, warmup_mixup=True)
     for experiment, wanted in ((trained, "ce"), (mixing, "mixup")):
         other = ablation.counterpart(experiment)
         assert other.config.method == wanted
-        assert other._warmup_file("fold 0") == experiment._warmup_file("fold 0")
+        assert network_fold.warmup_file(other, "fold 0") == network_fold.warmup_file(
+            experiment, "fold 0"
+        )
         assert ablation.counterpart(other).config.method == "sssl"
 
 
@@ -250,8 +281,13 @@ def test_methods_on_disk_are_compared_on_the_same_songs(trained: Experiment) -> 
     table = ablation.compare(trained, 0).set_index("method")
     result, songs = trained.decide(0)
     row = table.loc["sssl"]
-    assert row["segments"] == result.segments["accuracy"] and row["songs"] == result.songs["svm"]["accuracy"]
-    assert row["songs_error"] == pytest.approx(np.sqrt(row["songs"] * (1 - row["songs"]) / len(songs)))
+    assert (
+        row["segments"] == result.segments["accuracy"]
+        and row["songs"] == result.songs["svm"]["accuracy"]
+    )
+    assert row["songs_error"] == pytest.approx(
+        np.sqrt(row["songs"] * (1 - row["songs"]) / len(songs))
+    )
     assert table.loc["ce", "share_unlabelled"] == 0 and table["n_songs"].nunique() == 1
 
 
@@ -272,29 +308,35 @@ def test_accuracy_against_the_truth_is_not_accuracy_against_labels(trained: Expe
 
 
 def test_the_lens_shows_the_network_that_was_kept(trained: Experiment, passes: Passes) -> None:
-    lens = DropoutProbe(trained, 0)
+    probe = DropoutProbe(trained, 0)
     rows = np.arange(6)
-    classifier = SegmentClassifier(trained.folder.fold(0) / "model.safetensors", device="cpu", precision="float32")
+    classifier = SegmentClassifier(
+        trained.folder.fold(0) / "model.safetensors", device="cpu", precision="float32"
+    )
     index = trained.train_index.take(trained.train_index.rows_of(trained.folds[0].train))
     expected = classifier.predict_proba(SegmentView(trained.store, index.take(rows)))
-    assert lens.mixed(2, 5, 1.0) == pytest.approx(expected[2], abs=1e-5)
-    assert lens.mixed(2, 5, 0.0) == pytest.approx(expected[5], abs=1e-5)
+    assert probe.mixed(2, 5, 1.0) == pytest.approx(expected[2], abs=1e-5)
+    assert probe.mixed(2, 5, 0.0) == pytest.approx(expected[5], abs=1e-5)
     assert passes.probabilities[-1][rows].astype(float) == pytest.approx(expected, abs=2e-3)
-    assert lens.features(3).shape == (index.n_frames, 128)
-    np.testing.assert_array_equal(lens.features(3), SegmentView(trained.store, index).gather(np.array([3]))[0, 0].T)
+    assert probe.features(3).shape == (index.n_frames, 128)
+    np.testing.assert_array_equal(
+        probe.features(3), SegmentView(trained.store, index).gather(np.array([3]))[0, 0].T
+    )
 
 
 def test_dropout_passes_differ_repeat_and_leave_the_network_as_it_was(trained: Experiment) -> None:
-    lens, rows = DropoutProbe(trained, 0), np.arange(4)
-    before = {name: value.clone() for name, value in lens.network.state_dict().items()}
-    draws = lens.dropout_passes(rows, n=2)
+    probe, rows = DropoutProbe(trained, 0), np.arange(4)
+    before = {name: value.clone() for name, value in probe.network.state_dict().items()}
+    draws = probe.dropout_passes(rows, n=2)
     assert draws.shape == (2, 4, 2) and draws.sum(axis=2) == pytest.approx(1, abs=1e-5)
     assert not np.allclose(draws[0], draws[1])
-    np.testing.assert_array_equal(draws, lens.dropout_passes(rows, n=2))
-    for name, value in lens.network.state_dict().items():
+    np.testing.assert_array_equal(draws, probe.dropout_passes(rows, n=2))
+    for name, value in probe.network.state_dict().items():
         assert torch.equal(value, before[name]), f"{name} changed"
     p, q = draws.astype(np.float64)
-    assert lens.disagreement(rows) == pytest.approx(0.5 * ((p - q) * np.log(p / q)).sum(axis=1), rel=1e-3, abs=1e-5)
+    assert probe.disagreement(rows) == pytest.approx(
+        0.5 * ((p - q) * np.log(p / q)).sum(axis=1), rel=1e-3, abs=1e-5
+    )
 
 
 def test_a_pair_to_mix_is_one_trusted_and_one_doubted_segment(passes: Passes) -> None:
@@ -327,7 +369,9 @@ def test_a_noise_study_knows_what_it_spoiled(trained: Experiment) -> None:
     assert study.realised == study.spoiled.mean() == pytest.approx(0.25, abs=0.5 / len(rows))
     assert study.probabilities.shape == (2, len(rows), 2) and len(study.partitions) == 2
     quality = study.quality()
-    expected = diagnostics.split_quality(study.partitions[1].clean, study.partitions[1].omega, ~study.spoiled)
+    expected = diagnostics.split_quality(
+        study.partitions[1].clean, study.partitions[1].omega, ~study.spoiled
+    )
     assert quality.iloc[1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
     assert (study.groups["spoiled"] ^ study.groups["left alone"]).all()
 
@@ -341,7 +385,9 @@ def test_noise_of_kind_song_spoils_whole_songs(trained: Experiment) -> None:
     assert set(shares) == {0.0, 1.0}
 
 
-def test_the_seed_of_a_fold_is_the_trainers(trained: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_seed_of_a_fold_is_the_trainers(
+    trained: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[int] = []
 
     class Stop(Exception):
@@ -351,7 +397,7 @@ def test_the_seed_of_a_fold_is_the_trainers(trained: Experiment, monkeypatch: py
         seen.append(int(settings["seed"]))  # type: ignore[call-overload]
         raise Stop
 
-    monkeypatch.setattr("mer_kit.runs.experiment.Trainer", spy)
+    monkeypatch.setattr("mer_kit.runs.network_fold.Trainer", spy)
     with pytest.raises(Stop):
         trained.train(1)
     assert seen == [fold_seed(trained.config.seed, 1)]
@@ -364,7 +410,9 @@ def test_passes_that_do_not_belong_to_their_fold_get_a_sentence(
     spoilt = replace_folder(trained, tmp_path)
     fold = spoilt.folder.fold(0)
     if spoil != "changed":
-        spoilt.folder.set_status("done", fold=0, seconds=1.0)  # without checksums, as a forger would
+        spoilt.folder.set_status(
+            "done", fold=0, seconds=1.0
+        )  # without checksums, as a forger would
     if spoil == "an epoch less":
         text = (fold / "history.csv").read_text()
         (fold / "history.csv").write_text(text[: text.rstrip().rfind("\n") + 1])
@@ -404,6 +452,6 @@ def test_a_full_disk_is_told_as_one_also_where_no_status_can_be_written(
         monkeypatch.setattr("mer_kit.runs.run_folder.write_json", full)
         raise MerKitError("checkpoint.safetensors cannot be written (No space left on device)")
 
-    monkeypatch.setattr(other, "_fit", fit)
+    monkeypatch.setattr(network_fold, "fit", fit)
     with pytest.raises(MerKitError, match="checkpoint.safetensors cannot be written"):
         other.train(0)

@@ -1,4 +1,4 @@
-"""The curve of any file: equal to what the run stored, and never by a network that has learned the song."""
+"""The curve of any file equals what the run stored, and uses no network trained on the song."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ CLASSES = ["Q1", "Q2", "Q3", "Q4"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     config = resolve(corpus="demo", preset="smoke", folds=2, epochs=2, seed=3, **SMALL)
-    experiment = Experiment(config, runs_dir=tmp_path_factory.mktemp("runs"), precision="float32", device="cpu")
+    experiment = Experiment(
+        config, runs_dir=tmp_path_factory.mktemp("runs"), precision="float32", device="cpu"
+    )
     experiment.run()
     return experiment
 
 
 def curve_of(path: Path, experiment: Experiment, **more: object) -> pd.DataFrame:
-    return predict.predict_curve(path, experiment.folder.path, precision="float32", device="cpu", **more)  # type: ignore[arg-type]
+    return predict.predict_curve(
+        path, experiment.folder.path, precision="float32", device="cpu", **more
+    )  # type: ignore[arg-type]
 
 
 def fold_testing(experiment: Experiment, position: int) -> int:
@@ -51,7 +55,9 @@ def stranger(run: Experiment, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("position", [0, 23])
-def test_a_corpus_clip_gets_the_numbers_that_its_test_fold_stored(run: Experiment, position: int) -> None:
+def test_a_corpus_clip_gets_the_numbers_that_its_test_fold_stored(
+    run: Experiment, position: int
+) -> None:
     clip, fold = run.corpus.clips[position], fold_testing(run, position)
     curve = curve_of(clip.path, run)
     stored = run.folder.segments(fold).query("clip_id == @clip.clip_id and part == 'test'")
@@ -66,7 +72,9 @@ def test_decisions_of_a_clip_equal_those_of_the_run(run: Experiment) -> None:
     for position in (0, 7, 12, 20):
         clip = run.corpus.clips[position]
         decided = curve_of(clip.path, run).attrs["decisions"]
-        assert decided == {name: songs.loc[clip.clip_id, name] for name in ("svm", "mean", "vote", "run_length")}
+        assert decided == {
+            name: songs.loc[clip.clip_id, name] for name in ("svm", "mean", "vote", "run_length")
+        }
 
 
 def test_a_renamed_copy_is_known_by_its_bytes(run: Experiment, tmp_path: Path) -> None:
@@ -77,7 +85,9 @@ def test_a_renamed_copy_is_known_by_its_bytes(run: Experiment, tmp_path: Path) -
     assert curve.attrs["folds"] == [fold_testing(run, 5)]
 
 
-def test_another_encoding_under_the_clips_own_name_is_taken_for_the_clip(run: Experiment, tmp_path: Path) -> None:
+def test_another_encoding_under_the_clips_own_name_is_taken_for_the_clip(
+    run: Experiment, tmp_path: Path
+) -> None:
     clip = run.corpus.clips[5]
     samples, rate = soundfile.read(clip.path)
     soundfile.write(tmp_path / f"{clip.clip_id}.flac", samples, rate)
@@ -85,14 +95,18 @@ def test_another_encoding_under_the_clips_own_name_is_taken_for_the_clip(run: Ex
     assert (curve.attrs["clip_id"], curve.attrs["folds"]) == (clip.clip_id, [fold_testing(run, 5)])
 
 
-def test_a_file_of_the_same_size_with_other_bytes_is_a_stranger(run: Experiment, tmp_path: Path) -> None:
+def test_a_file_of_the_same_size_with_other_bytes_is_a_stranger(
+    run: Experiment, tmp_path: Path
+) -> None:
     content = bytearray(run.corpus.clips[5].path.read_bytes())
     content[-2] ^= 1
     (tmp_path / "nearly.wav").write_bytes(bytes(content))
     assert curve_of(tmp_path / "nearly.wav", run).attrs["clip_id"] is None
 
 
-def test_a_stranger_gets_the_mean_of_all_folds_over_its_whole_length(run: Experiment, stranger: Path) -> None:
+def test_a_stranger_gets_the_mean_of_all_folds_over_its_whole_length(
+    run: Experiment, stranger: Path
+) -> None:
     curve = curve_of(stranger, run)
     singles = [curve_of(stranger, run, fold=k)[CLASSES].to_numpy() for k in (0, 1)]
     assert curve.attrs["folds"] == [0, 1] and curve.attrs["clip_id"] is None
@@ -102,13 +116,17 @@ def test_a_stranger_gets_the_mean_of_all_folds_over_its_whole_length(run: Experi
     assert set(curve.attrs["svm_by_fold"]) == {0, 1}
 
 
-def test_without_the_corpus_at_hand_nobody_can_tell(run: Experiment, stranger: Path, tmp_path: Path) -> None:
+def test_without_the_corpus_at_hand_nobody_can_tell(
+    run: Experiment, stranger: Path, tmp_path: Path
+) -> None:
     away = shutil.copytree(run.folder.path, tmp_path / "run")
     config = json.loads((away / "config.json").read_text())
     (away / "config.json").write_text(json.dumps({**config, "corpus": "4q", "corpus_options": {}}))
-    curve = predict.predict_curve(stranger, away, data_root=tmp_path / "nothing", precision="float32", device="cpu")
+    curve = predict.predict_curve(
+        stranger, away, data_root=tmp_path / "nothing", precision="float32", device="cpu"
+    )
     assert curve.attrs["held_out"] is None
-    assert "whose audio is not at hand to compare" in curve.attrs["note"]
+    assert "whose audio is not available for comparison" in curve.attrs["note"]
 
 
 def test_a_network_that_learned_the_clip_says_so(run: Experiment) -> None:
@@ -120,7 +138,9 @@ def test_a_network_that_learned_the_clip_says_so(run: Experiment) -> None:
     np.testing.assert_allclose(curve[CLASSES].to_numpy(), stored[CLASSES].to_numpy(), atol=2e-6)
 
 
-def test_where_the_clips_own_fold_is_missing_the_others_answer_with_a_warning(run: Experiment, tmp_path: Path) -> None:
+def test_where_the_clips_own_fold_is_missing_the_others_answer_with_a_warning(
+    run: Experiment, tmp_path: Path
+) -> None:
     fold = fold_testing(run, 0)
     part = tmp_path / "part"
     shutil.copytree(run.folder.path, part)
@@ -129,16 +149,23 @@ def test_where_the_clips_own_fold_is_missing_the_others_answer_with_a_warning(ru
     assert curve.attrs["folds"] == [1 - fold] and curve.attrs["held_out"] is False
 
 
-def test_without_a_saved_svm_the_same_one_is_fitted(run: Experiment, tmp_path: Path, stranger: Path) -> None:
+def test_without_a_saved_svm_the_same_one_is_fitted(
+    run: Experiment, tmp_path: Path, stranger: Path
+) -> None:
     bare = tmp_path / "bare"
     shutil.copytree(run.folder.path, bare)
     for k in (0, 1):
         (bare / "folds" / str(k) / "svm.safetensors").unlink()
         saved, fitted = (predict._fitted(one, k, "svm") for one in (run.folder, RunFolder(bare)))
-        p, song = np.random.default_rng(k).dirichlet(np.ones(4), size=300), np.repeat(np.arange(30), 10)
+        p, song = (
+            np.random.default_rng(k).dirichlet(np.ones(4), size=300),
+            np.repeat(np.arange(30), 10),
+        )
         assert saved.best_ == fitted.best_
         x = features.pool(p, song, n_songs=30)
-        np.testing.assert_allclose(saved.pipeline_.decision_function(x), fitted.pipeline_.decision_function(x))
+        np.testing.assert_allclose(
+            saved.pipeline_.decision_function(x), fitted.pipeline_.decision_function(x)
+        )
 
 
 def older(run: Experiment, folder: Path) -> Path:
@@ -160,11 +187,15 @@ def test_an_older_run_stays_finished_and_its_skops_file_is_never_opened(
     assert RunFolder(copy).folds_done() == [0, 1]
     opened: list[str] = []
     original = open
-    monkeypatch.setattr("builtins.open", lambda file, *a, **k: opened.append(str(file)) or original(file, *a, **k))
+    monkeypatch.setattr(
+        "builtins.open", lambda file, *a, **k: opened.append(str(file)) or original(file, *a, **k)
+    )
     was = curve_of(stranger, run)
     now = predict.predict_curve(stranger, copy, precision="float32", device="cpu")
     np.testing.assert_array_equal(now[CLASSES], was[CLASSES])
-    assert now.attrs["svm_by_fold"] == was.attrs["svm_by_fold"] and not [name for name in opened if "skops" in name]
+    assert now.attrs["svm_by_fold"] == was.attrs["svm_by_fold"] and not [
+        name for name in opened if "skops" in name
+    ]
     (row,) = runs_table.collect(tmp_path).to_dict("records")
     assert (row["status"], row["reason"]) == ("done", "")
 
@@ -231,7 +262,9 @@ def test_a_strangers_folder_gets_a_sentence_or_an_answer(
         assert predict.predict_curve(stranger, copy, device="cpu").attrs["folds"] == [0, 1]
 
 
-def test_a_backup_among_the_folds_does_not_answer(run: Experiment, tmp_path: Path, stranger: Path) -> None:
+def test_a_backup_among_the_folds_does_not_answer(
+    run: Experiment, tmp_path: Path, stranger: Path
+) -> None:
     copy = Path(shutil.copytree(run.folder.path, tmp_path / "copy"))
     for name in ("0.bak", "0 (copy)", "01", "7"):
         shutil.copytree(copy / "folds/0", copy / "folds" / name)
@@ -240,12 +273,18 @@ def test_a_backup_among_the_folds_does_not_answer(run: Experiment, tmp_path: Pat
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 def test_a_runs_files_have_the_mode_of_their_neighbours(run: Experiment) -> None:
-    modes = {path.name: path.stat().st_mode & 0o777 for path in run.folder.fold(0).iterdir() if path.is_file()}
+    modes = {
+        path.name: path.stat().st_mode & 0o777
+        for path in run.folder.fold(0).iterdir()
+        if path.is_file()
+    }
     neighbour = run.folder.path / "neighbour"
     neighbour.write_text("x")
     expected = neighbour.stat().st_mode & 0o777
     neighbour.unlink()
-    assert {name: mode for name, mode in modes.items() if mode != expected and name != ".lock"} == {}
+    assert {
+        name: mode for name, mode in modes.items() if mode != expected and name != ".lock"
+    } == {}
     assert {"model.safetensors", "svm.safetensors", "epochs.npz"} <= set(modes)
 
 

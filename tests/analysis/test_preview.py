@@ -1,4 +1,4 @@
-"""What a rehearsal takes of the real fold."""
+"""The short training is a small subset of the real fold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from mer_kit.runs.presets import resolve
 
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
-    config = resolve(corpus="demo", preset="paper", folds=2, corpus_options={"clips": 16, "seconds": 8.0})
+    config = resolve(
+        corpus="demo", preset="paper", folds=2, corpus_options={"clips": 16, "seconds": 8.0}
+    )
     return Experiment(config, runs_dir=tmp_path_factory.mktemp("runs"))
 
 

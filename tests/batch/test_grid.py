@@ -1,4 +1,4 @@
-"""The grid's plan: what is varied, in which order, what is done already, and what it will cost."""
+"""The plan of a grid: what varies, the order, what is done, and the estimated duration."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def planned(tmp_path: Path, **more: object) -> list[tuple[grid.Cell, list[grid.T
 
 
 def test_lists_multiply_and_single_values_do_not() -> None:
-    cells = grid.cells(grid.Grid.of({"corpus": ["demo", "4q"], "task": "valence", "seconds": [1, 3], "seeds": 3}))
+    cells = grid.cells(
+        grid.Grid.of({"corpus": ["demo", "4q"], "task": "valence", "seconds": [1, 3], "seeds": 3})
+    )
     assert len(cells) == 2 * 2 * 3 and len({cell.title for cell in cells}) == 12
     assert {(c.config.corpus, c.config.preset) for c in cells} == {("demo", "demo"), ("4q", "cpu")}
     assert cells[0].folds == tuple(range(10)) and cells[0].config.segment_seconds == 1.0
@@ -52,7 +54,10 @@ def test_repeated_values_are_one_run() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"corpora": "demo"}, "name in the grid is 'corpora', expected one of corpus, .*did you mean 'corpus'"),
+        (
+            {"corpora": "demo"},
+            "name in the grid is 'corpora', expected one of corpus, .*did you mean 'corpus'",
+        ),
         ({"method": ["ce", "sss"]}, "method is 'sss', .*did you mean 'sssl'"),
         ({"seeds": 0}, "seeds is 0"),
         ({"seconds": 0}, "segment_seconds is 0"),
@@ -61,10 +66,15 @@ def test_repeated_values_are_one_run() -> None:
         ({"only_folds": "3", "folds": 3}, "fold 3 does not exist"),
         ({"only_folds": [0, 3], "folds": 3}, "fold 3 does not exist"),
         ({"overrides": 3}, "overrides is 3, expected names and values"),
-        ({"corpus": [["demo"]]}, r"corpus in the grid is \[\['demo'\]\], expected one or some plain names"),
+        (
+            {"corpus": [["demo"]]},
+            r"corpus in the grid is \[\['demo'\]\], expected one or more plain names",
+        ),
     ],
 )
-def test_unknown_names_and_values_stop_it_before_anything_runs(given: dict[str, object], sentence: str) -> None:
+def test_unknown_names_and_values_stop_it_before_anything_runs(
+    given: dict[str, object], sentence: str
+) -> None:
     with pytest.raises(MerKitError, match=sentence):
         grid.cells(grid.Grid.of(given))
 
@@ -84,7 +94,10 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
     )
     assert all(cell.config.training.partition.tau == 0.3 for cell in grid.cells(read))
     for bad in ("corpus: [demo", "- demo", ""):
-        with pytest.raises(MerKitError, match="grid.yaml (cannot be read as YAML|holds no names).*: correct the file"):
+        with pytest.raises(
+            MerKitError,
+            match="grid.yaml (cannot be read as YAML|must be a mapping).*: correct the file",
+        ):
             grid.read(write(tmp_path / "grid.yaml", bad))
     (tmp_path / "grid.yaml").write_bytes("corpus: [démo]".encode("latin-1"))
     with pytest.raises(MerKitError, match="grid.yaml cannot be read as YAML"):
@@ -92,11 +105,17 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
 
 
 def test_single_notebooks_of_a_run_wait_for_nothing_that_is_not_asked_for(tmp_path: Path) -> None:
-    (cell,) = grid.cells(grid.Grid.of({"preset": "smoke", "folds": 2, "overrides": {"corpus_options": {"clips": 16}}}))
+    (cell,) = grid.cells(
+        grid.Grid.of(
+            {"preset": "smoke", "folds": 2, "overrides": {"corpus_options": {"clips": 16}}}
+        )
+    )
     experiment = grid.CorpusCache(tmp_path).experiment(cell)
     (only,) = grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["04"])
     assert only.job.name == "04_song_decisions" and only.after == ()
-    with pytest.raises(MerKitError, match="notebook is '4', expected one of 01, .*did you mean '04'"):
+    with pytest.raises(
+        MerKitError, match="notebook is '4', expected one of 01, .*did you mean '04'"
+    ):
         grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["4"])
 
 
@@ -106,12 +125,21 @@ def test_folds_may_be_a_number_or_a_list() -> None:
 
 
 def test_typed_settings_go_before_the_files_one_by_one(tmp_path: Path) -> None:
-    file = write(tmp_path / "grid.yaml", "preset: smoke\noverrides: {tau: 0.3, epochs: 2, warmup_epochs: 1}\n")
+    file = write(
+        tmp_path / "grid.yaml",
+        "preset: smoke\noverrides: {tau: 0.3, epochs: 2, warmup_epochs: 1}\n",
+    )
     seen: list[grid.Grid] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "cells", lambda wanted: seen.append(wanted) or [])
-        result = CliRunner().invoke(main, ["grid", str(file), "--set", "tau=0.4", "--dry-run", "--runs", str(tmp_path)])
-    assert result.exit_code == 0 and seen[0].overrides == {"tau": 0.4, "epochs": 2, "warmup_epochs": 1}
+        result = CliRunner().invoke(
+            main, ["grid", str(file), "--set", "tau=0.4", "--dry-run", "--runs", str(tmp_path)]
+        )
+    assert result.exit_code == 0 and seen[0].overrides == {
+        "tau": 0.4,
+        "epochs": 2,
+        "warmup_epochs": 1,
+    }
 
 
 # ---- order -----------------------------------------------------------------------------------------------------------
@@ -119,7 +147,9 @@ def test_typed_settings_go_before_the_files_one_by_one(tmp_path: Path) -> None:
 
 def test_every_notebook_waits_for_what_it_reads(tmp_path: Path) -> None:
     ((_, tasks),) = planned(tmp_path)
-    after = {task.name.split(" · ")[1]: [name.split(" · ")[1] for name in task.after] for task in tasks}
+    after = {
+        task.name.split(" · ")[1]: [name.split(" · ")[1] for name in task.after] for task in tasks
+    }
     assert after == {
         "01_segmentation": [],
         "02_noisy_labels": ["01_segmentation", "03_sssl_training fold 0"],
@@ -149,7 +179,10 @@ def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) 
         task.job.target.parent.mkdir(parents=True, exist_ok=True)
         task.job.target.write_text("{}")
         key = jobs._key(task.job, task.mark)
-        write_json(task.job.target.with_suffix(".status.json"), {"state": stored, "key": key, "message": "the cable"})
+        write_json(
+            task.job.target.with_suffix(".status.json"),
+            {"state": stored, "key": key, "message": "the cable"},
+        )
     with exclusive(jobs.lock_file(four.job)):
         assert is_held(jobs.lock_file(four.job))
         assert [progress.state(task) for task in tasks[:4]] == [
@@ -159,12 +192,12 @@ def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) 
 
 
 def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:
-    found = planned(tmp_path, seeds=3)
-    bad = found[1][1][0].job.target
+    runs = planned(tmp_path, seeds=3)
+    bad = runs[1][1][0].job.target
     bad.parent.mkdir(parents=True, exist_ok=True)
     write_json(bad.with_suffix(".status.json"), {"state": "failed", "key": "", "message": "x"})
-    assert [cell.config.seed for cell, _ in progress.choose(found, only_failed=True)] == [1]
-    assert [cell.config.seed for cell, _ in progress.choose(found, limit=2)] == [0, 1]
+    assert [cell.config.seed for cell, _ in progress.choose(runs, only_failed=True)] == [1]
+    assert [cell.config.seed for cell, _ in progress.choose(runs, limit=2)] == [0, 1]
 
 
 def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) -> None:
@@ -175,40 +208,58 @@ def finished_fold(folder: Path, cell: grid.Cell, seconds: float, fold: int = 0) 
 
 
 def test_estimates_come_from_the_most_alike_folds(tmp_path: Path) -> None:
-    found = planned(tmp_path, method=["ce", "sssl"])
-    table, told = progress.plan_table(found, progress.unit_costs(tmp_path))
-    assert table["minutes"].tolist() == ["?", "?"] and "nothing alike was measured yet" in told
-    for (cell, tasks), seconds in zip(found, (60.0, 600.0), strict=True):
+    runs = planned(tmp_path, method=["ce", "sssl"])
+    table, summary = progress.plan_table(runs, progress.unit_costs(tmp_path))
+    assert table["minutes"].tolist() == ["?", "?"] and "nothing similar was measured yet" in summary
+    for (cell, tasks), seconds in zip(runs, (60.0, 600.0), strict=True):
         finished_fold(tasks[0].job.target.parents[1], cell, seconds)
     costs = progress.unit_costs(tmp_path)
-    assert [progress.estimate(cell, costs) for cell, _ in found] == [60.0, 600.0]
+    assert [progress.estimate(cell, costs) for cell, _ in runs] == [60.0, 600.0]
     other = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))[0]
     assert progress.estimate(other, costs) == 330.0  # nothing of that method: the corpus' median
-    table, told = progress.plan_table(found, costs, workers=2)
+    table, summary = progress.plan_table(runs, costs, workers=2)
     # one training (that of fold 0 is there) and six notebooks at the constant
-    assert table["minutes"].tolist() == ["2", "11"] and "12 notebooks to do, about 0.1 h with 2 workers" in told
+    assert (
+        table["minutes"].tolist() == ["2", "11"]
+        and "12 notebooks to do, about 0.1 h with 2 workers" in summary
+    )
     assert json.dumps(table.to_dict("records"))
 
 
 def test_notebooks_are_estimated_by_what_the_most_alike_of_their_name_took(tmp_path: Path) -> None:
-    found = planned(tmp_path, method=["ce", "sssl"])
-    for (cell, tasks), seconds in zip(found, (100.0, 400.0), strict=True):
+    runs = planned(tmp_path, method=["ce", "sssl"])
+    for (cell, tasks), seconds in zip(runs, (100.0, 400.0), strict=True):
         folder = tasks[0].job.target.parents[1]
         finished_fold(folder, cell, 60.0)
-        write_json(folder / "notebooks" / "02_noisy_labels.status.json", {"state": "done", "seconds": seconds})
+        write_json(
+            folder / "notebooks" / "02_noisy_labels.status.json",
+            {"state": "done", "seconds": seconds},
+        )
     costs = progress.unit_costs(tmp_path)
-    assert [progress.estimate(cell, costs, "02_noisy_labels") for cell, _ in found] == [100.0, 400.0]
+    assert [progress.estimate(cell, costs, "02_noisy_labels") for cell, _ in runs] == [
+        100.0,
+        400.0,
+    ]
     (mixup,) = grid.cells(grid.Grid.of({"preset": "smoke", "method": "mixup", "overrides": SMALL}))
     (elsewhere,) = grid.cells(grid.Grid.of({"corpus": "4q", "preset": "cpu", "method": "sssl"}))
-    assert [progress.estimate(cell, costs, "02_noisy_labels") for cell in (mixup, elsewhere)] == [250.0, 400.0]
+    assert [progress.estimate(cell, costs, "02_noisy_labels") for cell in (mixup, elsewhere)] == [
+        250.0,
+        400.0,
+    ]
     assert progress.estimate(elsewhere, costs) is None  # a training of another corpus tells nothing
     assert progress.estimate(mixup, costs, "05_emotion_curve") is None
-    table, _ = progress.plan_table(found, costs)
+    table, _ = progress.plan_table(runs, costs)
     # one training of 60 s (that of fold 0 is there), one measured 02, and five notebooks at the constant
-    assert table["minutes"].tolist() == [f"{(60 + seconds + 50) / 60:.0f}" for seconds in (100, 400)] == ["4", "8"]
+    assert (
+        table["minutes"].tolist()
+        == [f"{(60 + seconds + 50) / 60:.0f}" for seconds in (100, 400)]
+        == ["4", "8"]
+    )
 
 
-def test_notebook_03_counts_without_its_training_and_not_at_all_where_that_was_done_before(tmp_path: Path) -> None:
+def test_notebook_03_counts_without_its_training_and_not_at_all_where_that_was_done_before(
+    tmp_path: Path,
+) -> None:
     ((cell, tasks),) = planned(tmp_path)
     folder = tasks[0].job.target.parents[1]
     for fold, seconds in ((0, 73.0), (1, 13.0)):
@@ -228,11 +279,15 @@ def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: P
     finished_fold(folder, cell, 60.0)
     notebooks = folder / "notebooks"
     write_json(notebooks / "01_segmentation.status.json", {"state": "failed", "seconds": 500.0})
-    write_json(notebooks / "02_noisy_labels.status.json", {"state": "running", "key": "no seconds yet"})
+    write_json(
+        notebooks / "02_noisy_labels.status.json", {"state": "running", "key": "no seconds yet"}
+    )
     write(notebooks / "04_song_decisions.status.json", '{"state": "do')
     write_json(notebooks / "05_emotion_curve.status.json", {"state": "done", "seconds": 7.0})
     costs = progress.unit_costs(tmp_path)
-    assert costs["what"].tolist() == ["training", "05_emotion_curve"] and costs["seconds"].tolist() == [60.0, 7.0]
+    assert costs["what"].tolist() == ["training", "05_emotion_curve"] and costs[
+        "seconds"
+    ].tolist() == [60.0, 7.0]
     assert progress.estimate(cell, costs, "01_segmentation") is None
 
 
@@ -261,7 +316,9 @@ def test_a_notebook_is_read_once_for_all_runs_and_again_where_it_changed(
     source, read = tmp_path / "one.ipynb", []
     nbformat.write(book, source)
     whole = nbformat.read
-    monkeypatch.setattr(nbformat, "read", lambda *given, **options: (read.append(1), whole(*given, **options))[1])
+    monkeypatch.setattr(
+        nbformat, "read", lambda *given, **options: (read.append(1), whole(*given, **options))[1]
+    )
     assert [parameters_of(source) for _ in range(3)] == [("seed",)] * 3 and len(read) == 1
     book.cells[0].source = "fold = 0"
     nbformat.write(book, source)

@@ -1,4 +1,4 @@
-"""A grid on this machine belongs to the person who started it: no other user gets in, and nothing is shown unasked."""
+"""A grid on this machine is closed to other users, and serves nothing over HTTP unless asked."""
 
 from __future__ import annotations
 
@@ -44,15 +44,26 @@ def closed() -> Iterator[Client]:
 def _ports() -> set[int]:
     """The TCP ports on which this process and its children listen."""
     ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
-    connections = [c for process in ours for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    connections = [
+        c
+        for process in ours
+        for c in process.net_connections("tcp")
+        if c.status == psutil.CONN_LISTEN
+    ]
     assert all(c.laddr.ip in ("127.0.0.1", "::1") for c in connections), "loopback only"
     return {c.laddr.port for c in connections}
 
 
 def test_all_connections_are_encrypted_and_ask_for_our_certificate(closed: Client):
     about = closed.scheduler_info()
-    addresses = [about["address"], *about["workers"], *(worker["nanny"] for worker in about["workers"].values())]
-    assert len(addresses) == 3 and all(address.startswith("tls://127.0.0.1:") for address in addresses)
+    addresses = [
+        about["address"],
+        *about["workers"],
+        *(worker["nanny"] for worker in about["workers"].values()),
+    ]
+    assert len(addresses) == 3 and all(
+        address.startswith("tls://127.0.0.1:") for address in addresses
+    )
     for address, security in (
         (about["address"].replace("tls", "tcp"), None),
         (about["address"], Security.temporary()),
@@ -62,7 +73,9 @@ def test_all_connections_are_encrypted_and_ask_for_our_certificate(closed: Clien
     assert closed.submit(sum, [1, 2]).result(timeout=30) == 3, "it still serves its owner"
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root may act as another user")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0, reason="only root may act as another user"
+)
 def test_another_user_does_not_get_in(closed: Client, tmp_path: Path):
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv, which makes a process of another user, is not installed")
@@ -70,20 +83,36 @@ def test_another_user_does_not_get_in(closed: Client, tmp_path: Path):
     tmp_path.chmod(0o777)
     environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     python = [*as_nobody, sys.executable]
-    if subprocess.run([*python, "-c", "import distributed"], env=environment, cwd="/", capture_output=True).returncode:
+    if subprocess.run(
+        [*python, "-c", "import distributed"], env=environment, cwd="/", capture_output=True
+    ).returncode:
         pytest.skip("another user cannot read this environment")
     place = closed.scheduler_info()["address"].removeprefix("tls://")
     done = subprocess.run(
-        [*python, "-c", _INTRUDER, place], env=environment, cwd="/", capture_output=True, text=True, timeout=60
+        [*python, "-c", _INTRUDER, place],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    said = [line.split() for line in done.stdout.splitlines()]
-    assert [words[0] for words in said] == ["TRIES", "OUT", "TRIES", "OUT"], done.stdout + done.stderr
-    assert said[0][2] == "65534"
+    printed = [line.split() for line in done.stdout.splitlines()]
+    assert [words[0] for words in printed] == ["TRIES", "OUT", "TRIES", "OUT"], (
+        done.stdout + done.stderr
+    )
+    assert printed[0][2] == "65534"
 
 
 def test_nothing_is_served_over_http(closed: Client):
     for port in _ports():
-        for page in ("status", "health", "info/main/workers.html", "metrics", "api/v1", "json/counts.json"):
+        for page in (
+            "status",
+            "health",
+            "info/main/workers.html",
+            "metrics",
+            "api/v1",
+            "json/counts.json",
+        ):
             with pytest.raises((urllib.error.URLError, OSError)):
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=3)
 

@@ -1,7 +1,7 @@
-"""What a grid survives: a full disk, a disk that takes nothing, a worker that always dies, a scheduler elsewhere.
+"""Faults that a grid survives: a full or read-only disk, a worker that always dies, a remote scheduler.
 
 Small disks and networks are made for the test and taken away after it; where the machine does not allow that, it is
-skipped with the reason. Notebooks that raise, leave, hang or eat memory are in `test_engine`.
+skipped with the reason. Notebooks that raise, leave, hang or eat memory are in `test_cluster`.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ def client() -> Iterator[Client]:
         yield started
 
 
-def run(client: Client, *tasks: grid.Task) -> tuple[dict[str, object], dict[str, str]]:
+def run(client: Client, *tasks: grid.Task) -> tuple[dict[str, str], dict[str, str]]:
     """Execute tasks; return the state and the message of each."""
     outcomes = cluster.run(client, tasks, say=lambda _: None)
-    return states(outcomes), {str(outcome["name"]): str(outcome["message"]) for outcome in outcomes}
+    return states(outcomes), {name: outcome.message for name, outcome in outcomes.items()}
 
 
 # ---- disks -----------------------------------------------------------------------------------------------------------
 
 
 def mount(place: Path, options: str) -> bool:
-    """Mount a disk in memory at `place`, or change the one that is there; tell whether the machine does that."""
+    """Mount a disk in memory at `place`, or change the one there; return whether that worked."""
     if shutil.which("mount") is None:
         return False
     command = ["mount", "-t", "tmpfs", "-o", options, "mer-kit-test", str(place)]
@@ -75,66 +75,76 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("this machine does not let us mount a small disk (tmpfs): it wants root")
     yield place
     if subprocess.run(["umount", str(place)], capture_output=True).returncode:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # where a file of it is still open
+        subprocess.run(
+            ["umount", "--lazy", str(place)], check=True
+        )  # where a file of it is still open
 
 
 def partials(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if ".partial." in path.name]
 
 
-def test_a_full_disk_is_told_and_the_rest_finishes(client: Client, disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_the_rest_finishes(
+    client: Client, disk: Path, tmp_path: Path
+) -> None:
     tasks = [
         task(disk, "fills", FILL),
         task(tmp_path, "elsewhere", SAY.format("elsewhere")),
         task(tmp_path, "later", SAY.format("later"), after=("fills",)),
     ]
-    found, told = run(client, *tasks)
-    assert found == {"fills": "failed", "elsewhere": "done", "later": "skipped"}
-    assert FULL in told["fills"] and told["later"] == "after fills"
+    ended, messages = run(client, *tasks)
+    assert ended == {"fills": "failed", "elsewhere": "done", "later": "skipped"}
+    assert FULL in messages["fills"] and messages["later"] == "after fills"
     assert progress.state(tasks[0])[0] in ("failed", "to do") and partials(disk) == []
     assert mount(disk, "remount,size=24m")
-    found, told = run(client, *tasks)
-    assert found == {"fills": "done", "elsewhere": "kept", "later": "done"}, told
+    ended, messages = run(client, *tasks)
+    assert ended == {"fills": "done", "elsewhere": "kept", "later": "done"}, messages
     assert (tmp_path / "log").read_text().split() == ["elsewhere", "later"]
 
 
 def test_a_full_disk_that_was_cleared_again_is_remembered(client: Client, disk: Path) -> None:
     clears = f"import os\ntry:\n    {FILL.replace(chr(10), chr(10) + '    ')}\nfinally:\n    os.remove(place + '.big')"
     cleared = task(disk, "clears", clears)
-    found, _ = run(client, cleared)
+    ended, _ = run(client, cleared)
     state, message = progress.state(cleared)
-    assert found == {"clears": "failed"} and state == "failed" and FULL in message
+    assert ended == {"clears": "failed"} and state == "failed" and FULL in message
     (last,) = nbformat.read(cleared.job.target, as_version=4).cells[-1].outputs
     assert last.ename == "OSError"
 
 
-def test_a_full_folder_for_temporary_files_is_told(disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_folder_for_temporary_files_is_told(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(disk))
     filling = task(tmp_path, "fills", FILL, SAY.format("after"))
     parameters = {"place": str(disk / "log")}
     job = planning.Job("fills", filling.job.source, filling.job.target, parameters)
-    outcome = cluster.work(grid.Task("fills", job, "m", ()), [], cluster.Limits())
-    assert outcome["state"] == "failed" and FULL in outcome["message"], outcome
+    outcome = cluster.work(grid.Task("fills", job, "m", ()), {}, cluster.Limits())
+    assert outcome.state == "failed" and FULL in outcome.message, outcome
     assert not jobs.is_done(job, "m") and not (disk / "log").exists()
 
 
 def test_a_grid_on_a_full_disk_ends_with_1_and_goes_on_when_there_is_space(
     disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny_notebooks(tmp_path / "notebooks", {"03_sssl_training": FILL.replace("place", "runs_dir + '/of fold'")})
+    tiny_notebooks(
+        tmp_path / "notebooks", {"03_sssl_training": FILL.replace("place", "runs_dir + '/of fold'")}
+    )
     monkeypatch.setattr(planning, "notebooks_folder", lambda: tmp_path / "notebooks")
     monkeypatch.setattr(grid, "OF_A_RUN", ("01_segmentation", "03_sssl_training"))
     command = ["grid", "--preset", "smoke", "--folds", "2", "--only-folds", "0", "--method", "ce"]
     command += ["--set", 'corpus_options={"clips": 16, "seconds": 8.0}', "--runs", str(disk)]
-    told = CliRunner().invoke(main, command)
-    lines = told.output.splitlines()
-    assert told.exit_code == 1 and not isinstance(told.exception, OSError), told.output
-    assert any("01_segmentation: done" in line for line in lines), told.output
-    assert any("03_sssl_training fold 0: failed" in line and FULL in line for line in lines), told.output
+    result = CliRunner().invoke(main, command)
+    lines = result.output.splitlines()
+    assert result.exit_code == 1 and not isinstance(result.exception, OSError), result.output
+    assert any("01_segmentation: done" in line for line in lines), result.output
+    assert any("03_sssl_training fold 0: failed" in line and FULL in line for line in lines), (
+        result.output
+    )
     assert mount(disk, "remount,size=24m")
-    told = CliRunner().invoke(main, command)
-    assert told.exit_code == 0 and "01_segmentation: kept" in told.output, told.output
-    assert "03_sssl_training fold 0: done" in told.output and (disk / "index.html").exists()
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0 and "01_segmentation: kept" in result.output, result.output
+    assert "03_sssl_training fold 0: done" in result.output and (disk / "index.html").exists()
 
 
 def tiny_notebooks(folder: Path, special: dict[str, str]) -> None:
@@ -143,18 +153,24 @@ def tiny_notebooks(folder: Path, special: dict[str, str]) -> None:
     for name in planning.NOTEBOOKS:
         parameters = new_code_cell("runs_dir: str = ''", metadata={"tags": ["parameters"]})
         book = new_notebook(cells=[parameters, new_code_cell(special.get(name, "1 + 1"))])
-        book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        book.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
         nbformat.write(book, folder / f"{name}.ipynb")
 
 
 @pytest.fixture
 def sealed(tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """A folder and a list; when `seal` is called with both, nothing can be written into the folder."""
+    """A folder and a list; after `seal` is called with both, the folder is read-only."""
     place, how = tmp_path / "sealed", [""]
     place.mkdir()
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # whom permissions do not stop
         if not mount(place, "size=4m"):
-            pytest.skip("this machine does not let root mount a small disk (tmpfs), and permissions do not stop root")
+            pytest.skip(
+                "this machine does not let root mount a small disk (tmpfs), and permissions do not stop root"
+            )
         how[0] = "mount"
     elif os.name != "posix":
         pytest.skip("folders have no permissions here that take the right to write")
@@ -178,15 +194,25 @@ def test_a_folder_that_takes_nothing_keeps_what_is_done_and_tells_the_rest(
     client: Client, sealed: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     place, _ = sealed
-    done, failed = task(place, "done", SAY.format("done")), task(place, "failed", "raise ValueError('the cable')")
-    new, elsewhere = task(place, "new", "1 + 1"), task(tmp_path, "elsewhere", SAY.format("elsewhere"))
+    done, failed = (
+        task(place, "done", SAY.format("done")),
+        task(place, "failed", "raise ValueError('the cable')"),
+    )
+    new, elsewhere = (
+        task(place, "new", "1 + 1"),
+        task(tmp_path, "elsewhere", SAY.format("elsewhere")),
+    )
     assert run(client, done, failed)[0] == {"done": "done", "failed": "failed"}
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     seal(sealed)
-    found, told = run(client, done, failed, new, elsewhere)
-    assert found == {"done": "kept", "failed": "failed", "new": "failed", "elsewhere": "done"}, told
+    ended, messages = run(client, done, failed, new, elsewhere)
+    assert ended == {"done": "kept", "failed": "failed", "new": "failed", "elsewhere": "done"}, (
+        messages
+    )
     for name in ("failed", "new"):
-        assert "Read-only file system" in told[name] or "Permission denied" in told[name], told[name]
+        assert "Read-only file system" in messages[name] or "Permission denied" in messages[name], (
+            messages[name]
+        )
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
     assert [progress.state(one)[0] for one in (done, failed, new)] == ["done", "failed", "to do"]
     assert "the cable" in progress.state(failed)[1]
@@ -197,17 +223,29 @@ def test_a_folder_that_takes_nothing_keeps_what_is_done_and_tells_the_rest(
 
 def test_a_notebook_that_always_kills_its_worker_takes_no_other_with_it(tmp_path: Path) -> None:
     tasks = [
-        task(tmp_path, "kills", "import psutil; psutil.Process().parent().kill(); import time; time.sleep(60)"),
+        task(
+            tmp_path,
+            "kills",
+            "import psutil; psutil.Process().parent().kill(); import time; time.sleep(60)",
+        ),
         task(tmp_path, "fine", SAY.format("fine")),
         task(tmp_path, "later", SAY.format("later"), after=("kills",)),
         task(tmp_path, "latest", SAY.format("latest"), after=("later",)),
         task(tmp_path, "last", SAY.format("last"), after=("kills", "fine", "later"), anyway=True),
     ]
     with cluster.local(1) as alone:  # everything that waits, waits for the worker that dies
-        alone.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))  # to be quicker
-        found, told = run(alone, *tasks)
-    assert found == {"kills": "failed", "fine": "done", "later": "skipped", "latest": "skipped", "last": "done"}, told
-    assert told["kills"] == "its worker died 1 times" and told["later"] == "after kills"
+        alone.run_on_scheduler(
+            lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
+        )  # to be quicker
+        ended, messages = run(alone, *tasks)
+    assert ended == {
+        "kills": "failed",
+        "fine": "done",
+        "later": "skipped",
+        "latest": "skipped",
+        "last": "done",
+    }, messages
+    assert messages["kills"] == "its worker died 1 times" and messages["later"] == "after kills"
     assert (tmp_path / "log").read_text().split() == ["fine", "last"]
     assert progress.state(tasks[0]) == ("failed", "its worker died 1 times")
 
@@ -215,12 +253,22 @@ def test_a_notebook_that_always_kills_its_worker_takes_no_other_with_it(tmp_path
 def test_a_lost_scheduler_is_told_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
-    scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port]
+    scheduler = [
+        sys.executable,
+        "-m",
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+    ]
     process = subprocess.Popen([*scheduler, "--no-dashboard"], stderr=subprocess.DEVNULL)
     try:
         with patiently(f"tcp://127.0.0.1:{port}", {}) as client:
             threading.Timer(1, process.kill).start()  # while the task waits for a worker
-            with pytest.raises(MerKitError, match="the scheduler was lost .*: start it again, and the same command"):
+            with pytest.raises(
+                MerKitError, match="the scheduler was lost .*: start it again, and the same command"
+            ):
                 run(client, task(tmp_path, "a", "1 + 1"))
     finally:
         process.kill()
@@ -240,7 +288,9 @@ class Elsewhere:
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            return subprocess.Popen(["ip", "netns", "exec", self.name, *command], stdout=log, stderr=log)
+            return subprocess.Popen(
+                ["ip", "netns", "exec", self.name, *command], stdout=log, stderr=log
+            )
 
 
 def ip(*arguments: str) -> bool:
@@ -256,37 +306,67 @@ def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
     if shutil.which("ip") is None:
         pytest.skip("ip is not here to make a second network: install iproute2")
     if not ip("netns", "add", name):
-        pytest.skip("this machine does not let us make a second network (ip netns add): it wants root")
+        pytest.skip(
+            "this machine does not let us make a second network (ip netns add): it wants root"
+        )
     try:
         if not ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", name):
             pytest.skip("this machine has no cable between networks (a veth pair)")
         assert ip("addr", "add", f"{net}.1/30", "dev", here) and ip("link", "set", here, "up")
-        assert ip("-n", name, "addr", "add", f"{net}.2/30", "dev", there) and ip("-n", name, "link", "set", there, "up")
+        assert ip("-n", name, "addr", "add", f"{net}.2/30", "dev", there) and ip(
+            "-n", name, "link", "set", there, "up"
+        )
         assert ip("-n", name, "link", "set", "lo", "up")
         yield Elsewhere(name, f"{net}.2", tmp_path / "elsewhere.log")
     finally:
         ip("netns", "del", name)  # the cable goes with it
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not here to make certificates")
+@pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="openssl is not here to make certificates"
+)
 def test_a_tls_scheduler_in_another_network_takes_only_who_has_its_certificate(
     elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     ours, other = (_certificate(tmp_path, name) for name in ("ours", "other"))
-    tls = ["--tls-ca-file", ours["ca"], "--tls-cert", ours["certificate"], "--tls-key", ours["key"], "--no-dashboard"]
+    tls = [
+        "--tls-ca-file",
+        ours["ca"],
+        "--tls-cert",
+        ours["certificate"],
+        "--tls-key",
+        ours["key"],
+        "--no-dashboard",
+    ]
     address = f"tls://{elsewhere.there}:8786"
     of_there = [sys.executable, "-m"]
-    scheduler = [*of_there, "distributed.cli.dask_scheduler", "--host", elsewhere.there, "--port", "8786"]
+    scheduler = [
+        *of_there,
+        "distributed.cli.dask_scheduler",
+        "--host",
+        elsewhere.there,
+        "--port",
+        "8786",
+    ]
     processes = [elsewhere.start(*scheduler, "--protocol", "tls", *tls)]
     try:
-        processes.append(elsewhere.start(*of_there, "distributed.cli.dask_worker", address, "--nthreads", "1", *tls))
+        processes.append(
+            elsewhere.start(
+                *of_there, "distributed.cli.dask_worker", address, "--nthreads", "1", *tls
+            )
+        )
         with patiently(address, ours) as client:
             client.wait_for_workers(1, timeout=60)
             cell = "import os\nopen(place, 'w').write(os.readlink('/proc/self/ns/net'))"
             assert run(client, task(tmp_path, "a", cell))[0] == {"a": "done"}
-        assert (tmp_path / "log").read_text() != os.readlink("/proc/self/ns/net"), "it did not run in the other network"
+        assert (tmp_path / "log").read_text() != os.readlink("/proc/self/ns/net"), (
+            "it did not run in the other network"
+        )
         for who, files in ((address, other), (address.replace("tls", "tcp"), {})):
-            with pytest.raises(MerKitError, match="does not answer or refuses us"), cluster.joined(who, **files):
+            with (
+                pytest.raises(MerKitError, match="does not answer or refuses us"),
+                cluster.joined(who, **files),
+            ):
                 pass
         with cluster.joined(address, **ours) as client:  # it was there all the time
             assert client.submit(os.getpid).result() > 0
@@ -298,7 +378,7 @@ def test_a_tls_scheduler_in_another_network_takes_only_who_has_its_certificate(
 
 
 def patiently(address: str, files: dict[str, str]) -> AbstractContextManager[Client]:
-    """Return `engine.joined` as soon as the scheduler listens."""
+    """Return `cluster.joined` as soon as the scheduler listens."""
     host, _, port = address.partition("://")[2].rpartition(":")
     for _ in range(300):
         try:
@@ -325,12 +405,18 @@ def test_the_page_of_200_runs_is_small_and_every_link_leads_somewhere(tmp_path: 
     text, table = page.read_text("utf-8"), pd.read_csv(tmp_path / "results.csv")
     assert page.stat().st_size < 2e6
     rows = re.search(r'<table id="runs">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)
-    assert rows is not None and rows[1].count("<tr") == len(table) == table["folder"].nunique() == 200
+    assert (
+        rows is not None and rows[1].count("<tr") == len(table) == table["folder"].nunique() == 200
+    )
     assert all(text.count(f"the cable of run {number}</p>") == 1 for number in range(0, 200, 40))
     links = parsed(page).found
     assert sum(link.endswith("/01_segmentation.html") for link in links) == 200
     for link in links:
         to = urlsplit(link)
         assert not to.scheme and not to.netloc, link
-        there = f'id="{to.fragment}"' in text if link.startswith("#") else (tmp_path / unquote(to.path)).exists()
+        there = (
+            f'id="{to.fragment}"' in text
+            if link.startswith("#")
+            else (tmp_path / unquote(to.path)).exists()
+        )
         assert there, link
