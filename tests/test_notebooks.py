@@ -229,7 +229,7 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
     ("given", "expected"),
     [
         ("overrides = '{\"tau\": 0.3}'\nseed = 4", ""),
-        ("song = 'x'\nfold = 1", "no use for song, fold"),
+        ("song = 'x'\nfold = 1", "does not use song, fold"),
         ("overrides = '{tau: 0.3'", "overrides is '{tau: 0.3', expected names and values like"),
         ("overrides = '[1, 2]'", "overrides is '[1, 2]', expected names and values like"),
         ("overrides = '{\"tua\": 0.3}'", "did you mean 'tau'?"),
@@ -237,7 +237,7 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
         ("segment_seconds = float('nan')", "segment_seconds is nan, expected a number"),
         ("folds = True", "folds is True, expected a whole number"),
         ("sed = 3", "did you mean 'seed'?"),
-        ("song = 2058\nfold = '1'", "no use for song, fold"),
+        ("song = 2058\nfold = '1'", "does not use song, fold"),
         ("seed = '05'\nsegment_seconds = '2.5'\nfolds = 3.0", ""),
         ("seed = 1.5", "seed is 1.5, expected a whole number"),
         ("seed = None", "seed is None, expected a whole number"),

@@ -1,4 +1,4 @@
-"""What the player is made of: checks, spans as plain records, the words' numbers, and the seconds that a training rejected.
+"""Data of the curve player: checks, spans as records, number formats, and rejected labels.
 
 Notebook: 05_emotion_curve
 """
@@ -6,13 +6,13 @@ Notebook: 05_emotion_curve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mer_kit.analysis.paper_fig2 import classes_of
+from mer_kit.analysis.curve import classes_of
 from mer_kit.analysis.passes import read_passes
 from mer_kit.checks import MerKitError
 from mer_kit.plots.curve import readable_on
@@ -21,15 +21,18 @@ from mer_kit.training import diagnostics
 
 #: matplotlib's line styles as SVG's dashes.
 DASHES = {"-": "", "--": "8 5", "-.": "9 4 2 4", ":": "2 3.5"}
-#: Probabilities travel to the browser with so many digits.
+#: The number of decimal places of the probabilities that are sent to the browser.
 DIGITS = 5
 
 
 def rejected_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
-    """Return the stretches of a clip whose label a training on it rejects: start_s, end_s, omega; None if none learned it.
+    """Return the spans of a clip whose label a training rejects, or None without a training on it.
 
-    The first finished fold that had the clip among its training songs answers, by the pass that decided its last split,
-    at its own τ. A fold's own test songs have no such stretches: nobody asks there whether their label fits.
+    Columns: start_s, end_s, omega.
+
+    The spans are those of the first finished fold with the clip among its training songs, from the
+    evaluation pass behind its last partition, at the fold's own τ. Test songs have no such spans:
+    their labels are not examined.
 
     Notebook: 05_emotion_curve
     """
@@ -37,17 +40,17 @@ def rejected_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     for number in experiment.folder.folds_done():
         if at in experiment.folds[number].train:
             passes = read_passes(experiment, number)
-            split, mine = passes.partitions[passes.last_separating_epoch - 1], passes.clip == at
-            if not split.separated:
+            partition, mine = passes.partitions[passes.last_separating_epoch - 1], passes.clip == at
+            if not partition.separated:
                 return None
             return diagnostics.rejected(
-                passes.start_s[mine], passes.end_s[mine], split.omega[mine], tau=passes.tau
+                passes.start_s[mine], passes.end_s[mine], partition.omega[mine], tau=passes.tau
             )
     return None
 
 
 def check_curves(curves: Mapping[str, pd.DataFrame]) -> None:
-    """Raise one sentence unless these are one or two curves of the same segments and classes."""
+    """Check that these are one or two curves of the same segments and classes."""
     if not 1 <= len(curves) <= 2:
         raise MerKitError(
             f"{len(curves)} curves were given, expected one or two by name: choose two methods"
@@ -55,19 +58,21 @@ def check_curves(curves: Mapping[str, pd.DataFrame]) -> None:
     first, *others = curves.values()
     if first.empty:
         raise MerKitError(
-            "the curve has no segment, expected one at least: make it with analysis.predict.predict_curve"
+            "the curve has no segments, expected at least one: "
+            "make it with analysis.predict.predict_curve"
         )
     for name, other in zip(list(curves)[1:], others, strict=True):
         same = classes_of(first) == classes_of(other) and len(first) == len(other)
         if not same or not np.allclose(first[["start_s", "end_s"]], other[["start_s", "end_s"]]):
             raise MerKitError(
-                f"curve {name!r} has other segments or classes than {next(iter(curves))!r}, expected the same song, task "
+                f"curve {name!r} has other segments or classes than {next(iter(curves))!r}, "
+                "expected the same song, task "
                 "and segment_seconds: predict both from the same file"
             )
 
 
 def records(table: pd.DataFrame | None, *columns: str) -> list[dict[str, Any]] | None:
-    """Return spans as JSON knows them: start_s and end_s as numbers, further columns as text."""
+    """Return spans as JSON objects: start_s and end_s as numbers, further columns as text."""
     if table is None:
         return None
     keys = ("start_s", "end_s", *columns)
@@ -75,27 +80,41 @@ def records(table: pd.DataFrame | None, *columns: str) -> list[dict[str, Any]] |
 
 
 def spans(table: pd.DataFrame | None, column: str = "") -> list[tuple[float, float, str]]:
-    """Return a table's stretches as (start_s, end_s, text of a column); none for None."""
+    """Return a table's spans as (start_s, end_s, text of a column); an empty list for None."""
     if table is None:
         return []
-    names = table[column].astype(str) if column else [""] * len(table)
+    names: Sequence[str] = [""] * len(table)
+    if column:
+        names = table[column].astype(str).tolist()
     return list(
         zip(table["start_s"].astype(float), table["end_s"].astype(float), names, strict=True)
     )
 
 
 def overlap(low: float, high: float, start: float, end: float) -> float:
-    """Return how many seconds two stretches share."""
+    """Return how many seconds two spans have in common.
+
+    Examples
+    --------
+    >>> overlap(0.0, 3.0, 2.0, 5.0), overlap(0.0, 1.0, 2.0, 3.0)
+    (1.0, 0.0)
+    """
     return max(0.0, min(high, end) - max(low, start))
 
 
 def ink(colour: str) -> str:
-    """Return black or white as CSS writes it, whichever is readable on a colour."""
+    """Return black or white as a CSS colour, whichever is readable on a colour.
+
+    Examples
+    --------
+    >>> ink("#ffffff"), ink("#000000")
+    ('#000', '#fff')
+    """
     return {"black": "#000", "white": "#fff"}[readable_on(colour)]
 
 
 def percent(share: float) -> str:
-    """Return a share as the browser's side writes it, which rounds halves up.
+    """Return a fraction as percent, with halves rounded up as in the browser.
 
     Examples
     --------

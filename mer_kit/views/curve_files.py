@@ -1,4 +1,4 @@
-"""The files that `mer-kit predict` leaves: the curve as PNG, SVG and CSV, and one page that plays along.
+"""The files that `mer-kit predict` writes: a curve as PNG, SVG and CSV, and a page with sound.
 
 Notebook: 05_emotion_curve
 """
@@ -18,14 +18,14 @@ from mer_kit.plots.curve import alt_text, curve_figure
 from mer_kit.records import EMOTIONS
 from mer_kit.views.curve_player import CurvePlayer
 
-#: The most bytes of sound in the page; a longer song leaves it silent, with a sentence.
+#: The most bytes of sound in the page; with a longer song it says that there is no sound.
 MAX_AUDIO_BYTES = 3_000_000
-#: The most bytes of a song's name in a file's; file systems allow 255, and the endings take their part.
+#: The most bytes of a song's name in a file name; file systems allow 255 including the ending.
 MAX_NAME_BYTES = 220
 
 
 def short_name(name: str) -> str:
-    """Return a name that leaves room for an ending: a longer one is cut, with a digest of the whole to tell it apart.
+    """Return a name that leaves room for a file ending; longer names are cut and get a digest.
 
     Examples
     --------
@@ -48,15 +48,15 @@ def write(
     label: str | None = None,
     page: bool = True,
 ) -> list[Path]:
-    """Write `<song>_emotions.png`, `.svg`, `.csv` and, if wanted, `.html` into the folder `out`; return their paths.
+    """Write `<song>_emotions`: .png, .svg, .csv and, with `page`, .html. Return the paths.
 
-    The page is the player (`views.curve_player`) and needs nothing from the net; a song that is too long, or whose file is gone,
-    leaves it silent.
+    The page is the self-contained player (`views.curve_player`). It has no sound if the song is too
+    long or its file is missing.
 
     Parameters
     ----------
     curve : from `analysis.predict.predict_curve`
-    out : made if it is not there
+    out : created if it does not exist
     song : the audio file; only its name and sound get into the page
     truth, label : as `plots.curve.curve_figure` takes them
     page : write the page too

@@ -1,4 +1,4 @@
-"""The player: a song's probability curves with its sound, in a notebook and in a page that needs nothing else.
+"""The player: a song's probability curves with its sound, for notebooks and web pages.
 
 Notebook: 05_emotion_curve
 """
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
-from mer_kit.analysis.paper_fig2 import classes_of, leaders
+from mer_kit.analysis.curve import classes_of, leaders
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.plots import style
 from mer_kit.plots.curve import alt_text, curve_figure
@@ -24,28 +24,33 @@ from mer_kit.records import EMOTIONS
 from mer_kit.views import curve_data as parts
 from mer_kit.views import html_fragments, js
 from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_bytes
+from mer_kit.views.view import View
 
 
-class CurvePlayer(traitlets.HasTraits):
-    """One song's curve, or two methods' curves over each other, with its sound; works without a browser.
+class CurvePlayer(View, traitlets.HasTraits):
+    """A song's curve, or two methods' curves, with its sound; works without a browser.
 
     Attributes
     ----------
-    selected : the chosen segment, counted from 0; set it and every view follows, choose in a view and it changes here
-        (`observe` tells of both)
+    selected : the chosen segment, counted from 0; the same in this object and in all its views
+        (`observe` reports changes from both sides)
     curves : name → curve, one or two
-    sound : the song as it goes into a page, or None
+    sound : the song as it is embedded in a page, or None
     silence : why there is no sound, or ""
 
     Parameters
     ----------
-    curves : from `analysis.predict.predict_curve`: one, or two of the same song and task by name, the first drawn stronger
-    song : its audio file; None, a file that is too long or one that cannot be read leave the player without sound
-    truth : the true stretches (start_s, end_s, leader) from `analysis.paper_fig2.truth_spans`, where known
-    rejected : the stretches (start_s, end_s) whose label a training doubted, from `player_parts.rejected_spans`
+    curves : from `analysis.predict.predict_curve`: one, or two of the same song and task by name,
+        the first drawn stronger
+    song : its audio file; None, a file that is too long or one that cannot be read leave the player
+        without sound
+    truth : the true spans (start_s, end_s, leader) from `analysis.curve.truth_spans`, where
+        known
+    rejected : the spans (start_s, end_s) whose label a training rejects, from
+        `curve_data.rejected_spans`
     label : the song's inherited label, a class
     title : "" takes the song's name from the curve
-    max_bytes : the most that the sound may take
+    max_bytes : the largest size of the sound
 
     Raises
     ------
@@ -55,6 +60,7 @@ class CurvePlayer(traitlets.HasTraits):
     Notebook: 05_emotion_curve
     """
 
+    module = "player"
     selected = traitlets.Int(0)
 
     def __init__(
@@ -90,7 +96,7 @@ class CurvePlayer(traitlets.HasTraits):
 
     @property
     def segment(self) -> dict[str, Any]:
-        """The chosen segment: start_s, end_s, leader and probabilities (class → share)."""
+        """The chosen segment: start_s, end_s, leader and probabilities (class → probability)."""
         row = self.curve.iloc[self.selected]
         shares = {name: float(row[name]) for name in self.classes}
         leader = max(shares, key=lambda name: shares[name])
@@ -102,16 +108,18 @@ class CurvePlayer(traitlets.HasTraits):
         }
 
     def sentence(self) -> str:
-        """Return the chosen segment in the words that the view speaks."""
+        """Return the sentence about the chosen segment that the view announces."""
         chosen, shares = self.segment, self.segment["probabilities"]
         start, end = float(chosen["start_s"]), float(chosen["end_s"])
         first, *others = sorted(shares, key=lambda name: -round(shares[name], parts.DIGITS))
-        told = {name: f"{name} {EMOTIONS[name]} {parts.percent(shares[name])}" for name in others}
+        rest = [f"{name} {EMOTIONS[name]} {parts.percent(shares[name])}" for name in others]
         lead = f"{first} {EMOTIONS[first]} leads, {parts.percent(shares[first])}"
-        text = f"{parts.short(start)} to {parts.short(end)} s: {lead}; {', '.join(told.values())}."
+        text = f"{parts.short(start)} to {parts.short(end)} s: {lead}; {', '.join(rest)}."
         for method, curve in list(self.curves.items())[1:]:
             row = curve[self.classes].iloc[self.selected].round(parts.DIGITS)
-            text += f" By {method} {row.idxmax()} {EMOTIONS[str(row.idxmax())]} leads, {parts.percent(row.max())}."
+            best = str(row.idxmax())
+            share = parts.percent(row.max())
+            text += f" By {method} {best} {EMOTIONS[best]} leads, {share}."
         met = [
             (name, parts.overlap(low, high, start, end))
             for low, high, name in parts.spans(self.truth, "leader")
@@ -126,11 +134,14 @@ class CurvePlayer(traitlets.HasTraits):
         return text
 
     def data(self) -> dict[str, Any]:
-        """Return all that the view shows, ready for JSON; the sound goes beside it."""
+        """Return everything that the view shows, ready for JSON; the sound is sent separately."""
         looks = [(name, *style.LOOK[name]) for name in self.classes]
+        label = ""
+        if self.label:
+            label = f"label {self.label} {EMOTIONS[self.label]}"
         return {
             "title": self.title,
-            "label": f"label {self.label} {EMOTIONS[self.label]}" if self.label else "",
+            "label": label,
             "alt": alt_text(self.curve, truth=self.truth),
             "classes": [
                 {
@@ -162,10 +173,10 @@ class CurvePlayer(traitlets.HasTraits):
         }
 
     def widget(self) -> Any:
-        """Return the view for a notebook with a kernel; its `selected` and this player's are one."""
+        """Return the view for a notebook with a kernel, linked to this player's `selected`."""
         sound = self.sound or SongSound(b"", "")
         view = js.widget(
-            "player",
+            self.module,
             self.data(),
             sides=_Sides,
             sound=sound.data,
@@ -175,26 +186,34 @@ class CurvePlayer(traitlets.HasTraits):
         traitlets.link((self, "selected"), (view, "selected"))
         return view
 
-    def fragment(self) -> str:
-        """Return the view as HTML for an executed notebook or a page: picture and audio element first, then the script."""
-        return html_fragments.fragment("player", self.data(), self._still())
-
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a player: the view that needs no kernel."""
         return self.fragment()
 
-    def to_html(self, *, note: str = "") -> str:
-        """Return one page that needs nothing else; `note` is text that stands below the player, a paragraph a line."""
-        told = "".join(f"<p>{escaped(line)}</p>" for line in note.splitlines() if line.strip())
-        return html_fragments.page(f"{self.title}: emotion curve", f"{self.fragment()}\n{told}")
+    @property
+    def page_title(self) -> str:
+        """The heading of the player's page."""
+        return f"{self.title}: emotion curve"
+
+    def to_html(  # type: ignore[override]  # a note instead of options
+        self, path: str | Path | None = None, *, note: str = ""
+    ) -> str:
+        """Return the player as one page; `note` is text below it, one paragraph per line.
+
+        The page is also written to `path` if one is given.
+        """
+        lines = [line for line in note.splitlines() if line.strip()]
+        paragraphs = "".join(f"<p>{escaped(line)}</p>" for line in lines)
+        page = html_fragments.page(self.page_title, f"{self.fragment()}\n{paragraphs}")
+        return html_fragments.kept(page, path)
 
     def save(self, path: str | Path, *, note: str = "") -> Path:
         """Write `to_html()` to a file and return its path."""
-        html_fragments.kept(self.to_html(note=note), path)
+        self.to_html(path, note=note)
         return Path(path)
 
-    def _still(self) -> str:
-        """Return what is there without a script: the picture with its description, and the sound."""
+    def still(self, data: Mapping[str, Any]) -> str:
+        """Return the picture with its description, and the sound."""
         with plt.rc_context(), plt.ioff():
             style.use()
             figure = curve_figure(self.curve, truth=self.truth, label=self.label, title=self.title)
@@ -208,11 +227,12 @@ class CurvePlayer(traitlets.HasTraits):
         still = f'<img alt="{alt}" src="{picture}">'
         if self.sound is None:
             return f"{still}<p>{escaped(self.silence)}</p>"
-        return f'{still}<audio controls="" preload="metadata" aria-label="{name}" src="{self.sound.address}"></audio>'
+        audio = f'<audio controls="" preload="metadata" aria-label="{name}"'
+        return f'{still}{audio} src="{self.sound.address}"></audio>'
 
 
 class _Sides(traitlets.HasTraits):
-    """What the browser and the kernel share of a player."""
+    """The traits that the browser and the kernel share."""
 
     sound = traitlets.Bytes().tag(sync=True)
     mime = traitlets.Unicode().tag(sync=True)
@@ -220,5 +240,6 @@ class _Sides(traitlets.HasTraits):
 
     @traitlets.validate("selected")
     def _within(self, proposal: Any) -> int:
-        check_range("selected", proposal["value"], 0, len(self.data["start_s"]) - 1, whole=True)  # type: ignore[attr-defined]
+        last = len(self.data["start_s"]) - 1  # type: ignore[attr-defined]
+        check_range("selected", proposal["value"], 0, last, whole=True)
         return int(proposal["value"])

@@ -1,6 +1,7 @@
-"""Views as plain HTML: a picture that is complete by itself, and beside it the script that brings it to life.
+"""Views as plain HTML: a still picture, and the script that replaces it by the interactive view.
 
-A fragment is for notebook outputs, exports and pages without a kernel; nothing in it refers to anything outside.
+A fragment is used in notebook outputs, exports and pages without a kernel; it refers to nothing
+outside itself.
 
 Notebook: 05_emotion_curve
 """
@@ -13,7 +14,6 @@ import html
 import json
 import re
 from collections.abc import Callable
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,8 @@ from mer_kit.files import writing
 from mer_kit.plots.names import escaped
 from mer_kit.views import js
 
-#: Views whose script may stand in a page: those that the package brings.
-VIEWS = tuple(
-    sorted(path.name[:-4] for path in resources.files(js).iterdir() if path.name.endswith(".mjs"))
-)
+#: Views whose script may be in a page.
+VIEWS = js.VIEWS
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -36,13 +34,15 @@ _ELEMENT = re.compile(r"<script\b([^>]*)>(.*)</script>", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([\w-]+)(?:="([^"]*)")?""")
 _MARK = re.compile(r"([a-z_]+)-[0-9a-f]{16}")
 _FRAGMENT = re.compile(
-    r'<div data-mer-fragment="[^"]*"><style>.*?</style><div class="mer mer-(?P<view>[a-z_]+)">(?P<still>.*)</div>'
+    r'<div data-mer-fragment="[^"]*"><style>.*?</style>'
+    r'<div class="mer mer-(?P<view>[a-z_]+)">(?P<still>.*)</div>'
     r'<script type="application/json" data-mer-data>(?P<data>[^<]*)</script></div>'
     r'<script type="module" data-mer-script="[^"]*">.*?</script>',
     re.DOTALL,
 )
 _OUR_PAGE = re.compile(
-    r"<!doctype html>\n.*?<main>\n<h1>(?P<title>[^<]*)</h1>\n(?P<fragment><div data-mer-fragment.*</script>)\n?(?P<rest>.*?)"
+    r"<!doctype html>\n.*?<main>\n<h1>(?P<title>[^<]*)</h1>\n"
+    r"(?P<fragment><div data-mer-fragment.*</script>)\n?(?P<rest>.*?)"
     r"\n</main>\n</body>\n</html>\n?",
     re.DOTALL,
 )
@@ -53,14 +53,15 @@ _MARKED = re.compile(rf'(?<=data-mer-script="){_MARK.pattern}(?=")')
 
 
 def fragment(view: str, data: dict[str, Any], still: str) -> str:
-    """Return a view as HTML that stands for itself: `still` (picture, sound) first, then data, style and script.
+    """Return a view as self-contained HTML: `still` (picture, sound), data, style and script.
 
-    Where scripts do not run, `still` stays; where they do, the view takes its place. An audio element in `still` with a
-    data: address reaches the view as `data.audio`, so that the sound is there once.
+    Where scripts do not run, `still` stays; where they do, the view takes its place. An audio
+    element in `still` with a data: address reaches the view as `data.audio`, so that the sound is
+    there once.
 
     Parameters
     ----------
-    view : a name in `web/`
+    view : the name of a view in `js/`
     data : what the view's `mount` takes, JSON-able
     still : HTML that is complete without a script; its texts are escaped by the caller
 
@@ -70,16 +71,17 @@ def fragment(view: str, data: dict[str, Any], still: str) -> str:
         If there is no such view.
     """
     check_choice("view", view, VIEWS)
-    told = js.embedded(data)
-    mark = f"{view}-{hashlib.blake2b((told + still).encode(), digest_size=8).hexdigest()}"
+    embedded = js.embedded(data)
+    mark = f"{view}-{hashlib.blake2b((embedded + still).encode(), digest_size=8).hexdigest()}"
     return (
-        f'<div data-mer-fragment="{mark}"><style>{js.styles(view)}</style><div class="mer mer-{view}">{still}</div>'
-        f'<script type="application/json" data-mer-data>{told}</script></div>{_script(mark)}'
+        f'<div data-mer-fragment="{mark}"><style>{js.styles(view)}</style>'
+        f'<div class="mer mer-{view}">{still}</div>'
+        f'<script type="application/json" data-mer-data>{embedded}</script></div>{_script(mark)}'
     )
 
 
 def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
-    """Return a fragment built anew from its picture (passed through `clean`) and its data; None where it is none of ours.
+    """Return a fragment rebuilt from its picture (after `clean`) and data; None if it is not ours.
 
     Whatever else stood in it, styles and scripts are those of this version.
     """
@@ -98,7 +100,7 @@ def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
 
 
 def _plain_colours(data: Any) -> Any:
-    """Return a view's data with grey for every colour that is none: views write them into style attributes."""
+    """Return a view's data with grey for invalid colours: views use them in style attributes."""
     if isinstance(data, dict):
         return {
             name: _GREY
@@ -119,7 +121,7 @@ def rebuilt_page(text: str, clean: Callable[[str], str]) -> str | None:
 
 
 def page(title: str, body: str) -> str:
-    """Return one HTML page that needs nothing from anywhere, light or dark as the reader's system is.
+    """Return a self-contained HTML page, light or dark like the reader's system.
 
     Examples
     --------
@@ -129,7 +131,8 @@ def page(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{policy(body)}<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n<body>\n<main>\n"
+        f"{policy(body)}<title>{escaped(title)}</title><style>{_PAGE_STYLE}</style></head>\n"
+        "<body>\n<main>\n"
         f"<h1>{escaped(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -154,10 +157,10 @@ def text(data: bytes) -> str:
 
 
 def policy(page: str) -> str:
-    """Return the content security policy of a page, as a meta element: our views' scripts run, nothing is loaded.
+    """Return a page's content security policy, a meta element: only our scripts run.
 
-    The scripts are named by the SHA-256 of the text that this version writes, so that another text does not run under
-    our mark.
+    The scripts are named by the SHA-256 of the text that this version writes, so that another text
+    does not run under our mark.
 
     Examples
     --------
@@ -168,29 +171,32 @@ def policy(page: str) -> str:
     digests = [hashlib.sha256(code(mark).encode()).digest() for mark in marks]
     allowed = " ".join(f"'sha256-{text(digest)}'" for digest in digests) or "'none'"
     return (
-        f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; script-src {allowed}; '
-        "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; "
-        "form-action 'none'\">"
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        f"script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'\">"
     )
 
 
 def trusted(element: str) -> str:
     """Return a script element as it may stay in an exported page, or "".
 
-    Of our scripts only the mark counts: the code is written anew from this version, whatever stood in the element. Our
-    data are kept if they are JSON, which no browser runs. Everything else goes.
+    Only the mark of our scripts is used: the code is replaced by that of this version, whatever the
+    element contained. Our data are kept if they are JSON, which browsers do not run. Everything
+    else is removed.
 
     Examples
     --------
-    >>> trusted('<script src="x.js"></script>'), trusted('<script data-mer-script="player-0">x()</script>')
-    ('', '')
+    >>> trusted('<script src="x.js"></script>')
+    ''
+    >>> trusted('<script data-mer-script="player-0">x()</script>')
+    ''
     >>> trusted('<script type="application/json" data-mer-data>{"a": "</b>"}</script>')
     '<script type="application/json" data-mer-data>{"a": "\\\\u003c/b\\\\u003e"}</script>'
     """
     found = _ELEMENT.fullmatch(element)
-    attributes = (
-        dict(_ATTRIBUTE.findall(found[1])) if found else {}
-    )  # nbconvert writes them in an order of its own
+    attributes = {}
+    if found is not None:
+        attributes = dict(_ATTRIBUTE.findall(found[1]))  # nbconvert changes their order
     mark = _MARK.fullmatch(attributes.get("data-mer-script", ""))
     if (
         mark is not None
@@ -200,7 +206,8 @@ def trusted(element: str) -> str:
         return _script(mark[0])
     if found is not None and attributes == {"type": "application/json", "data-mer-data": ""}:
         try:
-            return f'<script type="application/json" data-mer-data>{js.embedded(json.loads(found[2]))}</script>'
+            data = js.embedded(json.loads(found[2]))
+            return f'<script type="application/json" data-mer-data>{data}</script>'
         except ValueError:
             return ""
     return ""

@@ -1,8 +1,9 @@
-"""A training to look at while it runs: losses, their histogram, the sizes of X and U, redrawn as each epoch ends.
+"""A view of a training while it runs: losses, their histogram, and the sizes of X and U.
 
-`LiveTraining.run` trains in the cell that calls it: JupyterLab's stop button ends it at once, and the next run of the
-cell goes on after the last finished epoch. `LiveTraining.widget` has a start and a stop button of its own: the training
-then runs in a thread, since a kernel hears no button while a cell is busy.
+The pictures are redrawn after each epoch. `LiveTraining.run` trains in the cell that calls it:
+JupyterLab's stop button interrupts it at once, and the next run of the cell resumes after the last
+finished epoch. `LiveTraining.widget` has its own start and stop button: the training then runs in a
+thread, since a kernel does not receive messages while a cell is running.
 
 Notebook: 03_sssl_training
 """
@@ -26,27 +27,28 @@ from mer_kit import plots
 from mer_kit.analysis import passes
 from mer_kit.analysis.passes import Passes
 from mer_kit.analysis.preview import rehearse
-from mer_kit.checks import MerKitError, check_choice
+from mer_kit.checks import check_choice
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import Trainer
 from mer_kit.views import js
+from mer_kit.views.view import Reply, View
 
 
 class Paused(KeyboardInterrupt):
-    """A training was stopped between or within epochs; the next start goes on after the last finished one."""
+    """A training was stopped; the next start resumes after the last finished epoch."""
 
     def _render_traceback_(self) -> list[str]:
-        """Show the sentence alone in a notebook: this is no fault that somebody would have to trace."""
+        """Show the sentence without a traceback in a notebook: a pause is not an error."""
         return [str(self)]
 
 
-class LiveTraining:
+class LiveTraining(View):
     """One fold's training with pictures; works without a browser through `train`, `start`, `stop`.
 
     Parameters
     ----------
-    experiment : its own `on_epoch` is not called; the view says more
+    experiment : its own `on_epoch` is not called
     number : which fold
 
     Attributes
@@ -61,6 +63,8 @@ class LiveTraining:
 
     Notebook: 03_sssl_training
     """
+
+    module = "live"
 
     def __init__(self, experiment: Experiment, number: int = 0) -> None:
         check_choice("fold", number, range(len(experiment.folds)))
@@ -77,13 +81,13 @@ class LiveTraining:
 
     @classmethod
     def rehearsal(cls, experiment: Experiment, number: int = 0, *, epochs: int = 8) -> LiveTraining:
-        """Return a short training of a few songs in a scratch folder, to be shown also where the fold is done.
+        """Return a short training of a few songs in a scratch folder, also for a finished fold.
 
-        Each start after an end begins afresh. See `analysis.preview.rehearse`.
+        Each start after the end starts again. See `analysis.preview.rehearse`.
         """
         scratch = tempfile.TemporaryDirectory(
             prefix="mer-rehearsal-"
-        )  # removed with the last who can begin in it
+        )  # removed with the last object that can start in it
 
         def again() -> Experiment:
             return rehearse(experiment, number, tempfile.mkdtemp(dir=scratch.name), epochs=epochs)
@@ -95,23 +99,26 @@ class LiveTraining:
 
     @property
     def epochs(self) -> int:
-        """How many epochs there are to be."""
+        """The number of epochs of the whole training."""
         return self.experiment.config.training.epochs
 
     @property
     def done(self) -> int:
-        """How many epochs are over, as far as this object has seen."""
-        return len(self.passes.history) if self.passes else 0
+        """The number of epochs that this object has seen finish."""
+        if self.passes is None:
+            return 0
+        return len(self.passes.history)
 
-    # ---- training --------------------------------------------------------------------------------------------------
+    # ---- training --------------------------------------------------------------------------------
 
     def train(self) -> RunFolder:
-        """Train the fold to its end, or go on with it, in this thread; return the run's folder.
+        """Train the fold to its end, or resume it, in this thread; return the run's folder.
 
         Raises
         ------
         Paused
-            After `stop`, or an interrupt of the kernel: then at once, and the epoch that was running is lost.
+            After `stop`, or at once after an interrupt of the kernel; the epoch that was running is
+            then lost.
         """
         self._asked.clear()
         self._since = None
@@ -130,7 +137,7 @@ class LiveTraining:
         return folder
 
     def start(self) -> None:
-        """Train in a thread of its own; where a rehearsal is over, begin afresh. Does nothing while one runs."""
+        """Train in a thread unless one is running; a finished rehearsal starts again."""
         if self._thread is not None and self._thread.is_alive():
             return
         if self.state == "done" and self.again is not None:
@@ -147,7 +154,7 @@ class LiveTraining:
         self._tell()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until the thread that `start` began has ended."""
+        """Wait until the thread that `start` started has ended."""
         if self._thread is not None:
             self._thread.join(seconds)
 
@@ -169,7 +176,7 @@ class LiveTraining:
 
     @cached_property
     def _template(self) -> Passes:
-        """The fold's segments without any pass: labels, truth and the settings of the split stay the same."""
+        """The fold's segments without evaluation passes: labels, truth and partition settings."""
         index = self.experiment.train_index
         index = index.take(index.rows_of(self.experiment.folds[self.number].train))
         labels = self.experiment.labels[index.clip]
@@ -182,52 +189,57 @@ class LiveTraining:
         }
         return passes.passes_of(self.experiment, self.number, stored, [])
 
-    # ---- what is seen ----------------------------------------------------------------------------------------------
+    # ---- what is shown ---------------------------------------------------------------------------
 
     def words(self) -> str:
-        """Return how far the training is, as a sentence."""
+        """Return the progress of the training as a sentence."""
         done, total = self.done, self.epochs
-        said = ""
+        progress = ""
         if self.passes:
             last = self.passes.history[-1]
-            said = f"Epoch {done} of {total} is over: loss {last.loss:.3f}"
+            progress = f"Epoch {done} of {total} is finished: loss {last.loss:.3f}"
             if last.n_unlabelled:
-                share = last.n_unlabelled / (last.n_labelled + last.n_unlabelled)
-                said += (
-                    f", {last.n_labelled} segments in X and {last.n_unlabelled} in U ({share:.0%})"
-                )
-            said += ". "
+                fraction = last.n_unlabelled / (last.n_labelled + last.n_unlabelled)
+                progress += f", {last.n_labelled} segments in X "
+                progress += f"and {last.n_unlabelled} in U ({fraction:.0%})"
+            progress += ". "
         if self.state == "ready":
             checkpoint = self.experiment.folder.fold(self.number) / "checkpoint.safetensors"
             if self.experiment.folder.fold_done(self.number):
                 return "This fold is trained."
-            return (
-                "Goes on after the last finished epoch."
-                if checkpoint.exists()
-                else f"{total} epochs, none begun."
-            )
+            if checkpoint.exists():
+                return "Resumes after the last finished epoch."
+            return f"{total} epochs, none started."
         if self.state == "running":
             if self._since is None:
                 return "Starting."
             if done == total:
-                return f"{said}Now the songs are predicted."
-            asked = ", then there is a pause" if self._asked.is_set() else ""
-            return f"{said}Epoch {done + 1} of {total} is running{asked}."
+                return f"{progress}The songs are being predicted."
+            asked = ", followed by a pause" if self._asked.is_set() else ""
+            return f"{progress}Epoch {done + 1} of {total} is running{asked}."
         if self.state == "paused":
-            return f"Paused with {done} of {total} epochs done. The next start goes on with epoch {done + 1}."
-        return f"{said}The training is done." if self.state == "done" else f"Failed: {self.message}"
+            return (
+                f"Paused with {done} of {total} epochs done. "
+                f"The next start resumes with epoch {done + 1}."
+            )
+        if self.state == "done":
+            return f"{progress}The training is done."
+        return f"Failed: {self.message}"
 
     def pictures(self) -> list[bytes]:
         """Return the three pictures as PNG bytes, none before the first epoch's end."""
-        return [] if self.passes is None else plots.live.panels(self.passes)
+        if self.passes is None:
+            return []
+        return plots.live.panels(self.passes)
 
     def run(self) -> RunFolder:
-        """Train in the cell that calls this, with the view above; take the view away at the end, for a picture to stay.
+        """Train in the cell that calls this, with the view above, which is removed at the end.
 
         Raises
         ------
         Paused
-            After an interrupt; the view stays, following cells are not run, and the next run of the cell goes on.
+            After an interrupt; the view stays, later cells are not run, and the next run of the
+            cell resumes.
         """
         from IPython.display import clear_output, display
 
@@ -238,15 +250,21 @@ class LiveTraining:
         view.close()
         return folder
 
-    def widget(self, *, buttons: bool = True) -> Any:
-        """Return the anywidget view, with a button that starts and stops unless the cell does that."""
-        data = {
+    def data(self, *, buttons: bool = True) -> dict[str, Any]:
+        """Return what the view is built from; with `buttons`, it has a start and stop button."""
+        return {
             "title": self.title,
             "epochs": self.epochs,
             "alts": list(plots.live.ALTS),
             "buttons": buttons,
         }
-        view = js.widget("live", data, sides=_Sides, state=self._report(), pictures=self.pictures())
+
+    def widget(self, *, buttons: bool = True) -> Any:
+        """Return the anywidget view, with a start and stop button unless the cell itself trains."""
+        data = self.data(buttons=buttons)
+        view = js.widget(
+            self.module, data, sides=_Sides, state=self._report(), pictures=self.pictures()
+        )
         view.on_msg(lambda _, message, __: self.hear(message))
         self._views.append(view)
         return view
@@ -259,15 +277,15 @@ class LiveTraining:
         MerKitError
             If it asks for anything else.
         """
-        kind = message.get("kind") if isinstance(message, Mapping) else None
-        if kind not in ("start", "stop"):
-            raise MerKitError(
-                f"message is {message!r}, expected kind start or stop: reload the view"
-            )
-        if kind == "start":
-            self.start()
-        else:
-            self.stop()
+        self.reply(message)
+
+    def _on_start(self, _: Mapping[str, Any]) -> Reply:
+        self.start()
+        return {}, []
+
+    def _on_stop(self, _: Mapping[str, Any]) -> Reply:
+        self.stop()
+        return {}, []
 
     def _become(self, state: str, message: str = "") -> None:
         self.state, self.message = state, message
@@ -291,7 +309,7 @@ class LiveTraining:
 
 
 class _Sides(traitlets.HasTraits):
-    """What the browser and the kernel share of a training's view."""
+    """The traits that the browser and the kernel share."""
 
     state = traitlets.Dict().tag(sync=True)
     pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)

@@ -1,13 +1,15 @@
-"""Hands on the objectives: sharpening on a triangle, two segments mixed by ear and eye, two dropout passes as bars.
+"""Interactive demos of the training objectives: sharpening, mixup with audio, and R-Drop.
 
-What moves under the hand is computed in the browser by the same formulas; tests hold them against `training.objectives`.
+Sharpened probabilities and divergences are computed here by `training.objectives`; the browser
+looks them up.
 
 Notebook: 03_sssl_training
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import matplotlib
@@ -16,66 +18,65 @@ import torch
 
 from mer_kit import plots
 from mer_kit.checks import MerKitError, check_choice, check_labels, check_probabilities, check_range
-from mer_kit.plots.names import escaped
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.segments import MEL_RANGE_DB
 from mer_kit.plots.style import LOOK
 from mer_kit.records import EMOTIONS
 from mer_kit.signal import frontends
 from mer_kit.training import objectives
-from mer_kit.views import html_fragments, js, sound
+from mer_kit.views import js, sound
+from mer_kit.views.view import View, still_picture
 
-#: The temperatures that the slider offers.
+#: The smallest and the largest temperature of the slider, and its steps.
 TEMPERATURES = (0.05, 2.0)
+TEMPERATURE_STEPS = np.arange(1, 41) * 5 / 100
+#: Number of classes → steps along an edge of the lattice on which the point of the triangle moves.
+LATTICE_STEPS = {2: 96, 3: 99}
+#: Sharpened probabilities of the lattice are sent as whole numbers from 0 to this one.
+LATTICE_SCALE = 65535
 
 
-class _Part:
-    """One part of the playground: its data, its picture for those without scripts, and the three ways to show it."""
+class _Demo(View):
+    """One part of the playground: its data and its still picture."""
 
-    #: What the browser's module calls it, and what it is.
+    module = "playground"
+    #: What the browser's module calls it, and its title.
     part: ClassVar[str]
     title: ClassVar[str]
 
-    def data(self) -> dict[str, Any]:
-        """Return what the view is built from: plain data, and bytes where arrays are."""
-        raise NotImplementedError
+    @property
+    def page_title(self) -> str:
+        """The heading of a page that shows this part."""
+        return self.title
 
     def picture(self) -> EmbeddedFigure:
         """Return what the view shows first, as a figure."""
         raise NotImplementedError
 
+    def still(self, data: Mapping[str, Any]) -> str:
+        """Return the picture for a page without scripts."""
+        return still_picture(self.picture(), self.title)
+
     def widget(self) -> Any:
-        """Return the anywidget view; it asks nothing of the kernel."""
-        return js.widget("playground", self.data())
-
-    def fragment(self) -> str:
-        """Return HTML for a page without a kernel: a picture, which a script turns into the view."""
-        data = {name: _as_text(value) for name, value in self.data().items()}
-        picture = html_fragments.text(self.picture().png())
-        return html_fragments.fragment(
-            "playground",
-            data,
-            f'<img src="data:image/png;base64,{picture}" alt="{escaped(self.title)}">',
-        )
-
-    def to_html(self) -> str:
-        """Return one page that needs nothing from anywhere."""
-        return html_fragments.page(self.title, self.fragment())
+        """Return the anywidget view; it sends no messages to the kernel."""
+        return js.widget(self.module, self.data())
 
 
-class SharpeningTriangle(_Part):
-    """Probabilities of three classes as a point of a triangle (two: of a line), and where sharpening moves it.
+class SharpeningTriangle(_Demo):
+    """Probabilities of three classes as a point in a triangle, and where sharpening moves it.
 
-    Sharpening keeps the ratio of any two classes a matter of these two alone, so that three classes of four may be
-    looked at by themselves: renormalising and sharpening may be done in either order.
+    With two classes it is a point on a line.
+
+    The sharpened ratio of two classes depends on these two alone. Three of four classes can
+    therefore be looked at by themselves: renormalising and sharpening commute.
 
     Parameters
     ----------
-    probabilities : [n, K], what the model says of n segments of U
+    probabilities : [n, K], the model's predictions for n segments of U
     names : what to call them, n texts
     classes : K class names
     labels : int [n], the labels that were erased
-    temperature : where the slider for T stands first, 0.05–2
+    temperature : the first position of the slider for T, 0.05–2
 
     Source: paper Eq. (4). Notebook: 03_sssl_training
     """
@@ -95,8 +96,8 @@ class SharpeningTriangle(_Part):
         self.labels = check_labels("labels", labels, len(classes), length=len(self.probabilities))
         if not len(self.probabilities) or len(names) != len(self.probabilities):
             raise MerKitError(
-                f"got {len(self.probabilities)} segments and {len(names)} names, expected at least one segment and a "
-                "name for each"
+                f"got {len(self.probabilities)} segments and {len(names)} names, "
+                "expected at least one segment and a name for each"
             )
         self.names, self.classes = list(names), tuple(classes)
         self.temperature = float(check_range("temperature", temperature, *TEMPERATURES))
@@ -109,7 +110,9 @@ class SharpeningTriangle(_Part):
     def sharpened(
         self, row: int, temperature: float, *, among: Sequence[int] | None = None
     ) -> dict[str, np.ndarray]:
-        """Return a segment's p on the classes `among` (default: the likeliest three), renormalised, before and after.
+        """Return a segment's p before and after sharpening, renormalised to the classes `among`.
+
+        The default is the likeliest three.
 
         Raises
         ------
@@ -117,9 +120,10 @@ class SharpeningTriangle(_Part):
             If there is no such row, or the temperature is not above 0.
         """
         check_choice("row", row, range(len(self.probabilities)))
-        p = self.probabilities[row][list(self.among(row) if among is None else among)]
-        p = np.maximum(p, 1e-12) / np.maximum(p, 1e-12).sum()
-        return {"before": p, "after": plots.objectives.sharpen(p, temperature)}
+        if among is None:
+            among = self.among(row)
+        p = renormalised(self.probabilities[[row]], among)
+        return {"before": p[0], "after": sharpen_rows(p, [temperature])[0, 0]}
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from."""
@@ -130,7 +134,29 @@ class SharpeningTriangle(_Part):
             "segments": [{"name": name, "p": p, "label": label} for name, p, label in rows],
             "among": list(self.among(0)),
             "temperature": self.temperature,
+            **self._tables(),
         }
+
+    def _tables(self) -> dict[str, Any]:
+        """Return the sharpened lattice points and segments at every temperature."""
+        n = min(3, len(self.classes))
+        temperatures = np.unique(np.append(TEMPERATURE_STEPS, self.temperature))
+        points = lattice_points(n, LATTICE_STEPS[n])
+        sharpened = sharpen_rows(points / LATTICE_STEPS[n], temperatures)
+        subsets = {}
+        for among in itertools.combinations(range(len(self.classes)), n):
+            p = renormalised(self.probabilities, among)
+            subsets[",".join(map(str, among))] = {
+                "p": p.tolist(),
+                "mass": self.probabilities[:, among].sum(axis=1).tolist(),
+                "sharpened": sharpen_rows(p, temperatures).astype("<f4").tobytes(),
+            }
+        lattice = {
+            "steps": LATTICE_STEPS[n],
+            "points": points.tolist(),
+            "sharpened": (LATTICE_SCALE * sharpened).round().astype("<u2").tobytes(),
+        }
+        return {"temperatures": temperatures.tolist(), "lattice": lattice, "subsets": subsets}
 
     def picture(self) -> EmbeddedFigure:
         """Return the first segment before and after as bars."""
@@ -141,17 +167,17 @@ class SharpeningTriangle(_Part):
         return made
 
 
-class MixupDeck(_Part):
+class MixupDeck(_Demo):
     """Two segments and their mixture at any δ: log-mels, soft target, and the sound while δ moves.
 
     Parameters
     ----------
     mels : two log-mels [frames, bands] in dB
-    sounds : two arrays of samples at 22,050 Hz, up to 10 s; None where they cannot be heard
+    sounds : two arrays of samples at 22,050 Hz, up to 10 s; None if there is no sound
     targets : [2, K], one row each: one-hot, or a pseudo-label
     names : what to call the two
     classes : K class names
-    delta : where the slider for δ stands first
+    delta : the first position of the slider for δ
 
     Source: paper Eq. (6) and (7). Notebook: 03_sssl_training
     """
@@ -170,27 +196,31 @@ class MixupDeck(_Part):
     ) -> None:
         if mels[0].shape != mels[1].shape or mels[0].ndim != 2:
             raise MerKitError(
-                f"log-mels have shapes {mels[0].shape} and {mels[1].shape}, expected two of one [frames, bands]: take "
-                "two segments of one length"
+                f"log-mels have shapes {mels[0].shape} and {mels[1].shape}, "
+                "expected two of one [frames, bands]: take two segments of one length"
             )
         self.mels, self.sounds, self.names, self.classes = mels, sounds, names, tuple(classes)
         self.targets = check_probabilities("targets", targets)
         self.delta = float(check_range("delta", delta, 0, 1))
 
     def mixed(self, delta: float) -> dict[str, np.ndarray]:
-        """Return mel [frames, bands], target [K] and, where there is sound, the samples of the mixture."""
+        """Return mel [frames, bands], target [K] and, if there is sound, samples of the mixture."""
         both = torch.from_numpy(np.stack(self.mels).astype(np.float32))
         targets, swap = torch.from_numpy(self.targets), torch.tensor([1, 0])
         out = {
             "mel": objectives.mix(both, swap, delta)[0].numpy(),
             "target": objectives.mix(targets, swap, delta)[0].numpy(),
         }
-        return out if self.sounds is None else {**out, "sound": mixed_sound(*self.sounds, delta)}
+        if self.sounds is not None:
+            out["sound"] = mixed_sound(*self.sounds, delta)
+        return out
 
     def data(self) -> dict[str, Any]:
-        """Return what the view is built from; log-mels as 256 levels of `MEL_RANGE_DB`, sounds as WAV."""
+        """Return what the view is built from; log-mels as 256 levels, sounds as WAV."""
         frames, bands = self.mels[0].shape
-        sounds = None if self.sounds is None else [sound.wav_bytes(y) for y in self.sounds]
+        sounds = None
+        if self.sounds is not None:
+            sounds = [sound.wav_bytes(y) for y in self.sounds]
         return {
             "part": self.part,
             "classes": _classes(self.classes),
@@ -218,8 +248,8 @@ class MixupDeck(_Part):
         return made
 
 
-class DropoutPairs(_Part):
-    """Pairs of dropout passes over one segment, one pair after the other, and how far apart they are.
+class DropoutPairs(_Demo):
+    """Pairs of dropout passes over a segment, one after the other, and their divergence.
 
     Parameters
     ----------
@@ -236,8 +266,8 @@ class DropoutPairs(_Part):
         passes = np.asarray(passes, dtype=np.float64)
         if passes.ndim != 3 or passes.shape[1] < 2 or len(names) != len(passes) or not len(passes):
             raise MerKitError(
-                f"passes have shape {passes.shape} for {len(names)} names, expected [segments, 2 or more passes, "
-                "classes] and a name for each segment"
+                f"passes have shape {passes.shape} for {len(names)} names, expected "
+                "[segments, 2 or more passes, classes] and a name for each segment"
             )
         check_probabilities("passes", passes.reshape(-1, passes.shape[2]))
         self.passes, self.names, self.classes = passes, list(names), tuple(classes)
@@ -246,18 +276,23 @@ class DropoutPairs(_Part):
         """Return the symmetric KL of passes 2·pair and 2·pair + 1 over segment `row`, nats."""
         check_choice("row", row, range(len(self.passes)))
         check_choice("pair", pair, range(self.passes.shape[1] // 2))
-        logits = torch.from_numpy(
-            np.log(np.maximum(self.passes[row, 2 * pair : 2 * pair + 2], 1e-12))
-        )
-        return float(objectives.symmetric_kl(logits[:1], logits[1:])[0])
+        first, second = self.passes[row, 2 * pair : 2 * pair + 2]
+        return plots.objectives.symmetric_kl(first, second)
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from."""
-        rows = zip(self.names, self.passes.tolist(), strict=True)
+        pairs = range(self.passes.shape[1] // 2)
         return {
             "part": self.part,
             "classes": _classes(self.classes),
-            "segments": [{"name": name, "passes": passes} for name, passes in rows],
+            "segments": [
+                {
+                    "name": name,
+                    "passes": self.passes[row].tolist(),
+                    "kl": [self.kl(row, pair) for pair in pairs],
+                }
+                for row, name in enumerate(self.names)
+            ],
         }
 
     def picture(self) -> EmbeddedFigure:
@@ -265,6 +300,53 @@ class DropoutPairs(_Part):
         made = EmbeddedFigure(1, 1, size=(7.2, 3.0))
         plots.objectives.rdrop_bars(self.passes[0, :2], self.classes, ax=made.axes[0])
         return made
+
+
+def renormalised(probabilities: np.ndarray, among: Sequence[int]) -> np.ndarray:
+    """Return probabilities [n, K] of the classes `among` alone, scaled to sum to 1: [n, classes].
+
+    Examples
+    --------
+    >>> renormalised(np.array([[0.4, 0.4, 0.2]]), (0, 1)).tolist()
+    [[0.5, 0.5]]
+    """
+    p = np.maximum(np.asarray(probabilities, dtype=np.float64)[:, list(among)], 1e-12)
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+def sharpen_rows(p: np.ndarray, temperatures: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return Sharpen(p, T) of probabilities [n, K] for each of T temperatures, float64 [T, n, K].
+
+    Source: paper Eq. (4).
+
+    Examples
+    --------
+    >>> sharpen_rows(np.array([[0.6, 0.3, 0.1]]), [1.0, 0.5]).round(4).tolist()
+    [[[0.6, 0.3, 0.1]], [[0.7826, 0.1957, 0.0217]]]
+    """
+    logits = torch.from_numpy(np.log(np.maximum(np.asarray(p, dtype=np.float64), 1e-12)))
+    rows = [objectives.sharpen(logits, float(one)).double().numpy() for one in temperatures]
+    return np.stack(rows)
+
+
+def lattice_points(n: int, steps: int) -> np.ndarray:
+    """Return the lattice points on the simplex of n = 2 or 3 classes whose coordinates descend.
+
+    The result is int64 [points, n].
+
+    Coordinates are whole numbers that sum to `steps`. The other points are permutations of these.
+
+    Examples
+    --------
+    >>> lattice_points(2, 3).tolist(), lattice_points(3, 3).tolist()
+    ([[3, 0], [2, 1]], [[3, 0, 0], [2, 1, 0], [1, 1, 1]])
+    """
+    points = []
+    for first in itertools.product(range(steps, -1, -1), repeat=n - 1):
+        point = (*first, steps - sum(first))
+        if point[-1] >= 0 and sorted(point, reverse=True) == list(point):
+            points.append(point)
+    return np.array(points, dtype=np.int64)
 
 
 def mixed_sound(first: np.ndarray, second: np.ndarray, delta: float) -> np.ndarray:
@@ -287,14 +369,7 @@ def _classes(names: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _levels(mel: np.ndarray) -> bytes:
-    """Return a log-mel as one byte a value, 0–255 over the decibels that every picture of the kit spans."""
+    """Return a log-mel as one byte per value, 0–255 over `MEL_RANGE_DB`."""
     low, high = MEL_RANGE_DB
-    shares = (np.asarray(mel, dtype=np.float32) - low) / (high - low)
-    return bytes(np.round(255 * np.clip(shares, 0, 1)).astype(np.uint8).tobytes())
-
-
-def _as_text(value: Any) -> Any:
-    """Return bytes, also in a list, as base64 text."""
-    if isinstance(value, bytes):
-        return html_fragments.text(value)
-    return [_as_text(one) for one in value] if isinstance(value, list) else value
+    levels = (np.asarray(mel, dtype=np.float32) - low) / (high - low)
+    return bytes(np.round(255 * np.clip(levels, 0, 1)).astype(np.uint8).tobytes())

@@ -1,4 +1,4 @@
-"""The segment explorer: any segment of any clip at any duration, to be seen, heard and counted.
+"""The segment explorer: segments of any clip at any duration, with picture, sound and counts.
 
 Notebook: 01_segmentation
 """
@@ -7,37 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 
-from mer_kit.analysis import paper_fig2, segmentation
-from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.analysis import segmentation
+from mer_kit.analysis.curve import truth_spans
+from mer_kit.checks import MerKitError, check_range
 from mer_kit.plots import style
-from mer_kit.plots.names import escaped
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.segments import FREQUENCIES, MEL_RANGE_DB, bands_of, mel_picture, staircase
 from mer_kit.records import EMOTIONS
 from mer_kit.runs.experiment import Experiment
-from mer_kit.views import curve_data, html_fragments, js
-from mer_kit.views.sound import song_bytes
+from mer_kit.views import curve_data, html_fragments
+from mer_kit.views.sound import SongSound, song_bytes
+from mer_kit.views.view import Reply, View, still_picture
 
 #: Seconds that a segment may last; the paper tries them all in whole steps.
 SHORTEST, LONGEST, STEP = 1.0, 5.0, 0.1
-#: D: a page without a kernel carries so many clips at most, its durations half a second apart.
+#: D: a page without a kernel carries at most this many clips; its durations are half a second
+#: apart.
 MAX_CLIPS, PAGE_STEP = 6, 0.5
-#: D: a clip's sound in a page takes at most so many bytes.
+#: D: the most bytes of a clip's sound in a page.
 PAGE_SOUND_BYTES = 400_000
 
 
-class SegmentExplorer:
-    """The clips of an experiment, cut as whoever looks on pleases; works without a browser through `answer`.
+class SegmentExplorer(View):
+    """An experiment's clips in segments of any duration; works without a browser by `answer`.
 
     Parameters
     ----------
-    experiment : whose corpus, log-mels and settings these are; nothing is trained
+    experiment : provides corpus, log-mels and settings; nothing is trained
     clip : position of the clip that is shown first
 
     Raises
@@ -47,6 +48,8 @@ class SegmentExplorer:
 
     Notebook: 01_segmentation
     """
+
+    module = "explorer"
 
     def __init__(self, experiment: Experiment, *, clip: int = 0) -> None:
         self.experiment, self.corpus, self.store = experiment, experiment.corpus, experiment.logmel
@@ -62,26 +65,26 @@ class SegmentExplorer:
 
     @property
     def own_s(self) -> float:
-        """The run's own segment duration in whole milliseconds, as all durations are asked for here."""
+        """The run's own segment duration, rounded to milliseconds like all durations here."""
         return round(float(self.experiment.config.segment_seconds), 3)
 
     @property
     def range_s(self) -> tuple[float, float]:
-        """The shortest and the longest duration that can be chosen: 1 and 5 s, the run's own in any case."""
-        own, limit = self.own_s, self.experiment.config.max_seconds
-        return min(SHORTEST, own), max(LONGEST if limit is None else min(LONGEST, limit), own)
+        """The shortest and longest duration: 1 and 5 s, extended to include the run's own."""
+        own, limit = self.own_s, self.experiment.config.max_seconds or LONGEST
+        return min(SHORTEST, own), max(min(LONGEST, limit), own)
 
-    # ---- what the browser asks for ---------------------------------------------------------------------------------
+    # ---- answers to the browser ------------------------------------------------------------------
 
     def pixels(self, clip: int) -> np.ndarray:
-        """Return a clip's log-mel as uint8 [frames, bands]: 0 is −60 dB and darkest, 255 is 30 dB and brightest."""
+        """Return a clip's log-mel as uint8 [frames, bands]: 0 is −60 dB, 255 is 30 dB."""
         clip = self._checked(clip)
         low, high = MEL_RANGE_DB
-        shares = (np.asarray(self.store.values(clip), dtype=np.float32) - low) / (high - low)
-        return np.asarray(np.rint(255 * shares.clip(0, 1)), dtype=np.uint8)
+        levels = (np.asarray(self.store.values(clip), dtype=np.float32) - low) / (high - low)
+        return np.asarray(np.rint(255 * levels.clip(0, 1)), dtype=np.uint8)
 
     def cut(self, clip: int, seconds: float) -> dict[str, Any]:
-        """Return one clip's segments at a duration as plain data: starts, frames, truths, and both tolls.
+        """Return a clip's segments at a duration: starts, frames, truth, and counts.
 
         Raises
         ------
@@ -89,7 +92,7 @@ class SegmentExplorer:
             If there is no such clip, or the duration lies outside `range_s`.
         """
         clip = self._checked(clip)
-        # Rounded before it is compared: the run's own duration may end in thirds, and its bound is rounded too.
+        # Rounded before it is compared: `range_s` is rounded too.
         seconds = float(
             check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s)
         )
@@ -117,7 +120,7 @@ class SegmentExplorer:
     def open_clip(
         self, clip: int, *, max_bytes: int | None = None
     ) -> tuple[dict[str, Any], list[bytes]]:
-        """Return what a clip is (its true stretches, its sound's MIME type or why there is none), its pixels and sound.
+        """Return a clip's true labels, MIME type (or why it has no sound), pixels and sound.
 
         Raises
         ------
@@ -126,47 +129,46 @@ class SegmentExplorer:
         """
         clip = self._checked(clip)
         pixels = self.pixels(clip)
-        spans = paper_fig2.truth_spans(self.experiment, self.corpus.clips[clip].clip_id)
-        told: dict[str, Any] = {"clip": clip, "frames": len(pixels), "mime": "", "silence": ""}
-        told["truth"] = curve_data.records(spans, "leader")
-        sound, path = b"", self.corpus.clips[clip].path
+        spans = truth_spans(self.experiment, self.corpus.clips[clip].clip_id)
+        reply: dict[str, Any] = {"clip": clip, "frames": len(pixels), "mime": "", "silence": ""}
+        reply["truth"] = curve_data.records(spans, "leader")
+        sound = SongSound(b"", "")
+        options = {}
+        if max_bytes is not None:
+            options["max_bytes"] = max_bytes
         try:
-            heard = song_bytes(path) if max_bytes is None else song_bytes(path, max_bytes=max_bytes)
-            sound, told["mime"] = heard.data, heard.mime
+            sound = song_bytes(self.corpus.clips[clip].path, **options)
         except MerKitError as error:
-            told["silence"] = f"No sound here: {error}."
-        return told, [pixels.tobytes(), sound]
+            reply["silence"] = f"No sound here: {error}."
+        reply["mime"] = sound.mime
+        return reply, [pixels.tobytes(), sound.data]
 
-    def answer(self, message: Any) -> tuple[dict[str, Any], list[bytes]]:
-        """Return the reply to one message of the browser and the bytes that go with it.
+    def _on_clip(self, message: Mapping[str, Any]) -> Reply:
+        """{"clip"} → a clip's pixels and sound."""
+        return self.open_clip(self._checked(message.get("clip")))
 
-        {"kind": "clip", "clip"} → a clip's pixels and sound; {"kind": "cut", "clip", "seconds"} → its segments. What
-        cannot be answered is "sorry", why, and to which message.
-        """
-        try:
-            if not isinstance(message, Mapping):
-                raise MerKitError(
-                    f"message is {type(message).__name__}, expected an object with a kind: reload the view"
-                )
-            kind = check_choice("kind", message.get("kind"), ("clip", "cut"))
-            clip = self._checked(message.get("clip"))
-            if kind == "clip":
-                reply, buffers = self.open_clip(clip)
-            else:
-                reply, buffers = self.cut(clip, message.get("seconds")), []  # type: ignore[arg-type]  # cut checks it
-        except MerKitError as error:
-            return {"kind": "sorry", "text": str(error), "to": message}, []
-        return {"kind": kind, **reply}, buffers
+    def _on_cut(self, message: Mapping[str, Any]) -> Reply:
+        """{"clip", "seconds"} → a clip's segments of a duration."""
+        clip = self._checked(message.get("clip"))
+        return self.cut(clip, message.get("seconds")), []  # type: ignore[arg-type]  # cut checks it
 
     def data(self, *, step: float = STEP) -> dict[str, Any]:
         """Return what the view is built from, ready for JSON."""
         config, clips, classes = self.experiment.config, self.corpus.clips, self.experiment.classes
         n_bands = self.store.n_features
+        bands = bands_of(FREQUENCIES, n_bands, self.store.frontend.sample_rate)
+        colours = np.array(mpl.colormaps["magma"](np.arange(256)))[:, :3]
+        palette = (colours * 255).round().astype(np.uint8)
         looks = [(name, *style.LOOK[name]) for name in classes]
         return {
             "title": self.corpus.title or self.corpus.name,
             "classes": [
-                {"name": name, "word": EMOTIONS[name], "colour": colour, "ink": curve_data.ink(colour)}
+                {
+                    "name": name,
+                    "word": EMOTIONS[name],
+                    "colour": colour,
+                    "ink": curve_data.ink(colour),
+                }
                 for name, colour, _ in looks
             ],
             "clips": [
@@ -176,7 +178,9 @@ class SegmentExplorer:
                     "label": int(label),
                     "seconds": float(seconds),
                 }
-                for clip, label, seconds in zip(clips, self.experiment.labels, self.store.durations_s, strict=True)
+                for clip, label, seconds in zip(
+                    clips, self.experiment.labels, self.store.durations_s, strict=True
+                )
             ],
             "clip": self.clip,
             "seconds": self.own_s,
@@ -185,28 +189,27 @@ class SegmentExplorer:
             "frame_s": 1 / self.store.frontend.frames_per_second,
             "bands": n_bands,
             "marks": [
-                [f"{hertz / 1000:.2g} kHz" if hertz >= 1000 else f"{hertz} Hz", band / n_bands]
-                for hertz, band in zip(FREQUENCIES, bands_of(FREQUENCIES, n_bands, self.store.frontend.sample_rate), strict=True)
+                [hertz_text(hertz), band / n_bands]
+                for hertz, band in zip(FREQUENCIES, bands, strict=True)
             ],
             "decibels": list(MEL_RANGE_DB),
-            "palette": html_fragments.text(
-                (np.array(mpl.colormaps["magma"](np.arange(256)))[:, :3] * 255).round().astype(np.uint8).tobytes()
-            ),
+            "palette": html_fragments.text(palette.tobytes()),
             "carried": None,
-        }  # fmt: skip
+        }
 
-    # ---- the three ways to show it ---------------------------------------------------------------------------------
+    # ---- page ------------------------------------------------------------------------------------
 
-    def widget(self) -> Any:
-        """Return the view for a notebook with a kernel, which is asked for each clip and each duration."""
-        return js.widget("explorer", self.data(), answer=self.answer)
+    @property
+    def page_title(self) -> str:
+        """The heading of the explorer's page."""
+        return f"Segments of {self.corpus.title or self.corpus.name}"
 
-    def fragment(self, clips: Sequence[int] = ()) -> str:
-        """Return the view as HTML for a page without a kernel: a picture and a sentence, then the script.
+    def page_data(self, clips: Sequence[int] = ()) -> dict[str, Any]:
+        """Return `data` with some clips and their segments at durations half a second apart.
 
         Parameters
         ----------
-        clips : positions of the clips that go with it, at most 6; the one shown first if none is named
+        clips : positions of at most 6 clips; the one shown first if none is named
 
         Raises
         ------
@@ -216,7 +219,8 @@ class SegmentExplorer:
         chosen = list(dict.fromkeys(int(clip) for clip in clips)) or [self.clip]
         if len(chosen) > MAX_CLIPS:
             raise MerKitError(
-                f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: name fewer"
+                f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: "
+                "name fewer"
             )
         data = self.data(step=PAGE_STEP)
         data["clip"] = self.clip if self.clip in chosen else chosen[0]
@@ -225,47 +229,44 @@ class SegmentExplorer:
         durations = sorted({*(round(float(s), 3) for s in steps), self.own_s})
         carried: dict[str, Any] = {"clips": {}, "cuts": {}}
         for clip in chosen:
-            told, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
-            carried["clips"][str(clip)] = told | {
-                "buffers": [html_fragments.text(data) for data in buffers]
-            }
-            carried["cuts"] |= {
-                f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations
-            }
+            opened, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
+            carried["clips"][str(clip)] = opened | {"buffers": buffers}
+            cuts = {f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations}
+            carried["cuts"] |= cuts
         data["carried"] = carried
-        return html_fragments.fragment("explorer", data, self._still(data["clip"]))
+        return data
 
-    def to_html(self, path: str | Path | None = None, *, clips: Sequence[int] = ()) -> str:
-        """Return one page that needs nothing else, and write it to `path` if one is given.
-
-        Notebook: 01_segmentation
-        """
-        return html_fragments.kept(
-            html_fragments.page(
-                f"Segments of {self.corpus.title or self.corpus.name}", self.fragment(clips)
-            ),
-            path,
+    def still(self, data: Mapping[str, Any]) -> str:
+        """Return picture and sentence of the clip that is shown first."""
+        clip, seconds = data["clip"], self.own_s
+        one, cut, classes = (
+            self.corpus.clips[clip],
+            self.cut(clip, seconds),
+            self.experiment.classes,
         )
-
-    def _still(self, clip: int) -> str:
-        """Return picture and sentence for those without scripts."""
-        one, seconds = self.corpus.clips[clip], self.own_s
-        cut, classes = self.cut(clip, seconds), self.experiment.classes
         label = classes[self.experiment.labels[clip]]
-        truth = (
-            None
-            if cut["truth"] is None
-            else [classes[k] if k >= 0 else label for k in cut["truth"]]
-        )
+        truth = None
+        if cut["truth"] is not None:
+            truth = [(*classes, label)[k] for k in cut["truth"]]  # −1, unknown: the last one
         picture = EmbeddedFigure(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
         mel_picture(self.store.values(clip), picture.axes[0], title=one.clip_id)
         staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
-        alt = escaped(f"Log-mel of clip {one.clip_id} and the staircase of its segments")
-        toll = cut["of_clip"]
-        wrong = (
-            ""
-            if toll["known"] is None
-            else f", {toll['wrong_percent']:.0f} % of them with a wrong label"
-        )
-        words = escaped(f"{one.clip_id}: {toll['segments']} segments of {seconds:g} s{wrong}.")
-        return f'<img alt="{alt}" src="data:image/png;base64,{html_fragments.text(picture.png())}"><p>{words}</p>'
+        counts, wrong = cut["of_clip"], ""
+        if counts["known"] is not None:
+            wrong = f", {counts['wrong_percent']:.0f} % of them with a wrong label"
+        alt = f"Log-mel of clip {one.clip_id} and the staircase of its segments"
+        words = f"{one.clip_id}: {counts['segments']} segments of {seconds:g} s{wrong}."
+        return still_picture(picture, alt, words)
+
+
+def hertz_text(hertz: float) -> str:
+    """Return a frequency with its unit.
+
+    Examples
+    --------
+    >>> hertz_text(500), hertz_text(2000)
+    ('500 Hz', '2 kHz')
+    """
+    if hertz < 1000:
+        return f"{hertz} Hz"
+    return f"{hertz / 1000:.2g} kHz"

@@ -1,12 +1,12 @@
-"""The song inspector: a test song's features beside its curve, what the SVM says, its neighbours, who is taken for whom.
+"""The song inspector: confusion matrix, and a test song's features, curve, answers, neighbours.
 
 Notebook: 04_song_decisions
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ import pandas as pd
 import traitlets
 
 from mer_kit import plots
-from mer_kit.analysis import feature_space, paper_fig2
+from mer_kit.analysis import feature_space
+from mer_kit.analysis.curve import truth_spans
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.plots import style
-from mer_kit.plots.names import escaped
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.results import ROW_TITLES
 from mer_kit.records import EMOTIONS, Clip
@@ -25,29 +25,32 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features, scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.views import curve_data as parts
-from mer_kit.views import html_fragments, js
+from mer_kit.views import js
 from mer_kit.views.curve_player import CurvePlayer
 from mer_kit.views.sound import SongSound, song_bytes
+from mer_kit.views.view import Reply, View, still_picture
 
-#: D: so many neighbours are listed.
+#: D: the number of neighbours that are listed.
 NEIGHBOURS = 5
-#: D: a page without a kernel carries the sounds of so many songs at most, each of at most so many bytes.
+#: D: a page without a kernel carries the sounds of so many songs at most, each of at most so many
+#: bytes.
 MAX_SOUNDS, PAGE_SOUND_BYTES = 12, 250_000
 
 
-class SongInspector(traitlets.HasTraits):
-    """The test songs of one finished fold, looked at one by one; works without a browser.
+class SongInspector(View, traitlets.HasTraits):
+    """The test songs of one finished fold, one by one; works without a browser.
 
     Attributes
     ----------
-    song : the chosen test song, its place in `space.test`; set it and every view follows, choose in a view and it
-        changes here
+    song : the chosen test song, its position in `space.test`; it is the same in this object and in
+        all its views
     space : the fold's songs as its SVM sees them (`analysis.feature_space`)
 
     Parameters
     ----------
     experiment, fold : a finished fold
-    song : clip id of the test song shown first; "" takes the first that the SVM gets wrong, else the first
+    song : clip id of the test song shown first; "" takes the first that the SVM gets wrong, else
+        the first
 
     Raises
     ------
@@ -57,6 +60,7 @@ class SongInspector(traitlets.HasTraits):
     Notebook: 04_song_decisions
     """
 
+    module = "inspector"
     song = traitlets.Int(0)
 
     def __init__(self, experiment: Experiment, fold: int, *, song: str = "") -> None:
@@ -66,13 +70,10 @@ class SongInspector(traitlets.HasTraits):
         self._answers = {name: feature_space.answered(self.space, name) for name in CLASSIFIERS}
         wrong = np.flatnonzero(self._answers["svm"] != self.space.test.label)
         ids = [self.clip("test", at).clip_id for at in range(len(self.space.test))]
-        self.song = (
-            ids.index(check_choice("song", song, ids))
-            if song
-            else int(wrong[0])
-            if len(wrong)
-            else 0
-        )
+        if song:
+            self.song = ids.index(check_choice("song", song, ids))
+        elif len(wrong):
+            self.song = int(wrong[0])
         self._below: Any = None  # the player below the view; all views of one inspector share it
         self.observe(self._renew, names="song")
 
@@ -94,30 +95,30 @@ class SongInspector(traitlets.HasTraits):
         return self.experiment.corpus.clips[int(songs.clip[int(song)])]
 
     def confusion(self, classifier: str = "svm") -> np.ndarray:
-        """Return int64 [K, K]: of this fold's test songs with label (row), how many a classifier gave which answer."""
+        """Return the test songs' confusion matrix, int64 [K, K]: rows label, columns answer."""
         check_choice("classifier", classifier, CLASSIFIERS)
         return scores.confusion(self.space.test.label, self._answers[classifier], len(self.classes))
 
     def features(self) -> pd.DataFrame:
-        """Return the chosen song's 7·K features: a row a class, a column a statistic."""
+        """Return the chosen song's 7·K features: one row per class, one column per statistic."""
         rows = self.space.test.x[self.song].reshape(len(self.classes), len(features.STATISTICS))
         return pd.DataFrame(rows, index=list(self.classes), columns=list(features.STATISTICS))
 
     def sentence(self) -> str:
         """Return the chosen song's label and answers in words."""
         label = int(self.space.test.label[self.song])
-        told = []
+        answers = []
         for name in CLASSIFIERS:
             k = int(self._answers[name][self.song])
-            told.append(
-                f"{ROW_TITLES[name]} says {self._named(k)}, {'right' if k == label else 'wrong'}"
-            )
-        return f"{self.clip('test', self.song).clip_id}, label {self._named(label)}: {'; '.join(told)}."
+            verdict = ("wrong", "right")[k == label]
+            answers.append(f"{ROW_TITLES[name]} says {self._named(k)}, {verdict}")
+        clip_id = self.clip("test", self.song).clip_id
+        return f"{clip_id}, label {self._named(label)}: {'; '.join(answers)}."
 
     def _named(self, k: int) -> str:
         return f"{self.classes[k]} {EMOTIONS[self.classes[k]]}"
 
-    # ---- what the browser needs ------------------------------------------------------------------------------------
+    # ---- what the browser is given ---------------------------------------------------------------
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from: plain data and, under "arrays", bytes."""
@@ -165,7 +166,9 @@ class SongInspector(traitlets.HasTraits):
         }
 
     def _arrays(self, part: str) -> list[tuple[str, bytes]]:
-        """Return (name, little-endian bytes): x and z (float32 [songs·7·K]), p (float16 [segments·K]), centre (float32)."""
+        """Return (name, little-endian bytes) of the songs' arrays.
+
+        x and z are float32 [songs·7·K], p is float16 [segments·K], centre is float32 [segments]."""
         songs = getattr(self.space, part)
         p = np.concatenate([table[list(self.classes)].to_numpy() for table in songs.segments])
         centre = np.concatenate([table["centre_s"].to_numpy() for table in songs.segments])
@@ -181,29 +184,20 @@ class SongInspector(traitlets.HasTraits):
         Raises
         ------
         MerKitError
-            If there is no such song, or its sound cannot be had.
+            If there is no such song, or its sound cannot be decoded.
         """
-        path = self.clip(part, song).path
-        return song_bytes(path) if max_bytes is None else song_bytes(path, max_bytes=max_bytes)
+        options = {}
+        if max_bytes is not None:
+            options["max_bytes"] = max_bytes
+        return song_bytes(self.clip(part, song).path, **options)
 
-    def answer(self, message: Any) -> tuple[dict[str, Any], list[bytes]]:
-        """Return the reply to one message of the browser and the bytes that go with it.
+    def _on_play(self, message: Mapping[str, Any]) -> Reply:
+        """{"part", "song"} → a song's sound."""
+        part, song = str(message.get("part")), message.get("song")
+        sound = self.play(part, song)  # type: ignore[arg-type]  # play checks it
+        return {"part": part, "song": song, "mime": sound.mime}, [sound.data]
 
-        {"kind": "play", "part", "song"} → a song's sound. What cannot be answered is "sorry" and why.
-        """
-        try:
-            if not isinstance(message, Mapping):
-                raise MerKitError(
-                    f"message is {type(message).__name__}, expected an object with a kind: reload the view"
-                )
-            check_choice("kind", message.get("kind"), ("play",))
-            part, song = str(message.get("part")), message.get("song")
-            sound = self.play(part, song)  # type: ignore[arg-type]  # play checks it
-        except MerKitError as error:
-            return {"kind": "sorry", "text": str(error)}, []
-        return {"kind": "play", "part": part, "song": song, "mime": sound.mime}, [sound.data]
-
-    # ---- the three ways to show it ---------------------------------------------------------------------------------
+    # ---- widget and page -------------------------------------------------------------------------
 
     def player(self) -> CurvePlayer:
         """Return the player of the chosen song."""
@@ -214,15 +208,15 @@ class SongInspector(traitlets.HasTraits):
             "clip_id": clip.clip_id,
             "task": self.experiment.config.task,
         }
-        truth = paper_fig2.truth_spans(self.experiment, clip.clip_id)
+        truth = truth_spans(self.experiment, clip.clip_id)
         label = self.classes[int(test.label[self.song])]
         return CurvePlayer(curve, clip.path, truth=truth, label=label, title=clip.clip_id)
 
     def widget(self) -> Any:
-        """Return the view for a notebook with a kernel: the inspector, and below it the player of the chosen song."""
+        """Return the view for a notebook with a kernel: inspector and player of the chosen song."""
         import ipywidgets as w
 
-        made = js.widget("inspector", self.data(), sides=_Sides, answer=self.answer, song=self.song)
+        made = js.widget(self.module, self.data(), sides=_Sides, answer=self.answer, song=self.song)
         traitlets.link((self, "song"), (made, "song"))
         if not self._has_player:
             self._below = w.VBox([self.player().widget()])
@@ -241,68 +235,49 @@ class SongInspector(traitlets.HasTraits):
         for view in before:
             view.close()
 
-    def fragment(self, sounds: Sequence[str] | None = None) -> str:
-        """Return the view as HTML for a page without a kernel: picture and words first, then the script.
+    @property
+    def page_title(self) -> str:
+        """The heading of the inspector's page."""
+        corpus = self.experiment.corpus
+        return f"Songs of {corpus.title or corpus.name}, fold {self.fold}"
+
+    def page_data(self, sounds: Sequence[str] | None = None) -> dict[str, Any]:
+        """Return `data` with the sounds of some songs.
 
         Parameters
         ----------
-        sounds : clip ids of the songs whose sounds go with it, at most 12; by default the one shown first and its
-            neighbours; a song whose file is gone or that is too long is left out, and its button does not play
+        sounds : clip ids of at most 12 songs; by default the one shown first and its neighbours. A
+            song whose file is missing or that is too long is left out, and its button is disabled
 
         Raises
         ------
         MerKitError
-            If a song is none of the fold's, or there are too many.
+            If a song is not in the fold, or there are too many.
         """
-        known = {self.clip(part, at).clip_id: (part, at) for part, at in self._places()}
+        places = [(p, i) for p in ("train", "test") for i in range(len(getattr(self.space, p)))]
+        known = {self.clip(part, i).clip_id: (part, i) for part, i in places}
         if sounds is None:
-            near = [
-                at
-                for at, _ in self.space.nearest(self.song, min(NEIGHBOURS, len(self.space.train)))
-            ]
-            sounds = [
-                self.clip("test", self.song).clip_id,
-                *(self.clip("train", at).clip_id for at in near),
-            ]
+            near = self.space.nearest(self.song, min(NEIGHBOURS, len(self.space.train)))
+            sounds = [self.clip("train", i).clip_id for i, _ in near]
+            sounds = [self.clip("test", self.song).clip_id, *sounds]
         if len(sounds) > MAX_SOUNDS:
             raise MerKitError(
-                f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: name fewer"
+                f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: "
+                "name fewer"
             )
         data = self.data()
-        data["arrays"] = {
-            name: html_fragments.text(values) for name, values in data["arrays"].items()
-        }
         data["sounds"] = {}
         for clip_id in sounds:
-            part, at = known[check_choice("song", clip_id, known)]
-            try:
-                sound = self.play(part, at, max_bytes=PAGE_SOUND_BYTES)
-            except MerKitError:
-                continue  # the view says beside its button that the page does not carry it
-            data["sounds"][f"{part} {at}"] = {
-                "mime": sound.mime,
-                "base64": html_fragments.text(sound.data),
-            }
-        return html_fragments.fragment("inspector", data, self._still())
+            part, i = known[check_choice("song", clip_id, known)]
+            with contextlib.suppress(
+                MerKitError
+            ):  # the view disables the button of a missing sound
+                sound = self.play(part, i, max_bytes=PAGE_SOUND_BYTES)
+                data["sounds"][f"{part} {i}"] = {"mime": sound.mime, "data": sound.data}
+        return data
 
-    def to_html(
-        self, path: str | Path | None = None, *, sounds: Sequence[str] | None = None
-    ) -> str:
-        """Return one page that needs nothing else, and write it to `path` if one is given.
-
-        Notebook: 04_song_decisions
-        """
-        title = f"Songs of {self.experiment.corpus.title or self.experiment.corpus.name}, fold {self.fold}"
-        return html_fragments.kept(html_fragments.page(title, self.fragment(sounds)), path)
-
-    def _places(self) -> list[tuple[str, int]]:
-        """Return (part, place) of every song of the fold."""
-        return [
-            (part, at) for part in ("train", "test") for at in range(len(getattr(self.space, part)))
-        ]
-
-    def _still(self) -> str:
-        """Return picture and words for those without scripts."""
+    def still(self, data: Mapping[str, Any]) -> str:
+        """Return picture and sentence of the chosen song."""
         table = self.space.test.segments[self.song]
         picture = EmbeddedFigure(1, 2, size=(9.6, 3.5), width_ratios=(3, 2))
         left, right = picture.axes
@@ -310,16 +285,16 @@ class SongInspector(traitlets.HasTraits):
         p = table[list(self.classes)].to_numpy()
         plots.songs.seven_numbers(p, self.classes, right, theta=self.space.svm.theta)
         alt = f"Curve of {self.clip('test', self.song).clip_id} and its seven numbers per class"
-        image = f'<img alt="{escaped(alt)}" src="data:image/png;base64,{html_fragments.text(picture.png())}">'
-        return f"{image}<p>{escaped(self.sentence())}</p>"
+        return still_picture(picture, alt, self.sentence())
 
 
 class _Sides(traitlets.HasTraits):
-    """What the browser and the kernel share of an inspector."""
+    """The traits that the browser and the kernel share."""
 
     song = traitlets.Int(0).tag(sync=True)
 
     @traitlets.validate("song")
     def _within(self, proposal: Any) -> int:
-        check_range("song", proposal["value"], 0, len(self.data["test"]) - 1, whole=True)  # type: ignore[attr-defined]
+        last = len(self.data["test"]) - 1  # type: ignore[attr-defined]
+        check_range("song", proposal["value"], 0, last, whole=True)
         return int(proposal["value"])

@@ -1,4 +1,4 @@
-"""Sounds in a notebook or a page: short ones as an audio element, whole songs as bytes small enough to embed.
+"""Sound in notebooks and pages: short clips as audio elements, songs as embeddable bytes.
 
 Notebook: 00_start_here, 05_emotion_curve
 """
@@ -22,7 +22,8 @@ from mer_kit.signal import audio
 
 #: D: ten seconds at 22,050 Hz are 0.6 MB of text in the notebook; more belongs in the player.
 MAX_SECONDS = 10.0
-#: D: a song of up to this many bytes goes into a page, 2 MB as text: three minutes at 64 kbit/s, eight at 24.
+#: D: a song of up to this many bytes goes into a page, 2 MB as text: three minutes at 64 kbit/s,
+#: eight at 24.
 MAX_SONG_BYTES = 1_500_000
 #: D: a file of at most this many bytes is embedded as it is, if browsers play its kind.
 KEEP_BYTES = 500_000
@@ -40,7 +41,8 @@ ENCODINGS = (
     ("OGG", "VORBIS", "audio/ogg"),
     ("WAV", "PCM_16", "audio/wav"),
 )
-#: libsndfile's compression level → kbit/s that MP3 then takes at 22,050 Hz (OGG a little more or less), best first.
+#: libsndfile's compression level → kbit/s that MP3 then takes at 22,050 Hz (OGG a little more or
+#: less), best first.
 LEVELS = {0.6: 64, 0.8: 40, 0.9: 24}
 
 
@@ -89,13 +91,15 @@ def audio_element(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label:
     """
     if not label.strip():
         raise MerKitError(
-            "label is empty, expected what the sound is: pass for example label='clip MT01, 3 to 6 s'"
+            "label is empty, expected a description of the sound: "
+            "pass for example label='clip MT01, 3 to 6 s'"
         )
     data = base64.b64encode(wav_bytes(y, sample_rate)).decode("ascii")
     name = escaped(label)
     return (
         f'<figure style="margin:0.4em 0"><figcaption>{name}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{name}" src="data:audio/wav;base64,{data}">'
+        f'<audio controls preload="metadata" aria-label="{name}" '
+        f'src="data:audio/wav;base64,{data}">'
         "This browser plays no audio.</audio></figure>"
     )
 
@@ -112,11 +116,13 @@ def wav_bytes(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> bytes:
     y = np.asarray(y, dtype=np.float64)
     if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
         raise MerKitError(
-            f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load"
+            f"y has shape {y.shape}, expected one row of finite samples: "
+            "decode with signal.audio.load"
         )
     if len(y) > MAX_SECONDS * sample_rate:
         raise MerKitError(
-            f"the sound lasts {len(y) / sample_rate:.1f} s, expected at most {MAX_SECONDS:g} s in a notebook: "
+            f"the sound lasts {len(y) / sample_rate:.1f} s, "
+            f"expected at most {MAX_SECONDS:g} s in a notebook: "
             "cut it with views.sound.segment_audio"
         )
     import soundfile
@@ -127,21 +133,21 @@ def wav_bytes(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> bytes:
 
 
 def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSound:
-    """Return a song small enough for a page: its own file if that is small and playable, else mono at 22,050 Hz.
+    """Return a song small enough for a page: its file if small and playable, else 22,050 Hz mono.
 
-    What is encoded is what the network hears, as MP3 where libsndfile writes it, else OGG, else WAV; a longer song gets
-    fewer kbit/s. MP3 and OGG give every sample back at its own time.
+    What is encoded is what the network hears, as MP3 where libsndfile writes it, else OGG, else
+    WAV; a longer song gets fewer kbit/s. MP3 and OGG give every sample back at its own time.
 
     Parameters
     ----------
     path : any file that `signal.audio.load` reads
-    max_bytes : at most so many are returned; a page holds them as text of four thirds the size
+    max_bytes : the largest result; as base64 text in a page it is a third larger
 
     Raises
     ------
     MerKitError
-        If the file cannot be decoded, or is longer than `max_bytes` can hold; the sentence has the file's name only,
-        since pages show it.
+        If the file cannot be decoded, or is longer than `max_bytes` can hold; the sentence has the
+        file's name only, since pages show it.
 
     Notebook: 05_emotion_curve
     """
@@ -171,13 +177,13 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
         seconds = audio.duration(path)
     least = least_bytes_a_second * seconds
     raise MerKitError(
-        f"{path.name} lasts {seconds:.0f} s and takes {least / 1e6:.2g} MB at least, expected at most "
-        f"{max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"
+        f"{path.name} lasts {seconds:.0f} s and takes {least / 1e6:.2g} MB at least, "
+        f"expected at most {max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"
     )
 
 
 def excerpt(y: np.ndarray) -> SongSound:
-    """Return mono samples `y` [n] at 22,050 Hz, encoded as well as this libsndfile can: MP3 where it writes it.
+    """Return mono samples `y` [n] at 22,050 Hz as a sound file, MP3 if libsndfile can write it.
 
     Raises
     ------
@@ -192,14 +198,15 @@ def excerpt(y: np.ndarray) -> SongSound:
     y = np.asarray(y)
     if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
         raise MerKitError(
-            f"y has shape {y.shape}, expected one row of finite samples: decode with signal.audio.load"
+            f"y has shape {y.shape}, expected one row of finite samples: "
+            "decode with signal.audio.load"
         )
     kind, subtype, mime, level, _ = _ways()[0]
     return SongSound(_encoded(y, kind, subtype, level), mime)
 
 
 def _ways() -> list[tuple[str, str, str, float | None, float]]:
-    """Return how this libsndfile can write a song, best first: format, subtype, MIME type, level, about so many kbit/s."""
+    """Return the available encodings, best first: format, subtype, MIME type, level, kbit/s."""
     import soundfile
 
     found: list[tuple[str, str, str, float | None, float]] = []
@@ -213,11 +220,13 @@ def _ways() -> list[tuple[str, str, str, float | None, float]]:
 
 
 def _encoded(y: np.ndarray, kind: str, subtype: str, level: float | None) -> bytes:
-    """Return float samples at 22,050 Hz as a file in memory, in one-second blocks: soundfile 0.14 dies of long ones."""
+    """Return samples at 22,050 Hz as a file, written in blocks: long ones crash soundfile 0.14."""
     import soundfile
 
     rate, buffer = audio.SAMPLE_RATE, io.BytesIO()
-    how: dict[str, Any] = {} if level is None else {"compression_level": level}
+    how: dict[str, Any] = {}
+    if level is not None:
+        how["compression_level"] = level
     if kind == "MP3":
         how["bitrate_mode"] = (
             "CONSTANT"  # the size is known beforehand, and every player finds every second
@@ -229,7 +238,7 @@ def _encoded(y: np.ndarray, kind: str, subtype: str, level: float | None) -> byt
 
 
 def segment_audio(clip: Clip, start_s: float, seconds: float) -> np.ndarray:
-    """Return float32 [round(seconds · 22,050)], the samples of a clip from `start_s` on (fewer at the clip's end).
+    """Return float32 [seconds · 22,050], a clip's samples from `start_s` (fewer at its end).
 
     Raises
     ------
@@ -244,16 +253,19 @@ def segment_audio(clip: Clip, start_s: float, seconds: float) -> np.ndarray:
     first = round(start_s * audio.SAMPLE_RATE)
     if first >= len(y):
         raise MerKitError(
-            f"clip {clip.clip_id!r} lasts {len(y) / audio.SAMPLE_RATE:.1f} s but the segment begins at {start_s:g} s: "
+            f"clip {clip.clip_id!r} lasts {len(y) / audio.SAMPLE_RATE:.1f} s "
+            f"but the segment begins at {start_s:g} s: "
             "choose an earlier start"
         )
     return y[first : first + round(seconds * audio.SAMPLE_RATE)]
 
 
 def clip_audio(clip: Clip) -> np.ndarray:
-    """Return a clip's samples, float32 [n] at 22,050 Hz, read-only; the last few clips stay in memory."""
+    """Return a clip's samples, float32 [n] at 22,050 Hz, read-only; recent clips are cached."""
     path = Path(clip.path)
-    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    stamp = 0
+    if path.exists():
+        stamp = path.stat().st_mtime_ns
     return _decoded(path, stamp)
 
 

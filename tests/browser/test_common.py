@@ -1,4 +1,4 @@
-"""What all views share in the browser: the channel to their kernel, and the deck that plays one song at a time."""
+"""What all views share in the browser: the channel to their kernel, and the player of one song at a time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MODEL = """() => {
 @pytest.fixture
 def page(page_of: Callable[..., Page]) -> Page:
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
-    page.evaluate(SETUP, js.module("live") + "\nexport { channel, deck, lively };")
+    page.evaluate(SETUP, js.module("live") + "\nexport { channel, createPlayer, mountWidget };")
     page.evaluate(MODEL)
     return page
 
@@ -76,7 +76,7 @@ def test_a_view_taken_down_listens_to_nothing(page: Page) -> None:
         talk.on("cut", () => {});
         return () => { off(); down.push(data); };
       };
-      window.take = lively(model, mount, document.querySelector("main"), "data");
+      window.take = mountWidget(model, mount, document.querySelector("main"), "data");
     }""")
     assert page.evaluate("listeners.length") == 2
     page.evaluate("take()")
@@ -94,7 +94,7 @@ def test_another_song_silences_the_first_also_where_it_cannot_be_decoded(page: P
     def playing() -> Any:
         return page.evaluate("window.tape.playing()?.name ?? null")
 
-    page.evaluate("([a, b]) => { window.a = a; window.b = b; window.tape = deck(() => {}); }", [tone(300), tone(600)])
+    page.evaluate("([a, b]) => { window.a = a; window.b = b; window.tape = createPlayer(() => {}); }", [tone(300), tone(600)])
     page.evaluate("() => tape.play(a, { start: 0.5, to: 3, name: 'a' })")
     assert playing() == "a" and 0.5 <= page.evaluate("tape.now()") < 3
     waiting = "() => { window.later = tape.play(b, { start: 1, to: 2, name: 'b' }); return tape.playing(); }"

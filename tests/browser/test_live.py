@@ -33,7 +33,7 @@ def picture(grey: int) -> str:
 
 def page_text(*, buttons: bool = True) -> str:
     """Return a page with the view, and at hand what a kernel would do: `tell(…)`; what the view asks is in `asked`."""
-    state = {"state": "ready", "words": "4 epochs, none begun.", "done": 0, "since": None}
+    state = {"state": "ready", "words": "4 epochs, none started.", "done": 0, "since": None}
     data = {
         "title": "Training",
         "epochs": 4,
@@ -67,8 +67,8 @@ def test_the_button_starts_stops_and_goes_on(page_of: Callable[..., Page]) -> No
         ("ready", "▶ Start", "start"),
         ("running", "■ Stop after this epoch", "stop"),
         ("stopping", "Stopping after this epoch …", None),
-        ("paused", "▶ Go on", "start"),
-        ("done", "▶ Start afresh", "start"),
+        ("paused", "▶ Resume", "start"),
+        ("done", "▶ Start again", "start"),
         ("failed", "▶ Start again", "start"),
     ]:
         page.evaluate("asked.length = 0")
@@ -82,9 +82,9 @@ def test_the_button_starts_stops_and_goes_on(page_of: Callable[..., Page]) -> No
 def test_pictures_words_and_progress_follow(page_of: Callable[..., Page]) -> None:
     page = page_of(page_text())
     assert page.locator("img:visible").count() == 0
-    tell(page, "running", "Epoch 2 of 4 is over.", 2, [10, 20, 30])
-    assert page.get_by_role("status").inner_text() == "Epoch 2 of 4 is over."
-    assert page.get_by_role("progressbar", name="Epochs that are over").evaluate("(bar) => bar.value / bar.max") == 0.5
+    tell(page, "running", "Epoch 2 of 4 is finished.", 2, [10, 20, 30])
+    assert page.get_by_role("status").inner_text() == "Epoch 2 of 4 is finished."
+    assert page.get_by_role("progressbar", name="Epochs that are finished").evaluate("(bar) => bar.value / bar.max") == 0.5
     assert [image.get_attribute("alt") for image in page.locator("img:visible").all()] == list(plots.live.ALTS)
     assert re.fullmatch(r"\d+:\d\d", page.locator(".time").inner_text())
     before = page.locator("img").first.get_attribute("src")
@@ -105,7 +105,7 @@ def test_the_view_is_accessible_and_fits(
     page_of: Callable[..., Page], axe: Callable[..., list[dict[str, Any]]], options: dict[str, Any]
 ) -> None:
     page = page_of(page_text(), **options)
-    tell(page, "running", "Epoch 2 of 4 is over: loss 1.2, 77 segments in X and 13 in U (14%).", 2, [200, 210, 220])
+    tell(page, "running", "Epoch 2 of 4 is finished: loss 1.2, 77 segments in X and 13 in U (14%).", 2, [200, 210, 220])
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -136,7 +136,7 @@ def test_the_notebooks_stop_button_pauses_and_the_next_run_goes_on_and_leaves_a_
     page = book.page
     book.ask("jupyterapp.commands.execute('notebook:run-all-cells');")
     words = "(document.querySelector('.mer-live .words')?.textContent ?? '')"
-    book.wait(f"() => {words}.startsWith('Epoch 2 of {MANY} is over')")
+    book.wait(f"() => {words}.startsWith('Epoch 2 of {MANY} is finished')")
     page.locator(".mer-live").scroll_into_view_if_needed()
     page.screenshot(path=shots / "live-running.png")
     page.locator("[data-command='notebook:interrupt-kernel'], [data-jp-item-name=interrupt] *").first.click()
@@ -151,7 +151,7 @@ def test_the_notebooks_stop_button_pauses_and_the_next_run_goes_on_and_leaves_a_
     page.screenshot(path=shots / "live-paused.png")
 
     book.ask("jupyterapp.commands.execute('notebook:run-all-cells');")
-    book.wait(f"() => /^Epoch \\d+ of {MANY} is over/.test({words})")
+    book.wait(f"() => /^Epoch \\d+ of {MANY} is finished/.test({words})")
     assert int(re.findall(r"\d+", page.evaluate(words))[0]) >= done, "it goes on and does not begin again"
     book.wait_until_run()
     left = outputs(book)
@@ -170,7 +170,7 @@ def test_a_rehearsal_starts_pauses_and_goes_on_with_its_own_button(book: lab.Boo
     book.wait(state, ["running"])
     button.press("Enter")
     book.wait(state, ["paused"])
-    assert "Go on" in button.inner_text()
+    assert "Resume" in button.inner_text()
     button.press("Enter")
     book.wait(state, ["done"])
     view.screenshot(path=shots / "live-rehearsal.png")

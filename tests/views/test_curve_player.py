@@ -260,7 +260,7 @@ def test_no_other_script_is_trusted(element: str) -> None:
 
 def test_an_export_keeps_the_player_with_its_own_code_and_nothing_else(song: Path, tmp_path: Path) -> None:
     fragment = CurvePlayer(curve(n=43), song).fragment()
-    changed = fragment.replace("function deck(", "bad(); function deck(")
+    changed = fragment.replace("function createPlayer(", "bad(); function createPlayer(")
     assert changed != fragment
     torn = "<scr<script></script>ipt>torn()</script>"  # stays as words in an element that no browser knows
     outputs = [new_output("display_data", {"text/html": html}) for html in (*FOREIGN, changed, torn)]

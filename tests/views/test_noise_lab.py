@@ -15,12 +15,12 @@ from tests.views.noise_labs import make_lab
 
 from mer_kit.checks import MerKitError
 from mer_kit.training import diagnostics
-from mer_kit.views import noise_lab_data
+from mer_kit.views import noise_lab, noise_lab_data
 
 
 def test_the_arrays_are_the_archived_numbers(tmp_path: Path) -> None:
     lab = make_lab(tmp_path)
-    passes, sent = lab.passes, lab.arrays
+    passes, sent = lab.passes, lab.data()["arrays"]
     n, e = len(passes.labels), len(passes)
     p = np.frombuffer(sent["p"], "<f2").reshape(e, n)
     np.testing.assert_array_equal(-np.log(np.maximum(p.astype(float), 2.0**-24)), passes.losses)
@@ -29,38 +29,90 @@ def test_the_arrays_are_the_archived_numbers(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(np.frombuffer(sent["truth"], np.int8), passes.truth)
     np.testing.assert_allclose(np.frombuffer(sent["start"], "<f4"), passes.start_s)
+    bits = np.frombuffer(sent["p"], "<u2").reshape(e, n)
+    loss = np.frombuffer(sent["loss_of_half"], "<f4")
+    np.testing.assert_allclose(loss[bits], passes.losses, rtol=1e-6)
     table = diagnostics.data_map(passes.probabilities, passes.labels)
-    np.testing.assert_allclose(np.frombuffer(sent["confidence"], "<f4"), table["confidence"], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.frombuffer(sent["confidence"], "<f4"), table["confidence"], rtol=1e-6
+    )
 
 
 def test_only_divisions_that_the_training_used_count_as_in_u(tmp_path: Path) -> None:
     lab = make_lab(tmp_path)
-    bits = np.unpackbits(np.frombuffer(lab.arrays["in_u"], np.uint8), bitorder="little")
+    bits = np.unpackbits(np.frombuffer(lab.arrays.segments["in_u"], np.uint8), bitorder="little")
     in_u = bits[: 4 * 600].reshape(4, 600).astype(bool)
-    assert not in_u[0].any() and not in_u[3].any(), "epoch 2 was warm-up, and no epoch follows the last"
+    assert not in_u[0].any() and not in_u[3].any(), (
+        "epoch 2 was warm-up, and no epoch follows the last"
+    )
     np.testing.assert_array_equal(in_u[2], ~lab.passes.partition_after(3).clean)
     assert in_u[2].sum() == 90, "the cap: 15 % of 600"
 
 
-def test_mixtures_are_the_trainings_own_or_what_the_other_way_would_give(tmp_path: Path) -> None:
+def test_tables_are_of_the_trainings_own_mixtures_or_of_the_other_kind(tmp_path: Path) -> None:
     lab = make_lab(tmp_path)
     passes = lab.passes
-    (own,) = lab.fit(3, per_class=False)
-    mixture = passes.partitions[2].mixtures[0]
-    assert own is not None and mixture is not None
-    assert (own["means"], own["sds"], own["low"]) == (mixture.means, mixture.sds, mixture.low)
+    own = lab.arrays.tables(3, per_class=False)
+    assert own.partition is passes.partitions[2]
+    mixture = own.partition.mixtures[0]
+    assert mixture is not None and own.tables["groups"][0]["axis"] == [mixture.low, mixture.high]
+    settings = dataclasses.replace(passes.partition, per_class=True)
     other = diagnostics.replay(
-        passes.probabilities[2],
-        passes.labels,
-        settings=dataclasses.replace(passes.partition, per_class=True),
-        seed=passes.seed,
+        passes.probabilities[2], passes.labels, settings=settings, seed=passes.seed
     )
-    assert [one and one["weights"] for one in lab.fit(3, per_class=True)] == [
+    found = lab.arrays.tables(3, per_class=True)
+    assert [one and one.weights for one in found.partition.mixtures] == [
         one and one.weights for one in other.mixtures
     ]
-    assert lab.fit(3, per_class=True) is lab.fit(3, per_class=True), "fitted once"
-    with pytest.raises(MerKitError, match="after_epoch is 5"):
-        lab.fit(5, per_class=True)
+    np.testing.assert_allclose(found.omega, other.omega, atol=1e-3)
+    assert lab.arrays.tables(3, per_class=True) is found, "fitted once"
+    assert (
+        "after_epoch is 5" in lab.answer({"kind": "fit", "after": 5, "per_class": True})[0]["text"]
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"max_unlabelled": 1.0}, {"min_gap": 1.5}])
+def test_every_cut_is_what_the_training_would_make_of_it(
+    options: dict[str, float], tmp_path: Path
+) -> None:
+    lab = make_lab(tmp_path, **options)
+    passes, taus = lab.passes, lab.arrays.taus
+    one = lab.arrays.tables(3, per_class=False)
+    cuts, known = one.tables["cuts"], passes.truth >= 0  # type: ignore[operator]
+    for i in range(0, len(taus), 7):
+        split = passes.partition_after(3, tau=taus[i])
+        assert cuts["in_u"][i] == (split.omega <= taus[i]).sum() == (one.omega <= taus[i]).sum()
+        assert cuts["in_u_training"][i] == (~split.clean).sum()
+        assert cuts["refusal"][i] == split.note.removeprefix("no separation: ")
+        right = (passes.truth == passes.labels)[known]
+        quality = diagnostics.split_quality(
+            (split.omega > taus[i])[known], split.omega[known], right
+        )
+        for name in ("precision", "recall", "noise_recall"):
+            value = np.nan if cuts[name][i] is None else cuts[name][i]
+            assert value == pytest.approx(quality[name], nan_ok=True)
+
+
+def test_curves_are_the_mixtures_own(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path)
+    one = lab.arrays.tables(3, per_class=True)
+    for mixture, curves in zip(one.partition.mixtures, one.curves, strict=True):
+        assert mixture is not None
+        nats = mixture.low + noise_lab_data.GRID * (mixture.high - mixture.low)
+        np.testing.assert_allclose(
+            curves[:2], mixture.densities(noise_lab_data.GRID), rtol=2e-3, atol=1e-6
+        )
+        np.testing.assert_allclose(curves[2], mixture.posterior(nats), atol=1e-3)
+        np.testing.assert_allclose(curves[3], mixture.posterior(nats, clamp=False), atol=1e-3)
+
+
+def test_equal_losses_have_no_mixture_and_keep_every_label(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path)
+    equal = np.full_like(lab.passes.probabilities, 0.25)
+    lab = noise_lab.NoiseLab(lab.experiment, dataclasses.replace(lab.passes, probabilities=equal))
+    one = lab.arrays.tables(1, per_class=False)
+    assert not one.tables["groups"][0]["fitted"] and not one.curves.any() and (one.omega == 1).all()
+    assert set(one.tables["cuts"]["refusal"]) == {"all losses are equal"}
 
 
 def test_plain_data_can_be_json_and_holds_what_the_training_had(tmp_path: Path) -> None:
@@ -70,9 +122,7 @@ def test_plain_data_can_be_json_and_holds_what_the_training_had(tmp_path: Path) 
     assert [row["n_unlabelled"] for row in data["training"]] == [
         int((~one.clean).sum()) for one in lab.passes.partitions
     ]
-    assert data["rules"] == {
-        "max_unlabelled": 0.15, "min_gap": 0.1, "clean_share": (0.05, 0.98), "min_per_class": 8,
-    }  # fmt: skip
+    assert data["max_unlabelled"] == 0.15 and len(data["taus"]) == 101
     assert data["clips"]["3"] == ["song3", ""] and data["after"] == lab.passes.last_separating_epoch
 
 
@@ -91,7 +141,8 @@ def test_a_row_is_answered_with_its_own_second(tmp_path: Path) -> None:
     "message",
     [
         {"kind": "play", "row": -1}, {"kind": "play", "row": 600}, {"kind": "play", "row": True},
-        {"kind": "play", "row": "3"}, {"kind": "play", "row": 1.5}, {"kind": "play"}, {"kind": "trace", "row": 600},
+        {"kind": "play", "row": "3"}, {"kind": "play", "row": 1.5}, {"kind": "play"},
+        {"kind": "trace", "row": 6}, {"kind": "fit", "after": 1},
         {"kind": "fit", "after": 0, "per_class": True}, {"kind": "fit", "after": 1, "per_class": "yes"},
         {"kind": "pass", "after": [1]}, {"kind": "data"}, {"kind": None}, "play", None,
     ],
@@ -123,16 +174,22 @@ def test_the_most_doubtful_come_one_song_after_the_other(tmp_path: Path) -> None
 
 
 def test_large_runs_travel_pass_by_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noise_lab_data, "AT_ONCE_BYTES", 3 * 600 * 4 - 1)
+    monkeypatch.setattr(noise_lab, "AT_ONCE_BYTES", 7 * 600 * 4 - 1)
     lab = make_lab(tmp_path)
-    assert "p" not in lab.data()["arrays"]
+    assert "p" not in lab.data()["arrays"] and lab.data()["tables"] == {"all": [], "class": []}
     reply, (p, model) = lab.answer({"kind": "pass", "after": 2})
     assert reply == {"kind": "pass", "after": 2} and len(model) == 600
     np.testing.assert_array_equal(
         np.frombuffer(p, "<f2"), lab.passes.probabilities[1][np.arange(600), lab.passes.labels]
     )
-    reply, (trace,) = lab.answer({"kind": "trace", "row": 7})
-    np.testing.assert_array_equal(np.frombuffer(trace, "<f2"), lab.passes.probabilities[:, 7, lab.passes.labels[7]])
+    reply, (omega, curves) = lab.answer({"kind": "fit", "after": 2, "per_class": False})
+    assert (
+        reply["tables"] == lab.arrays.tables(2, per_class=False).tables
+        and len(curves) == 2 * 4 * 401
+    )
+    np.testing.assert_allclose(
+        np.frombuffer(omega, "<f2"), lab.passes.partitions[1].omega, atol=1e-3
+    )
     with pytest.raises(MerKitError, match="too much for one page"):
         lab.fragment()
 
@@ -148,7 +205,7 @@ def test_the_page_is_complete_and_asks_for_nothing(tmp_path: Path) -> None:
     assert found is not None
     data = json.loads(found[1])
     assert sorted(map(int, data["sounds"])) == sorted(lab.doubtful(4))
-    assert [len(fits) for fits in data["fits"].values()] == [4, 4]
+    assert [len(tables) for tables in data["tables"].values()] == [4, 4]
     assert lab.to_html(sounds=4) == page, "the same lab gives the same bytes"
 
 

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
+from mer_kit.plots.objectives import sharpen
 from mer_kit.views.objectives import DropoutPairs, MixupDeck, SharpeningTriangle, mixed_sound
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
@@ -59,8 +60,26 @@ def test_the_triangle_takes_segments_labels_and_temperature_along(triangle: Shar
     data = triangle.data()
     assert [segment["p"] for segment in data["segments"]] == P.tolist()
     assert [segment["label"] for segment in data["segments"]] == [2, 3]
-    assert data["among"] == [0, 1, 3] and data["temperature"] == 0.25
+    assert data["among"] == [0, 1, 3] and data["temperature"] == 0.25 and len(data["temperatures"]) == 40
     assert [entry["word"] for entry in data["classes"]] == ["happy", "angry", "sad", "calm"]
+
+
+def test_the_page_gets_every_sharpened_value_it_can_show(triangle: SharpeningTriangle) -> None:
+    data = triangle.data()
+    points, at = np.array(data["lattice"]["points"]), data["temperatures"].index(0.25)
+    table = np.frombuffer(data["lattice"]["sharpened"], "<u2").reshape(40, len(points), 3) / 65535
+    for i in (0, 100, len(points) - 1):
+        assert table[at, i] == pytest.approx(sharpen(points[i] / 99, 0.25), abs=1e-5)
+    for key, subset in data["subsets"].items():
+        among = [int(k) for k in key.split(",")]
+        found = np.frombuffer(subset["sharpened"], "<f4").reshape(40, 2, 3)
+        for row in (0, 1):
+            expected = triangle.sharpened(row, 0.25, among=among)
+            assert subset["p"][row] == pytest.approx(expected["before"])
+            assert found[at, row] == pytest.approx(expected["after"], abs=1e-6)
+            assert subset["mass"][row] == pytest.approx(P[row, among].sum())
+    own = SharpeningTriangle(P, ["a", "b"], CLASSES, labels=np.array([0, 1]), temperature=0.333)
+    assert len(own.data()["temperatures"]) == 41, "its own temperature is no step of the slider"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +143,7 @@ def test_pictures_of_two_lengths_cannot_be_mixed() -> None:
 def test_dropout_pairs_come_with_their_divergence(pairs: DropoutPairs) -> None:
     assert pairs.kl(0, 0) == pytest.approx(0.15 * math.log(4), abs=1e-6)  # ½ · 0.3 · (log 1.6 − log 0.4)
     assert pairs.kl(0, 1) == pytest.approx(0, abs=1e-9)
+    assert pairs.data()["segments"][0]["kl"] == [pairs.kl(0, 0), pairs.kl(0, 1)]
     with pytest.raises(MerKitError, match="pair is 2"):
         pairs.kl(0, 2)
 

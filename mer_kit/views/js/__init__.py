@@ -1,8 +1,10 @@
-"""The browser's side of the interactive views: small ES modules and style sheets, joined as text.
+"""The browser code of the interactive views: small ES modules and style sheets, joined as text.
 
-A view named "player" has player.mjs and player.css here. Its module says `export function mount(el, data, talk)`, which
-builds the view in an element from plain data and returns a function that takes it down. The same text serves a widget
-(anywidget) and a page without a kernel (`views.html_fragments`).
+The view "player" has player.mjs and player.css here; larger views have further files whose names
+begin with theirs, such as noise_lab_pictures.mjs. A view's module has `export function mount(el,
+data, talk)`, which builds the view in an element from plain data and returns a function that
+removes it. The same text serves a widget (anywidget) and a page without a kernel
+(`views.html_fragments`).
 """
 
 from __future__ import annotations
@@ -15,14 +17,34 @@ from typing import Any
 
 import traitlets
 
+#: The views that have a module here.
+VIEWS = ("explorer", "inspector", "live", "noise_lab", "player", "playground")
+#: The modules that are put before every view.
+SHARED = ("common", "sound", "axes")
+
 
 def module(name: str) -> str:
-    """Return a view's ES module with what all views share put before it."""
-    return f"{_read('common.mjs')}\n{_read(f'{name}.mjs')}"
+    """Return a view's ES module as one text: shared modules, further files, its own module.
+
+    Examples
+    --------
+    >>> text = module("live")
+    >>> "function createPlayer(" in text, "export function mount(" in text
+    (True, True)
+    """
+    files = sorted(path.name for path in resources.files(__package__).iterdir())
+    further = [file[:-4] for file in files if file.startswith(f"{name}_") and file.endswith(".mjs")]
+    return "\n".join(_read(f"{part}.mjs") for part in (*SHARED, *further, name))
 
 
 def styles(name: str) -> str:
-    """Return a view's style sheet after what all views share."""
+    """Return a view's style sheet, preceded by the rules that all views share.
+
+    Examples
+    --------
+    >>> ".mer-live" in styles("live")
+    True
+    """
     return f"{_read('common.css')}\n{_read(f'{name}.css')}"
 
 

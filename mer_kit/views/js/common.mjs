@@ -1,4 +1,4 @@
-// What mer-kit's browser views share: elements, SVG, sound, decoding. No library, nothing fetched.
+// What all browser views share: elements, decoding, number formats, and the connection to the kernel. No library is used.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -28,23 +28,25 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-/** Return the bytes of what came from a kernel (a DataView or a typed array) or stands in a page (base64 text). */
-function raw(part) {
-  return typeof part === "string" ? bytes(part) : new Uint8Array(part.buffer ?? part, part.byteOffset ?? 0, part.byteLength);
+/** Return the bytes of a message's buffer (a DataView or a typed array) or of base64 text in a page. */
+function raw(source) {
+  if (typeof source === "string") return bytes(source);
+  return new Uint8Array(source.buffer ?? source, source.byteOffset ?? 0, source.byteLength);
 }
 
-/** Return the same bytes as a typed array of a kind; a copy, which begins at 0 as wider numbers need. */
-function typed(part, Kind) {
-  return new Kind(raw(part).slice().buffer);
+/** Return the same bytes as a typed array of a type; a copy, so that it is aligned. */
+function typed(source, Type) {
+  return new Type(raw(source).slice().buffer);
 }
 
-/** Return a playable address for bytes; whoever asks revokes it when done. */
+/** Return a URL for bytes; the caller revokes it when it is no longer needed. */
 function address(data, mime) {
   return URL.createObjectURL(new Blob([data], { type: mime }));
 }
 
-/** Return float32 of a DataView that holds little-endian float16, as numpy writes them. */
-function halves(view) {
+/** Return the little-endian float16 numbers of a buffer or of base64 text as a Float32Array. */
+function halves(source) {
+  const data = raw(source), view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const out = new Float32Array(view.byteLength / 2);
   for (let i = 0; i < out.length; i++) {
     const bits = view.getUint16(2 * i, true);
@@ -67,14 +69,62 @@ function percent(value) {
   return Number.isFinite(value) ? `${Math.round(100 * value)} %` : "–";
 }
 
-/** Build a view where a page holds its picture (`views/html_fragments.py`); where that fails, the picture stays. */
+/** Return a value with as few of two decimal places as it needs. */
+function short(value) {
+  return String(Number(value.toFixed(2)));
+}
+
+/** Return an id that is unique in the page. */
+function uniqueId(prefix = "mer") {
+  return `${prefix}${Math.random().toString(36).slice(2)}`;
+}
+
+/** Return a class's short name and its emotion. */
+function className({ name, word, emotion = word }) {
+  return emotion ? `${name} ${emotion}` : name;
+}
+
+/** Return value, limited to low…high. */
+function clamp(value, low, high) {
+  return Math.max(low, Math.min(high, value));
+}
+
+/** Return a polite live region; of several sentences in quick succession only the last is announced. */
+function createAnnouncer(node, delay = 200) {
+  let timer = 0;
+  return {
+    say(text) {
+      clearTimeout(timer);
+      timer = setTimeout(() => { node.textContent = text; }, node.textContent ? delay : 0);
+    },
+    dispose: () => clearTimeout(timer),
+  };
+}
+
+/** Call `resized(width)` whenever the width of an element changes, and `removed()` if it has left the page. */
+function watchWidth(node, resized, removed = () => {}) {
+  let width = 0;
+  const observer = new ResizeObserver(() => requestAnimationFrame(() => {
+    if (!node.isConnected) return removed();
+    const room = Math.floor(node.clientWidth);
+    if (room && room !== width) {
+      width = room;
+      resized(room);
+    }
+  }));
+  observer.observe(node);
+  return () => observer.disconnect();
+}
+
+/** Build a view next to its still picture (`views/html_fragments.py`) and remove the picture; if that fails, keep it. */
 function enhance(mark, mount) {
   for (const host of document.querySelectorAll(`[data-mer-fragment="${mark}"]:not([data-mer-mounted])`)) {
-    host.dataset.merMounted = ""; // the same fragment may stand in a page twice, with two scripts
+    host.dataset.merMounted = ""; // a page may contain the same fragment twice, with two scripts
     const view = document.createElement("div"), still = [...host.querySelectorAll(":scope > :not(style)")];
     try {
       const data = JSON.parse(host.querySelector("script[data-mer-data]").textContent);
-      const [, mime, base64] = host.querySelector("audio")?.getAttribute("src").match(/^data:([^;]+);base64,(.+)$/) ?? [];
+      const source = host.querySelector("audio")?.getAttribute("src");
+      const [, mime, base64] = source?.match(/^data:([^;]+);base64,(.+)$/) ?? [];
       if (base64) data.audio = { mime, base64 };
       host.append(view);
       mount(view, data, null);
@@ -86,17 +136,18 @@ function enhance(mark, mount) {
   }
 }
 
-/** Keep JupyterLab's shortcuts off a view's controls: it takes arrow keys and letters unless the focused element says so. */
+/** Prevent JupyterLab from handling the keys pressed in a view's controls as its own shortcuts. */
 function ownKeys(el) {
   el.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
 }
 
-/** Return how a view talks to its kernel through anywidget: `traits` are values of both sides, all else are messages.
+/** Return the connection of a view to its kernel through anywidget. `traits` are shared values; all else are messages.
  *
- *  `send({kind, …})` and `on(kind, handler)`, which returns what ends the listening; `close()` ends all of it. A trait is
- *  sent as {kind, value}, and its handler gets the value; a message's handler gets the message and its bytes. */
+ *  `send({kind, …})` and `on(kind, handler)`, which returns a function that removes the handler; `close()` removes all.
+ *  A trait is sent as {kind, value}, and its handler gets the value; a message's handler gets the message and its
+ *  buffers. */
 function channel(model, traits = []) {
-  const heard = new Set();
+  const handlers = new Set();
   return {
     send(message) {
       if (!traits.includes(message.kind)) return model.send(message);
@@ -105,92 +156,21 @@ function channel(model, traits = []) {
     },
     on(kind, handler) {
       const trait = traits.includes(kind), event = trait ? `change:${kind}` : "msg:custom";
-      const listen = trait ? () => handler(model.get(kind))
-        : (message, buffers) => { if (message.kind === kind) handler(message, buffers); };
-      const off = () => { if (heard.delete(off)) model.off(event, listen); };
+      const listen = (message, buffers) => {
+        if (trait) handler(model.get(kind));
+        else if (message.kind === kind) handler(message, buffers);
+      };
+      const off = () => { if (handlers.delete(off)) model.off(event, listen); };
       model.on(event, listen);
-      heard.add(off);
+      handlers.add(off);
       return off;
     },
-    close() { for (const off of [...heard]) off(); },
+    close() { for (const off of [...handlers]) off(); },
   };
 }
 
-/** Mount a view for anywidget and return what takes it down and ends its talk. */
-function lively(model, mount, el, data, traits = []) {
-  const talk = channel(model, traits), take = mount(el, data, talk);
-  return () => { talk.close(); take(); };
-}
-
-/** Plays stretches of a song exactly: what is decoded once is started and stopped by the audio clock, not by events. */
-function deck(changed) {
-  let context = null, of = null, decoding = null, source = null, loud = null, stretch = null, began = 0, head = 0, ticket = 0;
-
-  function now() {
-    if (!source) return head;
-    const heard = context.currentTime - (context.outputLatency || 0) - began, { from, to, loop } = stretch;
-    const length = to - stretch.start;
-    const second = from + Math.max(0, heard);
-    return loop ? (second < to ? second : stretch.start + ((second - stretch.start) % length)) : Math.min(second, to);
-  }
-
-  function silence() {
-    if (!source) return;
-    source.onended = null;
-    source.stop();
-    source.disconnect();
-    loud.disconnect();
-    source = null;
-  }
-
-  /** Play a song (base64 text or bytes) from second `from` until `to`; with `loop` again and again from `start`.
-   *  Rejects where it cannot be decoded. */
-  async function play(song, { start, from = start, to, loop = false, name }) {
-    if (of !== song) stop(); // another one is silent at once, not when this one is decoded
-    const mine = ++ticket;
-    context ??= new AudioContext();
-    context.resume(); // a page may only sound after a gesture; what is started before that waits for it
-    if (of !== song) [of, decoding] = [song, context.decodeAudioData(typed(song, Uint8Array).buffer)]; // it takes the copy away
-    const buffer = await decoding;
-    if (mine !== ticket) return;
-    silence();
-    const end = Math.min(to, buffer.duration), first = Math.max(0, Math.min(start, end));
-    if (!(end > first)) return stop();
-    stretch = { start: first, from: from < end ? Math.max(first, from) : first, to: end, loop, name };
-    source = new AudioBufferSourceNode(context, { buffer, loop, loopStart: first, loopEnd: end });
-    loud = new GainNode(context);
-    source.connect(loud).connect(context.destination);
-    began = context.currentTime;
-    const length = end - stretch.from, edge = Math.min(0.004, length / 4);
-    loud.gain.setValueAtTime(0, began); // four milliseconds up and down, so that a cut makes no click
-    loud.gain.linearRampToValueAtTime(1, began + edge);
-    if (loop) source.start(began, stretch.from);
-    else {
-      loud.gain.setValueAtTime(1, began + length - edge);
-      loud.gain.linearRampToValueAtTime(0, began + length);
-      source.start(began, stretch.from, length);
-    }
-    source.onended = () => { head = stretch.to; source = null; changed(); };
-    changed();
-  }
-
-  function stop() {
-    ticket++;
-    head = now();
-    silence();
-    changed();
-  }
-
-  /** Give the sound back to the browser; what is played afterwards is decoded anew. */
-  function dispose() {
-    stop();
-    context?.close();
-    context = of = decoding = null;
-  }
-
-  return {
-    play, stop, dispose, now,
-    seek: (second) => { if (!source) head = second; },
-    playing: () => (source ? stretch : null),
-  };
+/** Mount a view for anywidget; return a function that removes the view and closes its connection. */
+function mountWidget(model, mount, el, data, traits = []) {
+  const talk = channel(model, traits), unmount = mount(el, data, talk);
+  return () => { talk.close(); unmount(); };
 }

@@ -1,41 +1,50 @@
-// A training as it runs: three pictures that the kernel redraws, a progress bar, words, and a button to start and stop.
+// A training while it runs: pictures that the kernel redraws, a progress bar, a sentence, and a start and stop button.
 
-const FACES = {
-  ready: "▶ Start", running: "■ Stop after this epoch", stopping: "Stopping after this epoch …", paused: "▶ Go on",
-  done: "▶ Start afresh", failed: "▶ Start again",
+const BUTTON_TEXTS = {
+  ready: "▶ Start", running: "■ Stop after this epoch", stopping: "Stopping after this epoch …", paused: "▶ Resume",
+  done: "▶ Start again", failed: "▶ Start again",
 };
+const CELL_HINT = "The stop button of the notebook pauses the training; run the cell again to resume after the last finished epoch.";
 
-/** Build the view in an element; return what takes it down. `talk` brings "state" and "pictures" whenever they change. */
+/** Return images that show the PNG files given to `show`; `revoke` releases their memory. */
+function createImages(alts) {
+  const images = alts.map((alt) => h("img", { alt, hidden: true }));
+  let urls = [];
+  const show = (pictures) => {
+    const old = urls;
+    urls = pictures.map((png) => address(png, "image/png"));
+    images.forEach((image, i) => {
+      image.hidden = !urls[i];
+      if (urls[i]) image.src = urls[i];
+    });
+    old.forEach((url) => URL.revokeObjectURL(url));
+  };
+  return { images, show, revoke: () => urls.forEach((url) => URL.revokeObjectURL(url)) };
+}
+
+/** Build the view in `el`; return a function that removes it. `talk` brings "state" and "pictures" when they change. */
 export function mount(el, data, talk) {
   el.classList.add("mer", "mer-live");
   ownKeys(el);
-  let state = data.state, timer = 0, shown = [];
+  let state = data.state, timer = 0;
+  const press = () => {
+    if (state.state !== "stopping") talk?.send({ kind: state.state === "running" ? "stop" : "start" });
+  };
   const button = h("button", { type: "button", "data-do": "toggle", onclick: press });
-  const bar = h("progress", { max: data.epochs, value: 0, "aria-label": "Epochs that are over" });
-  const clockwork = h("span", { class: "time", "aria-hidden": "true" });
+  const bar = h("progress", { max: data.epochs, value: 0, "aria-label": "Epochs that are finished" });
+  const time = h("span", { class: "time", "aria-hidden": "true" });
   const words = h("p", { class: "words", role: "status", "data-part": "words" });
-  const hint = h("p", { class: "quiet", text: data.buttons ? "" :
-    "The stop button of the notebook pauses the training; run the cell again and it goes on after the last finished epoch." });
-  const images = data.alts.map((alt) => h("img", { alt, hidden: true }));
+  const { images, show: showPictures, revoke } = createImages(data.alts);
   el.append(h("p", { class: "title" }, h("strong", { text: data.title })),
-    h("div", { class: "row" }, ...(data.buttons ? [button] : []), bar, clockwork), words,
-    h("div", { class: "pictures" }, ...images), hint);
+    h("div", { class: "row" }, ...(data.buttons ? [button] : []), bar, time), words,
+    h("div", { class: "pictures" }, ...images), h("p", { class: "quiet", text: data.buttons ? "" : CELL_HINT }));
 
-  function press() {
-    if (state.state === "stopping") return;
-    talk?.send({ kind: state.state === "running" ? "stop" : "start" });
+  function tick() {
+    time.textContent = state.since ? clock(Math.max(0, Math.floor(Date.now() / 1000 - state.since))) : "";
   }
-  function revoke() { shown.forEach((url) => URL.revokeObjectURL(url)); shown = []; }
-  function draw(pictures) {
-    const old = shown;
-    shown = pictures.map((view) => address(view, "image/png"));
-    images.forEach((image, at) => { image.hidden = !shown[at]; if (shown[at]) image.src = shown[at]; });
-    old.forEach((url) => URL.revokeObjectURL(url));
-  }
-  function tick() { clockwork.textContent = state.since ? clock(Math.max(0, Math.floor(Date.now() / 1000 - state.since))) : ""; }
   function show() {
     el.dataset.state = state.state;
-    button.textContent = FACES[state.state];
+    button.textContent = BUTTON_TEXTS[state.state];
     button.setAttribute("aria-disabled", String(state.state === "stopping"));
     bar.value = state.done;
     if (words.textContent !== state.words) words.textContent = state.words;
@@ -44,8 +53,8 @@ export function mount(el, data, talk) {
     tick();
   }
   talk?.on("state", (next) => { state = next; show(); });
-  talk?.on("pictures", draw);
-  draw(data.pictures ?? []);
+  talk?.on("pictures", showPictures);
+  showPictures(data.pictures ?? []);
   show();
   return () => { clearInterval(timer); revoke(); el.replaceChildren(); };
 }
@@ -53,6 +62,6 @@ export function mount(el, data, talk) {
 export default {
   render({ model, el }) {
     const data = { ...model.get("data"), state: model.get("state"), pictures: model.get("pictures") };
-    return lively(model, mount, el, data, ["state", "pictures"]);
+    return mountWidget(model, mount, el, data, ["state", "pictures"]);
   },
 };

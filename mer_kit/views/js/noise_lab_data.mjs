@@ -1,0 +1,129 @@
+// The noise lab's data: arrays of one fold, and the tables of each pass, requested from the kernel where they are missing.
+
+const CURVES = 4; // clean and noisy density, ω as used, ω by the formula
+
+/** Return the fold: arrays of its segments, and the passes and tables that are in the page or have arrived.
+ *
+ *  `arrived()` is called when a pass or a table comes from the kernel. */
+function createFold(data, talk, arrived) {
+  const passes = storedPasses(data), tables = storedTables(data), requested = new Set();
+  const request = (message) => {
+    const key = JSON.stringify(message);
+    if (!talk || requested.has(key)) return;
+    requested.add(key);
+    talk.send(message);
+  };
+  talk?.on("pass", (reply, [p, model]) => {
+    passes.set(reply.after, onePass(typed(p, Uint16Array), typed(model, Uint8Array)));
+    arrived();
+  });
+  talk?.on("fit", (reply, [omega, curves]) => {
+    tables.set(tableKey(reply.after, reply.per_class), { ...reply.tables, omega: halves(omega), curves: halves(curves) });
+    arrived();
+  });
+  return {
+    ...segmentArrays(data),
+    /** Return the pass after an epoch; if it is not there, request it and return undefined. */
+    pass(after) {
+      if (!passes.has(after)) request({ kind: "pass", after });
+      return passes.get(after);
+    },
+    /** Return the tables of a pass for one mixture or one per class; if they are not there, request them. */
+    tables(after, perClass) {
+      const key = tableKey(after, perClass);
+      if (!tables.has(key)) request({ kind: "fit", after, per_class: perClass });
+      return tables.get(key);
+    },
+    /** Return the first epoch whose tables are missing, or 0. */
+    missing(perClass) {
+      for (let after = 1; after <= data.epochs; after++) if (!tables.has(tableKey(after, perClass))) return after;
+      return 0;
+    },
+    /** Allow a refused message (or all) to be requested again. */
+    forget: (message) => (message ? requested.delete(JSON.stringify(message)) : requested.clear()),
+  };
+}
+
+function tableKey(after, perClass) {
+  return `${after} ${perClass ? "class" : "all"}`;
+}
+
+/** Return the segments' arrays and what is read from them directly. */
+function segmentArrays({ arrays, segments }) {
+  const inU = typed(arrays.in_u, Uint8Array), lossOfHalf = typed(arrays.loss_of_half, Float32Array);
+  const label = typed(arrays.label, Uint8Array), truth = typed(arrays.truth, Int8Array);
+  return {
+    label, truth,
+    clip: typed(arrays.clip, Uint32Array),
+    start: typed(arrays.start, Float32Array),
+    confidence: typed(arrays.confidence, Float32Array),
+    variability: typed(arrays.variability, Float32Array),
+    correctness: typed(arrays.correctness, Float32Array),
+    /** Whether a segment's label is known to be wrong. */
+    wrong: (row) => truth[row] >= 0 && truth[row] !== label[row],
+    /** Whether the training had a segment in U after a pass. */
+    wasInU(after, row) {
+      const bit = (after - 1) * segments + row;
+      return Boolean((inU[bit >> 3] >> (bit & 7)) & 1);
+    },
+    /** Return the losses (nats) of a pass. */
+    losses: ({ bits }) => Float32Array.from(bits, (half) => lossOfHalf[half]),
+  };
+}
+
+function onePass(bits, model) {
+  return { bits, model };
+}
+
+/** Return after → {bits of p, model} of the passes that came with the data. */
+function storedPasses({ arrays, epochs, segments }) {
+  const passes = new Map();
+  if (!arrays.p) return passes;
+  const p = typed(arrays.p, Uint16Array), model = typed(arrays.model, Uint8Array);
+  for (let i = 0; i < epochs; i++) {
+    const [from, to] = [i * segments, (i + 1) * segments];
+    passes.set(i + 1, onePass(p.subarray(from, to), model.subarray(from, to)));
+  }
+  return passes;
+}
+
+/** Return key → tables with ω and curves of the passes that came with the data. */
+function storedTables(data) {
+  const tables = new Map();
+  for (const [name, every] of Object.entries(data.tables)) {
+    if (!every.length) continue;
+    const omega = halves(data.arrays[`omega_${name}`]), curves = halves(data.arrays[`curves_${name}`]);
+    const length = curves.length / every.length;
+    every.forEach((table, i) => tables.set(`${i + 1} ${name}`, {
+      ...table,
+      omega: omega.subarray(i * data.segments, (i + 1) * data.segments),
+      curves: curves.subarray(i * length, (i + 1) * length),
+    }));
+  }
+  return tables;
+}
+
+/** Return the four curves of one mixture, each an array over the axis 0…1. */
+function curvesOf({ curves, groups }, group) {
+  const length = curves.length / groups.length / CURVES, first = group * CURVES * length;
+  return Array.from({ length: CURVES }, (_, i) => curves.subarray(first + i * length, first + (i + 1) * length));
+}
+
+/** Return the stretches [from, to, in X] of the axis that a threshold makes of the curve of ω. */
+function stretches(omega, tau) {
+  const out = [];
+  omega.forEach((value, i) => {
+    const x = i / (omega.length - 1), kept = value > tau;
+    if (!out.length) out.push([0, 1, kept]);
+    else if (out.at(-1)[2] !== kept) { out.at(-1)[1] = x; out.push([x, 1, kept]); }
+  });
+  return out;
+}
+
+/** Return the n rows with the smallest values, ascending. Only the candidates are sorted one by one. */
+function smallest(rows, valueOf, n) {
+  const values = Float64Array.from(rows, valueOf);
+  const limit = rows.length > n ? values.slice().sort()[n - 1] : Infinity, places = [];
+  for (let i = 0; i < rows.length; i++) if (values[i] <= limit) places.push(i);
+  return places.sort((a, b) => values[a] - values[b] || rows[a] - rows[b]).slice(0, n).map((i) => rows[i]);
+}
