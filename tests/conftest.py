@@ -17,6 +17,9 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(request: pytest.FixtureRequest) -> None:
     """Put the log-mel store and the demo corpus of tests beside each other in one temporary folder, kept between runs."""
-    folder = Path(tempfile.gettempdir()) / f"mer-kit-test-cache-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    folder = (
+        Path(tempfile.gettempdir())
+        / f"mer-kit-test-cache-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    )
     os.environ["MER_CACHE"] = str(folder)
     os.environ.pop("MER_RUNS", None)

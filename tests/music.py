@@ -15,7 +15,11 @@ def song(seed: int, seconds: float = 20.0) -> np.ndarray:
         length = round(rng.uniform(0.2, 0.5) * RATE)
         t = np.arange(length) / RATE
         pitch = 110 * 2 ** (rng.integers(0, 40) / 12)
-        partials = sum(rng.uniform(0.1, 1) / k * np.sin(2 * np.pi * pitch * k * t) for k in range(1, 7))
+        partials = sum(
+            rng.uniform(0.1, 1) / k * np.sin(2 * np.pi * pitch * k * t) for k in range(1, 7)
+        )
         at = round(start * RATE)
-        y[at : at + length] += 0.1 * rng.uniform(0.3, 1) * partials * np.exp(-t * rng.uniform(3, 10))
+        y[at : at + length] += (
+            0.1 * rng.uniform(0.3, 1) * partials * np.exp(-t * rng.uniform(3, 10))
+        )
     return y.astype(np.float32)

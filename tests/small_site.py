@@ -32,7 +32,9 @@ tool = load(ROOT / "tools" / "site.py", "site_tool")
 def notebook(title: str, code: str, output: str = "", html: str = "") -> nbformat.NotebookNode:
     """Return an executed notebook: a heading with a formula, one code cell with its outputs, the end's navigation."""
     outputs = [new_output("stream", text=output)] if output else []
-    outputs += [new_output("display_data", {"text/html": html, "text/plain": "a view"})] if html else []
+    outputs += (
+        [new_output("display_data", {"text/html": html, "text/plain": "a view"})] if html else []
+    )
     cells = [
         new_markdown_cell("(navigation)", id="nav-top"),
         new_markdown_cell(rf"# {title}" + "\n\nEq. (4) is $p^{1/T}$, in `training.objectives.sharpen`:\n\n"
@@ -51,7 +53,10 @@ def build(folder: Path, html: str = "") -> Path:
     """
     kit = tool.site_api.read(ROOT / "mer_kit")
     book = notebook(
-        "03 · How the model learns", "from mer_kit.training import objectives\nobjectives.sharpen(x)", "0.78\n", html
+        "03 · How the model learns",
+        "from mer_kit.training import objectives\nobjectives.sharpen(x)",
+        "0.78\n",
+        html,
     )
     names = kit.called(book)
     name = "notebooks/03_sssl_training"

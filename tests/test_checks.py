@@ -17,7 +17,8 @@ from mer_kit.checks import (
 
 
 @pytest.mark.parametrize(
-    ("value", "near"), [("4Q", "4q"), ("DEMO", "demo"), ("demos", "demo"), ("PMemo", "pmemo"), ("fourq", "4q")]
+    ("value", "near"),
+    [("4Q", "4q"), ("DEMO", "demo"), ("demos", "demo"), ("PMemo", "pmemo"), ("fourq", "4q")],
 )
 def test_the_nearest_choice_is_found_in_any_case(value, near):
     choices = ("4q", "demo", "pmemo")
@@ -57,7 +58,9 @@ def test_a_number_out_of_range_is_told_its_bounds(value, options, expected):
 
 
 @pytest.mark.parametrize("value", [10**23, -(10**23), 10**400, -(10**400)], ids=shortened)
-@pytest.mark.parametrize("options", [{"low": 0, "whole": True}, {"whole": True}, {"low": 0, "high": 1}, {}])
+@pytest.mark.parametrize(
+    "options", [{"low": 0, "whole": True}, {"whole": True}, {"low": 0, "high": 1}, {}]
+)
 def test_numbers_that_no_array_can_hold_are_refused_in_a_short_sentence(value, options):
     with pytest.raises(MerKitError, match="^x is .*expected a (whole )?number ") as told:
         check_range("x", value, **options)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.corpora import tiny as tiny_copies
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import labels
 from mer_kit.records import TASKS, Corpus, Problem, labels_from_quadrant
+from tests.corpora import tiny as tiny_copies
 
 
 def tiny_4q(data_root: Path) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 def test_yaml_examples_are_read_by_what_reads_them() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "batch.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(
+        r"```yaml\n(.*?)```", (ROOT / "docs" / "batch.md").read_text("utf-8"), re.DOTALL
+    )
     plan, cluster = (yaml.safe_load(block) for block in blocks)
     assert len(grid.cells(grid.Grid.of(plan))) == 5 * 2 * 3 * 3
     assert set(cluster) <= set(SLURM_NAMES)
@@ -102,10 +104,18 @@ def test_every_formula_can_be_drawn() -> None:
 def test_every_notebook_has_three_exercises_with_hints_and_solutions(path: Path) -> None:
     solutions = path.parent / "solutions" / f"{path.stem}_solutions.ipynb"
     for home, answered in ((path, False), (solutions, True)):
-        checks = ["".join(cell["source"]) for cell in _cells(home) if "check(\n" in "".join(cell["source"])]  # type: ignore[arg-type]
+        checks = [
+            "".join(cell["source"])
+            for cell in _cells(home)
+            if "check(\n" in "".join(cell["source"])
+        ]  # type: ignore[arg-type]
         titles = [found for check in checks for found in re.findall(r'"(Exercise \d)"', check)]
-        assert titles == [f"Exercise {n}" for n in range(1, len(titles) + 1)] and len(titles) >= 3, home.name
-        assert all("hint=" in check and (" = ...\n" in check) != answered for check in checks), home.name
+        assert (
+            titles == [f"Exercise {n}" for n in range(1, len(titles) + 1)] and len(titles) >= 3
+        ), home.name
+        assert all("hint=" in check and (" = ...\n" in check) != answered for check in checks), (
+            home.name
+        )
 
 
 # ---- Binder and dev container --------------------------------------------------------------------------------------
@@ -114,7 +124,10 @@ def test_every_notebook_has_three_exercises_with_hints_and_solutions(path: Path)
 def test_binder_and_dev_container_install_from_this_pyproject() -> None:
     lines = (ROOT / ".binder" / "requirements.txt").read_text("utf-8").splitlines()
     wanted = [line for line in lines if not line.startswith("#")]
-    assert wanted == ["-c ../constraints.txt", "-e ."] and (ROOT / ".binder" / "../constraints.txt").is_file()
+    assert (
+        wanted == ["-c ../constraints.txt", "-e ."]
+        and (ROOT / ".binder" / "../constraints.txt").is_file()
+    )
     assert (ROOT / ".binder" / "runtime.txt").read_text("utf-8").strip() == "python-3.11"
     assert os.access(ROOT / ".binder" / "postBuild", os.X_OK)
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))

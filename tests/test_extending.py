@@ -12,20 +12,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import soundfile
-from tests.music import RATE, song
 
 from mer_kit import corpora, extensions
 from mer_kit.checks import MerKitError
 from mer_kit.runs.presets import resolve
+from tests.music import RATE, song
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text("utf-8")
 #: The examples of the page: where each goes, and its code.
 EXAMPLES = dict(re.findall(r"`([a-z]+/[a-z]+\.py)`[^`]*```python\n(.*?)```", TEXT, re.DOTALL))
 #: A grid of one small fold for each new method, executed as notebook 04, which trains what is missing.
-WORDS = (
-    "--corpus demo --preset smoke --folds 2 --only-folds 0 --method elr,coteaching --notebooks 04 --set max_seconds=8.0"
-)
+WORDS = "--corpus demo --preset smoke --folds 2 --only-folds 0 --method elr,coteaching --notebooks 04 --set max_seconds=8.0"
 PAIR = (
     "grid --corpus demo --preset smoke --folds 2 --only-folds 0 --method sssl --set max_seconds=8.0 "
     "--frontend chroma --network linear --set feature_dropout=0.2"
@@ -60,7 +58,9 @@ def folder(tmp_path: Path) -> Path:
 def mer_kit(environment: dict[str, str], folder: Path, *words: str) -> str:
     """Run the command and return what it printed."""
     command = [sys.executable, "-m", "mer_kit", *words]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=500
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
 
@@ -71,17 +71,27 @@ def test_new_methods_and_a_new_classifier_are_seen_everywhere(folder: Path, tmp_
     runs = tmp_path / "runs"
     mer_kit(environment, tmp_path, "grid", *WORDS.split(), *SMALL, "--runs", str(runs))
     table = pd.read_csv(runs / "results.csv")
-    assert sorted(table["method"]) == ["coteaching", "elr"] and table["pooled_accuracy_logistic"].notna().all()
+    assert (
+        sorted(table["method"]) == ["coteaching", "elr"]
+        and table["pooled_accuracy_logistic"].notna().all()
+    )
     page = (runs / "index.html").read_text("utf-8")
-    assert "demo, quadrant, 3 s, elr, seed 0" in page and "demo, quadrant, 3 s, coteaching, seed 0" in page
+    assert (
+        "demo, quadrant, 3 s, elr, seed 0" in page
+        and "demo, quadrant, 3 s, coteaching, seed 0" in page
+    )
     run = next(runs.glob("demo-*-elr-*"))
     assert pd.read_csv(run / "folds" / "0" / "history.csv")["elr_penalty"].notna().all()
     assert "logistic" in pd.read_csv(run / "songs.csv").columns
-    assert "logistic regression" in (run / "notebooks" / "04_song_decisions.html").read_text("utf-8")
+    assert "logistic regression" in (run / "notebooks" / "04_song_decisions.html").read_text(
+        "utf-8"
+    )
     soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
     for method in ("elr", "coteaching"):
         where = str(next(runs.glob(f"demo-*-{method}-*")))
-        assert "logistic Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--run", where, "--no-html")
+        assert "logistic Q" in mer_kit(
+            environment, tmp_path, "predict", "a.wav", "--run", where, "--no-html"
+        )
     # where the files are gone again, the runs are read as before
     del environment[extensions.VARIABLE]
     mer_kit(environment, tmp_path, "report", str(runs))
@@ -92,7 +102,9 @@ def test_new_methods_and_a_new_classifier_are_seen_everywhere(folder: Path, tmp_
 
 
 @pytest.mark.notebooks
-def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp_path: Path) -> None:
+def test_a_new_front_end_and_a_new_network_are_seen_everywhere(
+    folder: Path, tmp_path: Path
+) -> None:
     """One grid with both, all notebooks of a run; then its page, a prediction, and the files gone again."""
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
     runs = tmp_path / "runs"
@@ -101,19 +113,29 @@ def test_a_new_front_end_and_a_new_network_are_seen_everywhere(folder: Path, tmp
     (run,) = runs.glob("demo-*-sssl-*")  # notebook 03 trains ce beside it, to compare
     assert len(list(run.rglob("0*.ipynb"))) == 5  # 01 to 05; 06 belongs to all runs
     config = json.loads((run / "config.json").read_text("utf-8"))
-    assert (config["frontend"], config["network"], config["model"]) == ("chroma", "linear", {"feature_dropout": 0.2})
+    assert (config["frontend"], config["network"], config["model"]) == (
+        "chroma",
+        "linear",
+        {"feature_dropout": 0.2},
+    )
     assert config["frontend_settings"] == {"chroma_fft": 4096}
     table = pd.read_csv(runs / "results.csv").query("method == 'sssl'")
     assert table["song_accuracy_mean"].notna().all() and len(table) == 1
     soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
-    assert "svm Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--run", str(run), "--no-html")
+    assert "svm Q" in mer_kit(
+        environment, tmp_path, "predict", "a.wav", "--run", str(run), "--no-html"
+    )
     del environment[extensions.VARIABLE]
     mer_kit(environment, tmp_path, "report", str(runs))
     again = pd.read_csv(runs / "results.csv").query("method == 'sssl'")
     assert again["song_accuracy_mean"].tolist() == table["song_accuracy_mean"].tolist()
     command = [sys.executable, "-m", "mer_kit", "predict", "a.wav", "--run", str(run), "--no-html"]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 1 and "front-end is 'chroma', expected one of logmel" in done.stderr, done.stderr
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert (
+        done.returncode == 1 and "front-end is 'chroma', expected one of logmel" in done.stderr
+    ), done.stderr
 
 
 @pytest.mark.notebooks
@@ -124,19 +146,31 @@ def test_a_new_system_is_seen_everywhere(folder: Path, tmp_path: Path) -> None:
     words = ["grid", *SYSTEM.split(), *SMALL]
     mer_kit(environment, tmp_path, *words, "--runs", str(runs))
     table = pd.read_csv(runs / "results.csv").set_index("method")
-    assert table.loc["neighbours", "status"] == "done" and table.loc["neighbours", "song_accuracy_mean"] > 0
+    assert (
+        table.loc["neighbours", "status"] == "done"
+        and table.loc["neighbours", "song_accuracy_mean"] > 0
+    )
     assert {"ce", "neighbours"} == set(table.index)
     run = next(runs.glob("demo-*-neighbours-*"))
-    assert json.loads((run / "config.json").read_text("utf-8"))["system_settings"] == {"neighbours": 5}
+    assert json.loads((run / "config.json").read_text("utf-8"))["system_settings"] == {
+        "neighbours": 5
+    }
     assert set(pd.read_csv(run / "songs.csv").columns) == {"clip_id", "fold", "label", "system"}
     assert len(list(run.rglob("0*.ipynb"))) == 1
     assert "demo, quadrant, 3 s, neighbours, seed 0" in (runs / "index.html").read_text("utf-8")
     assert "neighbours" in (runs / "results.md").read_text("utf-8")
     soundfile.write(tmp_path / "a.wav", song(1, 8.0), RATE)
     command = [sys.executable, "-m", "mer_kit", "predict", "a.wav", "--run", str(run), "--no-html"]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 1 and "run of the system neighbours, which keeps no network" in done.stderr, done.stderr
-    assert "svm Q" in mer_kit(environment, tmp_path, "predict", "a.wav", "--runs", str(runs), "--no-html")
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert (
+        done.returncode == 1
+        and "run of the system neighbours, which keeps no network" in done.stderr
+    ), done.stderr
+    assert "svm Q" in mer_kit(
+        environment, tmp_path, "predict", "a.wav", "--runs", str(runs), "--no-html"
+    )
     del environment[extensions.VARIABLE]
     mer_kit(environment, tmp_path, "report", str(runs))
     again = pd.read_csv(runs / "results.csv").set_index("method")
@@ -149,17 +183,29 @@ def test_names_of_methods_systems_and_classifiers_are_disjoint(tmp_path: Path) -
         path = tmp_path / name / "systems" / f"{name}.py"
         path.parent.mkdir(parents=True)
         path.write_text(code, "utf-8")
-        environment = {**os.environ, extensions.VARIABLE: str(tmp_path / name), "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            extensions.VARIABLE: str(tmp_path / name),
+            "PYTHONPATH": str(ROOT),
+        }
         command = [sys.executable, "-c", "import mer_kit.systems"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
-        assert done.returncode and f"{name} is the name of a system and of a" in done.stderr, done.stderr
+        assert done.returncode and f"{name} is the name of a system and of a" in done.stderr, (
+            done.stderr
+        )
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("--frontend chroma", "network vgg16 accepts frames, but front-end chroma gives one vector for each segment"),
-        ("--network linear", "network linear accepts one vector for each segment, but front-end logmel gives frames"),
+        (
+            "--frontend chroma",
+            "network vgg16 accepts frames, but front-end chroma gives one vector for each segment",
+        ),
+        (
+            "--network linear",
+            "network linear accepts one vector for each segment, but front-end logmel gives frames",
+        ),
         ("--method neighbours --set tau=0.3", "setting is 'tau', expected one of"),
         ("--frontend chroma --network linear --set width=8", "setting is 'width', expected one of"),
         (
@@ -168,11 +214,27 @@ def test_names_of_methods_systems_and_classifiers_are_disjoint(tmp_path: Path) -
         ),
     ],
 )
-def test_what_does_not_fit_together_gets_a_sentence(words: str, sentence: str, folder: Path, tmp_path: Path) -> None:
+def test_what_does_not_fit_together_gets_a_sentence(
+    words: str, sentence: str, folder: Path, tmp_path: Path
+) -> None:
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "mer_kit", "run", "--corpus", "demo", *words.split(), "--runs", str(tmp_path)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert done.returncode and sentence in done.stderr and "Traceback" not in done.stderr, done.stderr
+    command = [
+        sys.executable,
+        "-m",
+        "mer_kit",
+        "run",
+        "--corpus",
+        "demo",
+        *words.split(),
+        "--runs",
+        str(tmp_path),
+    ]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode and sentence in done.stderr and "Traceback" not in done.stderr, (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize("name", ["elr", "coteaching"])
@@ -213,7 +275,9 @@ assert run_folder.fingerprint(older, corpus_checksum="0", code_version="1") == "
 """
     environment = {**os.environ, extensions.VARIABLE: str(folder), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, name, str(tmp_path / "c.safetensors")]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -224,11 +288,15 @@ def test_a_new_corpus_is_found_loaded_and_looked_at(
     for at, name in enumerate(("Q1", "Q2", "Q3", "Q4")):
         (tmp_path / "quadrants" / name).mkdir(parents=True)
         for k in range(2):
-            soundfile.write(tmp_path / "quadrants" / name / f"{name}-{k}.wav", song(10 * at + k, 6.0), RATE)
+            soundfile.write(
+                tmp_path / "quadrants" / name / f"{name}-{k}.wav", song(10 * at + k, 6.0), RATE
+            )
     (tmp_path / "quadrants" / "Q4" / "Q1-0.wav").write_bytes(b"twice")
     command = [sys.executable, "-m", "mer_kit", "data", "quadrants", "--data", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100).stdout
+    said = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=100
+    ).stdout
     assert "Four folders" in said and "8 clips" in said and "is in two quadrants" in said, said
     corpus = corpora.load("quadrants", tmp_path)
     assert corpus.labels("quadrant").tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
@@ -269,7 +337,11 @@ def test_a_file_that_cannot_be_added_gets_a_sentence(
             "TITLE = 'x'",
             "new.py in MER_EXTENSIONS lacks SAYS, expected TITLE, SAYS, SOURCE, LEARNS",
         ),
-        ("methods/new.py", "import nosuch", "new.py in MER_EXTENSIONS cannot be imported (ModuleNotFoundError"),
+        (
+            "methods/new.py",
+            "import nosuch",
+            "new.py in MER_EXTENSIONS cannot be imported (ModuleNotFoundError",
+        ),
         ("", "", "expected an existing folder: correct or unset it"),
     ],
 )
@@ -281,8 +353,12 @@ def test_every_command_says_in_one_sentence_what_cannot_be_added(
         (tmp_path / "mine" / name).write_text(code)
     environment = {**os.environ, extensions.VARIABLE: "mine", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "mer_kit", "report", "."]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, (
+        done.stderr
+    )
 
 
 def test_other_files_are_no_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,4 +366,9 @@ def test_other_files_are_no_members(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("_draft.py", "notes.txt", "not-a-name.py"):
         (tmp_path / "classifiers" / name).write_text("1 / 0")
     monkeypatch.setenv(extensions.VARIABLE, str(tmp_path))
-    assert list(extensions.modules("mer_kit.songs.classifiers")) == ["svm", "mean", "vote", "run_length"]
+    assert list(extensions.modules("mer_kit.songs.classifiers")) == [
+        "svm",
+        "mean",
+        "vote",
+        "run_length",
+    ]

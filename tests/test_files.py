@@ -34,7 +34,9 @@ def test_modes_follow_the_umask_whatever_a_library_chooses(tmp_path: Path, mask:
     finally:
         os.umask(before)
     assert (
-        stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode == stat.S_IMODE((tmp_path / "neighbour").stat().st_mode)
+        stat.S_IMODE((tmp_path / "a").stat().st_mode)
+        == mode
+        == stat.S_IMODE((tmp_path / "neighbour").stat().st_mode)
     )
 
 
@@ -43,7 +45,9 @@ def test_a_failed_block_leaves_the_old_file_and_nothing_else(tmp_path: Path):
     with pytest.raises(RuntimeError), files.writing(tmp_path / "a") as partial:
         partial.write_text("half")
         raise RuntimeError
-    assert [path.name for path in tmp_path.iterdir()] == ["a"] and (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"] and (
+        tmp_path / "a"
+    ).read_text() == "old"
 
 
 def test_two_writers_in_one_process_do_not_share_a_temporary_file(tmp_path: Path):
@@ -62,7 +66,9 @@ def test_leftovers_of_dead_processes_go_those_of_living_ones_stay(tmp_path: Path
     for name in names:
         (tmp_path / name).write_text("x")
     files.sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {name for name, stays in names.items() if stays}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        name for name, stays in names.items() if stays
+    }
     for name in (
         f".elsewhere.{dead}.partial.0.a",
         f".{dead}.partial.model.safetensors",
@@ -84,7 +90,9 @@ def test_scratch_folders_of_dead_processes_go(tmp_path: Path, monkeypatch: pytes
     other = tmp_path / "mer-kit-notes"
     other.mkdir()
     with files.scratch() as first, files.scratch() as second:
-        assert Path(first).is_dir() and Path(second).is_dir() and not left.exists() and other.exists()
+        assert (
+            Path(first).is_dir() and Path(second).is_dir() and not left.exists() and other.exists()
+        )
 
 
 def test_only_plain_files_inside_are_read(tmp_path: Path):
@@ -104,7 +112,9 @@ def test_only_plain_files_inside_are_read(tmp_path: Path):
     assert plain == ["a", "link"]
     assert files.read_bytes(inside / "a", inside=inside) == b"fine"
     for name in ("out", "pipe"):
-        with pytest.raises(MerKitError, match=f"{name} in run is not a regular file of this folder"):
+        with pytest.raises(
+            MerKitError, match=f"{name} in run is not a regular file of this folder"
+        ):
             files.read_bytes(inside / name, inside=inside)
     with pytest.raises(MerKitError, match="a in run has 4 bytes, expected at most 3"):
         files.read_bytes(inside / "a", most=3)

@@ -12,7 +12,6 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from tests.corpora import tiny
 
 from mer_kit.batch import planning
 from mer_kit.batch.jobs import Outcome, execute, execute_one, unfinished
@@ -22,6 +21,7 @@ from mer_kit.notebook import session
 from mer_kit.notebook.session import PARAMETERS
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
+from tests.corpora import tiny
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 YOURS = "07_your_own_music"
@@ -48,23 +48,37 @@ def executed(runs_dir: Path) -> tuple[Experiment, list[Outcome]]:
 
 
 def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
-    names = [*planning.NOTEBOOKS, YOURS]  # a run executes seven; the eighth is for a collection of one's own
+    names = [
+        *planning.NOTEBOOKS,
+        YOURS,
+    ]  # a run executes seven; the eighth is for a collection of one's own
     assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == names
     solutions = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
     assert solutions == [f"{name}_solutions" for name in names]
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(NOTEBOOKS.rglob("[0-9]*.ipynb")), ids=lambda path: path.stem
+)
 def test_no_notebook_loads_torch_before_mer_kit_has_said_how_its_threads_wait(path: Path) -> None:
     cells = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
-    imports = [line for source in cells for line in source.splitlines() if re.match(r"(import|from) ", line)]
+    imports = [
+        line
+        for source in cells
+        for line in source.splitlines()
+        if re.match(r"(import|from) ", line)
+    ]
     ours = next(k for k, line in enumerate(imports) if "mer_kit" in line)
-    assert not any(re.match(r"(import|from) torch", line) for line in imports[:ours]), "torch must come after mer_kit"
+    assert not any(re.match(r"(import|from) torch", line) for line in imports[:ours]), (
+        "torch must come after mer_kit"
+    )
 
 
 def test_what_is_slow_to_load_is_loaded_where_it_is_needed_only() -> None:
     code = "import sys, mer_kit.notebook.session, mer_kit.analysis.passes; print([n for n in sys.argv if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code, "nbformat", "skops", "librosa"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "nbformat", "skops", "librosa"], capture_output=True, text=True
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
@@ -87,24 +101,38 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
     assert "model.safetensors" in text and 'alt=\\"' in text
     assert ("8 clips" if own else "24 clips") in text
     code = [
-        c for c in nbformat.read(job.source, as_version=4).cells if c.cell_type == "code" and "check(" not in c.source
+        c
+        for c in nbformat.read(job.source, as_version=4).cells
+        if c.cell_type == "code" and "check(" not in c.source
     ]
     assert len(code) == 10, "from folder to model in ten cells"
 
 
-def test_every_notebook_is_executed_to_its_last_cell(executed: tuple[Experiment, list[Outcome]]) -> None:
+def test_every_notebook_is_executed_to_its_last_cell(
+    executed: tuple[Experiment, list[Outcome]],
+) -> None:
     _, outcomes = executed
     assert len(outcomes) == len(planning.NOTEBOOKS) + 1
-    assert {outcome.job.name: outcome.message for outcome in outcomes if outcome.state != "done"} == {}
+    assert {
+        outcome.job.name: outcome.message for outcome in outcomes if outcome.state != "done"
+    } == {}
 
 
-def test_the_run_folder_holds_what_the_design_says(executed: tuple[Experiment, list[Outcome]]) -> None:
+def test_the_run_folder_holds_what_the_design_says(
+    executed: tuple[Experiment, list[Outcome]],
+) -> None:
     experiment, _ = executed
     folder = experiment.folder.path
     for name in ("config.json", "status.json", "metrics.json", "songs.csv"):
         assert (folder / name).exists(), name
     for k in (0, 1):
-        for name in ("status.json", "history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
+        for name in (
+            "status.json",
+            "history.csv",
+            "epochs.npz",
+            "model.safetensors",
+            "segments.csv",
+        ):
             assert (folder / "folds" / str(k) / name).exists(), name
         assert (folder / "folds" / str(k) / "03_sssl_training.ipynb").exists()
     songs = pd.read_csv(folder / "songs.csv")
@@ -123,7 +151,9 @@ def test_executed_copies_have_figures_with_alt_text_and_stay_small(
             assert 'alt=\\"' in text, f"{outcome.job.name} shows no figure"
 
 
-def test_a_second_run_keeps_everything(executed: tuple[Experiment, list[Outcome]], runs_dir: Path) -> None:
+def test_a_second_run_keeps_everything(
+    executed: tuple[Experiment, list[Outcome]], runs_dir: Path
+) -> None:
     experiment, outcomes = executed
     again = execute([outcome.job for outcome in outcomes], mark=experiment.fingerprint)
     assert {outcome.state for outcome in again} == {"kept"}
@@ -138,7 +168,9 @@ def test_solutions_run_and_every_check_says_right(
     wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
     if name == YOURS:
         wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
-    job = planning.Job(name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known})
+    job = planning.Job(
+        name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known}
+    )
     outcome = execute_one(job, mark="solutions")
     assert outcome.state == "done", outcome.message
     text = job.target.read_text("utf-8")
@@ -147,7 +179,18 @@ def test_solutions_run_and_every_check_says_right(
 
 
 def papermill(*arguments: str, cwd: Path, runs_dir: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "papermill", *arguments, "-p", "preset", "smoke", "-p", "folds", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        *arguments,
+        "-p",
+        "preset",
+        "smoke",
+        "-p",
+        "folds",
+        "2",
+    ]
     return subprocess.run(
         [*command, "-p", "runs_dir", str(runs_dir), "-y", f"overrides: {json.dumps(SMALL)}"],
         cwd=cwd,
@@ -162,18 +205,37 @@ def test_plain_papermill_works_as_people_type_it(
 ) -> None:
     source = NOTEBOOKS / "03_sssl_training.ipynb"
     done = papermill(
-        str(source), "out.ipynb", "-p", "corpus", "demo", "-p", "segment_seconds", "3", cwd=tmp_path, runs_dir=runs_dir
+        str(source),
+        "out.ipynb",
+        "-p",
+        "corpus",
+        "demo",
+        "-p",
+        "segment_seconds",
+        "3",
+        cwd=tmp_path,
+        runs_dir=runs_dir,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert unfinished(nbformat.read(tmp_path / "out.ipynb", as_version=4)) == ""
 
 
 def test_papermill_without_parameters_is_not_taken_for_a_person(tmp_path: Path) -> None:
-    cell = nbformat.v4.new_code_cell("from mer_kit.notebook.session import is_watched\nprint('watched:', is_watched())")
+    cell = nbformat.v4.new_code_cell(
+        "from mer_kit.notebook.session import is_watched\nprint('watched:', is_watched())"
+    )
     book = nbformat.v4.new_notebook(cells=[cell])
-    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(book, tmp_path / "in.ipynb")
-    kept = {k: v for k, v in os.environ.items() if k not in ("MER_BATCH", "MER_WATCHED", "JPY_SESSION_NAME")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("MER_BATCH", "MER_WATCHED", "JPY_SESSION_NAME")
+    }
     done = subprocess.run(
         [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb"], cwd=tmp_path, capture_output=True, text=True,
         env=kept | {"JUPYTER_PREFER_ENV_PATH": "1"},
@@ -182,9 +244,13 @@ def test_papermill_without_parameters_is_not_taken_for_a_person(tmp_path: Path) 
     assert "watched: False" in (tmp_path / "out.ipynb").read_text("utf-8")
 
 
-def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(runs_dir: Path, tmp_path: Path) -> None:
+def test_an_unknown_parameter_stops_the_notebook_with_one_sentence(
+    runs_dir: Path, tmp_path: Path
+) -> None:
     source = NOTEBOOKS / "01_segmentation.ipynb"
-    done = papermill(str(source), "out.ipynb", "-p", "segment_second", "3", cwd=tmp_path, runs_dir=runs_dir)
+    done = papermill(
+        str(source), "out.ipynb", "-p", "segment_second", "3", cwd=tmp_path, runs_dir=runs_dir
+    )
     assert done.returncode != 0
     assert "did you mean 'segment_seconds'?" in done.stderr
 
@@ -250,11 +316,18 @@ def _start(tmp_path: Path, injected: str, monkeypatch: pytest.MonkeyPatch) -> No
         ("overrides = '{\"seed\": 3}'", "seed is given twice"),
         ("overrides = 7", "overrides is 7, expected names and values like"),
         ("overrides = {'corpus_options': '{\"drift\": 0.4}'}", ""),
-        ("overrides = {'corpus_options': '{drift}'}", "corpus_options is '{drift}', expected names and values like"),
+        (
+            "overrides = {'corpus_options': '{drift}'}",
+            "corpus_options is '{drift}', expected names and values like",
+        ),
     ],
 )
 def test_papermill_parameters_as_people_type_them(
-    tmp_path: Path, given: str, expected: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    given: str,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if expected and "no use" not in expected:
         with pytest.raises(MerKitError, match=re.escape(expected)):
@@ -265,7 +338,14 @@ def test_papermill_parameters_as_people_type_them(
 
 
 def test_later_cells_see_the_parameters_as_they_are_declared(tmp_path: Path) -> None:
-    values = {"song": 2058, "fold": "1", "folds": 3.0, "only_folds": [0, 2], "overrides": '{"tau": 0.3}', "other": 1}
+    values = {
+        "song": 2058,
+        "fold": "1",
+        "folds": 3.0,
+        "only_folds": [0, 2],
+        "overrides": '{"tau": 0.3}',
+        "other": 1,
+    }
     session.start("x", given := {**values, "runs_dir": tmp_path}, open_corpus=False)
     assert given == {
         "song": "2058", "fold": 1, "folds": 3, "only_folds": "0,2", "overrides": {"tau": 0.3}, "other": 1,
@@ -274,10 +354,16 @@ def test_later_cells_see_the_parameters_as_they_are_declared(tmp_path: Path) -> 
 
 
 @pytest.mark.notebooks
-def test_overrides_reach_a_notebook_as_papermill_passes_them(runs_dir: Path, tmp_path: Path) -> None:
+def test_overrides_reach_a_notebook_as_papermill_passes_them(
+    runs_dir: Path, tmp_path: Path
+) -> None:
     """`papermill 00_start_here.ipynb out.ipynb -p overrides '{"tau": 0.3}'`, up to the cell after the start call."""
     whole = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
-    last = next(at for at, cell in enumerate(whole.cells) if "start(" in cell.source and cell.cell_type == "code")
+    last = next(
+        at
+        for at, cell in enumerate(whole.cells)
+        if "start(" in cell.source and cell.cell_type == "code"
+    )
     whole.cells = [
         *whole.cells[: last + 1],
         nbformat.v4.new_code_cell("print(kit.config.training.partition.tau, overrides)"),

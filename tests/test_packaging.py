@@ -43,21 +43,30 @@ def _numbers(version: str) -> list[int]:
 def _pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [line.split("==") for line in lines if not line.startswith("#")]
-    assert all(len(pin) == 2 and re.fullmatch(r"[0-9.a-z]+", pin[1]) for pin in pins), "a line is not NAME==VERSION"
+    assert all(len(pin) == 2 and re.fullmatch(r"[0-9.a-z]+", pin[1]) for pin in pins), (
+        "a line is not NAME==VERSION"
+    )
     assert len({name for name, _ in pins}) == len(pins), "a package is pinned twice"
     return {name: version for name, version in pins}
 
 
 def test_conda_lists_the_same_packages_with_the_same_floors():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    listed = [line for line in environment["dependencies"] if isinstance(line, str) and line != "pip"]
+    listed = [
+        line for line in environment["dependencies"] if isinstance(line, str) and line != "pip"
+    ]
     expected = [_split(line) for line in PROJECT["dependencies"] + EXTRAS["dev"]]
     expected = [(CONDA_NAMES.get(name, name), floor) for name, floor in expected]
-    assert [_split(line) for line in listed] == [_split("python" + PROJECT["requires-python"]), *expected]
+    assert [_split(line) for line in listed] == [
+        _split("python" + PROJECT["requires-python"]),
+        *expected,
+    ]
     assert environment["dependencies"][-1] == {"pip": ["-e ."]}
 
 
-@pytest.mark.parametrize("requirement", PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra])
+@pytest.mark.parametrize(
+    "requirement", PROJECT["dependencies"] + [line for extra in EXTRAS.values() for line in extra]
+)
 def test_constraints_pin_every_named_package_at_or_above_its_floor(requirement):
     name, floor = _split(requirement)
     assert _numbers(_pins()[name]) >= _numbers(floor)
@@ -80,7 +89,9 @@ def test_no_file_names_a_package_registry():
     files = [ROOT / name for name in listing.stdout.decode().split("\0") if (ROOT / name).is_file()]
     assert ROOT / "pyproject.toml" in files
     texts = {path.relative_to(ROOT): path.read_bytes().decode("utf-8", "ignore") for path in files}
-    assert [(str(path), host) for path, text in texts.items() for host in hosts if host in text] == []
+    assert [
+        (str(path), host) for path, text in texts.items() for host in hosts if host in text
+    ] == []
 
 
 # ---- the wheel -------------------------------------------------------------------------------------------------------
@@ -98,7 +109,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, copy / name)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(copy)]
+    build = [
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--wheel-dir",
+        str(folder),
+        str(copy),
+    ]
     subprocess.run([*pip, *build], check=True, cwd=folder)
     (wheel,) = folder.glob("mer_kit-*.whl")
     install = ["install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel)]
@@ -134,11 +153,19 @@ outcomes = jobs.execute(planned[:1], mark=experiment.fingerprint)
 print(len(planned), [outcome.state for outcome in outcomes], [outcome.message for outcome in outcomes], experiment.runs_dir)
 """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MER_")}
-    environment |= {"PYTHONPATH": str(installed), "MER_CACHE": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {
+        "PYTHONPATH": str(installed),
+        "MER_CACHE": str(tmp_path / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     here = tmp_path / "empty"
     here.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", program, str(installed)], cwd=here, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", program, str(installed)],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"8 ['done'] [''] {here / 'runs'}"

@@ -9,7 +9,11 @@ from mer_kit.seeding import derive, numpy_generator, torch_generator
 
 
 def test_a_stream_depends_on_its_seed_and_name_alone():
-    drawn = {(seed, name): numpy_generator(seed, name).random(50) for seed in (0, 1) for name in ("order", "mixup")}
+    drawn = {
+        (seed, name): numpy_generator(seed, name).random(50)
+        for seed in (0, 1)
+        for name in ("order", "mixup")
+    }
     for (seed, name), values in drawn.items():
         np.testing.assert_array_equal(numpy_generator(seed, name).random(50), values)
     stacked = np.array(list(drawn.values()))
@@ -20,10 +24,12 @@ def test_drawing_from_one_stream_does_not_move_another():
     numpy_generator(0, "order").random(1000)
     torch_generator(0, "dropout").manual_seed(5)
     assert torch.equal(
-        torch.rand(4, generator=torch_generator(0, "a")), torch.rand(4, generator=torch_generator(0, "a"))
+        torch.rand(4, generator=torch_generator(0, "a")),
+        torch.rand(4, generator=torch_generator(0, "a")),
     )
     assert not torch.equal(
-        torch.rand(4, generator=torch_generator(0, "a")), torch.rand(4, generator=torch_generator(0, "b"))
+        torch.rand(4, generator=torch_generator(0, "a")),
+        torch.rand(4, generator=torch_generator(0, "b")),
     )
 
 
@@ -34,5 +40,7 @@ def test_global_generators_are_left_alone():
 
 
 def test_seeds_fit_every_generator_and_are_the_same_on_every_machine():
-    assert derive(0, "mixup") == 2504163738268912429  # pinned: another value would change every stored run
+    assert (
+        derive(0, "mixup") == 2504163738268912429
+    )  # pinned: another value would change every stored run
     assert all(0 <= derive(seed, "x") < 2**63 for seed in range(100))

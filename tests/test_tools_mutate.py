@@ -26,7 +26,9 @@ def test_every_mutation_stands_in_the_code_once_and_is_python(mutate: ModuleType
     assert len(mutate.MUTATIONS) >= 60
     assert len({(m.file, m.old, m.new) for m in mutate.MUTATIONS}) == len(mutate.MUTATIONS)
     for mutation in mutate.MUTATIONS:
-        assert mutate.mutated(mutation, ROOT) != (ROOT / "mer_kit" / mutation.file).read_text("utf-8")
+        assert mutate.mutated(mutation, ROOT) != (ROOT / "mer_kit" / mutation.file).read_text(
+            "utf-8"
+        )
         for test in mutation.tests:
             assert (ROOT / test).exists(), test
 
@@ -35,10 +37,14 @@ def test_a_text_that_has_gone_is_an_error(mutate: ModuleType):
     with pytest.raises(ValueError, match="0 times, expected once"):
         mutate.mutated(mutate.Mutation("checks.py", "no such text", "x", ()), ROOT)
     with pytest.raises(SyntaxError):
-        mutate.mutated(mutate.Mutation("checks.py", "class MerKitError(ValueError):", "class (", ()), ROOT)
+        mutate.mutated(
+            mutate.Mutation("checks.py", "class MerKitError(ValueError):", "class (", ()), ROOT
+        )
 
 
-def test_the_file_is_restored_whatever_happens(mutate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_file_is_restored_whatever_happens(
+    mutate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "mer_kit").mkdir()
     file = tmp_path / "mer_kit" / "a.py"
     file.write_text("x = 1\n")

@@ -12,7 +12,9 @@ from typing import Any
 import nbformat
 import pytest
 
-_spec = importlib.util.spec_from_file_location("notebooks_tool", Path(__file__).parents[1] / "tools" / "notebooks.py")
+_spec = importlib.util.spec_from_file_location(
+    "notebooks_tool", Path(__file__).parents[1] / "tools" / "notebooks.py"
+)
 tool = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(tool)
 
@@ -30,14 +32,23 @@ def _notebook(heading: str) -> dict[str, Any]:
         _cell("code", "work", "print(seed)\nprint('Märchen')"),
         _cell("markdown", "nav-bottom", "(navigation)"),
     ]
-    return {"cells": cells, "metadata": copy.deepcopy(tool.METADATA), "nbformat": 4, "nbformat_minor": 5}
+    return {
+        "cells": cells,
+        "metadata": copy.deepcopy(tool.METADATA),
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three notebooks and the solutions of the second, in order after `nav`."""
     (tmp_path / "solutions").mkdir()
-    for stem, heading in (("00_start", "00 · Start"), ("01_cut", "01 · Cut"), ("02_noise", "02 · Noise?")):
+    for stem, heading in (
+        ("00_start", "00 · Start"),
+        ("01_cut", "01 · Cut"),
+        ("02_noise", "02 · Noise?"),
+    ):
         tool.write(tmp_path / f"{stem}.ipynb", _notebook(heading))
     tool.write(tmp_path / "solutions" / "01_cut_solutions.ipynb", _notebook("01 · Cut: solutions"))
     assert tool.main(["nav", "--folder", str(tmp_path)]) == 0
@@ -49,7 +60,9 @@ def _text(path: Path, cell_id: str) -> str:
 
 
 def test_navigation_names_its_neighbours_by_their_titles(folder):
-    first, middle, last = (_text(folder / f"{stem}.ipynb", "nav-top") for stem in ("00_start", "01_cut", "02_noise"))
+    first, middle, last = (
+        _text(folder / f"{stem}.ipynb", "nav-top") for stem in ("00_start", "01_cut", "02_noise")
+    )
     glossary = "[glossary](../docs/glossary.md)"
     assert first == f"**contents** · {glossary} · [01 · Cut →](01_cut.ipynb)"
     assert middle == (
@@ -59,7 +72,10 @@ def test_navigation_names_its_neighbours_by_their_titles(folder):
     assert last == f"[← 01 · Cut](01_cut.ipynb) · [contents](00_start.ipynb) · {glossary}"
     assert _text(folder / "01_cut.ipynb", "nav-bottom") == middle
     answers = folder / "solutions" / "01_cut_solutions.ipynb"
-    assert _text(answers, "nav-top") == "[back to 01 · Cut](../01_cut.ipynb) · [glossary](../../docs/glossary.md)"
+    assert (
+        _text(answers, "nav-top")
+        == "[back to 01 · Cut](../01_cut.ipynb) · [glossary](../../docs/glossary.md)"
+    )
 
 
 def test_the_glossary_that_navigation_leads_to_is_there():
@@ -72,7 +88,9 @@ def test_what_nav_and_clean_leave_passes_the_check(folder, capsys):
     assert capsys.readouterr().out.strip().endswith("4 notebooks are in order")
     before = {path: path.stat().st_mtime_ns for path in tool.files(folder)}
     tool.main(["clean", "--folder", str(folder)])
-    assert {path: path.stat().st_mtime_ns for path in tool.files(folder)} == before, "a clean file was written again"
+    assert {path: path.stat().st_mtime_ns for path in tool.files(folder)} == before, (
+        "a clean file was written again"
+    )
 
 
 def test_the_layout_is_nbformats_own(folder):
@@ -95,7 +113,10 @@ def test_clean_takes_outputs_and_session_metadata_and_leaves_the_rest(folder):
     dirty = tool.read(path)
     clean_text = path.read_text("utf-8")
     work = dirty["cells"][3]
-    work |= {"execution_count": 7, "outputs": [{"output_type": "stream", "name": "stdout", "text": ["0\n"]}]}
+    work |= {
+        "execution_count": 7,
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": ["0\n"]}],
+    }
     work["metadata"] = {"execution": {"iopub.execute_input": "now"}, "scrolled": True}
     dirty["metadata"]["language_info"]["version"] = "3.99"
     dirty["metadata"]["widgets"] = {"state": {}}
@@ -194,7 +215,10 @@ def test_a_file_that_is_no_notebook(folder, capsys):
         tool.read(folder / "01_cut.ipynb")
     assert tool.main(["check", "--folder", str(folder)]) == 1
     said = capsys.readouterr().out.strip().splitlines()
-    assert "01_cut.ipynb is no notebook (JSONDecodeError), expected JSON with cells: restore it" in said
+    assert (
+        "01_cut.ipynb is no notebook (JSONDecodeError), expected JSON with cells: restore it"
+        in said
+    )
 
 
 def test_wrong_usage(tmp_path, folder, capsys):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tools import readme_figures
 
 from mer_kit.checks import MerKitError
+from tools import readme_figures
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +44,9 @@ def test_a_readme_without_its_marks_is_left_alone(tmp_path: Path) -> None:
     assert readme.read_text("utf-8") == "no marks\n"
     readme.write_text(f"a\n{readme_figures.BEGIN}\n| old |\n{readme_figures.END}\nb\n", "utf-8")
     readme_figures.update_readme(readme, _table())
-    assert "| old" not in readme.read_text("utf-8") and readme.read_text("utf-8").endswith(f"{readme_figures.END}\nb\n")
+    assert "| old" not in readme.read_text("utf-8") and readme.read_text("utf-8").endswith(
+        f"{readme_figures.END}\nb\n"
+    )
 
 
 def test_runs_without_the_demo_are_refused(tmp_path: Path) -> None:

@@ -94,7 +94,10 @@ def latex(table: pd.DataFrame) -> str:
     """
     safe = table.astype(str).map(latex_cell).rename(columns=latex_cell)
     columns = "".join("r" if name in ("seed", "folds", *_SCORES) else "l" for name in table)
-    text: str = safe.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
+    # Notebooks escape tables for HTML by an option of pandas; here the cells are safe already.
+    with pd.option_context("styler.format.escape", None):
+        view = safe.style.hide(axis="index")
+        text: str = view.to_latex(hrules=True, column_format=columns)
     return text.rstrip("\n")
 
 

@@ -288,7 +288,7 @@ def fit_partition(
     gap = 0.0  # undefined if X or U is empty
     if 0 < clean.sum() < len(clean):
         gap = float(losses[~clean].mean() - losses[clean].mean())
-    note = _no_separation(clean, labels, gap, n_classes, s)
+    note = why_no_separation(clean, labels, gap, n_classes, s)
     if all(mixture is None for mixture in mixtures):
         note = "no separation: all losses are equal"
     if note:
@@ -297,7 +297,7 @@ def fit_partition(
     return Partition(clean, omega, tuple(mixtures), not note, gap, note)
 
 
-def _no_separation(
+def why_no_separation(
     clean: np.ndarray, labels: np.ndarray, gap: float, n_classes: int, s: PartitionSettings
 ) -> str:
     """Return why the proposed partition is no separation, or ""."""

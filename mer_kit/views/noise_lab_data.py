@@ -17,7 +17,7 @@ from mer_kit.analysis.passes import Passes
 from mer_kit.plots.losses import BINS
 from mer_kit.training import diagnostics
 from mer_kit.training.evaluation import losses
-from mer_kit.training.partition import Mixture, Partition, PartitionSettings, _no_separation
+from mer_kit.training.partition import Mixture, Partition, PartitionSettings, why_no_separation
 
 #: The positions on the normalised loss axis where the curves are evaluated.
 GRID = np.linspace(0, 1, 401)
@@ -216,7 +216,7 @@ def _refusal(
     if 0 < len(rows) < len(loss):
         gap = float(loss[~clean].mean() - loss[clean].mean())
     classes = passes.probabilities.shape[2]
-    note = _no_separation(clean, passes.labels, gap, classes, settings)
+    note = why_no_separation(clean, passes.labels, gap, classes, settings)
     return note.removeprefix("no separation: ")
 
 

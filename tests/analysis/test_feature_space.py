@@ -12,7 +12,6 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from tests.views import fold_stub
 
 from mer_kit import files
 from mer_kit.analysis import feature_space
@@ -20,6 +19,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.runs import decisions
 from mer_kit.songs import features
 from mer_kit.songs.classifiers.svm import SVM
+from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module", params=["quadrant", "valence"])

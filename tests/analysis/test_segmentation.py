@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.views import fold_stub
 
 from mer_kit.analysis import segmentation
 from mer_kit.checks import MerKitError
 from mer_kit.records import Clip, Corpus, labels_from_quadrant
 from mer_kit.signal import segments
+from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
-from tests.corpora.tiny import write
 
 from mer_kit.batch import grid, jobs, progress
 from mer_kit.batch.parameters import parameters_of
@@ -22,6 +21,7 @@ from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.locks import exclusive, is_held
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import write_json
+from tests.corpora.tiny import write
 
 SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}}
 

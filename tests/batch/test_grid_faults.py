@@ -27,14 +27,14 @@ import pytest
 from click.testing import CliRunner
 from distributed import Client
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from tests.batch.test_cluster import SAY, _certificate, states, task
-from tests.pages.test_report import parsed
-from tests.runs import guessed_runs
 
 from mer_kit.batch import cluster, grid, jobs, planning, progress
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.pages import report
+from tests.batch.test_cluster import SAY, _certificate, states, task
+from tests.pages.test_report import parsed
+from tests.runs import guessed_runs
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.slow]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.browser.watch import Watch
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ ARGUMENTS = (
 
 def _executable() -> str:
     """Return where Chromium is, "" if nowhere."""
-    found = os.environ.get("MER_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), "")
+    found = os.environ.get("MER_CHROMIUM") or next(
+        filter(None, map(shutil.which, CHROMIUM_NAMES)), ""
+    )
     return shutil.which(found) or ""
 
 
@@ -40,7 +43,9 @@ def _missing() -> str:
     if not all(find_spec(name) for name in ("playwright", "axe_playwright_python")):
         return "browser tests need playwright and axe-playwright-python: pip install -e '.[dev]'"
     if not _executable():
-        said = f"MER_CHROMIUM={os.environ['MER_CHROMIUM']}" if os.environ.get("MER_CHROMIUM") else ""
+        said = (
+            f"MER_CHROMIUM={os.environ['MER_CHROMIUM']}" if os.environ.get("MER_CHROMIUM") else ""
+        )
         looked = said or f"looked for {', '.join(CHROMIUM_NAMES)}"
         return f"browser tests need Chromium from the system ({looked}): install it or set MER_CHROMIUM to its path"
     return ""
@@ -89,7 +94,9 @@ def page_of(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
             path = tmp_path / f"page{len(contexts)}.html"
             path.write_text(html, encoding="utf-8")
         contexts.append(
-            chromium.new_context(**{"offline": True, "reduced_motion": "reduce", "bypass_csp": True} | options)
+            chromium.new_context(
+                **{"offline": True, "reduced_motion": "reduce", "bypass_csp": True} | options
+            )
         )
         watches.append(Watch(contexts[-1]))
         page = contexts[-1].new_page()
@@ -99,7 +106,9 @@ def page_of(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     yield open_page
     for context in contexts:
         context.close()
-    assert [line for watch in watches for line in watch.found] == [], "the page reported errors or asked for a network"
+    assert [line for watch in watches for line in watch.found] == [], (
+        "the page reported errors or asked for a network"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +133,9 @@ def axe(axe_source: str) -> Callable[..., list[dict[str, Any]]]:
 
     def findings(page: Page, selector: str | None = None) -> list[dict[str, Any]]:
         if not page.evaluate("typeof window.axe === 'object'"):
-            page.evaluate(axe_source)  # not as a script element: a page's content policy may forbid that
+            page.evaluate(
+                axe_source
+            )  # not as a script element: a page's content policy may forbid that
         found = page.evaluate(
             "(selector) => axe.run(selector ?? document, { resultTypes: ['violations'] }).then((r) => r.violations)",
             selector,
@@ -134,7 +145,9 @@ def axe(axe_source: str) -> Callable[..., list[dict[str, Any]]]:
                 "id": rule["id"],
                 "impact": rule["impact"],
                 "help": rule["help"],
-                "nodes": [[node["html"][:200], node["failureSummary"][:400]] for node in rule["nodes"]],
+                "nodes": [
+                    [node["html"][:200], node["failureSummary"][:400]] for node in rule["nodes"]
+                ],
             }
             for rule in found
             if rule["impact"] in ("serious", "critical")

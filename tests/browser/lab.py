@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import psutil
-from tests.browser.watch import LOCAL, Watch
 
 from mer_kit.batch.parameters import declared_parameters
+from tests.browser.watch import LOCAL, Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -27,7 +27,9 @@ TOKEN = "browser-tests"
 PATIENCE_S = 240
 WINDOW = {"width": 1300, "height": 1000}
 #: Settings: ask nobody for news. The rest is as people get it.
-SETTINGS = {"@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False}
+}
 #: What JupyterLab itself writes to the console as an error, with the reason why it is not ours.
 NOISE: tuple[str, ...] = ()
 #: The notebook in front, as JupyterLab's own objects (the server was told to show them).
@@ -39,7 +41,9 @@ def copy_with(source: Path, target: Path, values: dict[str, Any]) -> Path:
     book = nbformat.read(source, as_version=4)
     known = declared_parameters(book)
     lines = [f"{name} = {value!r}" for name, value in values.items() if name in known]
-    at = next(i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    at = next(
+        i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", [])
+    )
     book.cells.insert(at + 1, nbformat.v4.new_code_cell("\n".join(lines), id="test-parameters"))
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(book, target)
@@ -56,13 +60,30 @@ def server(root: Path, home: Path) -> Iterator[str]:
     folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
     env = {k: v for k, v in os.environ.items() if k not in ("MER_BATCH", "MER_WATCHED")}
     env |= {f"JUPYTER_{name}_DIR": str(home / folder) for name, folder in folders.items()}
-    env |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces")}
-    env |= {"IPYTHONDIR": str(home / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+    env |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
+    env |= {
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        "--port=0",
+    ]
     command += [f"--ServerApp.root_dir={root}", f"--IdentityProvider.token={TOKEN}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     with (home / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=env, cwd=root, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, cwd=root, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield _address(process, home)
     finally:
@@ -119,7 +140,10 @@ class Book:
         """End this notebook's kernel and open another notebook in the same page, which is faster than a new one."""
         self.ask("await panel.sessionContext.shutdown();")
         self.path, self.name = path, path.stem
-        self.ask("await jupyterapp.commands.execute('docmanager:open', { path: argument });", self._place())
+        self.ask(
+            "await jupyterapp.commands.execute('docmanager:open', { path: argument });",
+            self._place(),
+        )
         self._wait_until_open()
 
     def wait(self, condition: str, argument: Any = None) -> None:
@@ -140,7 +164,9 @@ class Book:
         """Wait until every code cell has run or been given up, then save."""
         code = f"{NOTEBOOK} const code = notebook.widgets.filter((cell) => cell.model.type === 'code');"
         self.wait(f"() => {{ {code} return code.some((cell) => cell.model.executionCount); }}")
-        self.wait(f"() => {{ {code} return code.every((cell) => cell.model.executionState === 'idle'); }}")
+        self.wait(
+            f"() => {{ {code} return code.every((cell) => cell.model.executionState === 'idle'); }}"
+        )
         self.ask("await panel.context.save();")
 
     def saved(self) -> nbformat.NotebookNode:
@@ -166,7 +192,9 @@ class Book:
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme, "JupyterLab Light" or "JupyterLab Dark"."""
-        self.ask("await jupyterapp.commands.execute('apputils:change-theme', { theme: argument });", name)
+        self.ask(
+            "await jupyterapp.commands.execute('apputils:change-theme', { theme: argument });", name
+        )
         light = "true" if name.endswith("Light") else "false"
         self.wait("(light) => document.body.dataset.jpThemeLight === light", light)
 

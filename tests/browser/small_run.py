@@ -20,7 +20,11 @@ SMALL = {"corpus_options": {"clips": 16, "seconds": 12.0}, "epochs": 4, "warmup_
 def parameters(name: str, runs_dir: Path) -> dict[str, Any]:
     """Return what a notebook or its solution is to be run with; what it does not declare must be left out."""
     shared = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
-    return shared if name.startswith(YOURS[:2]) else {**shared, "corpus": "demo", "method": "sssl", "overrides": SMALL}
+    return (
+        shared
+        if name.startswith(YOURS[:2])
+        else {**shared, "corpus": "demo", "method": "sssl", "overrides": SMALL}
+    )
 
 
 def make(folder: Path, *extra: str) -> None:
@@ -52,7 +56,11 @@ def main(folder: Path, notebooks: bool) -> int:
         return 0
     jobs = planning.plan(experiment.folder, parameters("", folder), [0])
     given = parameters(YOURS, folder)
-    jobs.append(planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given))
+    jobs.append(
+        planning.Job(
+            YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given
+        )
+    )
     return sum(outcome.state != "done" for outcome in execute(jobs, mark=experiment.fingerprint))
 
 

@@ -59,11 +59,15 @@ def test_traits_are_values_of_both_sides_and_all_else_are_messages(page: Page) -
       fire("msg:custom", { kind: "clip" }, [1, 2]);
     }""")
     assert page.evaluate("sent") == ["saved", {"kind": "play", "part": "test"}]
-    assert page.evaluate("heard") == [["song", 5], ["clip", 2]], "a message reaches those of its kind only"
+    assert page.evaluate("heard") == [["song", 5], ["clip", 2]], (
+        "a message reaches those of its kind only"
+    )
     page.evaluate(
         "() => { off(); off(); fire('msg:custom', { kind: 'clip' }, [1]); state.song = 6; fire('change:song'); }"
     )
-    assert page.evaluate("heard.slice(2)") == [["song", 6]], "who stopped listening hears nothing more"
+    assert page.evaluate("heard.slice(2)") == [["song", 6]], (
+        "who stopped listening hears nothing more"
+    )
     page.evaluate("talk.close()")
     assert page.evaluate("listeners.length") == 0
 
@@ -86,7 +90,12 @@ def test_a_view_taken_down_listens_to_nothing(page: Page) -> None:
 def tone(hertz: float, seconds: float = 4.0) -> str:
     rate = 8000
     out = io.BytesIO()
-    soundfile.write(out, 0.3 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate), rate, format="WAV")
+    soundfile.write(
+        out,
+        0.3 * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate),
+        rate,
+        format="WAV",
+    )
     return base64.b64encode(out.getvalue()).decode()
 
 
@@ -94,18 +103,25 @@ def test_another_song_silences_the_first_also_where_it_cannot_be_decoded(page: P
     def playing() -> Any:
         return page.evaluate("window.tape.playing()?.name ?? null")
 
-    page.evaluate("([a, b]) => { window.a = a; window.b = b; window.tape = createPlayer(() => {}); }", [tone(300), tone(600)])
+    page.evaluate(
+        "([a, b]) => { window.a = a; window.b = b; window.tape = createPlayer(() => {}); }",
+        [tone(300), tone(600)],
+    )
     page.evaluate("() => tape.play(a, { start: 0.5, to: 3, name: 'a' })")
     assert playing() == "a" and 0.5 <= page.evaluate("tape.now()") < 3
     waiting = "() => { window.later = tape.play(b, { start: 1, to: 2, name: 'b' }); return tape.playing(); }"
     assert page.evaluate(waiting) is None, "the first is silent before the second is decoded"
     page.evaluate("() => later")
     assert playing() == "b" and 1 <= page.evaluate("tape.now()") <= 2
-    refused = "() => tape.play('bm8gc291bmQ=', { start: 0, to: 1 }).then(() => 'played', () => 'refused')"
+    refused = (
+        "() => tape.play('bm8gc291bmQ=', { start: 0, to: 1 }).then(() => 'played', () => 'refused')"
+    )
     assert page.evaluate(refused) == "refused" and playing() is None
     page.evaluate("() => tape.dispose()")
     page.evaluate("() => tape.play(a, { start: 3.5, to: 9, name: 'again' })")
     assert playing() == "again", "what was given back is decoded anew"
     page.wait_for_function("() => !tape.playing()")
-    assert page.evaluate("tape.now()") == pytest.approx(4.0, abs=1e-3), "it ends where the song ends"
+    assert page.evaluate("tape.now()") == pytest.approx(4.0, abs=1e-3), (
+        "it ends where the song ends"
+    )
     page.evaluate("() => tape.dispose()")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.views import fold_stub
 
 from mer_kit.views import js
 from mer_kit.views.segment_explorer import SegmentExplorer
+from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,7 +28,9 @@ EAVESDROP = """() => {
     return start.call(this, when, from, length);
   };
 }"""
-PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data].slice(0, 3)"""
+PIXEL = (
+    """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(x, y, 1, 1).data].slice(0, 3)"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +65,15 @@ def test_arrow_keys_choose_a_segment_and_sound_just_it(opened: Page) -> None:
     for _ in range(3):
         opened.keyboard.press("ArrowRight")
     assert words(opened) == "Segment 4 of 5, 3 to 5 s, inherits Q3 sad, but is Q2 angry."
-    assert stage.get_attribute("aria-valuetext") == words(opened) and stage.get_attribute("aria-valuenow") == "4"
+    assert (
+        stage.get_attribute("aria-valuetext") == words(opened)
+        and stage.get_attribute("aria-valuenow") == "4"
+    )
     opened.wait_for_function("heard.length >= 1 && heard.at(-1)[0] === 3")
     assert opened.evaluate("heard.at(-1)") == [3, 2]
-    opened.locator('.mer-explorer[data-state="stopped"]').wait_for()  # by itself, at the segment's end
+    opened.locator(
+        '.mer-explorer[data-state="stopped"]'
+    ).wait_for()  # by itself, at the segment's end
     opened.keyboard.press("Home")
     assert words(opened) == "Segment 1 of 5, 0 to 2 s, inherits Q3 sad, which is true of it."
     opened.keyboard.press("End")
@@ -88,7 +95,9 @@ def test_silence_can_be_chosen_and_space_plays(opened: Page) -> None:
 def test_a_click_on_a_bar_and_a_drag_over_the_picture_choose(opened: Page) -> None:
     bars = opened.locator(".bar")
     wrong = [bars.nth(n).get_attribute("data-wrong") for n in range(bars.count())]
-    assert wrong == ["false", "false", "false", "true", "true"], "half of 2 to 4 s is Q3, heard first"
+    assert wrong == ["false", "false", "false", "true", "true"], (
+        "half of 2 to 4 s is Q3, heard first"
+    )
     box = bars.nth(2).bounding_box()
     assert box
     opened.mouse.click(box["x"] + 5, box["y"] + 3)
@@ -107,25 +116,36 @@ def test_a_click_on_a_bar_and_a_drag_over_the_picture_choose(opened: Page) -> No
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.5, 4.5, 5.0])
-def test_another_duration_cuts_anew_and_counts(opened: Page, explorer: SegmentExplorer, seconds: float) -> None:
+def test_another_duration_cuts_anew_and_counts(
+    opened: Page, explorer: SegmentExplorer, seconds: float
+) -> None:
     opened.get_by_label("Segment duration").fill(str(seconds))
     settle(opened, f"^{seconds:g} s: ")
     cut, data = explorer.cut(1, seconds), explorer.data()
     assert opened.locator(".bar").count() == len(cut["start_s"])
     wrong = sum(k != data["clips"][1]["label"] for k in cut["truth"])
-    assert words(opened).startswith(f"{seconds:g} s: {len(cut['start_s'])} segments, {wrong} with a wrong label. ")
-    for line, toll in zip(opened.locator("tbody tr").all(), (cut["of_clip"], cut["of_corpus"]), strict=True):
+    assert words(opened).startswith(
+        f"{seconds:g} s: {len(cut['start_s'])} segments, {wrong} with a wrong label. "
+    )
+    for line, toll in zip(
+        opened.locator("tbody tr").all(), (cut["of_clip"], cut["of_corpus"]), strict=True
+    ):
         shares = [f"{toll[name]:.1f} %" for name in ("wrong_percent", "mixed_percent")]
         assert line.locator("td").all_inner_texts() == [str(toll["segments"]), *shares]
 
 
-def test_the_pictures_show_the_pixels_of_the_log_mel(opened: Page, explorer: SegmentExplorer) -> None:
+def test_the_pictures_show_the_pixels_of_the_log_mel(
+    opened: Page, explorer: SegmentExplorer
+) -> None:
     import matplotlib as mpl
 
     opened.get_by_role("slider", name="Segment", exact=True).press("ArrowRight")
     pixels, first = explorer.pixels(1), round(22050 / 512)
     whole, part = opened.locator(".stage canvas"), opened.locator(".pane canvas")
-    assert part.evaluate("(canvas) => [canvas.width, canvas.height]") == [round(2 * 22050 / 512), 128]
+    assert part.evaluate("(canvas) => [canvas.width, canvas.height]") == [
+        round(2 * 22050 / 512),
+        128,
+    ]
     for frame, band in [(first, 0), (first + 40, 17), (first + 80, 127)]:
         expected = [round(255 * c) for c in mpl.colormaps["magma"](int(pixels[frame, band]))[:3]]
         assert whole.evaluate(PIXEL, [frame, 127 - band]) == expected
@@ -144,10 +164,15 @@ def test_clips_are_found_by_any_word_and_a_short_one_says_so(opened: Page) -> No
     opened.get_by_label("Segment duration").fill("3")
     settle(opened, "too short")
     assert words(opened) == "3 s: the clip is too short for one segment. No segment."
-    assert opened.get_by_role("button", name="Play", exact=True).is_disabled() and opened.locator(".bar").count() == 0
+    assert (
+        opened.get_by_role("button", name="Play", exact=True).is_disabled()
+        and opened.locator(".bar").count() == 0
+    )
 
 
-def test_a_page_that_lacks_a_clip_does_not_offer_it(explorer: SegmentExplorer, page_of: Callable[..., Page]) -> None:
+def test_a_page_that_lacks_a_clip_does_not_offer_it(
+    explorer: SegmentExplorer, page_of: Callable[..., Page]
+) -> None:
     page = page_of(explorer.to_html())
     page.locator(".bar").first.wait_for(state="attached")
     assert page.locator("option").count() == 1
@@ -167,11 +192,17 @@ window.down = mount(document.getElementById("place"), data, talk);
 
 def tell(explorer: SegmentExplorer, page: Page, message: dict[str, Any]) -> None:
     reply, buffers = explorer.answer(message)
-    page.evaluate("reply", {"reply": reply, "parts": [base64.b64encode(part).decode("ascii") for part in buffers]})
+    page.evaluate(
+        "reply",
+        {"reply": reply, "parts": [base64.b64encode(part).decode("ascii") for part in buffers]},
+    )
 
 
 def refuse(page: Page, message: dict[str, Any]) -> None:
-    page.evaluate("reply", {"reply": {"kind": "sorry", "text": "the store is gone", "to": message}, "parts": []})
+    page.evaluate(
+        "reply",
+        {"reply": {"kind": "sorry", "text": "the store is gone", "to": message}, "parts": []},
+    )
 
 
 def asked(page: Page) -> list[dict[str, Any]]:
@@ -195,7 +226,9 @@ def in_kernel(explorer: SegmentExplorer, page_of: Callable[..., Page]) -> Page:
     return page
 
 
-def test_another_clip_is_shown_when_all_of_it_is_here(explorer: SegmentExplorer, in_kernel: Page) -> None:
+def test_another_clip_is_shown_when_all_of_it_is_here(
+    explorer: SegmentExplorer, in_kernel: Page
+) -> None:
     page = in_kernel
     page.get_by_label("Clips").select_option("0")
     clip, cut = asked(page)
@@ -204,13 +237,19 @@ def test_another_clip_is_shown_when_all_of_it_is_here(explorer: SegmentExplorer,
     assert words(page) == "Segment 2 of 5, 1 to 3 s, inherits Q3 sad, which is true of it."
     page.set_viewport_size({"width": 700, "height": 800})
     page.wait_for_function("document.querySelector('.stage svg').viewBox.baseVal.width < 700")
-    assert page.locator(".name").inner_text().startswith("c1 ") and page.locator(".bar").count() == 5
+    assert (
+        page.locator(".name").inner_text().startswith("c1 ") and page.locator(".bar").count() == 5
+    )
     tell(explorer, page, cut)
     settle(page, "^c0: 3 segments")
-    assert page.locator(".name").inner_text().startswith("c0 ") and words(page).endswith("0 to 2 s, inherits Q1 happy.")
+    assert page.locator(".name").inner_text().startswith("c0 ") and words(page).endswith(
+        "0 to 2 s, inherits Q1 happy."
+    )
 
 
-def test_another_duration_sounds_and_shows_when_it_is_here(explorer: SegmentExplorer, in_kernel: Page) -> None:
+def test_another_duration_sounds_and_shows_when_it_is_here(
+    explorer: SegmentExplorer, in_kernel: Page
+) -> None:
     page = in_kernel
     page.get_by_label("Segment duration").fill("3")
     page.wait_for_function("sent.length === 1")
@@ -224,7 +263,9 @@ def test_another_duration_sounds_and_shows_when_it_is_here(explorer: SegmentExpl
     assert page.locator("caption").inner_text() == "Cut into 3 s"
 
 
-def test_what_the_kernel_refuses_leads_back_to_what_is_shown(explorer: SegmentExplorer, in_kernel: Page) -> None:
+def test_what_the_kernel_refuses_leads_back_to_what_is_shown(
+    explorer: SegmentExplorer, in_kernel: Page
+) -> None:
     page, slider = in_kernel, in_kernel.get_by_label("Segment duration")
     slider.fill("3")
     page.wait_for_function("sent.length === 1")
@@ -236,10 +277,14 @@ def test_what_the_kernel_refuses_leads_back_to_what_is_shown(explorer: SegmentEx
     assert words(page) == "Segment 2 of 5, 1 to 3 s, inherits Q3 sad, which is true of it."
     page.get_by_label("Clips").select_option("0")
     clip, other = asked(page)
-    assert other == {"kind": "cut", "clip": 0, "seconds": 2}, "the refused duration is not wished for any more"
+    assert other == {"kind": "cut", "clip": 0, "seconds": 2}, (
+        "the refused duration is not wished for any more"
+    )
     refuse(page, clip)
     tell(explorer, page, other)
-    assert page.get_by_label("Clips").input_value() == "1" and page.locator(".name").inner_text().startswith("c1 ")
+    assert page.get_by_label("Clips").input_value() == "1" and page.locator(
+        ".name"
+    ).inner_text().startswith("c1 ")
     assert words(page) == "the store is gone"
     slider.fill("3")
     page.wait_for_function("sent.length === 1")
@@ -287,7 +332,9 @@ def test_taken_out_of_the_page_it_closes_its_sound(in_kernel: Page) -> None:
 def test_it_is_readable_in_light_dark_and_on_a_phone(
     html: str, page_of: Callable[..., Page], axe: Callable[..., Any], shots: Path, look: str
 ) -> None:
-    options: dict[str, Any] = {"viewport": {"width": 360, "height": 800}} if look == "narrow" else {}
+    options: dict[str, Any] = (
+        {"viewport": {"width": 360, "height": 800}} if look == "narrow" else {}
+    )
     page = page_of(html, color_scheme="dark" if look == "dark" else "light", **options)
     page.locator(".bar").first.wait_for(state="attached")
     page.get_by_role("slider", name="Segment", exact=True).press("End")
@@ -298,5 +345,7 @@ def test_it_is_readable_in_light_dark_and_on_a_phone(
 
 def test_without_scripts_picture_and_words_stay(html: str, page_of: Callable[..., Page]) -> None:
     page = page_of(html, java_script_enabled=False)
-    assert page.get_by_role("img", name="Log-mel of clip c1 and the staircase of its segments").is_visible()
+    assert page.get_by_role(
+        "img", name="Log-mel of clip c1 and the staircase of its segments"
+    ).is_visible()
     assert page.get_by_text("c1: 5 segments of 2 s").is_visible()

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from tests.browser import small_run
-from tests.browser.watch import LOCAL, Watch
 
 from mer_kit.pages import export
+from tests.browser import small_run
+from tests.browser.watch import LOCAL, Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -22,7 +22,10 @@ pytestmark = pytest.mark.browser
 BOOKS = sorted(path.stem for path in small_run.NOTEBOOKS.glob("*.ipynb"))
 MAX_BYTES = 3_000_000
 #: Where a page by plain nbconvert looks for require.js and MathJax, in vain offline; nothing of ours needs them.
-NBCONVERT = ("https://cdnjs.cloudflare.com/ajax/libs/require.js/", "https://cdnjs.cloudflare.com/ajax/libs/mathjax/")
+NBCONVERT = (
+    "https://cdnjs.cloudflare.com/ajax/libs/require.js/",
+    "https://cdnjs.cloudflare.com/ajax/libs/mathjax/",
+)
 #: Pictures that did not come, or that say nothing to who does not see them.
 BAD_PICTURES = """async () => {
   const pictures = [...document.images];
@@ -42,15 +45,29 @@ def copies(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def plain_text_only(notebook: nbformat.NotebookNode) -> list[str]:
     """Return the ids of cells that show a widget and nothing that stays where no widget runs."""
     stays = {"text/html", "image/png", "image/svg+xml", "text/markdown"}
-    outputs = [(cell.id, output.get("data", {})) for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [name for name, data in outputs if any("widget-view" in kind for kind in data) and not stays & set(data)]
+    outputs = [
+        (cell.id, output.get("data", {}))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    ]
+    return [
+        name
+        for name, data in outputs
+        if any("widget-view" in kind for kind in data) and not stays & set(data)
+    ]
 
 
 @pytest.mark.parametrize("name", BOOKS)
-def test_an_executed_copy_is_complete_without_widgets_and_small(copies: dict[str, Path], name: str) -> None:
+def test_an_executed_copy_is_complete_without_widgets_and_small(
+    copies: dict[str, Path], name: str
+) -> None:
     notebook = nbformat.read(copies[name], as_version=4)
     assert plain_text_only(notebook) == []
-    assert [cell.id for cell in notebook.cells if cell.cell_type == "code" and cell.execution_count is None] == []
+    assert [
+        cell.id
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.execution_count is None
+    ] == []
     assert copies[name].stat().st_size < MAX_BYTES
 
 

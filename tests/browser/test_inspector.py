@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from tests.views import fold_stub
 
 from mer_kit.analysis.feature_space import answered
 from mer_kit.views import js
 from mer_kit.views.song_inspector import SongInspector
+from tests.views import fold_stub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -23,7 +23,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module", params=["quadrant", "valence"])
-def inspector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SongInspector:
+def inspector(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SongInspector:
     stand = fold_stub.songs(tmp_path_factory.mktemp("songs"), task=request.param, spread=1.0)
     return SongInspector(stand, 0, song="s18")
 
@@ -47,7 +49,9 @@ def listed(page: Page) -> list[str]:
 def shown(table: Locator) -> np.ndarray:
     """Return the large numbers of a table of features, [7, K]."""
     rows = table.locator("tbody tr").all()
-    return np.array([[float(text) for text in row.locator("td > span").all_inner_texts()] for row in rows])
+    return np.array(
+        [[float(text) for text in row.locator("td > span").all_inner_texts()] for row in rows]
+    )
 
 
 def test_a_cell_of_the_matrix_lists_its_songs(opened: Page, inspector: SongInspector) -> None:
@@ -80,8 +84,12 @@ def test_the_list_can_be_limited_to_wrong_ones_of_a_label_by_any_decider(
     assert listed(opened) == ids.tolist()
 
 
-def test_a_song_is_chosen_by_keys_and_its_numbers_are_the_features(opened: Page, inspector: SongInspector) -> None:
-    opened.locator(".songs .pick[tabindex='0']").focus()  # the chosen song's is the list's only stop
+def test_a_song_is_chosen_by_keys_and_its_numbers_are_the_features(
+    opened: Page, inspector: SongInspector
+) -> None:
+    opened.locator(
+        ".songs .pick[tabindex='0']"
+    ).focus()  # the chosen song's is the list's only stop
     assert opened.locator(".songs .pick[tabindex='0']").count() == 1
     opened.keyboard.press("ArrowDown")
     opened.keyboard.press("Enter")
@@ -90,13 +98,18 @@ def test_a_song_is_chosen_by_keys_and_its_numbers_are_the_features(opened: Page,
     k = len(inspector.classes)
     expected = inspector.space.test.x[3].reshape(k, 7).T
     np.testing.assert_allclose(shown(opened.locator(".card .features")), expected, atol=0.0051)
-    small = [text.replace("−", "-") for text in opened.locator(".card .features small").all_inner_texts()]
+    small = [
+        text.replace("−", "-") for text in opened.locator(".card .features small").all_inner_texts()
+    ]
     scaled = inspector.space.test.z[3].reshape(k, 7).T.ravel()
     np.testing.assert_allclose([float(text) for text in small], scaled, atol=0.0051)
     label, answer = inspector.space.test.label[3], answered(inspector.space, "svm")[3]
     verdict = "right" if label == answer else "wrong"
     words = opened.locator(".words").inner_text()
-    assert words.startswith(f"s19, label {inspector.classes[label]} ") and f"which is {verdict}." in words
+    assert (
+        words.startswith(f"s19, label {inspector.classes[label]} ")
+        and f"which is {verdict}." in words
+    )
 
 
 def test_the_svms_values_and_duels_are_told(opened: Page, inspector: SongInspector) -> None:
@@ -110,19 +123,26 @@ def test_the_svms_values_and_duels_are_told(opened: Page, inspector: SongInspect
         told = opened.locator("details li").all_inner_texts()
         for (i, j, value), text in zip(duels, told, strict=True):
             first, second = (i, j) if value > 0 else (j, i)
-            assert text.startswith(inspector.classes[first]) and f"beats {inspector.classes[second]}" in text
+            assert (
+                text.startswith(inspector.classes[first])
+                and f"beats {inspector.classes[second]}" in text
+            )
             assert float(text.split()[-1]) == pytest.approx(abs(value), abs=0.0051)
     assert opened.locator(".answers li").count() == 4
 
 
-def test_neighbours_are_listed_and_their_features_stand_below(opened: Page, inspector: SongInspector) -> None:
+def test_neighbours_are_listed_and_their_features_stand_below(
+    opened: Page, inspector: SongInspector
+) -> None:
     near = inspector.space.nearest(2, 5)
     assert opened.locator(".near .who").all_inner_texts() == [f"s{at:02d}" for at, _ in near]
     far = [float(text) for text in opened.locator(".near td.distance").all_inner_texts()]
     np.testing.assert_allclose(far, [distance for _, distance in near], atol=0.0051)
     opened.locator(".near .who").nth(3).press("Enter")
     third = near[3][0]
-    assert opened.evaluate("document.activeElement.textContent") == f"s{third:02d}", "the focus was lost"
+    assert opened.evaluate("document.activeElement.textContent") == f"s{third:02d}", (
+        "the focus was lost"
+    )
     expected = inspector.space.train.x[third].reshape(len(inspector.classes), 7).T
     np.testing.assert_allclose(shown(opened.locator(".around .features")), expected, atol=0.0051)
     assert opened.locator(".words").inner_text().startswith(f"Neighbour 4: s{third:02d}, label ")
@@ -138,13 +158,19 @@ def test_songs_are_played_one_at_a_time(opened: Page, inspector: SongInspector) 
     assert opened.locator("audio").count() == 1
     opened.locator(".near").get_by_role("button", name=f"Pause s{near:02d}").click()
     opened.get_by_text("Paused.").wait_for()
-    assert opened.locator(".songs").get_by_role("button", name="Play s19").is_disabled(), "its sound is not in the page"
+    assert opened.locator(".songs").get_by_role("button", name="Play s19").is_disabled(), (
+        "its sound is not in the page"
+    )
 
 
-def test_arrows_keep_to_the_column_of_play_buttons(inspector: SongInspector, page_of: Callable[..., Page]) -> None:
+def test_arrows_keep_to_the_column_of_play_buttons(
+    inspector: SongInspector, page_of: Callable[..., Page]
+) -> None:
     page = page_of(inspector.to_html(sounds=["s18", "s19", "s20", "s22"]))
     page.locator(".songs li").first.wait_for()
-    focused = "[document.activeElement.className, document.activeElement.closest('li').dataset.song]"
+    focused = (
+        "[document.activeElement.className, document.activeElement.closest('li').dataset.song]"
+    )
     page.locator(".songs [data-song='2'] .play").focus()
     for key, row, column in [
         ("ArrowDown", "3", "play"), ("ArrowDown", "4", "play"), ("ArrowUp", "3", "play"),
@@ -173,10 +199,14 @@ KERNEL = """async ([text, data, arrays]) => {
 }"""
 
 
-def test_a_sound_is_asked_for_once_and_held_once(inspector: SongInspector, page_of: Callable[..., Page]) -> None:
+def test_a_sound_is_asked_for_once_and_held_once(
+    inspector: SongInspector, page_of: Callable[..., Page]
+) -> None:
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
     data = inspector.data()
-    arrays = {name: base64.b64encode(values).decode() for name, values in data.pop("arrays").items()}
+    arrays = {
+        name: base64.b64encode(values).decode() for name, values in data.pop("arrays").items()
+    }
     page.evaluate(KERNEL, [js.module("inspector"), json.loads(json.dumps(data)), arrays])
     button = page.locator(".songs [data-song='3'] .play")
     button.click()
@@ -188,7 +218,10 @@ def test_a_sound_is_asked_for_once_and_held_once(inspector: SongInspector, page_
     assert len(page.evaluate("sent")) == 2, "after a refusal it may be asked for again"
     reply, (sound,) = inspector.answer(page.evaluate("sent[1]"))
     for _ in range(2):
-        page.evaluate("([told, sound]) => reply('play', told, sound)", [reply, base64.b64encode(sound).decode()])
+        page.evaluate(
+            "([told, sound]) => reply('play', told, sound)",
+            [reply, base64.b64encode(sound).decode()],
+        )
     page.get_by_text("Playing s19, a test song").wait_for()
     assert page.evaluate("open.size") == 1, "the same sound is held twice"
     page.evaluate("take_down()")
@@ -197,9 +230,16 @@ def test_a_sound_is_asked_for_once_and_held_once(inspector: SongInspector, page_
 
 @pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 def test_it_is_readable_in_light_dark_and_on_a_phone(
-    html: str, inspector: SongInspector, page_of: Callable[..., Page], axe: Callable[..., Any], shots: Path, look: str
+    html: str,
+    inspector: SongInspector,
+    page_of: Callable[..., Page],
+    axe: Callable[..., Any],
+    shots: Path,
+    look: str,
 ) -> None:
-    options: dict[str, Any] = {"viewport": {"width": 360, "height": 800}} if look == "narrow" else {}
+    options: dict[str, Any] = (
+        {"viewport": {"width": 360, "height": 800}} if look == "narrow" else {}
+    )
     page = page_of(html, color_scheme="dark" if look == "dark" else "light", **options)
     page.locator(".songs li").first.wait_for()
     page.screenshot(path=shots / f"inspector-{len(inspector.classes)}-{look}.png", full_page=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from tests.browser import lab, small_run
 
 if TYPE_CHECKING:
@@ -15,9 +16,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-BOOKS = sorted(path.relative_to(small_run.NOTEBOOKS).as_posix() for path in small_run.NOTEBOOKS.glob("*.ipynb"))
-SOLUTIONS = sorted(f"solutions/{path.name}" for path in (small_run.NOTEBOOKS / "solutions").glob("*.ipynb"))
-KEYS = "05_emotion_curve.ipynb"  # the notebook that is also used with keys alone, in a copy of its own
+BOOKS = sorted(
+    path.relative_to(small_run.NOTEBOOKS).as_posix() for path in small_run.NOTEBOOKS.glob("*.ipynb")
+)
+SOLUTIONS = sorted(
+    f"solutions/{path.name}" for path in (small_run.NOTEBOOKS / "solutions").glob("*.ipynb")
+)
+KEYS = (
+    "05_emotion_curve.ipynb"  # the notebook that is also used with keys alone, in a copy of its own
+)
 #: What an interactive cell may show: ipywidgets, a view of mer-kit's own, or a sound.
 INTERACTIVE = ".jupyter-widgets, .mer, audio"
 #: ipywidgets' sliders (each handle) and choices. Those inside a view of mer-kit's own are that view's business.
@@ -61,13 +68,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     for name in BOOKS + SOLUTIONS:
         values = small_run.parameters(Path(name).stem, runs)
         lab.copy_with(small_run.NOTEBOOKS / name, root / name, values)
-    lab.copy_with(small_run.NOTEBOOKS / KEYS, root / "keys" / KEYS, small_run.parameters(KEYS, runs))
+    lab.copy_with(
+        small_run.NOTEBOOKS / KEYS, root / "keys" / KEYS, small_run.parameters(KEYS, runs)
+    )
     with lab.server(root, home) as address:
         yield address, root
 
 
 @pytest.fixture(scope="module")
-def book(request: pytest.FixtureRequest, chromium: Browser, server: tuple[str, Path]) -> Iterator[lab.Book]:
+def book(
+    request: pytest.FixtureRequest, chromium: Browser, server: tuple[str, Path]
+) -> Iterator[lab.Book]:
     """A notebook whose cells have all been run; one after the other, each in a page and a kernel of its own."""
     address, root = server
     opened = lab.Book(chromium, address, root / request.param, root)
@@ -84,9 +95,20 @@ def errors(book: lab.Book) -> list[str]:
     found = []
     for cell in book.saved().cells:
         if cell.cell_type == "code":
-            found += [f"{cell.id}: {o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
-            found += [f"{cell.id} was not run"] if cell.source and cell.execution_count is None else []
-    for text in ("Error displaying widget", "Javascript Error", "Failed to load model", "Loading widget..."):
+            found += [
+                f"{cell.id}: {o.ename}: {o.evalue}"
+                for o in cell.outputs
+                if o.output_type == "error"
+            ]
+            found += (
+                [f"{cell.id} was not run"] if cell.source and cell.execution_count is None else []
+            )
+    for text in (
+        "Error displaying widget",
+        "Javascript Error",
+        "Failed to load model",
+        "Loading widget...",
+    ):
         found += [text] * book.page.get_by_text(text).count()
     return found
 
@@ -116,7 +138,11 @@ def shown(outputs: Locator) -> list[str]:
 
 def stops(view: Locator, selector: str = STOPS) -> list[ElementHandle]:
     """Return where the Tab key stops in a view; a key may take some of them away."""
-    return [stop for stop in view.locator(selector).element_handles() if stop.is_visible() and stop.is_enabled()]
+    return [
+        stop
+        for stop in view.locator(selector).element_handles()
+        if stop.is_visible() and stop.is_enabled()
+    ]
 
 
 def move(control: Locator) -> None:
@@ -151,8 +177,12 @@ def test_every_slider_and_choice_changes_picture_and_words(book: lab.Book, shots
                 if after[0] != before[0] and after[1] != before[1]:
                     break
                 book.page.wait_for_timeout(100)
-            still += [f"{name}, control {k}: same pictures and sounds"] if after[0] == before[0] else []
-            still += [f"{name}, control {k}: same words, {after[1]!r}"] if after[1] == before[1] else []
+            still += (
+                [f"{name}, control {k}: same pictures and sounds"] if after[0] == before[0] else []
+            )
+            still += (
+                [f"{name}, control {k}: same words, {after[1]!r}"] if after[1] == before[1] else []
+            )
         if controls.count():
             book.photograph(cell, shots / f"lab-{book.name}-{name}-moved.png")
     assert still == []
@@ -165,7 +195,9 @@ def test_views_of_our_own_answer_to_keys_in_words(book: lab.Book) -> None:
         for view in cell.locator(".mer").all():
             live = view.locator("[aria-live], [role=status]")
             before = live.all_inner_texts()
-            for stop, key in [(stop, key) for stop in stops(view) for key in ("ArrowRight", "Space")]:
+            for stop, key in [
+                (stop, key) for stop in stops(view) for key in ("ArrowRight", "Space")
+            ]:
                 if stop.evaluate("(node) => node.isConnected"):
                     stop.press(key)
                     book.page.wait_for_timeout(200)
@@ -189,7 +221,9 @@ def test_jupyterlab_leaves_arrow_keys_to_views_of_our_own(book: lab.Book) -> Non
                     stop.press(key)
                     book.page.wait_for_timeout(50)
                     if not view.evaluate("(node) => node.contains(document.activeElement)"):
-                        taken.append(f"{name}: {key} on {stop.evaluate('(node) => node.outerHTML')[:90]}")
+                        taken.append(
+                            f"{name}: {key} on {stop.evaluate('(node) => node.outerHTML')[:90]}"
+                        )
     assert taken == []
 
 
@@ -206,7 +240,11 @@ def test_what_is_interactive_is_accessible_in_each_theme(
             book.photograph(cell, shots / f"lab-{book.name}-{name}-dark.png")
         cell.locator(".jp-Cell-outputWrapper").evaluate("(node) => { node.id = 'looked-at'; }")
         for finding in axe(book.page, "#looked-at"):
-            nodes = [node for node in finding["nodes"] if not (finding["id"] == KNOWN[0] and KNOWN[1] in node[0])]
+            nodes = [
+                node
+                for node in finding["nodes"]
+                if not (finding["id"] == KNOWN[0] and KNOWN[1] in node[0])
+            ]
             found += [(name, finding["id"], node) for node in nodes]
         cell.locator(".jp-Cell-outputWrapper").evaluate("(node) => { node.removeAttribute('id'); }")
     book.theme("JupyterLab Light")
@@ -235,7 +273,9 @@ def test_solutions_run_without_an_error(chromium: Browser, server: tuple[str, Pa
     book.close()
 
 
-def test_the_curve_can_be_played_with_keys_alone(chromium: Browser, server: tuple[str, Path], shots: Path) -> None:
+def test_the_curve_can_be_played_with_keys_alone(
+    chromium: Browser, server: tuple[str, Path], shots: Path
+) -> None:
     address, root = server
     book = lab.Book(chromium, address, root / "keys" / KEYS, root)
     keys = book.page.keyboard

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
-from tests.browser import lab, small_run
 
 from mer_kit import plots
 from mer_kit.views import js
+from tests.browser import lab, small_run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -54,10 +54,19 @@ def page_text(*, buttons: bool = True) -> str:
 
 
 def tell(page: Page, state: str, words: str, done: int, pictures: list[int] | None = None) -> None:
-    told = {"state": {"state": state, "words": words, "done": done, "since": 1 if state == "running" else None}}
+    told = {
+        "state": {
+            "state": state,
+            "words": words,
+            "done": done,
+            "since": 1 if state == "running" else None,
+        }
+    }
     page.evaluate("(next) => tell(next)", told)
     if pictures is not None:
-        page.evaluate("(all) => tell({ pictures: all.map(png) })", [picture(grey) for grey in pictures])
+        page.evaluate(
+            "(all) => tell({ pictures: all.map(png) })", [picture(grey) for grey in pictures]
+        )
 
 
 def test_the_button_starts_stops_and_goes_on(page_of: Callable[..., Page]) -> None:
@@ -84,12 +93,22 @@ def test_pictures_words_and_progress_follow(page_of: Callable[..., Page]) -> Non
     assert page.locator("img:visible").count() == 0
     tell(page, "running", "Epoch 2 of 4 is finished.", 2, [10, 20, 30])
     assert page.get_by_role("status").inner_text() == "Epoch 2 of 4 is finished."
-    assert page.get_by_role("progressbar", name="Epochs that are finished").evaluate("(bar) => bar.value / bar.max") == 0.5
-    assert [image.get_attribute("alt") for image in page.locator("img:visible").all()] == list(plots.live.ALTS)
+    assert (
+        page.get_by_role("progressbar", name="Epochs that are finished").evaluate(
+            "(bar) => bar.value / bar.max"
+        )
+        == 0.5
+    )
+    assert [image.get_attribute("alt") for image in page.locator("img:visible").all()] == list(
+        plots.live.ALTS
+    )
     assert re.fullmatch(r"\d+:\d\d", page.locator(".time").inner_text())
     before = page.locator("img").first.get_attribute("src")
     tell(page, "done", "The training is done.", 4, [40, 50, 60])
-    assert page.locator("img").first.get_attribute("src") != before and page.locator(".time").inner_text() == ""
+    assert (
+        page.locator("img").first.get_attribute("src") != before
+        and page.locator(".time").inner_text() == ""
+    )
     loaded = "(image) => image.decode().then(() => image.naturalWidth)"
     assert [image.evaluate(loaded) for image in page.locator("img").all()] == [60] * 3
 
@@ -97,15 +116,25 @@ def test_pictures_words_and_progress_follow(page_of: Callable[..., Page]) -> Non
 def test_where_the_cell_trains_there_is_no_button_but_a_hint(page_of: Callable[..., Page]) -> None:
     page = page_of(page_text(buttons=False))
     assert page.get_by_role("button").count() == 0
-    assert "The stop button of the notebook pauses the training" in page.locator("main").inner_text()
+    assert (
+        "The stop button of the notebook pauses the training" in page.locator("main").inner_text()
+    )
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 700}}])
+@pytest.mark.parametrize(
+    "options", [{}, {"color_scheme": "dark"}, {"viewport": {"width": 360, "height": 700}}]
+)
 def test_the_view_is_accessible_and_fits(
     page_of: Callable[..., Page], axe: Callable[..., list[dict[str, Any]]], options: dict[str, Any]
 ) -> None:
     page = page_of(page_text(), **options)
-    tell(page, "running", "Epoch 2 of 4 is finished: loss 1.2, 77 segments in X and 13 in U (14%).", 2, [200, 210, 220])
+    tell(
+        page,
+        "running",
+        "Epoch 2 of 4 is finished: loss 1.2, 77 segments in X and 13 in U (14%).",
+        2,
+        [200, 210, 220],
+    )
     assert axe(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -139,7 +168,9 @@ def test_the_notebooks_stop_button_pauses_and_the_next_run_goes_on_and_leaves_a_
     book.wait(f"() => {words}.startsWith('Epoch 2 of {MANY} is finished')")
     page.locator(".mer-live").scroll_into_view_if_needed()
     page.screenshot(path=shots / "live-running.png")
-    page.locator("[data-command='notebook:interrupt-kernel'], [data-jp-item-name=interrupt] *").first.click()
+    page.locator(
+        "[data-command='notebook:interrupt-kernel'], [data-jp-item-name=interrupt] *"
+    ).first.click()
     book.wait_until_run()
     error = next(one for one in outputs(book) if one.output_type == "error")
     said = re.search(rf"Paused with (\d+) of {MANY} epochs done", "\n".join(error.traceback))
@@ -152,15 +183,26 @@ def test_the_notebooks_stop_button_pauses_and_the_next_run_goes_on_and_leaves_a_
 
     book.ask("jupyterapp.commands.execute('notebook:run-all-cells');")
     book.wait(f"() => /^Epoch \\d+ of {MANY} is finished/.test({words})")
-    assert int(re.findall(r"\d+", page.evaluate(words))[0]) >= done, "it goes on and does not begin again"
+    assert int(re.findall(r"\d+", page.evaluate(words))[0]) >= done, (
+        "it goes on and does not begin again"
+    )
     book.wait_until_run()
     left = outputs(book)
-    assert [one.output_type for one in left] == ["display_data"] and "<img" in left[0].data["text/html"]
-    errors = [cell.id for cell in book.saved().cells for one in cell.get("outputs", []) if one.output_type == "error"]
+    assert [one.output_type for one in left] == ["display_data"] and "<img" in left[0].data[
+        "text/html"
+    ]
+    errors = [
+        cell.id
+        for cell in book.saved().cells
+        for one in cell.get("outputs", [])
+        if one.output_type == "error"
+    ]
     assert errors == []
 
 
-def test_a_rehearsal_starts_pauses_and_goes_on_with_its_own_button(book: lab.Book, shots: Path) -> None:
+def test_a_rehearsal_starts_pauses_and_goes_on_with_its_own_button(
+    book: lab.Book, shots: Path
+) -> None:
     (cell,) = [cell for name, cell in book.cells("interactive") if name == "03-rehearsal"]
     view = cell.locator(".mer-live")
     view.scroll_into_view_if_needed()

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.views.noise_labs import make_lab
 
 from mer_kit.training import diagnostics
 from mer_kit.training.diagnostics import split_quality
 from mer_kit.views import html_fragments, js
 from mer_kit.views.noise_lab import NoiseLab
 from mer_kit.views.view import as_text
+from tests.views.noise_labs import make_lab
 
 pytestmark = pytest.mark.browser
 
@@ -40,8 +40,12 @@ def numbers_page(lab: NoiseLab) -> str:
     )
 
 
-@pytest.mark.parametrize("options", [{}, {"max_unlabelled": 1.0}, {"min_gap": 1.5, "max_unlabelled": 1.0}])
-def test_the_numbers_are_those_of_python(options: dict[str, Any], tmp_path: Path, page_of: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"max_unlabelled": 1.0}, {"min_gap": 1.5, "max_unlabelled": 1.0}]
+)
+def test_the_numbers_are_those_of_python(
+    options: dict[str, Any], tmp_path: Path, page_of: Callable[..., Any]
+) -> None:
     lab = make_lab(tmp_path, **options)
     p, page = lab.passes, page_of(numbers_page(lab))
     known = p.truth >= 0
@@ -50,15 +54,26 @@ def test_the_numbers_are_those_of_python(options: dict[str, Any], tmp_path: Path
     taus = lab.data()["taus"]
     for after in range(1, len(p) + 1):
         for per_class in (False, True):
-            found = page.evaluate("([after, perClass]) => look(after, perClass)", [after, per_class])
+            found = page.evaluate(
+                "([after, perClass]) => look(after, perClass)", [after, per_class]
+            )
             for tau in TAUS:
                 cut = found["cuts"][taus.index(tau)]
                 settings = dataclasses.replace(p.partition, per_class=per_class, tau=tau)
-                split = diagnostics.replay(p.probabilities[after - 1], p.labels, settings=settings, seed=p.seed)
+                split = diagnostics.replay(
+                    p.probabilities[after - 1], p.labels, settings=settings, seed=p.seed
+                )
                 clean = split.omega > tau
                 assert cut["in_u"] == (~clean).sum()
-                assert found["kept"][taus.index(tau)] == clean.sum(), "float16 keeps each ω on its side of τ"
-                assert cut["in_u_training"] == (~split.clean).sum(), (after, per_class, tau, split.note)
+                assert found["kept"][taus.index(tau)] == clean.sum(), (
+                    "float16 keeps each ω on its side of τ"
+                )
+                assert cut["in_u_training"] == (~split.clean).sum(), (
+                    after,
+                    per_class,
+                    tau,
+                    split.note,
+                )
                 assert cut["refusal"] == split.note.removeprefix("no separation: ")
                 refused += not split.separated
                 capped += split.separated and cut["in_u_training"] < cut["in_u"]
@@ -96,18 +111,25 @@ def test_sliders_change_x_and_u_to_what_python_counts(opened: tuple[NoiseLab, An
     page.get_by_label("after epoch").fill("2")
     second = lab.passes.partitions[1].omega
     assert sizes(page)[0] == (second > 0.8).sum() != (omega > 0.8).sum()
-    page.wait_for_function("document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80')")
+    page.wait_for_function(
+        "document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80')"
+    )
     page.get_by_role("button", name="one per class").click()
     assert sizes(page) != [(second > 0.8).sum(), (second <= 0.8).sum()]
     assert page.get_by_label("class whose histogram is shown").is_visible()
 
 
-def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(opened: tuple[NoiseLab, Any]) -> None:
+def test_the_note_tells_what_the_training_had_and_what_would_change_the_cut(
+    opened: tuple[NoiseLab, Any],
+) -> None:
     lab, page = opened
     split = lab.passes.partitions[2]
     page.get_by_label("after epoch").fill("3")
     note = page.locator(".note").inner_text()
-    assert f"X {split.clean.sum()} and U {(~split.clean).sum()}." in note and "The training, with one mixture for all" in note
+    assert (
+        f"X {split.clean.sum()} and U {(~split.clean).sum()}." in note
+        and "The training, with one mixture for all" in note
+    )
     assert "cap of 15 %" in note and (split.omega <= 0.5).sum() > 90
     page.get_by_label("threshold τ").fill("0")
     assert "guards would refuse" in page.locator(".note").inner_text()
@@ -130,14 +152,23 @@ def test_the_note_calls_a_class_by_its_name(
 ) -> None:
     lab = make_lab(tmp_path)
     data = lab.data()
-    data["training"][lab.after_epoch - 1]["note"] = "no separation: class 3 would keep 5 samples in X, under 8"
+    data["training"][lab.after_epoch - 1]["note"] = (
+        "no separation: class 3 would keep 5 samples in X, under 8"
+    )
     monkeypatch.setattr(lab, "data", lambda: data)
-    note = page_of(html_fragments.page("A lab", lab.fragment(sounds=0))).locator(".note").inner_text()
+    note = (
+        page_of(html_fragments.page("A lab", lab.fragment(sounds=0))).locator(".note").inner_text()
+    )
     assert "Q4 calm would keep 5 samples" in note and "class 3" not in note
 
 
 def rows(page: Any) -> list[int]:
-    return [int(one) for one in page.locator("tbody tr").evaluate_all("(all) => all.map((one) => one.dataset.row)")]
+    return [
+        int(one)
+        for one in page.locator("tbody tr").evaluate_all(
+            "(all) => all.map((one) => one.dataset.row)"
+        )
+    ]
 
 
 def test_the_brush_lists_what_lies_in_it(opened: tuple[NoiseLab, Any]) -> None:
@@ -161,7 +192,9 @@ def test_the_brush_lists_what_lies_in_it(opened: tuple[NoiseLab, Any]) -> None:
     page.mouse.down()
     page.mouse.move(histogram["x"] + 400, histogram["y"] + 120, steps=4)
     page.mouse.up()
-    low, high = (float(page.get_by_label(name, exact=True).input_value()) for name in ("from", "to"))
+    low, high = (
+        float(page.get_by_label(name, exact=True).input_value()) for name in ("from", "to")
+    )
     assert 0.1 < low < high < 0.9 and page.get_by_label("list", exact=True).input_value() == "loud"
 
 
@@ -178,9 +211,9 @@ def test_playing_a_row_plays_it_and_draws_its_path(opened: tuple[NoiseLab, Any])
     told = page.locator(".trail .unseen").inner_text()
     omega = [split.omega[row] for split in lab.passes.partitions]
     assert ", ".join(f"{value:.2f}" for value in omega) in told
-    assert page.locator(".trail rect").count() == int(not lab.passes.partitions[1].clean[row]) + int(
-        not lab.passes.partitions[2].clean[row]
-    )
+    assert page.locator(".trail rect").count() == int(
+        not lab.passes.partitions[1].clean[row]
+    ) + int(not lab.passes.partitions[2].clean[row])
     page.locator("tbody button").first.focus()
     page.keyboard.press("ArrowDown")
     assert page.locator("tr.chosen").get_attribute("data-row") == str(rows(page)[1])
@@ -188,7 +221,9 @@ def test_playing_a_row_plays_it_and_draws_its_path(opened: tuple[NoiseLab, Any])
     assert page.evaluate("played.length") == 2
 
 
-def test_a_click_on_the_map_chooses_the_nearest_that_can_be_heard(opened: tuple[NoiseLab, Any]) -> None:
+def test_a_click_on_the_map_chooses_the_nearest_that_can_be_heard(
+    opened: tuple[NoiseLab, Any],
+) -> None:
     lab, page = opened
     ring = page.locator(".map circle.listed").nth(2)
     page.locator(".map").scroll_into_view_if_needed()
@@ -245,7 +280,9 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     row = rows(page)[0]
     missing = next(epoch for epoch in range(1, 5) if epoch != after)
     assert {"kind": "play", "row": row} in page.evaluate("sent")
-    assert {"kind": "fit", "after": missing, "per_class": True} in page.evaluate("sent"), "for the segment's path"
+    assert {"kind": "fit", "after": missing, "per_class": True} in page.evaluate("sent"), (
+        "for the segment's path"
+    )
     page.evaluate(ask, ["sorry", {"text": "the file is gone"}, []])
     assert page.locator(".words").inner_text() == "the file is gone"
     assert page.locator("tbody button").first.inner_text() == "▶"
@@ -259,7 +296,9 @@ ANSWER = "([reply, parts]) => window.reply(reply.kind, reply, parts.map((part) =
 def in_kernel(lab: NoiseLab, page_of: Callable[..., Any]) -> Any:
     """The lab as a widget that has asked for its first pass and got it; other passes wait for `tell`."""
     data = lab.data()
-    data["arrays"] = as_text({name: data["arrays"][name] for name in data["arrays"] if name not in ("p", "model")})
+    data["arrays"] = as_text(
+        {name: data["arrays"][name] for name in data["arrays"] if name not in ("p", "model")}
+    )
     page = page_of(
         f'<div id="place"></div><script type="application/json" id="data">{js.embedded(data)}</script>'
         f'<script type="module">{js.module("noise_lab")}{KERNEL}</script>'
@@ -282,7 +321,9 @@ def counts(lab: NoiseLab, after: int, tau: float) -> list[int]:
     return [(omega > tau).sum(), (omega <= tau).sum()]
 
 
-def test_while_a_pass_is_on_its_way_nothing_is_told_of_it(tmp_path: Path, page_of: Callable[..., Any]) -> None:
+def test_while_a_pass_is_on_its_way_nothing_is_told_of_it(
+    tmp_path: Path, page_of: Callable[..., Any]
+) -> None:
     lab = make_lab(tmp_path)
     page, first = in_kernel(lab, page_of), lab.after_epoch
     page.locator("tbody tr").first.click()
@@ -290,27 +331,38 @@ def test_while_a_pass_is_on_its_way_nothing_is_told_of_it(tmp_path: Path, page_o
     page.get_by_label("after epoch").fill("2")
     asked = page.evaluate("sent.at(-1)")
     assert asked == {"kind": "pass", "after": 2}
-    phase, mark = page.locator(".phase").inner_text(), page.locator(".trail .now").get_attribute("x1")
+    phase, mark = (
+        page.locator(".phase").inner_text(),
+        page.locator(".trail .now").get_attribute("x1"),
+    )
     page.get_by_label("threshold τ").fill("0.8")
     page.locator("tbody tr").nth(1).click()
     page.wait_for_timeout(400)  # what the movement led to would have been said by now
     assert page.locator(".words").inner_text().startswith("Fitting the mixtures")
     assert sizes(page) == counts(lab, first, 0.6) and page.locator(".phase").inner_text() == phase
-    assert page.locator(".trail .now").get_attribute("x1") == mark, "the path marks the pass that is shown"
+    assert page.locator(".trail .now").get_attribute("x1") == mark, (
+        "the path marks the pass that is shown"
+    )
     tell(lab, page, asked)
     assert sizes(page) == counts(lab, 2, 0.8) != counts(lab, first, 0.8)
-    page.wait_for_function("document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80: ')")
+    page.wait_for_function(
+        "document.querySelector('.words').textContent.startsWith('After epoch 2 at τ = 0.80: ')"
+    )
     assert page.locator(".phase").inner_text() != phase
 
 
-def test_what_the_kernel_refuses_leads_back_to_what_is_shown(tmp_path: Path, page_of: Callable[..., Any]) -> None:
+def test_what_the_kernel_refuses_leads_back_to_what_is_shown(
+    tmp_path: Path, page_of: Callable[..., Any]
+) -> None:
     lab = make_lab(tmp_path)
     page, first = in_kernel(lab, page_of), lab.after_epoch
     page.get_by_label("after epoch").fill("2")
     asked = page.evaluate("sent.at(-1)")
     page.get_by_label("threshold τ").fill("0.8")
     refuse(page, {"kind": "play", "row": 1})
-    assert page.get_by_label("after epoch").input_value() == "2", "that was refused for another message"
+    assert page.get_by_label("after epoch").input_value() == "2", (
+        "that was refused for another message"
+    )
     refuse(page, asked)
     page.wait_for_timeout(400)
     assert page.locator(".words").inner_text() == "the archive is gone"
@@ -323,14 +375,18 @@ def test_what_the_kernel_refuses_leads_back_to_what_is_shown(tmp_path: Path, pag
     )
     before = page.evaluate("sent.length")
     page.get_by_label("after epoch").fill("2")
-    assert page.evaluate("sent").pop() == asked and page.evaluate("sent.length") == before + 1, "asked again"
+    assert page.evaluate("sent").pop() == asked and page.evaluate("sent.length") == before + 1, (
+        "asked again"
+    )
     page.get_by_role("button", name="one per class").click()
     refuse(page, {"kind": "fit", "after": 2, "per_class": True})
     assert page.get_by_role("button", name="one for all").get_attribute("aria-pressed") == "true"
     assert page.get_by_label("after epoch").input_value() == str(first)
 
 
-def test_where_every_label_is_right_there_is_no_roc_curve(tmp_path: Path, page_of: Callable[..., Any]) -> None:
+def test_where_every_label_is_right_there_is_no_roc_curve(
+    tmp_path: Path, page_of: Callable[..., Any]
+) -> None:
     lab = make_lab(tmp_path)
     lab.passes.truth[:] = lab.passes.labels
     page = page_of(lab.to_html(sounds=0))
@@ -347,14 +403,21 @@ def test_where_every_label_is_right_there_is_no_roc_curve(tmp_path: Path, page_o
     ],
 )
 def test_it_is_accessible_and_fits(
-    name: str, options: dict[str, Any], tmp_path: Path, page_of: Callable[..., Any], axe: Any, shots: Path
+    name: str,
+    options: dict[str, Any],
+    tmp_path: Path,
+    page_of: Callable[..., Any],
+    axe: Any,
+    shots: Path,
 ) -> None:
     page = page_of(make_lab(tmp_path).to_html(sounds=6), **options)
     page.get_by_label("after epoch").fill("3")
     page.get_by_role("button", name="one per class").click()
     page.locator("tbody tr").nth(1).click()
     assert axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing juts out"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+        "nothing juts out"
+    )
     page.wait_for_timeout(300)
     page.screenshot(path=shots / f"noise_lab-{name}.png", full_page=True)
 
@@ -363,6 +426,8 @@ def test_without_truth_no_quality_is_reported(tmp_path: Path, page_of: Callable[
     page = page_of(make_lab(tmp_path, truth=False).to_html(sounds=0))
     page.get_by_label("threshold τ").fill("0.3")
     assert "true labels of these segments are unknown" in page.locator(".measures").inner_text()
-    assert page.locator(".roc svg").count() == 0 and "truth" not in page.locator("thead").inner_text()
+    assert (
+        page.locator(".roc svg").count() == 0 and "truth" not in page.locator("thead").inner_text()
+    )
     page.wait_for_function("document.querySelector('.words').textContent.includes('τ = 0.30')")
     assert "recision" not in page.locator(".words").inner_text()

@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 import soundfile
 from nbformat.v4 import new_code_cell, new_notebook, new_output
-from tests import small_site
-from tests.browser.watch import Watch
 
 from mer_kit.pages import export
 from mer_kit.views import js
 from mer_kit.views.curve_player import CurvePlayer
+from tests import small_site
+from tests.browser.watch import Watch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -71,7 +71,9 @@ EAR = """() => {
 def curve(seed: int = 0) -> pd.DataFrame:
     """A curve of two-second segments over twelve seconds."""
     start = np.arange(float(SECONDS - LENGTH + 1))
-    table = pd.DataFrame({"start_s": start, "end_s": start + LENGTH, "centre_s": start + LENGTH / 2})
+    table = pd.DataFrame(
+        {"start_s": start, "end_s": start + LENGTH, "centre_s": start + LENGTH / 2}
+    )
     table[CLASSES] = np.random.default_rng(seed).dirichlet(np.ones(4), size=len(start))
     table.attrs["song"] = "scale.wav"
     return table
@@ -170,7 +172,9 @@ def test_a_loop_repeats_the_segment_alone_and_ends_when_it_is_switched_off(
     assert told["positions"][-1] == 4.0 and set(told["seconds"]) <= {2, 3}
 
 
-def test_the_song_plays_on_from_where_it_was_paused(page_of: CorpusCache, player: CurvePlayer) -> None:
+def test_the_song_plays_on_from_where_it_was_paused(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
     page = opened(page_of, player.to_html())
     page.click("[data-do=auto]")
     click_at(page, 3)
@@ -192,8 +196,18 @@ def test_everything_works_by_keyboard(page_of: CorpusCache, player: CurvePlayer)
     page = opened(page_of, player.to_html())
     page.keyboard.press("Tab")
     slider = page.locator(":focus")
-    assert slider.get_attribute("role") == "slider" and slider.get_attribute("aria-label") == "Segment of A scale"
-    steps = [("ArrowRight", 1), ("ArrowUp", 2), ("ArrowLeft", 1), ("PageUp", 10), ("ArrowRight", 10), ("Home", 0)]
+    assert (
+        slider.get_attribute("role") == "slider"
+        and slider.get_attribute("aria-label") == "Segment of A scale"
+    )
+    steps = [
+        ("ArrowRight", 1),
+        ("ArrowUp", 2),
+        ("ArrowLeft", 1),
+        ("PageUp", 10),
+        ("ArrowRight", 10),
+        ("Home", 0),
+    ]
     for key, row in [*steps, ("End", 10), ("PageDown", 0), ("ArrowDown", 0)]:
         page.keyboard.press(key)
         assert state(page)["selected"] == str(row), key
@@ -224,21 +238,31 @@ def test_everything_works_by_keyboard(page_of: CorpusCache, player: CurvePlayer)
     assert names == ["segment", "song", "loop", "previous", "next", "auto", "curves"]
 
 
-def test_python_and_browser_say_the_same_of_every_segment(page_of: CorpusCache, player: CurvePlayer) -> None:
+def test_python_and_browser_say_the_same_of_every_segment(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
     page = opened(page_of, player.to_html())
     page.focus("[data-part=plot]")
     page.click("[data-do=auto]")
     for row in range(len(player.curve)):
         player.selected = row
-        assert settled(page) == player.sentence() == page.get_attribute("[data-part=plot]", "aria-valuetext")
+        assert (
+            settled(page)
+            == player.sentence()
+            == page.get_attribute("[data-part=plot]", "aria-valuetext")
+        )
         page.locator("[data-do=next]").click(force=True)
     assert page.is_disabled("[data-do=next]")
     assert page.get_attribute("[data-part=words]", "aria-live") == "polite"
 
 
-def test_lines_and_bands_stand_where_the_numbers_say(page_of: CorpusCache, player: CurvePlayer) -> None:
+def test_lines_and_bands_stand_where_the_numbers_say(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
     page = opened(page_of, player.to_html())
-    lines = page.eval_on_selector_all("polyline[data-curve]", "(all) => all.map((one) => one.getAttribute('points'))")
+    lines = page.eval_on_selector_all(
+        "polyline[data-curve]", "(all) => all.map((one) => one.getAttribute('points'))"
+    )
     assert len(lines) == 8
     heights = [
         [float(point.split(",")[1]) for point in line.split()] for line in lines[4:]
@@ -250,27 +274,38 @@ def test_lines_and_bands_stand_where_the_numbers_say(page_of: CorpusCache, playe
         ".first[data-curve]", "(all) => all.map((one) => one.getAttribute('stroke-dasharray'))"
     )
     assert len(set(dashes)) == 4 and dashes[0] is None
-    assert page.locator("[data-band]").evaluate_all("(all) => all.map((one) => one.dataset.band)") == [
+    assert page.locator("[data-band]").evaluate_all(
+        "(all) => all.map((one) => one.dataset.band)"
+    ) == [
         "leads",
         "leads",
         "truth",
         "rejected",
     ]
     assert (
-        page.locator("[data-band=truth] rect").count() == 2 and page.locator("[data-band=rejected] rect").count() == 1
+        page.locator("[data-band=truth] rect").count() == 2
+        and page.locator("[data-band=rejected] rect").count() == 1
     )
-    ends = page.locator(".ends text").evaluate_all("(all) => all.map((one) => one.getBoundingClientRect().toJSON())")
+    ends = page.locator(".ends text").evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect().toJSON())"
+    )
     ends.sort(key=lambda box: box["top"])
     assert all(below["top"] >= above["top"] + 13 for above, below in pairwise(ends))
     page.select_option("[data-do=curves]", "1")
-    assert page.locator("polyline[data-curve]").count() == 4 and page.locator("[data-band=leads]").count() == 1
+    assert (
+        page.locator("polyline[data-curve]").count() == 4
+        and page.locator("[data-band=leads]").count() == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["light", "dark", "narrow"])
 def test_it_is_sensible_in_light_dark_and_on_a_phone(
     page_of: CorpusCache, player: CurvePlayer, axe: Callable[..., list[Any]], shots: Path, name: str
 ) -> None:
-    options: dict[str, Any] = {"dark": {"color_scheme": "dark"}, "narrow": {"viewport": {"width": 360, "height": 800}}}
+    options: dict[str, Any] = {
+        "dark": {"color_scheme": "dark"},
+        "narrow": {"viewport": {"width": 360, "height": 800}},
+    }
     page = opened(page_of, player.to_html(), **options.get(name, {}))
     page.screenshot(path=shots / f"player-{name}.png", full_page=True)
     assert axe(page) == []
@@ -285,34 +320,51 @@ def test_it_is_sensible_in_light_dark_and_on_a_phone(
     assert page.evaluate("listen(400)")["seconds"] == [3, 4]
 
 
-def test_without_scripts_picture_and_sound_are_there(page_of: CorpusCache, player: CurvePlayer) -> None:
+def test_without_scripts_picture_and_sound_are_there(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
     page = page_of(player.to_html(), java_script_enabled=False)
-    assert page.locator("img").bounding_box()["width"] > 300 and page.locator("audio").bounding_box()["width"] > 300
+    assert (
+        page.locator("img").bounding_box()["width"] > 300
+        and page.locator("audio").bounding_box()["width"] > 300
+    )
     assert page.locator("[data-part=plot]").count() == 0
     assert "Q" in page.locator("img").get_attribute("alt")
 
 
-def test_an_exported_notebook_plays(page_of: CorpusCache, player: CurvePlayer, tmp_path: Path) -> None:
+def test_an_exported_notebook_plays(
+    page_of: CorpusCache, player: CurvePlayer, tmp_path: Path
+) -> None:
     foreign = '<script src="https://example.org/x.js"></script><script>document.body.dataset.foreign = 1</script>'
     view = new_output("display_data", {"text/html": player.fragment()})
-    mixed = new_output("display_data", {"text/html": foreign + player.fragment()})  # a view is an output of its own
+    mixed = new_output(
+        "display_data", {"text/html": foreign + player.fragment()}
+    )  # a view is an output of its own
     alone = new_output("display_data", {"text/html": foreign})
     book = new_notebook(cells=[new_code_cell("player", outputs=[alone, view, mixed, view])])
     nbformat.write(book, tmp_path / "book.ipynb")
     page = opened(page_of, export.to_html(tmp_path / "book.ipynb", tmp_path / "book.html"))
-    assert page.locator(".mer-player [data-part=plot]").count() == 2, "the same song twice in a notebook"
+    assert page.locator(".mer-player [data-part=plot]").count() == 2, (
+        "the same song twice in a notebook"
+    )
     assert page.evaluate("document.body.dataset.foreign") is None
     click_at(page, 9)
     page.wait_for_selector(".mer-player[data-state=segment]")
     assert page.evaluate("listen(400)")["seconds"] == [8, 9]
 
 
-def test_an_exported_page_runs_no_handler_of_a_notebook(chromium: Browser, player: CurvePlayer, tmp_path: Path) -> None:
+def test_an_exported_page_runs_no_handler_of_a_notebook(
+    chromium: Browser, player: CurvePlayer, tmp_path: Path
+) -> None:
     act = "document.body.dataset.foreign = 1"
     foreign = f"""<img alt="" src="data:," onerror="{act}"><p id="own" onclick="{act}">text</p><svg onload="{act}"></svg>
       <a id="link" href="javascript:{act}">link</a><iframe title="f" srcdoc="<script>parent.{act}</script>"></iframe>"""
-    outputs = [new_output("display_data", {"text/html": html}) for html in (foreign, player.fragment())]
-    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=outputs)]), tmp_path / "book.ipynb")
+    outputs = [
+        new_output("display_data", {"text/html": html}) for html in (foreign, player.fragment())
+    ]
+    nbformat.write(
+        new_notebook(cells=[new_code_cell("1", outputs=outputs)]), tmp_path / "book.ipynb"
+    )
     context = chromium.new_context(offline=True, reduced_motion="reduce")
     watch = Watch(context, noise=("Content Security Policy",))
     page = context.new_page()
@@ -332,10 +384,16 @@ def test_an_exported_page_runs_no_handler_of_a_notebook(chromium: Browser, playe
 
 def test_hostile_names_stay_names(page_of: CorpusCache, scale: Path) -> None:
     title = "</script><script>document.body.dataset.bad = 1</script>\"'&<img src=x onerror=alert(1)> $x_{$"
-    page = opened(page_of, CurvePlayer({"a</script>": curve(), "<b>'\"": curve(1)}, scale, title=title).to_html())
+    page = opened(
+        page_of,
+        CurvePlayer({"a</script>": curve(), "<b>'\"": curve(1)}, scale, title=title).to_html(),
+    )
     assert page.evaluate("document.body.dataset.bad") is None
     assert page.inner_text(".mer-player .title strong") == title
-    assert page.locator("[data-do=curves] option").all_inner_texts()[1:] == ["only a</script>", "only <b>'\""]
+    assert page.locator("[data-do=curves] option").all_inner_texts()[1:] == [
+        "only a</script>",
+        "only <b>'\"",
+    ]
 
 
 def test_a_silent_player_says_why_and_is_still_usable(page_of: CorpusCache) -> None:
@@ -375,7 +433,9 @@ def test_a_player_that_is_thrown_away_gives_its_sound_back(
         "() => { window.gone = document.querySelector('.mer-player'); window.host = gone.parentNode; gone.remove(); }"
     )
     page.wait_for_function("shut === 1", timeout=5000)
-    page.evaluate("host.append(gone)")  # notebooks take what is scrolled away off the page and put it back
+    page.evaluate(
+        "host.append(gone)"
+    )  # notebooks take what is scrolled away off the page and put it back
     click_at(page, 6.1)
     page.wait_for_selector(".mer-player[data-state=segment]")
     page.wait_for_selector(".mer-player[data-state=stopped]")
@@ -397,7 +457,9 @@ MODEL = """async ([text, data, sound]) => {
 }"""
 
 
-def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: CorpusCache, player: CurvePlayer) -> None:
+def test_the_widgets_module_speaks_with_its_model_both_ways(
+    page_of: CorpusCache, player: CurvePlayer
+) -> None:
 
     page = page_of("<!doctype html><html lang=en><title>t</title><main></main></html>")
     sound = base64.b64encode(player.sound.data).decode()
@@ -408,18 +470,28 @@ def test_the_widgets_module_speaks_with_its_model_both_ways(page_of: CorpusCache
     click_at(page, 7)
     assert page.evaluate("[model.get('selected'), model.saved]") == [6, 1]
     assert page.evaluate("listen(400)")["seconds"] == [6, 7]
-    page.keyboard.press("ArrowLeft")  # what is sent to Python comes back, and must not silence the choice
+    page.keyboard.press(
+        "ArrowLeft"
+    )  # what is sent to Python comes back, and must not silence the choice
     page.wait_for_selector(".mer-player[data-state=segment]")
     assert page.evaluate("listen(400)")["seconds"] == [5, 6] and page.evaluate("model.saved") == 2
     page.evaluate("model.set('selected', 9)")
-    assert state(page) | {"selected": "9", "state": "stopped"} == state(page), "Python chooses silently"
+    assert state(page) | {"selected": "9", "state": "stopped"} == state(page), (
+        "Python chooses silently"
+    )
     assert page.evaluate("model.saved") == 2, "what came from Python does not go back"
     page.evaluate("take_down()")
-    assert page.evaluate("[model.listeners.length, document.querySelector('main').childElementCount]") == [0, 0]
+    assert page.evaluate(
+        "[model.listeners.length, document.querySelector('main').childElementCount]"
+    ) == [0, 0]
 
 
-def test_a_page_of_the_site_plays(page_of: CorpusCache, player: CurvePlayer, tmp_path: Path) -> None:
-    pytest.importorskip("myst_nb", reason="the site is built by Sphinx and myst-nb: pip install -e '.[docs]'")
+def test_a_page_of_the_site_plays(
+    page_of: CorpusCache, player: CurvePlayer, tmp_path: Path
+) -> None:
+    pytest.importorskip(
+        "myst_nb", reason="the site is built by Sphinx and myst-nb: pip install -e '.[docs]'"
+    )
     site = small_site.build(tmp_path, html=player.fragment())
     page = opened(page_of, site / "notebooks" / "03_sssl_training.html")
     page.locator("[data-part=plot]").scroll_into_view_if_needed()

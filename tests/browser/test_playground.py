@@ -51,7 +51,12 @@ def view(page: Page) -> Locator:
 
 
 def numbers(view: Locator) -> list[float]:
-    return [float(one) for one in view.locator(".bars b").evaluate_all("(all) => all.map((one) => one.dataset.value)")]
+    return [
+        float(one)
+        for one in view.locator(".bars b").evaluate_all(
+            "(all) => all.map((one) => one.dataset.value)"
+        )
+    ]
 
 
 def say(view: Locator, words: str) -> None:
@@ -74,18 +79,27 @@ def test_choosing_segment_classes_and_temperature_shows_pythons_numbers(
 ) -> None:
     part = view(page_of(triangle.to_html()))
     told = triangle.sharpened(0, 0.5)
-    assert numbers(part) == pytest.approx(np.stack([told["before"], told["after"]]).T.ravel(), abs=1e-5)
+    assert numbers(part) == pytest.approx(
+        np.stack([told["before"], told["after"]]).T.ravel(), abs=1e-5
+    )
     part.locator("[data-part=among]").select_option("0,2,3")
     part.locator("[data-part=segment]").select_option("5")
     set_slider(part, "temperature", 1.5)
     told = triangle.sharpened(5, 1.5, among=(0, 2, 3))
-    assert numbers(part) == pytest.approx(np.stack([told["before"], told["after"]]).T.ravel(), abs=1e-5)
+    assert numbers(part) == pytest.approx(
+        np.stack([told["before"], told["after"]]).T.ravel(), abs=1e-5
+    )
     say(part, "T = 1.50: p is Q1 ")
     assert "Erased label: Q2 angry." in part.inner_text()
-    assert f"{P[5][[0, 2, 3]].sum():.0%}".replace("%", " %") in part.locator("[data-part=note]").inner_text()
+    assert (
+        f"{P[5][[0, 2, 3]].sum():.0%}".replace("%", " %")
+        in part.locator("[data-part=note]").inner_text()
+    )
 
 
-def test_the_point_obeys_arrow_keys_and_says_where_it_is(page_of: Open, triangle: SharpeningTriangle) -> None:
+def test_the_point_obeys_arrow_keys_and_says_where_it_is(
+    page_of: Open, triangle: SharpeningTriangle
+) -> None:
     page = page_of(triangle.to_html())
     part = view(page)
     plot = part.get_by_role("slider", name="Prediction p")
@@ -98,7 +112,9 @@ def test_the_point_obeys_arrow_keys_and_says_where_it_is(page_of: Open, triangle
     for _ in range(20):
         plot.press("Shift+ArrowLeft")
     assert numbers(part)[4] == 0, "against the left edge, the corner at the right has nothing"
-    assert (plot.get_attribute("aria-valuetext") or "").endswith(f"{CLASSES[triangle.among(0)[2]]} 0 %")
+    assert (plot.get_attribute("aria-valuetext") or "").endswith(
+        f"{CLASSES[triangle.among(0)[2]]} 0 %"
+    )
     say(part, "goes from")
     assert plot.evaluate("(node) => node === document.activeElement")
 
@@ -121,12 +137,16 @@ def test_the_point_is_dragged_into_a_corner_and_stays_in_the_triangle(
     assert numbers(part)[0] == first, "let go is let go"
 
 
-def test_a_segments_mark_can_be_picked_with_the_mouse(page_of: Open, triangle: SharpeningTriangle) -> None:
+def test_a_segments_mark_can_be_picked_with_the_mouse(
+    page_of: Open, triangle: SharpeningTriangle
+) -> None:
     part = view(page_of(triangle.to_html()))
     part.locator(".dots path[data-row='7']").dispatch_event("pointerdown", {"button": 0})
     assert part.locator("[data-part=segment]").input_value() == "7"
     assert part.locator(".dots .picked").count() == 1
-    assert numbers(part)[::2] == pytest.approx(triangle.sharpened(7, 0.5, among=triangle.among(0))["before"], abs=1e-6)
+    assert numbers(part)[::2] == pytest.approx(
+        triangle.sharpened(7, 0.5, among=triangle.among(0))["before"], abs=1e-6
+    )
 
 
 def test_two_classes_lie_on_a_line(page_of: Open) -> None:
@@ -157,11 +177,14 @@ def test_delta_mixes_picture_and_target(page_of: Open, deck: MixupDeck) -> None:
                 part.locator("canvas")
                 .nth(1)
                 .evaluate(
-                    "(canvas, y) => [...canvas.getContext('2d').getImageData(40, y, 1, 1).data].slice(0, 3)", 127 - band
+                    "(canvas, y) => [...canvas.getContext('2d').getImageData(40, y, 1, 1).data].slice(0, 3)",
+                    127 - band,
                 )
             )
             level = (mixed["mel"][40, band] + 60) / 90
-            near = [255 * np.array(plt.get_cmap("magma")(level + step / 255)[:3]) for step in (-1, 0, 1)]
+            near = [
+                255 * np.array(plt.get_cmap("magma")(level + step / 255)[:3]) for step in (-1, 0, 1)
+            ]
             assert min(np.abs(pixel - one).max() for one in near) < 2, (delta, band)
     say(part, "δ = 0.25: the target of the network is Q1 0.25, Q2 0.0")
 
@@ -172,19 +195,26 @@ def test_delta_is_heard_while_it_moves_and_a_press_ends_it(page_of: Open, deck: 
     levels = "(node, wanted) => node.dataset.levels?.split(' ').every((one, at) => Math.abs(one - wanted[at]) < 0.01)"
 
     def wait(wanted: list[float]) -> None:
-        page.wait_for_function(f"(wanted) => ({levels})(document.querySelector('.mer-playground'), wanted)", arg=wanted)
+        page.wait_for_function(
+            f"(wanted) => ({levels})(document.querySelector('.mer-playground'), wanted)", arg=wanted
+        )
 
     button = part.locator("[data-do=mixture]")
     button.press("Enter")
     wait([0.7, 0.3])
-    assert button.get_attribute("aria-pressed") == "true" and button.inner_text() == "■ Stop the mixture"
+    assert (
+        button.get_attribute("aria-pressed") == "true"
+        and button.inner_text() == "■ Stop the mixture"
+    )
     set_slider(part, "delta", 0.1)
     wait([0.1, 0.9])
     part.locator("[data-do=second]").click()
     wait([0, 1])
     assert button.get_attribute("aria-pressed") == "false"
     part.locator("[data-do=second]").click()
-    page.wait_for_function("() => document.querySelector('.mer-playground').dataset.state === 'silent'")
+    page.wait_for_function(
+        "() => document.querySelector('.mer-playground').dataset.state === 'silent'"
+    )
 
 
 def test_without_sounds_there_is_nothing_to_hear(page_of: Open, deck: MixupDeck) -> None:
@@ -196,21 +226,32 @@ def test_without_sounds_there_is_nothing_to_hear(page_of: Open, deck: MixupDeck)
 # ---- R-Drop ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_pair_shows_its_bars_and_pythons_divergence(page_of: Open, pairs: DropoutPairs) -> None:
+def test_every_pair_shows_its_bars_and_pythons_divergence(
+    page_of: Open, pairs: DropoutPairs
+) -> None:
     part = view(page_of(pairs.to_html()))
     said = part.locator("[data-part=kl]")
     for row in (0, 1):
         part.locator("[data-part=segment]").select_option(str(row))
         for pair in range(4):
-            assert float(said.get_attribute("data-value") or "nan") == pytest.approx(pairs.kl(row, pair), abs=1e-5)
-            assert numbers(part) == pytest.approx(pairs.passes[row, 2 * pair : 2 * pair + 2].T.ravel())
+            assert float(said.get_attribute("data-value") or "nan") == pytest.approx(
+                pairs.kl(row, pair), abs=1e-5
+            )
+            assert numbers(part) == pytest.approx(
+                pairs.passes[row, 2 * pair : 2 * pair + 2].T.ravel()
+            )
             assert f"{pair + 1} pair" in part.locator("[data-part=mean]").inner_text()
             if pair < 3:
                 part.get_by_role("button", name="Draw another pair").press("Enter")
         mean = np.mean([pairs.kl(row, pair) for pair in range(4)])
-        assert f"(all that were computed), mean {mean:.3f} nats" in part.locator("[data-part=mean]").inner_text()
+        assert (
+            f"(all that were computed), mean {mean:.3f} nats"
+            in part.locator("[data-part=mean]").inner_text()
+        )
     part.get_by_role("button", name="Draw another pair").click()
-    assert float(said.get_attribute("data-value") or "nan") == pytest.approx(pairs.kl(1, 0), abs=1e-5)
+    assert float(said.get_attribute("data-value") or "nan") == pytest.approx(
+        pairs.kl(1, 0), abs=1e-5
+    )
     say(part, f"they are {pairs.kl(1, 0):.3f} nats apart")
 
 

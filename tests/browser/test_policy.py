@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from tests.browser.test_player import curve
-from tests.views import fold_stub
-from tests.views.noise_labs import make_lab
 
 from mer_kit.pages import sanitizer
 from mer_kit.views import html_fragments
@@ -18,6 +15,9 @@ from mer_kit.views.curve_player import CurvePlayer
 from mer_kit.views.objectives import SharpeningTriangle
 from mer_kit.views.segment_explorer import SegmentExplorer
 from mer_kit.views.song_inspector import SongInspector
+from tests.browser.test_player import curve
+from tests.views import fold_stub
+from tests.views.noise_labs import make_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -29,7 +29,9 @@ CLASSES = ("Q1", "Q2", "Q3", "Q4")
 
 def _triangle() -> str:
     p = np.random.default_rng(0).dirichlet(np.ones(4), 6)
-    return SharpeningTriangle(p, [f"clip {n}" for n in range(6)], CLASSES, labels=np.arange(6) % 4).to_html()
+    return SharpeningTriangle(
+        p, [f"clip {n}" for n in range(6)], CLASSES, labels=np.arange(6) % 4
+    ).to_html()
 
 
 PAGES: dict[str, tuple[Callable[[Path], str], str]] = {
@@ -42,7 +44,9 @@ PAGES: dict[str, tuple[Callable[[Path], str], str]] = {
 
 
 @pytest.mark.parametrize("view", PAGES)
-def test_a_view_comes_alive_under_its_pages_policy(view: str, tmp_path: Path, page_of: Callable[..., Page]) -> None:
+def test_a_view_comes_alive_under_its_pages_policy(
+    view: str, tmp_path: Path, page_of: Callable[..., Page]
+) -> None:
     made, mark = PAGES[view]
     html = made(tmp_path)
     assert "Content-Security-Policy" in html
@@ -62,7 +66,9 @@ def test_nothing_else_of_the_page_runs(tmp_path: Path, chromium: Browser) -> Non
     page.close()
 
 
-def test_a_page_of_ours_that_was_changed_is_built_anew(tmp_path: Path, page_of: Callable[..., Page]) -> None:
+def test_a_page_of_ours_that_was_changed_is_built_anew(
+    tmp_path: Path, page_of: Callable[..., Page]
+) -> None:
     html = PAGES["player"][0](tmp_path).replace(
         "</script></div>", '</script></div><script>document.title = "ran"</script>', 1
     )

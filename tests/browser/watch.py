@@ -14,10 +14,19 @@ LOCAL = ("file:", "data:", "blob:", "about:")
 class Watch:
     """Records what must not happen in a browser context: errors in the console, requests to other hosts."""
 
-    def __init__(self, context: BrowserContext, *, allowed: tuple[str, ...] = LOCAL, noise: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        context: BrowserContext,
+        *,
+        allowed: tuple[str, ...] = LOCAL,
+        noise: tuple[str, ...] = (),
+    ):
         self.found: list[str] = []
         self._allowed, self._noise = allowed, noise
-        context.on("console", lambda said: self._say("console", said.text) if said.type == "error" else None)
+        context.on(
+            "console",
+            lambda said: self._say("console", said.text) if said.type == "error" else None,
+        )
         context.on("weberror", lambda error: self._say("uncaught", str(error.error)))
         context.on("request", lambda request: self._ask(request.url))
         context.on("page", lambda page: page.on("websocket", lambda socket: self._ask(socket.url)))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.checkup import checksums
 from mer_kit.cli import main
 from mer_kit.records import Corpus
+from tests.corpora import tiny
 
 
 @pytest.fixture
@@ -32,11 +32,16 @@ def test_an_index_says_size_checksum_and_duration_of_every_file(corpus: Corpus) 
     ]  # fmt: skip
     row = table.set_index("path").loc["a/two.flac"]
     assert row["size"] == (corpus.root / "a/two.flac").stat().st_size and row["duration_s"] == 2.25
-    assert row["md5"] == __import__("hashlib").md5((corpus.root / "a/two.flac").read_bytes()).hexdigest()
+    assert (
+        row["md5"]
+        == __import__("hashlib").md5((corpus.root / "a/two.flac").read_bytes()).hexdigest()
+    )
     assert table.set_index("path")["duration_s"].isna().sum() == 2
 
 
-def test_the_same_copy_compares_equal_and_a_damaged_one_is_told(corpus: Corpus, tmp_path: Path) -> None:
+def test_the_same_copy_compares_equal_and_a_damaged_one_is_told(
+    corpus: Corpus, tmp_path: Path
+) -> None:
     table, _ = checksums.measure(corpus)
     index = checksums.write_index(table, corpus)
     assert index == corpus.root / "mer-kit-index.csv"
@@ -88,19 +93,28 @@ def data(*arguments: str) -> Result:
 def test_index_then_check_then_a_damaged_copy(corpus: Corpus) -> None:
     root = str(corpus.root)
     first = data("table", "--data", root, "--check")
-    assert first.exit_code == 0 and "no index to compare with: `--index` writes one" in first.output, first.output
+    assert (
+        first.exit_code == 0 and "no index to compare with: `--index` writes one" in first.output
+    ), first.output
     assert "wrote" in data("table", "--data", root, "--index").output
     again = data("table", "--data", root, "--check")
     assert again.exit_code == 0 and "compared 7 files with mer-kit-index.csv" in again.output
     assert "note: a/unlisted.wav: not listed in clips.csv" in again.output
     (corpus.root / "five.wav").write_bytes(b"no sound at all")
     bad = data("table", "--data", root, "--check")
-    assert bad.exit_code == 1 and "five.wav: is not audio" in bad.output and "five.wav: has 15 bytes" in bad.output
+    assert (
+        bad.exit_code == 1
+        and "five.wav: is not audio" in bad.output
+        and "five.wav: has 15 bytes" in bad.output
+    )
     assert "table has 2 problems, listed above (1 not audio, 1 other size): fix them" in bad.output
 
 
 def test_without_a_name_all_corpora_are_listed(tmp_path: Path) -> None:
     listed = data("--data", str(tmp_path))
     assert listed.exit_code == 0
-    assert all(any(line.split()[:1] == [name] for line in listed.output.splitlines()) for name in corpora.names())
+    assert all(
+        any(line.split()[:1] == [name] for line in listed.output.splitlines())
+        for name in corpora.names()
+    )
     assert data("--check").exit_code == 2 and data("pmemo", "--data", str(tmp_path)).exit_code == 1

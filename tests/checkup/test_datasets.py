@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checkup import datasets
 from mer_kit.corpora import demo, four_q
 from mer_kit.records import Clip, Corpus, labels_from_quadrant
+from tests.corpora import tiny
 
 
 @pytest.fixture(autouse=True)
@@ -55,10 +55,12 @@ def test_counts_and_majorities_by_hand(empty_homes):
     assert row["quadrant"] == "Q1 3 · Q2 1 · Q3 1 · Q4 2"
     assert row["valence"] == "V- 2 · V+ 5"
     assert row["arousal"] == "A- 3 · A+ 4"
-    assert [row[f"majority_{task}"] for task in ("quadrant", "valence", "arousal")] == pytest.approx(
-        [3 / 7, 5 / 7, 4 / 7]
+    assert [
+        row[f"majority_{task}"] for task in ("quadrant", "valence", "arousal")
+    ] == pytest.approx([3 / 7, 5 / 7, 4 / 7])
+    assert row["next_step"].startswith(
+        "Fix 1 problem or leave these clips out with on_bad_clip='skip'; the first: "
     )
-    assert row["next_step"].startswith("Fix 1 problem or leave these clips out with on_bad_clip='skip'; the first: ")
     assert "MT7" in row["next_step"]
 
 
@@ -66,12 +68,17 @@ def test_a_class_without_clips_counts_zero(empty_homes):
     _four_q(empty_homes / "data" / "4q", "11")
     row = _row(datasets.overview(), "4q")
     assert row["quadrant"] == "Q1 2 · Q2 0 · Q3 0 · Q4 0" and row["majority_quadrant"] == 1.0
-    assert row["problems"] == 1 and "quadrant: all 2 clips are Q1 (happy), expected two classes" in row["next_step"]
+    assert (
+        row["problems"] == 1
+        and "quadrant: all 2 clips are Q1 (happy), expected two classes" in row["next_step"]
+    )
 
 
 def test_data_root_is_looked_at_and_the_demo_found_in_its_cache(empty_homes, monkeypatch):
     _four_q(empty_homes / "elsewhere" / "4Q")
-    monkeypatch.setattr(demo, "generate", lambda *a, **k: pytest.fail("the overview generated the demo"))
+    monkeypatch.setattr(
+        demo, "generate", lambda *a, **k: pytest.fail("the overview generated the demo")
+    )
     table = datasets.overview(empty_homes / "elsewhere")
     assert _row(table, "4q")["folder"] == str(empty_homes / "elsewhere" / "4Q")
     assert _row(table, "demo")["state"] == "made on first use"
@@ -97,7 +104,9 @@ def test_a_broken_corpus_does_not_hide_the_others(empty_homes):
 
 
 def _corpus(*rows: tuple[int, float | None]) -> Corpus:
-    clips = [Clip(f"c{n}", None, labels_from_quadrant(q), confidence=c) for n, (q, c) in enumerate(rows)]
+    clips = [
+        Clip(f"c{n}", None, labels_from_quadrant(q), confidence=c) for n, (q, c) in enumerate(rows)
+    ]
     return Corpus("made-up", None, tuple(clips))
 
 
@@ -110,7 +119,9 @@ def test_the_typical_clip_is_the_most_confident_of_its_class():
 
 def test_a_row_as_text(empty_homes):
     _four_q(empty_homes / "data" / "4q", "1114")
-    demo_text, four_text, *_ = (datasets.as_text(row) for row in datasets.overview().to_dict("records"))
+    demo_text, four_text, *_ = (
+        datasets.as_text(row) for row in datasets.overview().to_dict("records")
+    )
     assert demo_text.splitlines()[0] == f"demo   made on first use: {demo.TITLE}"
     assert demo.REQUEST in demo_text
     assert four_text.splitlines() == [
@@ -144,15 +155,27 @@ def test_files_are_counted_and_hours_come_from_their_headers(empty_homes):
     (root / "Q4" / "MT4.wav").write_bytes(b"no sound")
     soundfile.write(root / "Q4" / "MT9.wav", np.zeros(10), 22050)
     row = _row(datasets.overview(), "4q")
-    assert row[["clips", "labels", "missing", "extra", "unreadable", "problems"]].tolist() == [3, 5, 1, 1, 2, 3]
+    assert row[["clips", "labels", "missing", "extra", "unreadable", "problems"]].tolist() == [
+        3,
+        5,
+        1,
+        1,
+        2,
+        3,
+    ]
     assert row["hours"] == pytest.approx(1.0)
-    line = next(line for line in datasets.summary(datasets.overview()).splitlines() if " 4q " in f" {line} ")
+    line = next(
+        line for line in datasets.summary(datasets.overview()).splitlines() if " 4q " in f" {line} "
+    )
     assert line.split() == ["4q", "found", "3", "5", "1", "1", "2", "3", "0", "1.0"]
 
 
 def test_every_corpus_with_its_options(empty_homes):
     tiny.eim(empty_homes / "data" / "eim")
-    high, low = (_row(datasets.overview(only="eim", options={"ties": ties}), "eim") for ties in ("high", "low"))
+    high, low = (
+        _row(datasets.overview(only="eim", options={"ties": ties}), "eim")
+        for ties in ("high", "low")
+    )
     assert (high["valence"], low["valence"]) == ("V- 4 · V+ 4", "V- 5 · V+ 3")
     dropped = _row(datasets.overview(only="eim", options={"ties": "drop"}), "eim")
     assert dropped["valence"] == "V- 4 · V+ 3" and dropped["extra"] == 1 and dropped["notes"] == 1
@@ -164,7 +187,9 @@ def test_notes_are_one_line_a_kind(empty_homes):
     assert len(lines) == 3 and lines[0].endswith("(and 1 more)") and "Orphan.mid" in lines[2]
 
 
-@pytest.mark.parametrize("error", [OSError(36, "File name too long"), RuntimeError("odd"), RecursionError()])
+@pytest.mark.parametrize(
+    "error", [OSError(36, "File name too long"), RuntimeError("odd"), RecursionError()]
+)
 @pytest.mark.parametrize("where", ["load", "find"])
 def test_whatever_one_corpus_raises_the_others_are_shown(where, error, empty_homes, monkeypatch):
     _four_q(empty_homes / "data" / "4q")
@@ -182,6 +207,9 @@ def test_whatever_one_corpus_raises_the_others_are_shown(where, error, empty_hom
 
 
 def test_a_row_that_is_no_file_name_ends_nothing(empty_homes):
-    tiny.write(empty_homes / "data" / "clips.csv", f"path,label\n.,Q1\n{'x' * 300},Q2\na/../..,Q2\n/dev/null,Q3\n")
+    tiny.write(
+        empty_homes / "data" / "clips.csv",
+        f"path,label\n.,Q1\n{'x' * 300},Q2\na/../..,Q2\n/dev/null,Q3\n",
+    )
     table = datasets.overview()
     assert _row(table, "table")["problems"] == 4 and len(table) == len(corpora.names())

@@ -38,7 +38,11 @@ def test_a_look_that_fails_is_a_finding(monkeypatch):
         raise RuntimeError("no libsndfile")
 
     finding = machine._safely("decoding WAV", fall_over)
-    assert (finding.item, finding.state, finding.found) == ("decoding WAV", "problem", "RuntimeError: no libsndfile")
+    assert (finding.item, finding.state, finding.found) == (
+        "decoding WAV",
+        "problem",
+        "RuntimeError: no libsndfile",
+    )
     assert "make setup" in finding.advice
 
 
@@ -63,7 +67,9 @@ Usage = namedtuple("Usage", "total used free")
 @pytest.mark.parametrize(("free_gb", "state"), [(0.4, "problem"), (1.9, "note"), (2.1, "ready")])
 def test_space(monkeypatch, tmp_path, free_gb, state):
     asked = []
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or Usage(9e9, 0, free_gb * 1e9))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: asked.append(path) or Usage(9e9, 0, free_gb * 1e9)
+    )
     finding = machine._space("space for runs", tmp_path / "a" / "b")
     assert finding.state == state and f"{free_gb:.1f} GB free" in finding.found
     assert asked == [tmp_path]

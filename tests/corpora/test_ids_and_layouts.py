@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import deam, four_q, vgmidi
 from mer_kit.records import Corpus
+from tests.corpora import tiny
 
 
 def essence(corpus: Corpus) -> tuple[list[object], pd.DataFrame | None]:

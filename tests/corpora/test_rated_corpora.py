@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import deam, emotion_in_music, pmemo, ratings
 from mer_kit.records import TASKS, Corpus
+from tests.corpora import tiny
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
 needs_labels = pytest.mark.skipif(

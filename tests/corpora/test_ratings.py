@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.corpora.tiny import write
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import dynamic
 from mer_kit.corpora.ratings import TIES, Rating, Scale, classes, read_ratings, side
 from mer_kit.records import Problem, labels_from_quadrant
+from tests.corpora.tiny import write
 
 NUMBERS = st.floats(0, 1, allow_nan=False).map(lambda x: round(x, 3))
 COLUMNS = ("id", "v", "a")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import table
 from mer_kit.corpora.truth import segment_truth
 from mer_kit.records import TASKS
+from tests.corpora import tiny
 
 
 def rows(root: Path, text: str, *files: str) -> Path:

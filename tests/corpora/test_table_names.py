@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.corpora import table
 from mer_kit.records import TASKS, Corpus
+from tests.corpora import tiny
 
 FILES = ("Q1/one.WAV", "Q2/two.flac", "caf\u00e9 3.mp3", "4.wav")
 ROWS = ("Q1/one.wav", "Q2/two.flac", "caf\u00e9 3.mp3", "4.wav")

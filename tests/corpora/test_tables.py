@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.corpora.tiny import write
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import tables
+from tests.corpora.tiny import write
 
 TEXT = "id , name\n 1,Zoë \n2,\t naïve\t\n"
 

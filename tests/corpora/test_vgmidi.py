@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import vgmidi
 from mer_kit.records import TASKS
 from mer_kit.signal import audio, midi
+from tests.corpora import tiny
 
 needs_fluidsynth = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or midi.sound_font() is None,

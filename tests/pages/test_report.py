@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from tools import readme_figures
 
 from mer_kit.checks import MerKitError
 from mer_kit.files import write_table
@@ -25,6 +24,7 @@ from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import write_json
 from mer_kit.views import html_fragments
+from tools import readme_figures
 
 
 class Links(HTMLParser):

@@ -21,7 +21,6 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
-from tests.views import fold_stub, noise_labs
 
 from mer_kit import plots
 from mer_kit.plots import style
@@ -31,6 +30,7 @@ from mer_kit.plots.segments import mel_picture
 from mer_kit.records import TASKS
 from mer_kit.views import html_fragments, js, objectives, segment_explorer, song_inspector
 from mer_kit.views.curve_player import CurvePlayer
+from tests.views import fold_stub, noise_labs
 
 HOSTILE = [
     "Ba$$in", "$a$ and $b$", r"$\frac{$", "$", "<b>bold</b> & <script>alert(1)</script>", "a\nb\tc\0d", "{0} %s %(x)s", "_x^y_",

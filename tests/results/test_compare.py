@@ -28,17 +28,24 @@ def rows(
 def test_methods_are_paired_by_fold_in_a_fixed_order() -> None:
     folds = pd.concat([rows("sssl", [0.7, 0.6, 0.9]), rows("ce", [0.6, 0.7])])
     table = compare.paired(folds)
-    assert table[["first", "second", "fold"]].to_numpy().tolist() == [["ce", "sssl", 0], ["ce", "sssl", 1]]
+    assert table[["first", "second", "fold"]].to_numpy().tolist() == [
+        ["ce", "sssl", 0],
+        ["ce", "sssl", 1],
+    ]
     assert table["difference"].tolist() == pytest.approx([0.1, -0.1])
 
 
-@pytest.mark.parametrize("other", [{"seed": 1}, {"task": "valence"}, {"recipe": "x"}, {"folds": 10}, {"corpus": "4q"}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"task": "valence"}, {"recipe": "x"}, {"folds": 10}, {"corpus": "4q"}]
+)
 def test_runs_that_differ_otherwise_are_not_compared(other: dict[str, Any]) -> None:
     assert compare.paired(pd.concat([rows("sssl", [0.7]), rows("ce", [0.6], **other)])).empty
 
 
 def test_deciders_are_compared_within_a_run_and_single_segments_are_left_out() -> None:
-    parts = [rows("ce", [0.5, 0.6], classifier=name) for name in ("svm", "vote", "segments", "majority")]
+    parts = [
+        rows("ce", [0.5, 0.6], classifier=name) for name in ("svm", "vote", "segments", "majority")
+    ]
     parts += [rows("sssl", [0.9, 0.9], classifier="mean")]
     table = compare.paired(pd.concat(parts), by="classifier")
     assert set(zip(table["first"], table["second"], strict=True)) == {("svm", "vote")}
@@ -47,7 +54,13 @@ def test_deciders_are_compared_within_a_run_and_single_segments_are_left_out() -
 
 
 def test_of_two_runs_with_the_same_settings_the_fuller_one_counts() -> None:
-    folds = pd.concat([rows("ce", [0.1], folder="z"), rows("ce", [0.6, 0.7], folder="a"), rows("sssl", [0.7, 0.7])])
+    folds = pd.concat(
+        [
+            rows("ce", [0.1], folder="z"),
+            rows("ce", [0.6, 0.7], folder="a"),
+            rows("sssl", [0.7, 0.7]),
+        ]
+    )
     assert set(compare.distinct(folds)["folder"]) == {"a", "run-sssl"}
     assert compare.paired(folds)["first_score"].tolist() == [0.6, 0.7]
 
@@ -75,12 +88,18 @@ def test_one_fold_proves_nothing() -> None:
 
 
 def test_ties_are_counted() -> None:
-    assert "(better in 1, equal in 2, worse in 1)" in compare.verdict(np.array([0.1, 0.0, 0.0, -0.2]), n_folds=4)
+    assert "(better in 1, equal in 2, worse in 1)" in compare.verdict(
+        np.array([0.1, 0.0, 0.0, -0.2]), n_folds=4
+    )
 
 
 def test_sentences_tell_of_every_run_and_every_failure() -> None:
     folds = pd.concat(
-        [rows(m, a, classifier=d) for m, a in (("ce", [0.5, 0.6]), ("sssl", [0.7, 0.8])) for d in ("svm", "vote")]
+        [
+            rows(m, a, classifier=d)
+            for m, a in (("ce", [0.5, 0.6]), ("sssl", [0.7, 0.8]))
+            for d in ("svm", "vote")
+        ]
         + [rows(m, [0.25, 0.75], classifier="majority") for m in ("ce", "sssl")]
     )
     results = pd.DataFrame(
@@ -93,13 +112,20 @@ def test_sentences_tell_of_every_run_and_every_failure() -> None:
     lines = compare.sentences(results, folds)
     assert lines[0] == "2 runs: 1 done, 1 failed."
     assert lines[1] == "run-x is failed: out of disk."
-    assert "55.0 ± 7.1 % of the songs right over 2 of 5 folds" in lines[2] and "above it in 1 of 2" in lines[2]
-    assert lines[-1].startswith("demo, quadrant, 3 s, demo, seed 0: sssl against ce: +20.0 ± 0.0 points over 2 folds")
+    assert (
+        "55.0 ± 7.1 % of the songs right over 2 of 5 folds" in lines[2]
+        and "above it in 1 of 2" in lines[2]
+    )
+    assert lines[-1].startswith(
+        "demo, quadrant, 3 s, demo, seed 0: sssl against ce: +20.0 ± 0.0 points over 2 folds"
+    )
     assert len(lines) == 5
 
 
 def test_a_method_that_is_not_known_here_is_compared_and_comes_last() -> None:
-    folds = pd.concat([rows("of_tomorrow", [0.7, 0.6]), rows("ce", [0.6, 0.7]), rows("another", [0.5, 0.5])])
+    folds = pd.concat(
+        [rows("of_tomorrow", [0.7, 0.6]), rows("ce", [0.6, 0.7]), rows("another", [0.5, 0.5])]
+    )
     table = compare.paired(folds)
     assert set(zip(table["first"], table["second"], strict=True)) == {
         ("ce", "another"), ("ce", "of_tomorrow"), ("another", "of_tomorrow")

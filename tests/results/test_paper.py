@@ -31,7 +31,9 @@ def test_table_1_of_the_paper(corpus):
 
 def test_tables_2_and_3_of_the_paper():
     two, three = paper_table(2), paper_table(3)
-    best = two.query("corpus == 'pmemo' and task == 'valence'").set_index("segment_seconds")["accuracy_percent"]
+    best = two.query("corpus == 'pmemo' and task == 'valence'").set_index("segment_seconds")[
+        "accuracy_percent"
+    ]
     assert best.idxmax() == 3 and best.max() == 83.19
     row = three.query("corpus == '4q' and method == 'sssl' and task == 'quadrant'")
     assert row[["accuracy_percent", "f1_percent"]].values.tolist() == [[76.49, 77.60]]
@@ -49,7 +51,10 @@ def test_our_counts_by_hand():
     assert table["overlap_seconds"].tolist() == [0, 1, 2, 3, 4]
     assert table["paper_segments"].tolist() == list(PRINTED["4q"][1])
     assert table["paper_songs"].tolist() == [900] * 5
-    expected = [100 * (ours / paper - 1) for ours, paper in zip(table["segments"], PRINTED["4q"][1], strict=True)]
+    expected = [
+        100 * (ours / paper - 1)
+        for ours, paper in zip(table["segments"], PRINTED["4q"][1], strict=True)
+    ]
     np.testing.assert_allclose(table["difference_percent"].astype(float), expected)
 
 
@@ -81,5 +86,6 @@ def test_the_papers_arithmetic():
         assert pd.isna(rows["step"].iloc[0])
         assert rows["step"].tolist()[1:] == [a - b for a, b in itertools.pairwise(counts)]
         np.testing.assert_allclose(
-            rows["missing_percent"], [100 * (1 - n / f) for n, f in zip(counts, rows["full"], strict=True)]
+            rows["missing_percent"],
+            [100 * (1 - n / f) for n, f in zip(counts, rows["full"], strict=True)],
         )

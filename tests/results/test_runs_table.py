@@ -28,30 +28,56 @@ Maker = Callable[..., Path]
 
 
 def write_run(
-    runs_dir: Path, name: str, accuracies: dict[int, float], *, n_test: int = 20, finish: bool = True, **settings: Any
+    runs_dir: Path,
+    name: str,
+    accuracies: dict[int, float],
+    *,
+    n_test: int = 20,
+    finish: bool = True,
+    **settings: Any,
 ) -> Path:
     """Write a run folder whose fold k answers round(accuracy · n_test) of its songs rightly (by every classifier)."""
     folder = runs_dir / name
     config = resolve(**{"preset": "smoke", "folds": 3, **settings})
     n_classes = 4 if config.task == "quadrant" else 2
     write_json(
-        folder / "config.json", {**as_dictionary(config), "fingerprint": name, "method_version": "1", "versions": {}}
+        folder / "config.json",
+        {**as_dictionary(config), "fingerprint": name, "method_version": "1", "versions": {}},
     )
     folds, truths, answers = [], [], []
     for k, accuracy in accuracies.items():
         truth = np.arange(n_test) % n_classes
-        answer = np.where(np.arange(n_test) < round(accuracy * n_test), truth, (truth + 1) % n_classes)
+        answer = np.where(
+            np.arange(n_test) < round(accuracy * n_test), truth, (truth + 1) % n_classes
+        )
         score = scores.score(truth, answer, n_classes)
-        folds.append({"fold": k, "n_train": 2 * n_test, "n_test": n_test, "segments": score, "seconds": 60.0 + k})
-        folds[-1] |= {"songs": dict.fromkeys(DECIDERS, score), "majority": scores.majority(truth, truth, n_classes)}
+        folds.append(
+            {
+                "fold": k,
+                "n_train": 2 * n_test,
+                "n_test": n_test,
+                "segments": score,
+                "seconds": 60.0 + k,
+            }
+        )
+        folds[-1] |= {
+            "songs": dict.fromkeys(DECIDERS, score),
+            "majority": scores.majority(truth, truth, n_classes),
+        }
         truths.append(truth)
         answers.append(answer)
         write_json(folder / "folds" / str(k) / "status.json", {"state": "done", "seconds": 60.0})
         for file in ("history.csv", "epochs.npz", "model.safetensors", "segments.csv"):
             (folder / "folds" / str(k) / file).touch()
     if accuracies and finish:
-        pooled = dict.fromkeys(DECIDERS, scores.score(np.concatenate(truths), np.concatenate(answers), n_classes))
-        summary = {"pooled": pooled, "seconds": sum(f["seconds"] for f in folds), "n_songs": n_test * len(folds)}
+        pooled = dict.fromkeys(
+            DECIDERS, scores.score(np.concatenate(truths), np.concatenate(answers), n_classes)
+        )
+        summary = {
+            "pooled": pooled,
+            "seconds": sum(f["seconds"] for f in folds),
+            "n_songs": n_test * len(folds),
+        }
         write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
         write_json(folder / "status.json", {"state": "done"})
     return folder
@@ -68,8 +94,18 @@ def test_a_row_holds_what_the_folds_scored(tmp_path: Path) -> None:
     assert found["song_accuracy_sd"] == pytest.approx(np.std([0.5, 0.6, 0.85], ddof=1))
     assert found["pooled_accuracy_vote"] == pytest.approx(0.65)
     assert found["majority_accuracy_mean"] == pytest.approx(0.5)
-    assert (found["folds_done"], found["folds"], found["n_songs"], found["seconds"]) == (3, 3, 60, 183.0)
-    assert (found["corpus"], found["task"], found["fingerprint"], found["status"]) == ("demo", "valence", "a", "done")
+    assert (found["folds_done"], found["folds"], found["n_songs"], found["seconds"]) == (
+        3,
+        3,
+        60,
+        183.0,
+    )
+    assert (found["corpus"], found["task"], found["fingerprint"], found["status"]) == (
+        "demo",
+        "valence",
+        "a",
+        "done",
+    )
     assert 0 < found["song_positive_f1_mean"] < 1
 
 
@@ -86,9 +122,13 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
     write_run(tmp_path, "running", {})
     write_json(tmp_path / "running/folds/0/status.json", {"state": "running"})
     write_run(tmp_path, "failed", {})
-    write_json(tmp_path / "failed/folds/1/status.json", {"state": "failed", "message": "KeyError: 'x'"})
+    write_json(
+        tmp_path / "failed/folds/1/status.json", {"state": "failed", "message": "KeyError: 'x'"}
+    )
     write_run(tmp_path, "stopped", {0: 0.5})
-    write_json(tmp_path / "stopped/status.json", {"state": "failed", "message": "notebook 05 burst"})
+    write_json(
+        tmp_path / "stopped/status.json", {"state": "failed", "message": "notebook 05 burst"}
+    )
     write_run(tmp_path, "torn", {0: 0.5})
     (tmp_path / "torn/config.json").write_text('{"corpus": ')
     write_run(tmp_path, "foreign", {0: 0.5})
@@ -130,7 +170,9 @@ def seal(run: Path, fold: int = 0) -> None:
 
 @pytest.mark.parametrize("name", FOLD_FILES)
 @pytest.mark.parametrize("kind", ["a bit", "a line less", "gone", "a link"])
-def test_a_file_that_changed_since_the_training_is_named(tmp_path: Path, name: str, kind: str) -> None:
+def test_a_file_that_changed_since_the_training_is_named(
+    tmp_path: Path, name: str, kind: str
+) -> None:
     write_run(tmp_path, "good", {0: 0.5})
     spoilt = write_run(tmp_path, "spoilt", {0: 0.5})
     seal(spoilt)
@@ -149,15 +191,24 @@ def test_a_file_that_changed_since_the_training_is_named(tmp_path: Path, name: s
         assert not RunFolder(spoilt).fold_done(0)
     else:
         assert row(found, "spoilt")["status"] == "changed"
-        assert f"fold 0 of spoilt: {name} has changed since the training" in row(found, "spoilt")["reason"]
-        assert row(found, "spoilt")["song_accuracy_mean"] == pytest.approx(0.5)  # counted before the change
-        with pytest.raises(MerKitError, match=f"{name} has changed .* restore it, or delete the fold's folder"):
+        assert (
+            f"fold 0 of spoilt: {name} has changed since the training"
+            in row(found, "spoilt")["reason"]
+        )
+        assert row(found, "spoilt")["song_accuracy_mean"] == pytest.approx(
+            0.5
+        )  # counted before the change
+        with pytest.raises(
+            MerKitError, match=f"{name} has changed .* restore it, or delete the fold's folder"
+        ):
             RunFolder(spoilt).check_seal(0)
     others = [other for other in FOLD_FILES if other != name]
     RunFolder(spoilt).check_seal(0, others)
 
 
-def test_large_files_are_compared_by_size_where_many_runs_are_looked_at(tmp_path: Path, monkeypatch: Any) -> None:
+def test_large_files_are_compared_by_size_where_many_runs_are_looked_at(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     run = write_run(tmp_path, "a", {0: 0.5})
     seal(run)
     monkeypatch.setattr("mer_kit.runs.seal.QUICK_BYTES", 1000)
@@ -173,12 +224,18 @@ def test_large_files_are_compared_by_size_where_many_runs_are_looked_at(tmp_path
         RunFolder(run).check_seal(0, quick=True)
 
 
-@pytest.mark.parametrize("sealed", [{"segments.csv": 7}, {"segments.csv": {"bytes": "1"}}, {"segments.csv": {}}])
-def test_checksums_of_another_kind_count_as_changed_and_foreign_names_as_none(tmp_path: Path, sealed: Any) -> None:
+@pytest.mark.parametrize(
+    "sealed", [{"segments.csv": 7}, {"segments.csv": {"bytes": "1"}}, {"segments.csv": {}}]
+)
+def test_checksums_of_another_kind_count_as_changed_and_foreign_names_as_none(
+    tmp_path: Path, sealed: Any
+) -> None:
     run = RunFolder(write_run(tmp_path, "a", {0: 0.5}))
     run.set_status("done", fold=0, seconds=1.0, files=sealed)
     assert row(runs_table.collect(tmp_path), "a")["status"] == "changed"
-    run.set_status("done", fold=0, seconds=1.0, files={"../../../../etc/passwd": {"bytes": 1, "blake2b": "0"}})
+    run.set_status(
+        "done", fold=0, seconds=1.0, files={"../../../../etc/passwd": {"bytes": 1, "blake2b": "0"}}
+    )
     assert row(runs_table.collect(tmp_path), "a")["status"] == "partial"
 
 
@@ -187,7 +244,10 @@ def test_copies_and_notes_among_the_folds_are_no_folds(tmp_path: Path) -> None:
     full = Path(shutil.copytree(plain, tmp_path / "full"))
     for name in ("0.bak", "0 (copy)", "x", "00", "-1", "٣", "99999999999", "7"):
         shutil.copytree(plain / "folds/0", full / "folds" / name)
-        write_json(full / "folds" / name / "03_sssl_training.status.json", {"state": "failed", "message": "old"})
+        write_json(
+            full / "folds" / name / "03_sssl_training.status.json",
+            {"state": "failed", "message": "old"},
+        )
     (full / "folds/7/03_sssl_training.status.json").unlink()
     (full / "folds/2").write_text("a file")
     (full / "folds/.DS_Store").write_bytes(b"x")
@@ -199,13 +259,22 @@ def test_copies_and_notes_among_the_folds_are_no_folds(tmp_path: Path) -> None:
 def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
     write_run(tmp_path, "good", {0: 0.5})
     makers: dict[str, Callable[[Path], Any]] = {
-        "a pipe for config.json": lambda run: ((run / "config.json").unlink(), os.mkfifo(run / "config.json")),
-        "a pipe for metrics.json": lambda run: ((run / "metrics.json").unlink(), os.mkfifo(run / "metrics.json")),
+        "a pipe for config.json": lambda run: (
+            (run / "config.json").unlink(),
+            os.mkfifo(run / "config.json"),
+        ),
+        "a pipe for metrics.json": lambda run: (
+            (run / "metrics.json").unlink(),
+            os.mkfifo(run / "metrics.json"),
+        ),
         "/dev/zero for status.json": lambda run: (
             (run / "status.json").unlink(),
             (run / "status.json").symlink_to("/dev/zero"),
         ),
-        "folds is a file": lambda run: (shutil.rmtree(run / "folds"), (run / "folds").write_text("x")),
+        "folds is a file": lambda run: (
+            shutil.rmtree(run / "folds"),
+            (run / "folds").write_text("x"),
+        ),
         "deep": lambda run: (run / "metrics.json").write_text('{"folds": ' * 50_000),
         "fold 99": lambda run: (run / "metrics.json").write_text(
             (run / "metrics.json").read_text().replace('"fold": 0', '"fold": 99')
@@ -221,13 +290,20 @@ def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
     (tmp_path / "a file").write_text("x")
     found = runs_table.collect(tmp_path)
     assert len(found) == len(makers) + 2
-    assert row(found, "good")["status"] == "partial" and row(found, "good")["song_accuracy_mean"] == pytest.approx(0.5)
+    assert row(found, "good")["status"] == "partial" and row(found, "good")[
+        "song_accuracy_mean"
+    ] == pytest.approx(0.5)
     others = found[found["folder"] != "good"]
     # without its folds a run is what its metrics say
     assert set(others["status"]) == {"unreadable", "partial"} and (others["reason"] != "").all()
     assert "has fold 99 of a run with 3 folds" in row(found, "fold 99")["reason"]
-    assert row(found, "a link")["status"] == "unreadable" and "is a link" in row(found, "a link")["reason"]
-    assert others["folder"].map(str.isprintable).all() and others["reason"].map(str.isprintable).all()
+    assert (
+        row(found, "a link")["status"] == "unreadable"
+        and "is a link" in row(found, "a link")["reason"]
+    )
+    assert (
+        others["folder"].map(str.isprintable).all() and others["reason"].map(str.isprintable).all()
+    )
     runs_table.fold_scores(found)
     runs_table.compare_copies(found)
     written = pd.read_csv(runs_table.write_results_csv(tmp_path))
@@ -245,7 +321,11 @@ def test_long_and_odd_messages_are_cut_to_what_a_page_can_show(tmp_path: Path) -
     assert len(failure["message"]) == 1000 and len(failure["log"]) == 12
     assert all(len(line) <= 240 and line.isprintable() for line in failure["log"])
     found = row(runs_table.collect(tmp_path), "a")
-    assert found["status"] == "failed" and len(found["reason"]) <= 1000 and found["reason"].isprintable()
+    assert (
+        found["status"] == "failed"
+        and len(found["reason"]) <= 1000
+        and found["reason"].isprintable()
+    )
 
 
 def test_folds_with_fewer_scores_count_with_those_that_all_have(tmp_path: Path) -> None:
@@ -255,7 +335,9 @@ def test_folds_with_fewer_scores_count_with_those_that_all_have(tmp_path: Path) 
     metrics["summary"]["seconds"] = None
     write_json(run / "metrics.json", metrics)
     found = row(runs_table.collect(tmp_path), "a")
-    assert found["song_accuracy_mean"] == pytest.approx(0.6) and math.isnan(found["song_weighted_f1_mean"])
+    assert found["song_accuracy_mean"] == pytest.approx(0.6) and math.isnan(
+        found["song_weighted_f1_mean"]
+    )
     assert math.isnan(found["seconds"]) and found["status"] == "partial"
 
 
@@ -294,7 +376,9 @@ def test_a_recipe_ignores_what_may_differ_and_nothing_else(tmp_path: Path) -> No
         write_run(tmp_path, name, {0: 0.5}, **settings)
     write_run(tmp_path, "clips", {0: 0.5})
     config = json.loads((tmp_path / "clips" / "config.json").read_text())
-    (tmp_path / "clips" / "config.json").write_text(json.dumps({**config, "corpus_checksum": "other clips"}))
+    (tmp_path / "clips" / "config.json").write_text(
+        json.dumps({**config, "corpus_checksum": "other clips"})
+    )
     mark = runs_table.collect(tmp_path).set_index("folder")["recipe"]
     assert mark["clips"] != mark["base"]
     assert len({mark[name] for name in ("base", "ce", "seed", "task", "seconds")}) == 1
@@ -309,7 +393,14 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
     write_run(tmp_path, "d", {0: 0.9}, corpus="demo", task="valence")
     table = runs_table.table2(runs_table.collect(tmp_path))
     assert table["corpus"].unique().tolist() == ["4q"]
-    assert table["who"].tolist() == ["paper", "paper", "paper", "ours: smoke, seed 0", "paper", "paper"]
+    assert table["who"].tolist() == [
+        "paper",
+        "paper",
+        "paper",
+        "ours: smoke, seed 0",
+        "paper",
+        "paper",
+    ]
     assert table["segment (s)"].tolist() == ["1", "2", "3", "3", "4", "5"]
     ours = table[table["who"] != "paper"].iloc[0]
     assert (ours["valence acc."], ours["arousal acc."]) == ("75.0 ± 7.1", "90.0")
@@ -338,7 +429,10 @@ def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:
     assert ours["quadrant acc."].tolist() == ["50.0", "60.0", "70.0 ± 14.1"]
     assert ours["who"].tolist()[2] == "ours: smoke, seeds 0, 1"
     proposed = table[(table["who"] == "paper") & (table["method"] == "SSSL (Proposed)")].iloc[0]
-    assert proposed["quadrant acc."] == "76.5" and table.index[table["who"] != "paper"][1] == proposed.name + 1
+    assert (
+        proposed["quadrant acc."] == "76.5"
+        and table.index[table["who"] != "paper"][1] == proposed.name + 1
+    )
 
 
 def test_markdown_has_a_line_a_row_and_the_note(tmp_path: Path) -> None:
@@ -352,7 +446,9 @@ def test_markdown_has_a_line_a_row_and_the_note(tmp_path: Path) -> None:
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=5), min_size=1, max_size=4))
 def test_combined_parts_equal_the_statistics_of_all_values(parts: list[list[float]]) -> None:
     sds = [float(np.std(part, ddof=1)) if len(part) > 1 else float("nan") for part in parts]
-    mean, sd, n = tables.combine([float(np.mean(part)) for part in parts], sds, [len(part) for part in parts])
+    mean, sd, n = tables.combine(
+        [float(np.mean(part)) for part in parts], sds, [len(part) for part in parts]
+    )
     together = np.concatenate([np.array(part) for part in parts])
     assert n == len(together) and mean == pytest.approx(together.mean(), abs=1e-12)
     if n > 1:

@@ -22,7 +22,14 @@ def configs(count: int) -> list[RunConfig]:
     """Return so many configurations that differ: tasks × methods × durations, then seeds."""
     varied = list(itertools.product((1.0, 2.0, 3.0, 4.0, 5.0), ("ce", "sssl_no_kl", "sssl"), TASKS))
     return [
-        resolve(corpus="4q", task=task, segment_seconds=seconds, method=method, preset="cpu", seed=k // len(varied))
+        resolve(
+            corpus="4q",
+            task=task,
+            segment_seconds=seconds,
+            method=method,
+            preset="cpu",
+            seed=k // len(varied),
+        )
         for k, (seconds, method, task) in zip(range(count), itertools.cycle(varied))
     ]
 

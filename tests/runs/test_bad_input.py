@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from tests.corpora import tiny
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.runs.experiment import Experiment, open_corpus
 from mer_kit.runs.presets import resolve
+from tests.corpora import tiny
 
 LABELS = ("Q1", "Q2", "Q3", "Q4")
 SETTINGS = {"preset": "smoke", "folds": 2, "epochs": 2, "train_every_seconds": 3.0}
@@ -25,7 +25,9 @@ def collection(root: Path) -> Path:
     """Write twelve clips of real audio, three a quadrant."""
     rows = ["path,label"]
     for k in range(12):
-        tiny.tone(root / f"c{k:02d}.wav", 8.0, hertz=150 + 40 * (k % 4) + 3 * k, loud=0.1 + 0.2 * (k % 4))
+        tiny.tone(
+            root / f"c{k:02d}.wav", 8.0, hertz=150 + 40 * (k % 4) + 3 * k, loud=0.1 + 0.2 * (k % 4)
+        )
         rows.append(f"c{k:02d}.wav,{LABELS[k % 4]}")
     tiny.write(root / "clips.csv", "\n".join([*rows, ""]))
     return root
@@ -33,7 +35,11 @@ def collection(root: Path) -> Path:
 
 def trained(root: Path, runs: Path, **more: object) -> pd.DataFrame:
     experiment = Experiment(
-        resolve(corpus="table", **SETTINGS, **more), data_root=root, runs_dir=runs, device="cpu", precision="float32"
+        resolve(corpus="table", **SETTINGS, **more),
+        data_root=root,
+        runs_dir=runs,
+        device="cpu",
+        precision="float32",
     )
     experiment.run([0])
     return experiment.folder.segments(0)
@@ -59,9 +65,18 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "zero bytes": (lambda p: p.write_bytes(b""), "0 bytes, expected audio: copy the file again"),
     "truncated": (_truncated, "is truncated (4.0 of 8.0 s are there): copy or download it again"),
     "not audio": (lambda p: p.write_bytes(b"hello" * 99), "is not audio that can be decoded"),
-    "silence": (lambda p: soundfile.write(p, np.zeros(8 * 22050), 22050), "is silent from beginning to end"),
-    "NaN": (lambda p: soundfile.write(p, noise(p) * np.nan, 22050, subtype="FLOAT"), "holds NaN or infinite samples"),
-    "too short": (lambda p: soundfile.write(p, noise(p, 2.4), 22050), "lasts 2.4 s, shorter than one 3 s segment"),
+    "silence": (
+        lambda p: soundfile.write(p, np.zeros(8 * 22050), 22050),
+        "is silent from beginning to end",
+    ),
+    "NaN": (
+        lambda p: soundfile.write(p, noise(p) * np.nan, 22050, subtype="FLOAT"),
+        "holds NaN or infinite samples",
+    ),
+    "too short": (
+        lambda p: soundfile.write(p, noise(p, 2.4), 22050),
+        "lasts 2.4 s, shorter than one 3 s segment",
+    ),
     "absent": (lambda p: None, "listed in clips.csv, but there is no such audio file"),
 }
 ROWS = {
@@ -91,7 +106,9 @@ def test_a_bad_clip_stops_a_run_or_is_skipped_without_a_trace(
     assert len(skipped) == 1 and sentence in str(skipped[0])
 
 
-def test_a_file_that_no_row_lists_changes_nothing(clean: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+def test_a_file_that_no_row_lists_changes_nothing(
+    clean: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
     root, wanted = clean
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
     soundfile.write(copy / "c12.wav", noise(copy / "c12.wav"), 22050)
@@ -118,13 +135,20 @@ def test_the_official_division_is_used_instead_of_folds(tmp_path: Path) -> None:
     for k, clip in enumerate(corpora.load("eim", root).clips):
         tiny.tone(clip.path, 6.0, hertz=150 + 30 * k)
     config = resolve(corpus="eim", task="valence", **SETTINGS, divide_by="official")
-    experiment = Experiment(config, data_root=root, runs_dir=tmp_path / "runs", device="cpu", precision="float32")
+    experiment = Experiment(
+        config, data_root=root, runs_dir=tmp_path / "runs", device="cpu", precision="float32"
+    )
     (fold,) = experiment.folds
     clips = experiment.corpus.clips
-    assert {clips[i].split for i in fold.train} == {"development"} and {clips[i].split for i in fold.test} == {
-        "evaluation"
-    }
+    assert {clips[i].split for i in fold.train} == {"development"} and {
+        clips[i].split for i in fold.test
+    } == {"evaluation"}
     result = experiment.run()
     assert len(result.folds) == 1 and result.folds[0].n_test == 2 and result.config.folds == 1
-    with pytest.raises(MerKitError, match="0 development and 0 evaluation songs, expected some of both"):
-        Experiment(resolve(corpus="table", **SETTINGS, divide_by="official"), data_root=collection(tmp_path / "t"))
+    with pytest.raises(
+        MerKitError, match="0 development and 0 evaluation songs, expected some of both"
+    ):
+        Experiment(
+            resolve(corpus="table", **SETTINGS, divide_by="official"),
+            data_root=collection(tmp_path / "t"),
+        )

@@ -21,7 +21,9 @@ FOLD = Fold(3, np.arange(8), np.arange(8, 12))
 IDS = [f"song {number}" for number in range(12)]
 #: Probability of V+ of each song's segments: training songs are all recognised, of the test songs the segments below.
 P = np.array(
-    [[0.9, 0.8, 0.7]] * 6 + [[0.1, 0.2, 0.3]] * 2 + [[0.1, 0.2, 0.6], [0.6, 0.7, 0.1], [0.2, 0.2, 0.2], [0.9, 0.4, 0.3]]
+    [[0.9, 0.8, 0.7]] * 6
+    + [[0.1, 0.2, 0.3]] * 2
+    + [[0.1, 0.2, 0.6], [0.6, 0.7, 0.1], [0.2, 0.2, 0.2], [0.9, 0.4, 0.3]]
 )
 
 
@@ -52,7 +54,9 @@ def test_segments_are_scored_on_the_test_songs(decided):
 
 def test_the_majority_is_that_of_the_training_songs(decided):
     result, _, _ = decided
-    assert result.majority["accuracy"] == pytest.approx(1 / 4), "V+ leads in training, one test song is V+"
+    assert result.majority["accuracy"] == pytest.approx(1 / 4), (
+        "V+ leads in training, one test song is V+"
+    )
 
 
 def test_the_rules_answer_for_the_test_songs_in_their_order(decided):
@@ -74,10 +78,17 @@ def test_the_svm_is_fitted_on_the_training_songs_with_the_runs_theta(decided):
 def test_songs_that_the_corpus_does_not_have_get_a_sentence(tmp_path: Path):
     table = _table().replace({"clip_id": {"song 3": "song \x1b[2J"}})
     with pytest.raises(
-        MerKitError, match=r"segments.csv names the song 'song \\\\x1b\[2J', expected only songs of this fold"
+        MerKitError,
+        match=r"segments.csv names the song 'song \\\\x1b\[2J', expected only songs of this fold",
     ):
         decisions.decide_fold(
-            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, folder=tmp_path
+            table,
+            FOLD,
+            LABELS,
+            clip_ids=IDS,
+            config=resolve(task="valence"),
+            seconds=1.0,
+            folder=tmp_path,
         )
 
 
@@ -85,5 +96,11 @@ def test_a_song_without_a_segment_gets_a_sentence(tmp_path: Path):
     table = _table().query("clip_id != 'song 3'")
     with pytest.raises(MerKitError, match="song"):
         decisions.decide_fold(
-            table, FOLD, LABELS, clip_ids=IDS, config=resolve(task="valence"), seconds=1.0, folder=tmp_path
+            table,
+            FOLD,
+            LABELS,
+            clip_ids=IDS,
+            config=resolve(task="valence"),
+            seconds=1.0,
+            folder=tmp_path,
         )

@@ -43,9 +43,13 @@ def test_scores_equal_those_of_scikit_learn_on_the_song_table(finished: Experime
     pooled = finished.folder.metrics()["summary"]["pooled"]
     assert sorted(songs["clip_id"]) == [clip.clip_id for clip in finished.corpus.clips]
     for classifier in ("svm", "mean", "vote", "run_length"):
-        assert pooled[classifier]["accuracy"] == pytest.approx(accuracy_score(songs["label"], songs[classifier]))
+        assert pooled[classifier]["accuracy"] == pytest.approx(
+            accuracy_score(songs["label"], songs[classifier])
+        )
         labels = ["Q1", "Q2", "Q3", "Q4"]
-        expected = f1_score(songs["label"], songs[classifier], average="macro", labels=labels, zero_division=0)
+        expected = f1_score(
+            songs["label"], songs[classifier], average="macro", labels=labels, zero_division=0
+        )
         assert pooled[classifier]["macro_f1"] == pytest.approx(expected)
 
 
@@ -58,8 +62,12 @@ def test_no_test_song_and_no_group_is_trained_on(finished: Experiment) -> None:
         assert not set(groups[trained]) & set(groups[fold.test])
 
 
-def test_a_finished_fold_is_not_trained_again(finished: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mer_kit.training.trainer.Trainer.fit", lambda *_: pytest.fail("trained again"))
+def test_a_finished_fold_is_not_trained_again(
+    finished: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mer_kit.training.trainer.Trainer.fit", lambda *_: pytest.fail("trained again")
+    )
     Experiment(finished.config, runs_dir=finished.runs_dir).train(0)
 
 
@@ -78,17 +86,24 @@ def test_segment_table_has_every_second_of_every_song(finished: Experiment) -> N
     }
 
 
-def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tmp_path: Path) -> None:
+def test_an_interrupted_fold_goes_on_to_the_same_result(
+    finished: Experiment, tmp_path: Path
+) -> None:
     def stop(fold: int, record: EpochRecord) -> None:
         if record.epoch == 2:
             raise KeyboardInterrupt
 
-    first = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu", on_epoch=stop)
+    first = Experiment(
+        finished.config, runs_dir=tmp_path, precision="float32", device="cpu", on_epoch=stop
+    )
     with pytest.raises(KeyboardInterrupt):
         first.train(0)
     assert json.loads((first.folder.fold(0) / "status.json").read_text())["state"] == "paused"
     (row,) = runs_table.collect(tmp_path).to_dict("records")
-    assert (row["status"], row["reason"]) == ("paused", "fold 0 is paused: the same command or notebook resumes it")
+    assert (row["status"], row["reason"]) == (
+        "paused",
+        "fold 0 is paused: the same command or notebook resumes it",
+    )
     again = Experiment(finished.config, runs_dir=tmp_path, precision="float32", device="cpu")
     seen: list[int] = []
     again.on_epoch = lambda fold, record: seen.append(record.epoch)
@@ -100,7 +115,9 @@ def test_an_interrupted_fold_goes_on_to_the_same_result(finished: Experiment, tm
     ).read_bytes()
 
 
-def test_methods_share_their_warm_up_without_changing_a_number(finished: Experiment, tmp_path: Path) -> None:
+def test_methods_share_their_warm_up_without_changing_a_number(
+    finished: Experiment, tmp_path: Path
+) -> None:
     alone = make(tmp_path / "alone", method="ce")
     alone.train(0)
     shared = make(finished.runs_dir, method="ce")
@@ -127,7 +144,9 @@ def test_out_of_fold_features_come_from_networks_that_never_heard_the_song(tmp_p
     assert len(mine[~test]) == len(train)
     assert not np.allclose(mine[~test]["Q1"].to_numpy(), train["Q1"].to_numpy())
     oof.decide(0)
-    assert not list(oof.folder.path.rglob("*checkpoint*")), "a finished fold keeps no checkpoint, inner ones included"
+    assert not list(oof.folder.path.rglob("*checkpoint*")), (
+        "a finished fold keeps no checkpoint, inner ones included"
+    )
 
 
 def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path) -> None:
@@ -147,7 +166,9 @@ def test_a_skipped_clip_leaves_the_others_as_if_it_were_not_there(tmp_path: Path
         if name == "bad":
             with pytest.raises(MerKitError, match=clip.stem):
                 Experiment(resolve(**options), data_root=root, runs_dir=tmp_path / "runs")  # type: ignore[arg-type]
-        experiment = Experiment(skipping, data_root=root, runs_dir=tmp_path / name / "runs", precision="float32")
+        experiment = Experiment(
+            skipping, data_root=root, runs_dir=tmp_path / name / "runs", precision="float32"
+        )
         experiment.train(0)
         experiments.append(experiment)
     bad, gone = experiments

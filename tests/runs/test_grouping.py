@@ -15,7 +15,6 @@ import soundfile
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.music import RATE, song
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
@@ -30,6 +29,7 @@ from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder
 from mer_kit.signal.fingerprint import Pair
 from mer_kit.songs import folds
+from tests.music import RATE, song
 
 SMALL: dict[str, Any] = {"preset": "smoke", "folds": 2, "corpus": "table", "segment_seconds": 1.0}
 HEADER = "path,label,artist"
@@ -54,7 +54,10 @@ def table(sounds: Path, tmp_path: Path) -> Callable[..., Path]:
         root = tmp_path / "mine"
         shutil.copytree(sounds, root, dirs_exist_ok=True)
         names = [*(f"s{k}" for k in range(8)), "copy", "same"]
-        rows = [f'{name}.wav,{"A+" if at % 2 else "A-"},"{artists.get(name, "")}"' for at, name in enumerate(names)]
+        rows = [
+            f'{name}.wav,{"A+" if at % 2 else "A-"},"{artists.get(name, "")}"'
+            for at, name in enumerate(names)
+        ]
         (root / "clips.csv").write_text("\n".join([HEADER, *rows, ""]))
         return root
 
@@ -78,12 +81,25 @@ def parted(experiment: Experiment, *ids: str) -> bool:
 def test_copies_share_a_fold_whatever_the_seed_and_with_the_artists_of_both(
     table: Callable[..., Path], tmp_path: Path
 ) -> None:
-    root = table(s0="Ann", copy="Bob", s5="Bob and his Band", s2="Ann feat. Zoe", s3="Eve", same="Dan")
+    root = table(
+        s0="Ann", copy="Bob", s5="Bob and his Band", s2="Ann feat. Zoe", s3="Eve", same="Dan"
+    )
     for seed in range(6):
         experiment = opened(root, tmp_path / "runs", seed=seed)
-        assert not parted(experiment, "s0", "copy", "s5", "s2") and not parted(experiment, "s1", "same")
+        assert not parted(experiment, "s0", "copy", "s5", "s2") and not parted(
+            experiment, "s1", "same"
+        )
     assert experiment.grouping.artists == (("ann", "ann feat. zoe"), ("bob", "bob and his band"))
-    assert len(set(experiment.grouping.groups[[experiment.clip_ids.index(i) for i in ("s3", "s4", "s6")]])) == 3
+    assert (
+        len(
+            set(
+                experiment.grouping.groups[
+                    [experiment.clip_ids.index(i) for i in ("s3", "s4", "s6")]
+                ]
+            )
+        )
+        == 3
+    )
 
 
 def test_copies_stay_together_without_artists_and_where_artists_are_ignored(
@@ -111,9 +127,14 @@ def test_exact_groups_are_the_corpus_own_and_a_parted_copy_is_warned_of(
     assert seeds, "no seed parts them: the test shows nothing"
     exact = opened(root, tmp_path / "runs", seed=seeds[0], grouping="exact")
     corpus = exact.corpus
-    expected = folds.make(corpus.labels("arousal"), groups=corpus.groups(), n_folds=2, seed=seeds[0])
+    expected = folds.make(
+        corpus.labels("arousal"), groups=corpus.groups(), n_folds=2, seed=seeds[0]
+    )
     assert all((a.test == b.test).all() for a, b in zip(exact.folds, expected, strict=True))
-    assert "the same music on both sides of a fold, first" in caplog.text and "grouping='normalised'" in caplog.text
+    assert (
+        "the same music on both sides of a fold, first" in caplog.text
+        and "grouping='normalised'" in caplog.text
+    )
 
 
 def test_a_column_of_groups_is_taken_as_it_is(sounds: Path, tmp_path: Path) -> None:
@@ -132,13 +153,21 @@ def test_groups_are_the_connected_parts_of_the_pairs_and_artists(data: st.DataOb
     """Oracle: reachability by repeated squaring of the adjacency matrix."""
     n = data.draw(st.integers(2, 12))
     artists = data.draw(
-        st.lists(st.sampled_from(["", "Ann", "The Ann", "Bob", "BOB feat. Eve", "Eve"]), min_size=n, max_size=n)
+        st.lists(
+            st.sampled_from(["", "Ann", "The Ann", "Bob", "BOB feat. Eve", "Eve"]),
+            min_size=n,
+            max_size=n,
+        )
     )
     edges = data.draw(
-        st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(lambda e: e[0] < e[1]), max_size=6)
+        st.lists(
+            st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)).filter(lambda e: e[0] < e[1]),
+            max_size=6,
+        )
     )
     clips = tuple(
-        Clip(f"c{k}", Path(f"c{k}"), {}, group=a.casefold() or None, artist=a or None) for k, a in enumerate(artists)
+        Clip(f"c{k}", Path(f"c{k}"), {}, group=a.casefold() or None, artist=a or None)
+        for k, a in enumerate(artists)
     )
     names = {"": None, "Ann": 1, "The Ann": 1, "Bob": 2, "BOB feat. Eve": 2, "Eve": 3}
     near = np.eye(n, dtype=bool)
@@ -170,7 +199,9 @@ def test_marks_of_runs_from_before_the_setting_are_kept() -> None:
     ):
         config = resolve(**more, grouping="exact")
         assert run_folder.fingerprint(config, corpus_checksum="c", code_version="1") == mark
-        assert run_folder.fingerprint(resolve(**more), corpus_checksum="c", code_version="1") != mark
+        assert (
+            run_folder.fingerprint(resolve(**more), corpus_checksum="c", code_version="1") != mark
+        )
         stored = as_dictionary(config)
         del stored["grouping"]
         assert runs_table.recipe(stored) == runs_table.recipe(as_dictionary(config))
@@ -217,7 +248,10 @@ def other_folds(labels: np.ndarray, **_: Any) -> list[Fold]:
 
 
 def same(one: list[Fold], other: list[Fold]) -> bool:
-    return all((a.train == b.train).all() and (a.test == b.test).all() for a, b in zip(one, other, strict=True))
+    return all(
+        (a.train == b.train).all() and (a.test == b.test).all()
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def test_a_run_keeps_its_folds_whatever_divides_songs_later(
@@ -230,9 +264,10 @@ def test_a_run_keeps_its_folds_whatever_divides_songs_later(
     assert again.folder.path == experiment.folder.path and same(again.folds, experiment.folds)
     assert not same(opened(root, tmp_path / "elsewhere", method="ce").folds, experiment.folds)
     stored = json.loads((experiment.folder.path / "folds.json").read_text())
-    assert {tuple(pair["clips"]) for pair in stored["same_music"]} == {("copy", "s0"), ("s1", "same")} or stored[
-        "same_music"
-    ]
+    assert {tuple(pair["clips"]) for pair in stored["same_music"]} == {
+        ("copy", "s0"),
+        ("s1", "same"),
+    } or stored["same_music"]
 
 
 def test_an_older_run_gets_its_folds_stored_and_other_ones_are_refused(
@@ -244,13 +279,16 @@ def test_an_older_run_gets_its_folds_stored_and_other_ones_are_refused(
     with monkeypatch.context() as patch:
         patch.setattr(folds, "make", other_folds)
         with pytest.raises(
-            MerKitError, match="fold 0 of .* tested .* songs that are not those of today's fold 0: install"
+            MerKitError,
+            match="fold 0 of .* tested .* songs that are not those of today's fold 0: install",
         ):
             opened(root, tmp_path / "runs", method="ce")
     again = opened(root, tmp_path / "runs", method="ce")
     assert same(again.folds, experiment.folds) and not file.exists(), "opening writes nothing"
     again.train(0)
-    assert file.exists() and same(stored_folds.read(again.folder, again.clip_ids, n_folds=2) or [], experiment.folds)
+    assert file.exists() and same(
+        stored_folds.read(again.folder, again.clip_ids, n_folds=2) or [], experiment.folds
+    )
 
 
 def test_a_finished_run_that_takes_no_files_is_used_all_the_same(
@@ -290,7 +328,9 @@ def test_stored_folds_that_do_not_fit_get_a_sentence(
     stored_folds.write(folder, divided, ids, grouping.Grouping(None))
     assert same(stored_folds.read(folder, ids, n_folds=2) or [], divided)
     turned = stored_folds.read(folder, ids[::-1], n_folds=2)
-    assert turned is not None and turned[0].test.tolist() == [0, 1, 2, 3, 4], "clips are known by id, not by place"
+    assert turned is not None and turned[0].test.tolist() == [0, 1, 2, 3, 4], (
+        "clips are known by id, not by place"
+    )
     content = json.loads((tmp_path / "folds.json").read_text())
     if "first 's7'" in sentence:
         content["clips"].remove("s7")
@@ -329,7 +369,9 @@ def test_inner_folds_keep_together_what_the_outer_ones_do(
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
-def test_the_check_lists_pairs_with_labels_and_artists_with_names(table: Callable[..., Path]) -> None:
+def test_the_check_lists_pairs_with_labels_and_artists_with_names(
+    table: Callable[..., Path],
+) -> None:
     root = table(s0="Ann", copy="Bob", s5="Bob & his Band")
     shown = CliRunner().invoke(main, ["data", "table", "--data", str(root), "--check"])
     assert shown.exit_code == 0, shown.output
@@ -342,10 +384,14 @@ def test_the_check_lists_pairs_with_labels_and_artists_with_names(table: Callabl
 
 
 def test_files_of_a_finished_fold_are_the_same_as_before() -> None:
-    assert "folds.json" not in FOLD_FILES, "a run without stored folds is as finished as one with them"
+    assert "folds.json" not in FOLD_FILES, (
+        "a run without stored folds is as finished as one with them"
+    )
 
 
-def test_copies_are_divided_where_a_class_has_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_copies_are_divided_where_a_class_has_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Two files of one recording are all that each class has: two folds part them, and it is said."""
     rows = [HEADER]
     for k, name in enumerate(("A-", "A+")):

@@ -15,7 +15,9 @@ from mer_kit.runs.presets import resolve
 
 def _experiment(tmp_path: Path, **more: object) -> Experiment:
     small = {"corpus_options": {"clips": 40, "seconds": 8.0}}
-    return Experiment(resolve(corpus="demo", preset="smoke", folds=2, **small, **more), runs_dir=tmp_path)
+    return Experiment(
+        resolve(corpus="demo", preset="smoke", folds=2, **small, **more), runs_dir=tmp_path
+    )
 
 
 class _Guess:
@@ -37,9 +39,13 @@ def test_inner_networks_never_train_on_a_song_or_an_artist_that_they_answer_for(
     trained: list[np.ndarray] = []
     answered: list[np.ndarray] = []
     original = network_fold.predict
-    monkeypatch.setattr(network_fold, "fit", lambda _, clips, *__: trained.append(clips) or (_Guess(), None))
     monkeypatch.setattr(
-        network_fold, "predict", lambda e, t, clips, part: answered.append(clips) or original(e, t, clips, part)
+        network_fold, "fit", lambda _, clips, *__: trained.append(clips) or (_Guess(), None)
+    )
+    monkeypatch.setattr(
+        network_fold,
+        "predict",
+        lambda e, t, clips, part: answered.append(clips) or original(e, t, clips, part),
     )
     fold = experiment.folds[0]
     table, seconds = network_fold.out_of_fold(experiment, fold, 0)
@@ -47,11 +53,15 @@ def test_inner_networks_never_train_on_a_song_or_an_artist_that_they_answer_for(
     for inside, outside in zip(trained, answered, strict=True):
         assert not set(inside) & set(outside) and not set(groups[inside]) & set(groups[outside])
         assert set(inside) | set(outside) == set(fold.train)
-    assert sorted(np.concatenate(answered)) == fold.train.tolist(), "each training song is answered for once"
+    assert sorted(np.concatenate(answered)) == fold.train.tolist(), (
+        "each training song is answered for once"
+    )
     assert set(table["part"]) == {"train"}
 
 
 @pytest.mark.parametrize(("max_seconds", "last"), [(5.0, 5.0), (8.0, 8.0), (None, 8.0)])
-def test_segments_end_where_the_runs_setting_says(tmp_path: Path, max_seconds: float | None, last: float) -> None:
+def test_segments_end_where_the_runs_setting_says(
+    tmp_path: Path, max_seconds: float | None, last: float
+) -> None:
     experiment = _experiment(tmp_path, max_seconds=max_seconds)
     assert experiment.index.end_s.max() == last and experiment.train_index.end_s.max() <= last

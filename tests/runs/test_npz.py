@@ -39,7 +39,9 @@ def header(shape: str, kind: str = "<f2") -> bytes:
 
 def members(file: Path, first: Callable[[zipfile.ZipFile], object]) -> None:
     """Write the members that nobody spoils, and `probabilities.npy` as `first` writes it."""
-    np.savez_compressed(file, **{name: array for name, array in GOOD.items() if name != "probabilities"})
+    np.savez_compressed(
+        file, **{name: array for name, array in GOOD.items() if name != "probabilities"}
+    )
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         first(archive)
 
@@ -54,7 +56,9 @@ def test_what_was_written_comes_back(file: Path) -> None:
 
 def test_objects_are_never_unpickled(file: Path) -> None:
     np.savez(file, **{**GOOD, "probabilities": np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(MerKitError, match="epochs.npz in fold 0 cannot be read .*: train the fold again"):
+    with pytest.raises(
+        MerKitError, match="epochs.npz in fold 0 cannot be read .*: train the fold again"
+    ):
         read(file)
 
 
@@ -141,9 +145,13 @@ def test_lists_of_thousands_of_members_and_other_files_are_refused(file: Path) -
         ({"start_s": GOOD["start_s"] * np.inf}, "segments without a clip"),
     ],
 )
-def test_arrays_that_do_not_fit_each_other_are_named(file: Path, change: dict[str, np.ndarray], words: str) -> None:
+def test_arrays_that_do_not_fit_each_other_are_named(
+    file: Path, change: dict[str, np.ndarray], words: str
+) -> None:
     np.savez_compressed(file, **{**GOOD, **change})
-    with pytest.raises(MerKitError, match=f"epochs.npz in fold 0 has {words}: train the fold again"):
+    with pytest.raises(
+        MerKitError, match=f"epochs.npz in fold 0 has {words}: train the fold again"
+    ):
         read(file)
 
 

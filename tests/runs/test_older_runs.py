@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.music import RATE, song
 
 from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
@@ -24,6 +23,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training.settings import TrainingSettings
+from tests.music import RATE, song
 
 #: Fold 0 of two, preset smoke, 16 clips of 8 s, as `Experiment.run([0])` of commit 19c9b69 left it.
 OLD = next((Path(__file__).parent / "run_of_19c9b69").glob("demo-*"))
@@ -55,7 +55,15 @@ def test_the_first_methods_keep_the_names_of_their_runs(preset: str, at: int) ->
 @pytest.mark.parametrize("at", range(4))
 def test_so_do_runs_with_settings_of_their_own(at: int) -> None:
     own = {"theta": 0.4, "tau": 0.3, "width": 16, "divide_by": "official", "grouping": "exact"}
-    config = resolve(corpus="deam", preset="cpu", task="valence", segment_seconds=5, seed=3, method=METHODS[at], **own)
+    config = resolve(
+        corpus="deam",
+        preset="cpu",
+        task="valence",
+        segment_seconds=5,
+        seed=3,
+        method=METHODS[at],
+        **own,
+    )
     assert mark(config) == OTHER[at]
 
 
@@ -103,8 +111,16 @@ def old(tmp_path: Path) -> Path:
 
 
 def experiment(runs: Path) -> Experiment:
-    options: dict[str, Any] = {"corpus_options": {"clips": 16, "seconds": 8.0}, "max_seconds": 8.0, "grouping": "exact"}
-    return Experiment(resolve(corpus="demo", preset="smoke", folds=2, **options), data_root=runs.parent, runs_dir=runs)
+    options: dict[str, Any] = {
+        "corpus_options": {"clips": 16, "seconds": 8.0},
+        "max_seconds": 8.0,
+        "grouping": "exact",
+    }
+    return Experiment(
+        resolve(corpus="demo", preset="smoke", folds=2, **options),
+        data_root=runs.parent,
+        runs_dir=runs,
+    )
 
 
 def test_the_copy_is_small() -> None:
@@ -113,7 +129,9 @@ def test_the_copy_is_small() -> None:
 
 def test_an_older_run_is_in_the_table_and_on_the_page(old: Path) -> None:
     row = runs_table.collect(old.parent).iloc[0]
-    stored = json.loads((old / "metrics.json").read_text())["summary"]["songs"]["svm"]["accuracy"]["mean"]
+    stored = json.loads((old / "metrics.json").read_text())["summary"]["songs"]["svm"]["accuracy"][
+        "mean"
+    ]
     assert (row["status"], row["folds_done"], row["fingerprint"]) == ("partial", 1, "fc15f46979")
     assert row["song_accuracy_mean"] == stored
     assert old.name in report.write(old.parent).read_text("utf-8")
@@ -126,7 +144,10 @@ def test_an_older_run_goes_on_with_the_same_folds_and_scores(old: Path) -> None:
     assert made.folder.path == old and made.folder.folds_done() == [0]
     made.run([0])
     after = json.loads((old / "metrics.json").read_text())
-    assert after["folds"] == before["folds"] and after["summary"]["pooled"] == before["summary"]["pooled"]
+    assert (
+        after["folds"] == before["folds"]
+        and after["summary"]["pooled"] == before["summary"]["pooled"]
+    )
 
 
 def test_an_older_run_predicts(old: Path, tmp_path: Path) -> None:
@@ -135,11 +156,17 @@ def test_an_older_run_predicts(old: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(curve[["Q1", "Q2", "Q3", "Q4"]].sum(axis=1), 1, atol=1e-5)
 
 
-def test_a_classifier_that_is_added_leaves_finished_runs_readable(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_classifier_that_is_added_leaves_finished_runs_readable(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runs_table, "CLASSIFIERS", (*runs_table.CLASSIFIERS, "median"))
     monkeypatch.setattr(runs_table, "COLUMNS", (*runs_table.COLUMNS, "pooled_accuracy_median"))
     row = runs_table.collect(old.parent).iloc[0]
-    assert row["status"] == "partial" and np.isnan(row["pooled_accuracy_median"]) and row["song_accuracy_mean"] > 0
+    assert (
+        row["status"] == "partial"
+        and np.isnan(row["pooled_accuracy_median"])
+        and row["song_accuracy_mean"] > 0
+    )
 
 
 def test_files_and_settings_that_are_not_known_are_no_errors(old: Path) -> None:

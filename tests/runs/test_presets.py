@@ -28,7 +28,11 @@ def test_every_preset_is_whole(preset):
 
 def test_sizes_of_the_presets():
     sizes = {name: (p["model"]["width"], p["training"]["epochs"]) for name, p in PRESETS.items()}
-    assert sizes["smoke"][0] == 2 and sizes["demo"][0] == sizes["cpu"][0] == 8 and sizes["paper"] == (64, 60)
+    assert (
+        sizes["smoke"][0] == 2
+        and sizes["demo"][0] == sizes["cpu"][0] == 8
+        and sizes["paper"] == (64, 60)
+    )
     paper = resolve(preset="paper")
     assert paper.model.head_pool == 7 and paper.train_every_seconds == 1.0
     assert paper.training == TrainingSettings(model={"batch_norm": True})
@@ -38,18 +42,44 @@ def test_sizes_of_the_presets():
 
 def test_what_people_type_is_kept():
     config = resolve(corpus="4q", task="arousal", segment_seconds=2, method="ce", folds=3.0, seed=7)
-    assert (config.corpus, config.task, config.method, config.folds, config.seed) == ("4q", "arousal", "ce", 3, 7)
-    assert config.segment_seconds == 2.0 and type(config.segment_seconds) is float and type(config.folds) is int
+    assert (config.corpus, config.task, config.method, config.folds, config.seed) == (
+        "4q",
+        "arousal",
+        "ce",
+        3,
+        7,
+    )
+    assert (
+        config.segment_seconds == 2.0
+        and type(config.segment_seconds) is float
+        and type(config.folds) is int
+    )
     defaults = resolve()
-    assert (defaults.corpus, defaults.task, defaults.segment_seconds, defaults.folds) == ("demo", "quadrant", 3.0, 10)
+    assert (defaults.corpus, defaults.task, defaults.segment_seconds, defaults.folds) == (
+        "demo",
+        "quadrant",
+        3.0,
+        10,
+    )
     assert (defaults.method, defaults.group_by, defaults.max_seconds) == ("sssl", "auto", 30.0)
 
 
 def test_overrides_go_where_they_belong():
     config = resolve(
-        preset="cpu", tau=0.3, epochs=9, warmup_epochs=4, width=16, dropout=0.2, theta=0.6, max_seconds=None
+        preset="cpu",
+        tau=0.3,
+        epochs=9,
+        warmup_epochs=4,
+        width=16,
+        dropout=0.2,
+        theta=0.6,
+        max_seconds=None,
     )
-    assert (config.training.partition.tau, config.training.epochs, config.training.warmup_epochs) == (0.3, 9, 4)
+    assert (
+        config.training.partition.tau,
+        config.training.epochs,
+        config.training.warmup_epochs,
+    ) == (0.3, 9, 4)
     assert flat(config.model) == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
     assert config.theta == 0.6 and config.max_seconds is None
     assert config.training.learning_rate == PRESETS["cpu"]["training"]["learning_rate"]
@@ -71,7 +101,9 @@ def test_methods_differ_in_the_method_alone(method):
 
 def test_whole_and_broken_numbers_are_one_spelling():
     """papermill and command lines give 4 for 4.0 and 4.0 for 4; both are one configuration, hence one run."""
-    config = resolve(epochs=12.0, ramp_epochs=4, max_seconds=30, width=8.0, head_pool=2.0, weight_decay=0.02)
+    config = resolve(
+        epochs=12.0, ramp_epochs=4, max_seconds=30, width=8.0, head_pool=2.0, weight_decay=0.02
+    )
     assert repr(config) == repr(resolve())
     assert resolve(warmup_accuracy=1).training.warmup_accuracy == 1.0
     assert type(resolve(warmup_accuracy=1).training.warmup_accuracy) is float
@@ -99,7 +131,10 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"song_features": "out"}, "song_features is 'out'"),
         ({"theta": 1.5}, "theta is 1.5"),
         ({"train_every_seconds": 0}, "train_every_seconds is 0"),
-        ({"segment_seconds": 5, "max_seconds": 4}, "max_seconds is 4.0, expected a number of at least 5.0"),
+        (
+            {"segment_seconds": 5, "max_seconds": 4},
+            "max_seconds is 4.0, expected a number of at least 5.0",
+        ),
         ({"corpus_options": "drift"}, "corpus_options is 'drift', expected names and values"),
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": 2.5}, "epochs is 2.5"),
@@ -112,7 +147,10 @@ def test_whole_and_broken_numbers_are_one_spelling():
         ({"seed": 10**23}, "seed is 1000.*, expected a whole number from 0"),
         ({"tau": 10**400}, "tau is a number of .* bits, expected a number from 0 to 1"),
         ({"max_seconds": 10**400}, "max_seconds is a number of .* bits, expected a number from 3"),
-        ({"train_every_seconds": 1e-9}, "train_every_seconds is 1e-09, expected a number of at least 0.02"),
+        (
+            {"train_every_seconds": 1e-9},
+            "train_every_seconds is 1e-09, expected a number of at least 0.02",
+        ),
         ({"corpus_options": {1: 2}}, "corpus_options is {1: 2}, expected names and values such as"),
     ],
 )
@@ -122,8 +160,19 @@ def test_what_is_not_known_gets_a_sentence(typed, sentence):
 
 
 def test_every_field_of_the_configuration_can_be_set():
-    values = {"group_by": "song", "max_seconds": 20.0, "on_bad_clip": "skip", "song_features": "oof", "theta": 0.3}
-    values |= {"train_every_seconds": 2.0, "corpus_options": {"clips": 8}, "divide_by": "official", "grouping": "exact"}
+    values = {
+        "group_by": "song",
+        "max_seconds": 20.0,
+        "on_bad_clip": "skip",
+        "song_features": "oof",
+        "theta": 0.3,
+    }
+    values |= {
+        "train_every_seconds": 2.0,
+        "corpus_options": {"clips": 8},
+        "divide_by": "official",
+        "grouping": "exact",
+    }
     config = resolve(**values)
     assert {name: getattr(config, name) for name in values} == values
     assert config.folds == 1  # the official division is one fold

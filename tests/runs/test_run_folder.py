@@ -33,7 +33,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial(tmp_path):
     target = tmp_path / "deep" / "er" / "numbers.txt"
     with writing(target) as partial:
         partial.write_text("whole")
-        assert not target.exists() and partial.parent == target.parent  # a rename within one file system
+        assert (
+            not target.exists() and partial.parent == target.parent
+        )  # a rename within one file system
     with pytest.raises(RuntimeError), writing(target) as partial:
         partial.write_text("ha")
         raise RuntimeError("disk full")
@@ -73,7 +75,9 @@ def test_json_is_plain_and_strict(tmp_path):
         "flag": np.bool_(True),
         "array": np.array([[1.0, np.nan]]),
         "path": Path("a/b"),
-        "record": FoldResult(0, 9, 1, {"accuracy": np.float64(0.1)}, {"svm": {"f1_0": 1.0}}, {}, 2.5),
+        "record": FoldResult(
+            0, 9, 1, {"accuracy": np.float64(0.1)}, {"svm": {"f1_0": 1.0}}, {}, 2.5
+        ),
         "tuple": (1, "zwölf"),
         7: None,
     }
@@ -85,10 +89,20 @@ def test_json_is_plain_and_strict(tmp_path):
 
     stored = json.loads(text, parse_constant=refuse)
     assert stored == run_folder.read_json(tmp_path / "x.json")
-    assert stored["whole"] == 3 and stored["float"] == 0.5 and stored["nan"] is None and stored["infinite"] is None
+    assert (
+        stored["whole"] == 3
+        and stored["float"] == 0.5
+        and stored["nan"] is None
+        and stored["infinite"] is None
+    )
     assert stored["flag"] is True and stored["array"] == [[1.0, None]] and stored["path"] == "a/b"
     assert stored["record"]["segments"] == {"accuracy": 0.1} and stored["record"]["seconds"] == 2.5
-    assert stored["tuple"] == [1, "zwölf"] and stored["7"] is None and "zwölf" in text and text.endswith("\n")
+    assert (
+        stored["tuple"] == [1, "zwölf"]
+        and stored["7"] is None
+        and "zwölf" in text
+        and text.endswith("\n")
+    )
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -100,18 +114,30 @@ def test_json_numbers_come_back_bit_equal(tmp_path_factory, value):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b'{"state": "do', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000, b'{"a": ' + b"9" * 5000 + b"}"]
+    "content",
+    [
+        b"",
+        b'{"state": "do',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
 )
 def test_torn_json_gets_a_sentence(tmp_path, content):
     (tmp_path / "status.json").write_bytes(content)
     with pytest.raises(
-        MerKitError, match="status.json in .* cannot be read .* expected a run's JSON file: run it again"
+        MerKitError,
+        match="status.json in .* cannot be read .* expected a run's JSON file: run it again",
     ):
         run_folder.read_json(tmp_path / "status.json")
     with pytest.raises(MerKitError, match="absent.json in .* cannot be read"):
         run_folder.read_json(tmp_path / "absent.json")
     (tmp_path / "status.json").write_text("[1, 2]")
-    with pytest.raises(MerKitError, match=r"status.json in .* holds \[1, 2\], expected names and values: run it again"):
+    with pytest.raises(
+        MerKitError,
+        match=r"status.json in .* holds \[1, 2\], expected names and values: run it again",
+    ):
         run_folder.read_json(tmp_path / "status.json")
 
 
@@ -137,7 +163,9 @@ RECORDS = st.builds(
     pseudo_confidence=FLOATS,
     labelled_class_share=st.lists(st.floats(0, 1), max_size=5).map(tuple),
     seconds=FLOATS,
-    note=st.sampled_from(["", "no separation: X and U differ by 0.08 nat, under 0.1", 'a "quoted", note', "nan-like"]),
+    note=st.sampled_from(
+        ["", "no separation: X and U differ by 0.08 nat, under 0.1", 'a "quoted", note', "nan-like"]
+    ),
 )
 
 
@@ -156,7 +184,9 @@ def _same(one: EpochRecord, other: EpochRecord) -> bool:
 @settings(deadline=None, max_examples=80)
 def test_history_comes_back_bit_equal_through_csv(tmp_path_factory, records):
     folder = RunFolder(tmp_path_factory.mktemp("run"))
-    files.write_table(folder.fold(0) / "history.csv", pd.DataFrame([record.row() for record in records]))
+    files.write_table(
+        folder.fold(0) / "history.csv", pd.DataFrame([record.row() for record in records])
+    )
     again = folder.history(0)
     assert len(again) == len(records) and all(map(_same, again, records))
 
@@ -173,7 +203,9 @@ BASE = resolve(preset="cpu")
 
 
 def _mark(config: RunConfig = BASE, *, corpus_checksum: str = "c", code_version: str = "1") -> str:
-    return run_folder.fingerprint(config, corpus_checksum=corpus_checksum, code_version=code_version)
+    return run_folder.fingerprint(
+        config, corpus_checksum=corpus_checksum, code_version=code_version
+    )
 
 
 SPLIT = {*kinds(PartitionSettings), "temperature", "pseudo_labels"}
@@ -236,7 +268,8 @@ def test_every_setting_that_changes_a_number_changes_the_fingerprint():
     marks = [_mark(dataclasses.replace(BASE, **{name: value})) for name, value in CHANGES.items()]
     marks += [_mark(changed(BASE, **{n: v})) for n, v in TRAINING.items()]
     marks += [
-        _mark(changed(BASE, **one)) for one in ({"head_pool": 3}, {"dropout": 0.3}, {"width": 16}, {"method": "ce"})
+        _mark(changed(BASE, **one))
+        for one in ({"head_pool": 3}, {"dropout": 0.3}, {"width": 16}, {"method": "ce"})
     ]
     marks += [_mark(corpus_checksum="d"), _mark(code_version="2"), _mark()]
     assert len(set(marks)) == len(marks)
@@ -245,7 +278,15 @@ def test_every_setting_that_changes_a_number_changes_the_fingerprint():
 
 def test_names_and_spellings_do_not_change_it():
     assert _mark(dataclasses.replace(BASE, preset="mine", on_bad_clip="skip")) == _mark()
-    ours = resolve(preset="cpu", epochs=16.0, weight_decay=0.02, ramp_epochs=4, max_seconds=30, theta=0.5, width=8.0)
+    ours = resolve(
+        preset="cpu",
+        epochs=16.0,
+        weight_decay=0.02,
+        ramp_epochs=4,
+        max_seconds=30,
+        theta=0.5,
+        width=8.0,
+    )
     assert _mark(ours) == _mark()  # 4 is 4.0
 
 
@@ -276,7 +317,9 @@ def _finish(folder: RunFolder, number: int) -> None:
 
 def test_folder_names():
     config = resolve(corpus="demo", task="arousal", segment_seconds=2.5, method="sssl_no_kl")
-    assert RunFolder.of(Path("runs"), config, "0123456789").path == Path("runs/demo-arousal-2.5s-sssl_no_kl-0123456789")
+    assert RunFolder.of(Path("runs"), config, "0123456789").path == Path(
+        "runs/demo-arousal-2.5s-sssl_no_kl-0123456789"
+    )
     assert RunFolder.of(Path("runs"), resolve(), "ab").path.name == "demo-quadrant-3s-sssl-ab"
 
 
@@ -294,7 +337,9 @@ def test_a_fold_is_done_only_with_its_status_and_all_its_files(tmp_path):
     for state in ("running", "failed"):
         folder.set_status(state, fold=0)
         assert not folder.fold_done(0)
-    (folder.fold(0) / "status.json").write_text('{"state": "do')  # torn: train it again, do not stop for ever
+    (folder.fold(0) / "status.json").write_text(
+        '{"state": "do'
+    )  # torn: train it again, do not stop for ever
     assert not folder.fold_done(0)
     (folder.fold(0) / "status.json").unlink()
     assert not folder.fold_done(0)
@@ -324,12 +369,24 @@ def test_epochs_segments_and_config_come_back(tmp_path):
     folder = RunFolder(tmp_path)
     run_folder.write_json(folder.path / "config.json", resolve(task="valence"))
     p = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
-    beside = {"labels": np.arange(5, dtype=np.int8) % 4, "clip": np.arange(5), "start_s": np.arange(5.0)}
+    beside = {
+        "labels": np.arange(5, dtype=np.int8) % 4,
+        "clip": np.arange(5),
+        "start_s": np.arange(5.0),
+    }
     with run_folder.writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, probabilities=p, **beside)
     stored = folder.epochs(2)
-    assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [0, 1, 2, 3, 0]
-    table = pd.DataFrame({"clip_id": ["007", "08"], "start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "part": "test"})
+    assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [
+        0,
+        1,
+        2,
+        3,
+        0,
+    ]
+    table = pd.DataFrame(
+        {"clip_id": ["007", "08"], "start_s": [0.0, 1.0], "end_s": [3.0, 4.0], "part": "test"}
+    )
     table = table.assign(**{"label": "V+", "V-": [0.25, 1 / 3], "V+": [0.75, 2 / 3]})
     files.write_table(folder.fold(2) / "segments.csv", table, float_format="%.6g")
     again = folder.segments(2)

@@ -41,7 +41,9 @@ def change(run: RunFolder, **values: Any) -> None:
 @pytest.mark.parametrize(("name", "value"), WRONG_CONFIG)
 def test_a_setting_of_another_kind_or_range_is_named(run: RunFolder, name: str, value: Any) -> None:
     change(run, **{name: value})
-    with pytest.raises(MerKitError, match=f"config.json in a-run has {name} .*, expected .*: run it again") as told:
+    with pytest.raises(
+        MerKitError, match=f"config.json in a-run has {name} .*, expected .*: run it again"
+    ) as told:
         _ = run.config
     assert len(str(told.value)) < 250 and str(told.value).isprintable()
 
@@ -81,7 +83,9 @@ def test_editors_that_mark_utf8_do_no_harm(run: RunFolder) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX has pipes and links")
 @pytest.mark.parametrize("kind", ["pipe", "zero", "out", "folder", "loop", "large"])
-def test_only_small_plain_files_of_the_folder_are_read(run: RunFolder, tmp_path: Path, kind: str) -> None:
+def test_only_small_plain_files_of_the_folder_are_read(
+    run: RunFolder, tmp_path: Path, kind: str
+) -> None:
     file = run.path / "config.json"
     (tmp_path / "outside.json").write_bytes(file.read_bytes())
     file.unlink()
@@ -95,14 +99,25 @@ def test_only_small_plain_files_of_the_folder_are_read(run: RunFolder, tmp_path:
     else:
         file.symlink_to({"zero": "/dev/zero", "out": tmp_path / "outside.json", "loop": file}[kind])
     with pytest.raises(
-        MerKitError, match="config.json in a-run (is not a regular file|has 3,221,225,472 bytes|cannot be)"
+        MerKitError,
+        match="config.json in a-run (is not a regular file|has 3,221,225,472 bytes|cannot be)",
     ):
         _ = run.config
 
 
 SCORES = {"accuracy": 0.5, "macro_f1": 0.4, "weighted_f1": 0.4, "f1_0": 0.5}
-FOLD = {"fold": 0, "n_train": 9, "n_test": 3, "segments": SCORES, "songs": {"svm": SCORES}, "majority": SCORES}
-METRICS: dict[str, Any] = {"folds": [FOLD], "summary": {"n_songs": 3, "seconds": 1.0, "pooled": {"svm": SCORES}}}
+FOLD = {
+    "fold": 0,
+    "n_train": 9,
+    "n_test": 3,
+    "segments": SCORES,
+    "songs": {"svm": SCORES},
+    "majority": SCORES,
+}
+METRICS: dict[str, Any] = {
+    "folds": [FOLD],
+    "summary": {"n_songs": 3, "seconds": 1.0, "pooled": {"svm": SCORES}},
+}
 WRONG_METRICS: list[dict[str, Any]] = [
     {"folds": {"0": FOLD}}, {"folds": [1]}, {"folds": [{}]}, {"folds": "all"}, {"folds": [FOLD, FOLD]},
     {"folds": [{**FOLD, "fold": "0"}]}, {"folds": [{**FOLD, "fold": -1}]}, {"folds": [{**FOLD, "n_test": 1e308}]},
@@ -128,8 +143,12 @@ def test_scores_that_are_not_defined_are_no_error(run: RunFolder) -> None:
     assert run.metrics()["folds"][0]["songs"]["svm"]["accuracy"] is None
 
 
-@pytest.mark.parametrize("status", [{"state": [1]}, {"seconds": "long"}, {"seconds": -1}, {"message": 3}, {"files": 7}])
-def test_a_status_of_another_kind_is_no_finished_fold(run: RunFolder, status: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "status", [{"state": [1]}, {"seconds": "long"}, {"seconds": -1}, {"message": 3}, {"files": 7}]
+)
+def test_a_status_of_another_kind_is_no_finished_fold(
+    run: RunFolder, status: dict[str, Any]
+) -> None:
     for name in run_folder.FOLD_FILES:
         with run_folder.writing(run.fold(0) / name) as partial:
             partial.write_bytes(b"x")
@@ -145,9 +164,13 @@ def test_a_status_of_another_kind_is_no_finished_fold(run: RunFolder, status: di
 
 
 def segments() -> pd.DataFrame:
-    table = pd.DataFrame({"clip_id": ["007", "007", "b"], "start_s": [0.0, 1, 0], "end_s": [3.0, 4, 3]})
+    table = pd.DataFrame(
+        {"clip_id": ["007", "007", "b"], "start_s": [0.0, 1, 0], "end_s": [3.0, 4, 3]}
+    )
     return table.assign(
-        part=["train", "train", "test"], label=["V+", "V+", "V-"], **{"V-": [0.2, 0.4, 1], "V+": [0.8, 0.6, 0]}
+        part=["train", "train", "test"],
+        label=["V+", "V+", "V-"],
+        **{"V-": [0.2, 0.4, 1], "V+": [0.8, 0.6, 0]},
     )
 
 
@@ -174,7 +197,9 @@ def spoilt(column: str, value: Any) -> pd.DataFrame:
         (segments().rename(columns={"V+": "K2"}), r"lacks the column 'V\+'"),
     ],
 )
-def test_segments_that_no_network_wrote_are_refused(run: RunFolder, table: pd.DataFrame, words: str) -> None:
+def test_segments_that_no_network_wrote_are_refused(
+    run: RunFolder, table: pd.DataFrame, words: str
+) -> None:
     files.write_table(run.fold(0) / "segments.csv", segments())
     assert run.segments(0)["clip_id"].tolist() == ["007", "007", "b"]
     files.write_table(run.fold(0) / "segments.csv", table)
@@ -183,12 +208,21 @@ def test_segments_that_no_network_wrote_are_refused(run: RunFolder, table: pd.Da
 
 
 @pytest.mark.parametrize(
-    "content", [b"", os.urandom(3000), b"a," * 200_000, "clip_id,start_s\n".encode("utf-16"), b'clip_id,"start_s\n' * 9]
+    "content",
+    [
+        b"",
+        os.urandom(3000),
+        b"a," * 200_000,
+        "clip_id,start_s\n".encode("utf-16"),
+        b'clip_id,"start_s\n' * 9,
+    ],
 )
 def test_what_is_no_table_is_refused(run: RunFolder, content: bytes) -> None:
     run.fold(0).mkdir(parents=True)
     (run.fold(0) / "segments.csv").write_bytes(content)
-    with pytest.raises(MerKitError, match=r"segments.csv in 0 (cannot be read as a table|lacks the column)"):
+    with pytest.raises(
+        MerKitError, match=r"segments.csv in 0 (cannot be read as a table|lacks the column)"
+    ):
         run.segments(0)
 
 

@@ -75,7 +75,10 @@ def same(one: tuple[Any, pd.DataFrame], other: tuple[Any, pd.DataFrame]) -> None
 def test_training_leaves_scores_and_answers(trained: Experiment) -> None:
     content = json.loads(scores(trained).read_text())
     result, songs = trained.decide(0)
-    assert content["fold"]["songs"] == result.songs and content["fold"]["seconds"] == result.seconds > 0
+    assert (
+        content["fold"]["songs"] == result.songs
+        and content["fold"]["seconds"] == result.seconds > 0
+    )
     assert content["clip_id"] == [trained.clip_ids[i] for i in trained.folds[0].test]
     assert content["answers"]["svm"] == songs["svm"].tolist()
     assert (trained.folder.fold(0) / "svm.safetensors").exists()
@@ -107,7 +110,9 @@ def test_a_question_writes_nothing(copy: Experiment, fits: list[int]) -> None:
     assert files_of(copy) == before and fits
 
 
-def test_a_run_without_the_file_gets_it_when_it_is_summarised(copy: Experiment, fits: list[int]) -> None:
+def test_a_run_without_the_file_gets_it_when_it_is_summarised(
+    copy: Experiment, fits: list[int]
+) -> None:
     text = scores(copy).read_text()
     scores(copy).unlink()
     copy.summarise()
@@ -141,7 +146,9 @@ def test_an_added_classifier_is_fitted_alone_and_added(
     copy: Experiment, fits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, _ = copy.decide(0)
-    monkeypatch.setitem(classifiers.MODULES, "third", SimpleNamespace(Classifier=Third, __file__=__file__))
+    monkeypatch.setitem(
+        classifiers.MODULES, "third", SimpleNamespace(Classifier=Third, __file__=__file__)
+    )
     monkeypatch.setattr(classifiers, "NAMES", (*classifiers.NAMES, "third"))
     result, songs = copy.decide(0)
     assert "third" not in json.loads(scores(copy).read_text())["answers"], "a question wrote"
@@ -157,14 +164,20 @@ def test_an_added_classifier_is_fitted_alone_and_added(
 def test_a_persons_own_classifier_that_has_changed_is_fitted_again(
     copy: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores_file, "source_mark", lambda module: "0a" if "svm" in module.__name__ else "")
+    monkeypatch.setattr(
+        scores_file, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
+    )
     scores(copy).unlink()
     copy.decide_and_write(0)
     assert json.loads(scores(copy).read_text())["sources"] == {"svm": "0a"}
-    monkeypatch.setattr(scores_file, "source_mark", lambda module: "0b" if "svm" in module.__name__ else "")
+    monkeypatch.setattr(
+        scores_file, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
+    )
     fitted: list[str] = []
     original = SVM.fit
-    monkeypatch.setattr(SVM, "fit", lambda self, *data: fitted.append("svm") or original(self, *data))
+    monkeypatch.setattr(
+        SVM, "fit", lambda self, *data: fitted.append("svm") or original(self, *data)
+    )
     copy.decide(0)
     assert fitted == ["svm"]
 
@@ -225,7 +238,9 @@ def test_a_file_that_does_not_fit_is_not_used(
     with caplog.at_level(logging.WARNING, "mer_kit"):
         same(stored, copy.decide(0))
     (line,) = caplog.messages
-    assert line.startswith(f"scores.json of fold 0 in {copy.folder.path.name} is not used, its songs are decided again")
+    assert line.startswith(
+        f"scores.json of fold 0 in {copy.folder.path.name} is not used, its songs are decided again"
+    )
     assert len(line) < 400 and line.isprintable()
     copy.decide_and_write(0)
     assert json.loads(scores(copy).read_text())["fold"]["songs"] == stored[0].songs
@@ -257,5 +272,7 @@ def test_a_file_that_is_none_is_not_read(copy: Experiment, tmp_path: Path, kind:
 def test_scores_of_other_classifiers_than_the_answers_are_named() -> None:
     fold = {"fold": 0, "n_train": 3, "n_test": 1, "songs": {}, "segments": {}, "majority": {}}
     content = {"fold": fold, "clip_id": ["a"], "label": [1], "answers": {"svm": [1]}}
-    with pytest.raises(MerKitError, match="scores.json in 0 has scores of other songs or classifiers"):
+    with pytest.raises(
+        MerKitError, match="scores.json in 0 has scores of other songs or classifiers"
+    ):
         schema.check_fold_scores(content, 2, "scores.json in 0")

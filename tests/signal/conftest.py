@@ -12,7 +12,9 @@ import soundfile
 from mer_kit.records import Clip
 
 
-def tone(seconds: float, *, rate: int = 22050, hertz: float = 440.0, amplitude: float = 0.25) -> np.ndarray:
+def tone(
+    seconds: float, *, rate: int = 22050, hertz: float = 440.0, amplitude: float = 0.25
+) -> np.ndarray:
     """One sine, float64 [n]."""
     return amplitude * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
 

@@ -38,7 +38,9 @@ def _strongest_hertz(y: np.ndarray, rate: int) -> float:
         ("j ümlaut & space.wav", 11025, 1, None),
     ],
 )
-def test_every_format_becomes_the_same_mono_tone(tmp_path: Path, name: str, rate: int, channels: int, subtype: str):
+def test_every_format_becomes_the_same_mono_tone(
+    tmp_path: Path, name: str, rate: int, channels: int, subtype: str
+):
     y = np.tile(_tone(2.0, rate, 1000.0)[:, None], channels)
     soundfile.write(tmp_path / name, y, rate, subtype=subtype)
     loaded = audio.load(tmp_path / name)
@@ -46,7 +48,9 @@ def test_every_format_becomes_the_same_mono_tone(tmp_path: Path, name: str, rate
     assert len(loaded) == pytest.approx(2 * 22050, abs=22050 * 0.06)  # MP3 may pad a frame or two
     assert _strongest_hertz(loaded[:44100], 22050) == pytest.approx(1000.0, abs=1.0)
     middle = loaded[11025:33075]
-    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.25 / np.sqrt(2), rel=0.05)  # loudness survives
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(
+        0.25 / np.sqrt(2), rel=0.05
+    )  # loudness survives
     assert audio.duration(tmp_path / name) == pytest.approx(2.0, abs=0.06)
 
 
@@ -102,7 +106,10 @@ BAD = {
     "folder": (lambda d: d, "is a folder"),
     "empty": (lambda d: _write(d / "empty.mp3", b""), "has zero bytes"),
     "text": (lambda d: _write(d / "page.mp3", b"<html>404 not found</html>" * 100), "is not audio"),
-    "noise bytes": (lambda d: _write(d / "n.wav", np.random.default_rng(1).bytes(5000)), "is not audio"),
+    "noise bytes": (
+        lambda d: _write(d / "n.wav", np.random.default_rng(1).bytes(5000)),
+        "is not audio",
+    ),
     "header alone": (lambda d: _write(d / "h.flac", b"fLaC"), "is not audio"),
     "cut wav": (lambda d: _cut(d / "cut.wav"), "is truncated (3.0 of 6.0 s are there"),
     "cut flac": (lambda d: _cut(d / "cut.flac"), "is truncated"),
@@ -126,7 +133,9 @@ def test_every_bad_file_has_its_sentence(tmp_path: Path, case: str):
     assert expected in sentence
     assert sentence.count(": ") >= 2, "where: what: next step"
     assert sentence.encode("utf-8").decode().isprintable()
-    if expected.startswith(("the audio", "is a folder", "has zero", "is not", "has a name", "cannot")):
+    if expected.startswith(
+        ("the audio", "is a folder", "has zero", "is not", "has a name", "cannot")
+    ):
         with pytest.raises(MerKitError) as caught:
             audio.duration(path)
         assert expected in str(caught.value)
@@ -137,7 +146,9 @@ def test_every_problem_has_its_own_sentence():
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file"
+)
 def test_a_file_without_permission(tmp_path: Path):
     path = _write(tmp_path / "locked.wav", b"x")
     path.chmod(0)
@@ -167,17 +178,26 @@ def test_a_streamed_wav_that_states_no_size_is_not_called_truncated(tmp_path: Pa
     assert len(audio.load(tmp_path / "s.wav")) == 22050
 
 
-def test_audioread_decodes_what_soundfile_cannot_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_audioread_decodes_what_soundfile_cannot_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     import audioread
 
     class Reader:
         samplerate, channels = 22050, 2
 
         def __iter__(self):
-            pcm = (np.stack([_tone(1, 22050, 440), np.zeros(22050)], axis=1) * 32768).round().astype("<i2").tobytes()
+            pcm = (
+                (np.stack([_tone(1, 22050, 440), np.zeros(22050)], axis=1) * 32768)
+                .round()
+                .astype("<i2")
+                .tobytes()
+            )
             return iter([pcm[:1001], pcm[1001:]])
 
-    monkeypatch.setattr(audioread, "audio_open", lambda path, backends: contextlib.nullcontext(Reader()))
+    monkeypatch.setattr(
+        audioread, "audio_open", lambda path, backends: contextlib.nullcontext(Reader())
+    )
     path = _write(tmp_path / "song.m4a", b"not known to soundfile")
     np.testing.assert_allclose(audio.load(path), _tone(1, 22050, 440) / 2, atol=1e-4)
     assert audio.duration(path) == pytest.approx(1.0)

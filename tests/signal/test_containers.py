@@ -51,8 +51,12 @@ def test_a_cut_file_is_truncated(tmp_path: Path, kind: str, part: float):
     found = audio.decode(path)
     assert isinstance(found, Problem) and found.kind == "truncated_file", found
     if KINDS[kind][0] not in ("OGG", "CAF"):
-        there, stated = (float(word) for word in found.what.split("(")[1].split(" s ")[0].split(" of "))
-        assert stated == pytest.approx(SECONDS, abs=0.25) and there == pytest.approx(SECONDS * part, abs=0.3)
+        there, stated = (
+            float(word) for word in found.what.split("(")[1].split(" s ")[0].split(" of ")
+        )
+        assert stated == pytest.approx(SECONDS, abs=0.25) and there == pytest.approx(
+            SECONDS * part, abs=0.3
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -135,7 +139,13 @@ def test_codecs_without_seeking_are_decoded(tmp_path: Path, subtype: str):
 
 @pytest.mark.parametrize(
     ("scale", "kind"),
-    [(1.0, None), (7.9 / 0.5, None), (8.1 / 0.5, "too_loud"), (32767, "too_loud"), (1e39, "not_finite")],
+    [
+        (1.0, None),
+        (7.9 / 0.5, None),
+        (8.1 / 0.5, "too_loud"),
+        (32767, "too_loud"),
+        (1e39, "not_finite"),
+    ],
 )
 def test_samples_far_over_full_scale_are_a_problem(tmp_path: Path, scale: float, kind: str | None):
     path = tmp_path / "a.wav"
@@ -185,7 +195,9 @@ def test_other_bytes_have_no_extent():
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
-def test_blocks_give_the_same_samples_as_one_call(tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch):
+def test_blocks_give_the_same_samples_as_one_call(
+    tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
+):
     import librosa
 
     from mer_kit.signal import pieces
@@ -194,7 +206,11 @@ def test_blocks_give_the_same_samples_as_one_call(tmp_path: Path, rate: int, mon
     y = np.random.default_rng(1).normal(scale=0.1, size=(rate * 3 + 17, 3)).astype(np.float32)
     soundfile.write(path, y, rate, subtype="FLOAT")
     mono = (y[:, 0] + y[:, 1] + y[:, 2]) / np.float32(3)
-    expected = librosa.resample(mono, orig_sr=rate, target_sr=22050, res_type="soxr_hq") if rate != 22050 else mono
+    expected = (
+        librosa.resample(mono, orig_sr=rate, target_sr=22050, res_type="soxr_hq")
+        if rate != 22050
+        else mono
+    )
     monkeypatch.setattr(pieces, "BLOCK", 5000)
     np.testing.assert_array_equal(audio.load(path), expected)
     np.testing.assert_array_equal(audio.load(path, max_seconds=1.5), expected[:33075])

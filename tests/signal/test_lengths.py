@@ -33,7 +33,11 @@ def _sound(kind: str, seconds: float, *, seed: int = 0, rate: int = RATE) -> byt
 
 
 def _id3(size: int) -> bytes:
-    return b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + b"\xff\xfb\x90\x64" * (size // 4)
+    return (
+        b"ID3\x04\0\0"
+        + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+        + b"\xff\xfb\x90\x64" * (size // 4)
+    )
 
 
 def _seconds(path: Path, data: bytes) -> float:
@@ -73,7 +77,9 @@ def test_the_second_of_two_may_be_the_one_that_is_cut(tmp_path: Path, kind: str)
 @pytest.mark.parametrize("kind", ["wav", "aiff", "flac", "ogg"])
 def test_a_tag_in_front_hides_nothing(tmp_path: Path, kind: str):
     data = _sound(kind, 4)
-    assert _seconds(tmp_path / f"a.{kind}", _id3(3000) + _id3(400) + data) == pytest.approx(4, abs=0.01)
+    assert _seconds(tmp_path / f"a.{kind}", _id3(3000) + _id3(400) + data) == pytest.approx(
+        4, abs=0.01
+    )
     (tmp_path / "b.mp3").write_bytes(_id3(3000) + data[: len(data) // 2])
     assert isinstance(audio.decode(tmp_path / "b.mp3", max_seconds=0.5), Problem)
 
@@ -95,7 +101,10 @@ def _after(data: bytes, name: bytes, right: bytes, *, skip: int = 0) -> bytes:
 
 W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 UNKNOWN: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
-    "aiff, SoX to a pipe": ("aiff", lambda d: _after(_put(d, 4, b"\x7f\0\0\x36"), b"SSND", b"\x7f\0\0\x08")),
+    "aiff, SoX to a pipe": (
+        "aiff",
+        lambda d: _after(_put(d, 4, b"\x7f\0\0\x36"), b"SSND", b"\x7f\0\0\x08"),
+    ),
     "aiff, zeros": ("aiff", lambda d: _after(_put(d, 4, bytes(4)), b"SSND", bytes(4))),
     "aiff, ones": ("aiff", lambda d: _after(_put(d, 4, b"\xff" * 4), b"SSND", b"\xff" * 4)),
     "8svx, ones": ("svx", lambda d: _after(_put(d, 4, b"\xff" * 4), b"BODY", b"\xff" * 4)),
@@ -125,7 +134,9 @@ def test_a_header_without_sound_is_truncated(tmp_path: Path):
 def test_more_sound_than_is_stated_is_not_lost_silently(tmp_path: Path, kind: str):
     data, at, order = _sound(kind, 6), {"wav": 40, "au": 8}[kind], {"wav": "<I", "au": ">I"}[kind]
     (tmp_path / "a.bin").write_bytes(_put(data, at, struct.pack(order, 2 * RATE * 4)))
-    with pytest.raises(MerKitError, match=r"states 2\.0 s of sound, but bytes for another 4\.0 s follow"):
+    with pytest.raises(
+        MerKitError, match=r"states 2\.0 s of sound, but bytes for another 4\.0 s follow"
+    ):
         audio.load(tmp_path / "a.bin")
 
 
@@ -137,7 +148,9 @@ def test_an_odd_number_of_bytes_may_lack_its_padding(tmp_path: Path, pad: bytes)
     data = buffer.getvalue()
     assert int.from_bytes(data[40:44], "little") == 8001
     chunk = b"LIST" + struct.pack("<I", 90_000) + b"INFO" + b"\x81" * 89_996
-    assert _seconds(tmp_path / "a.wav", data[: 44 + 8001] + pad + chunk) == pytest.approx(1, abs=0.01)
+    assert _seconds(tmp_path / "a.wav", data[: 44 + 8001] + pad + chunk) == pytest.approx(
+        1, abs=0.01
+    )
 
 
 # ---- FLAC ------------------------------------------------------------------------------------------------------------
@@ -160,7 +173,9 @@ def test_the_last_frame_of_a_flac_shows_how_much_is_there(fraction: float):
     data = _sound("flac", 8)
     (one,) = lengths.located(data[: round(len(data) * fraction)])
     assert one.extent.stated == 8 * RATE and one.extent.rate == RATE
-    assert one.extent.there == pytest.approx(fraction * 8 * RATE, abs=4608 + 500)  # noise: bytes grow evenly; one block
+    assert one.extent.there == pytest.approx(
+        fraction * 8 * RATE, abs=4608 + 500
+    )  # noise: bytes grow evenly; one block
 
 
 @pytest.mark.parametrize("silence", [0.5, 0.512, 0.6, 1.0, 2.0])
@@ -192,7 +207,11 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", 8 + len(content)) + name + content
 
 
-MP4 = _box(b"ftyp", b"M4A \0\0\0\0") + _box(b"moov", bytes(100)) + _box(b"mdat", np.random.default_rng(0).bytes(90_000))
+MP4 = (
+    _box(b"ftyp", b"M4A \0\0\0\0")
+    + _box(b"moov", bytes(100))
+    + _box(b"mdat", np.random.default_rng(0).bytes(90_000))
+)
 
 
 def test_a_whole_m4a_asks_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -200,7 +219,9 @@ def test_a_whole_m4a_asks_for_ffmpeg(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     (tmp_path / "a.m4a").write_bytes(MP4)
     monkeypatch.setattr(audioread, "available_backends", lambda: [])
-    with pytest.raises(MerKitError, match=r"is MPEG-4 audio \(M4A\), which needs ffmpeg.*install ffmpeg"):
+    with pytest.raises(
+        MerKitError, match=r"is MPEG-4 audio \(M4A\), which needs ffmpeg.*install ffmpeg"
+    ):
         audio.load(tmp_path / "a.m4a")
 
 
@@ -216,7 +237,9 @@ def test_a_cut_m4a_is_truncated(tmp_path: Path, data: bytes, message: str):
     for name in ("a.m4a", "a.mp3"):
         (tmp_path / name).write_bytes(data)
         found = audio.decode(tmp_path / name)
-        assert isinstance(found, Problem) and found.kind == "truncated_file" and message in str(found)
+        assert (
+            isinstance(found, Problem) and found.kind == "truncated_file" and message in str(found)
+        )
 
 
 # ---- rarer formats ---------------------------------------------------------------------------------------------------
@@ -228,7 +251,9 @@ RARE = [("AVR", "PCM_16"), ("NIST", "PCM_16"), ("VOC", "PCM_16"), ("WVE", "ALAW"
 @pytest.mark.parametrize(("form", "subtype"), RARE)
 def test_rarer_formats_are_counted_too(tmp_path: Path, form: str, subtype: str):
     path, rate = tmp_path / "a.bin", 8000
-    y = np.random.default_rng(0).normal(scale=0.1, size=(rate * 6, 1 if form in ("WVE", "MPC2K", "SVX") else 2))
+    y = np.random.default_rng(0).normal(
+        scale=0.1, size=(rate * 6, 1 if form in ("WVE", "MPC2K", "SVX") else 2)
+    )
     soundfile.write(path, y, rate, format=form, subtype=subtype)
     data = path.read_bytes()
     assert _seconds(path, data) == pytest.approx(6, abs=0.01)
@@ -248,9 +273,13 @@ def test_an_impossible_sample_rate_is_rejected_before_resampling(tmp_path: Path,
 
 
 def test_blocks_of_many_channels_hold_fewer_samples(tmp_path: Path):
-    soundfile.write(tmp_path / "a.wav", np.full((40_000, 500), 0.1, dtype=np.float32), RATE, subtype="PCM_U8")
+    soundfile.write(
+        tmp_path / "a.wav", np.full((40_000, 500), 0.1, dtype=np.float32), RATE, subtype="PCM_U8"
+    )
     from mer_kit.signal import sound
 
     with sound.opened(tmp_path / "a.wav") as (piece,):
         assert max(block.size for block in piece.blocks()) <= 1 << 21
-    assert _seconds(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()) == pytest.approx(2.5, abs=0.01)
+    assert _seconds(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()) == pytest.approx(
+        2.5, abs=0.01
+    )

@@ -50,12 +50,21 @@ def test_a_last_frame_that_is_cut_does_not_count():
     assert part.frames == 9
 
 
-def _mp3(seconds: float, rate: int = 44100, *, channels: int = 1, hertz: float = 440.0, vary: bool = False) -> bytes:
+def _mp3(
+    seconds: float,
+    rate: int = 44100,
+    *,
+    channels: int = 1,
+    hertz: float = 440.0,
+    vary: bool = False,
+) -> bytes:
     """An MP3 as LAME writes it, its first frame an info frame."""
     t = np.arange(round(seconds * rate)) / rate
     y = 0.2 * np.sin(2 * np.pi * hertz * t)
     if vary:  # quiet, then loud noise: bit rates far apart
-        y = np.where(t < seconds / 2, 1e-4 * y, 0.2 * np.random.default_rng(0).standard_normal(len(t)))
+        y = np.where(
+            t < seconds / 2, 1e-4 * y, 0.2 * np.random.default_rng(0).standard_normal(len(t))
+        )
     buffer = io.BytesIO()
     mode = "VARIABLE" if vary else "CONSTANT"
     with soundfile.SoundFile(
@@ -73,7 +82,9 @@ def _bare(data: bytes) -> bytes:
             else (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))[data[start + 2] >> 4]  # fmt: skip
     rate = (44100, 48000, 32000)[data[start + 2] >> 2 & 3] // (1 if version_1 else 2)
     assert b"Xing" in data[:200] or b"Info" in data[:200]
-    return data[start + (144 if version_1 else 72) * kbit * 1000 // rate + (data[start + 2] >> 1 & 1) :]
+    return data[
+        start + (144 if version_1 else 72) * kbit * 1000 // rate + (data[start + 2] >> 1 & 1) :
+    ]
 
 
 def _id3(size: int, filler: bytes = b"\xff\xfb\x90\x64") -> bytes:
@@ -100,7 +111,10 @@ WHOLE: dict[str, tuple[Maker, float]] = {
     "no info frame": (lambda: _bare(_mp3(4)), 4),
     "variable": (lambda: _mp3(8, vary=True), 8),
     "variable, no info frame": (lambda: _bare(_mp3(8, vary=True)), 8),
-    "no info frame, one in the title": (lambda: _id3(400, b"Xing Info ") + _bare(_mp3(8, vary=True)), 8),
+    "no info frame, one in the title": (
+        lambda: _id3(400, b"Xing Info ") + _bare(_mp3(8, vary=True)),
+        8,
+    ),
     "cover of 1 MB": (lambda: _id3(1 << 20) + _mp3(4), 4),
     "cover of 1 MB, no info frame": (lambda: _id3(1 << 20) + _bare(_mp3(8, vary=True)), 8),
     "two tags": (lambda: _id3(500) + _id3(3000) + _mp3(4), 4),
@@ -109,7 +123,10 @@ WHOLE: dict[str, tuple[Maker, float]] = {
     "joined": (lambda: _mp3(3) + _mp3(4), 7),
     "joined, no info frames": (lambda: _bare(_mp3(3)) + _bare(_mp3(4)), 7),
     "joined, the second with a tag": (lambda: _mp3(3) + _id3(20000) + _mp3(4), 7),
-    "joined, noise between": (lambda: _bare(_mp3(3)) + np.random.default_rng(3).bytes(3000) + _bare(_mp3(4)), 7),
+    "joined, noise between": (
+        lambda: _bare(_mp3(3)) + np.random.default_rng(3).bytes(3000) + _bare(_mp3(4)),
+        7,
+    ),
     "three joined": (lambda: _mp3(2) + _mp3(3) + _mp3(2), 7),
     "joined, another rate": (lambda: _mp3(3) + _mp3(4, 48000), 7),
     "joined, half the rate, no info frames": (lambda: _bare(_mp3(3)) + _bare(_mp3(4, 22050)), 7),
@@ -124,11 +141,15 @@ def test_all_sound_is_decoded(tmp_path: Path, case: str):
     path = tmp_path / "a.mp3"
     path.write_bytes(make())
     y = audio.load(path)
-    assert len(y) / 22050 == pytest.approx(seconds, abs=0.12)  # encoders pad a frame or two for each file
+    assert len(y) / 22050 == pytest.approx(
+        seconds, abs=0.12
+    )  # encoders pad a frame or two for each file
     assert audio.duration(path) == pytest.approx(len(y) / 22050, abs=0.03)
     if "variable" not in case and "title" not in case and "info frame" not in case:
         quarters = np.sqrt([np.mean(part**2) for part in np.array_split(y, 4)])
-        np.testing.assert_allclose(quarters, 0.2 / np.sqrt(2), rtol=0.06)  # the tone, to the last second
+        np.testing.assert_allclose(
+            quarters, 0.2 / np.sqrt(2), rtol=0.06
+        )  # the tone, to the last second
 
 
 def test_the_pitch_survives_a_change_of_rate(tmp_path: Path):
@@ -136,7 +157,9 @@ def test_the_pitch_survives_a_change_of_rate(tmp_path: Path):
     path.write_bytes(_bare(_mp3(2, 44100, hertz=1000)) + _bare(_mp3(2, 22050, hertz=1000)))
     y = audio.load(path)
     for part in (y[5000:35000], y[-35000:-5000]):
-        assert np.argmax(np.abs(np.fft.rfft(part * np.hanning(30000)))) * 22050 / 30000 == pytest.approx(1000, abs=2)
+        assert np.argmax(
+            np.abs(np.fft.rfft(part * np.hanning(30000)))
+        ) * 22050 / 30000 == pytest.approx(1000, abs=2)
 
 
 def _half(data: bytes) -> bytes:
@@ -155,7 +178,9 @@ CUT: dict[str, tuple[Maker, float, float]] = {
 def _vbri(*, frames: int, there: int) -> bytes:
     """A Fraunhofer header that states `frames`, followed by `there` silent frames."""
     head = bytes.fromhex("fffb9064") + bytes(32) + b"VBRI" + bytes(6) + (0).to_bytes(4, "big")
-    return (head + frames.to_bytes(4, "big")).ljust(417, b"\0") + bytes.fromhex("fffb9064").ljust(417, b"\0") * there
+    return (head + frames.to_bytes(4, "big")).ljust(417, b"\0") + bytes.fromhex("fffb9064").ljust(
+        417, b"\0"
+    ) * there
 
 
 @pytest.mark.parametrize("case", CUT)
@@ -168,7 +193,9 @@ def test_a_truncated_file_states_how_much_is_there(tmp_path: Path, case: str):
             read(path)
         numbers = re.search(r"\(([\d.]+) of ([\d.]+) s are there\)", str(caught.value))
         assert numbers is not None
-        assert [float(text) for text in numbers.groups()] == pytest.approx([there, stated], abs=0.25)
+        assert [float(text) for text in numbers.groups()] == pytest.approx(
+            [there, stated], abs=0.25
+        )
 
 
 def test_a_cut_is_detected_even_if_decoding_stops_early(tmp_path: Path):
@@ -212,7 +239,9 @@ def test_an_info_frame_may_count_all_joined_files(tmp_path: Path):
     path = tmp_path / "a.mp3"
     path.write_bytes(first[: at + 8] + n_frames.to_bytes(4, "big") + first[at + 12 :] + second)
     assert len(audio.load(path)) / 22050 == pytest.approx(7, abs=0.12)
-    path.write_bytes(first[: at + 8] + (2 * n_frames).to_bytes(4, "big") + first[at + 12 :] + second)
+    path.write_bytes(
+        first[: at + 8] + (2 * n_frames).to_bytes(4, "big") + first[at + 12 :] + second
+    )
     with pytest.raises(MerKitError, match="is truncated"):
         audio.load(path)
 
@@ -236,7 +265,9 @@ def test_a_free_bit_rate(tmp_path: Path):
 def _wave(data: bytes, *, stated: int | None = None) -> bytes:
     """A WAV of format 0x55 around MPEG frames, as Windows and ACM write it."""
     about = struct.pack("<HHIIHHHHIHHH", 0x55, 1, 44100, 16000, 1, 0, 12, 1, 2, 417, 1, 1393)
-    inside = b"WAVEfmt " + struct.pack("<I", len(about)) + about + b"fact" + struct.pack("<II", 4, 0)
+    inside = (
+        b"WAVEfmt " + struct.pack("<I", len(about)) + about + b"fact" + struct.pack("<II", 4, 0)
+    )
     inside += b"data" + struct.pack("<I", len(data) if stated is None else stated) + data
     return b"RIFF" + struct.pack("<I", len(inside)) + inside
 
@@ -260,11 +291,16 @@ def test_mp3_in_a_wav_is_counted_by_its_frames(tmp_path: Path, make: Maker, seco
 
 def test_layer_two_at_several_bit_rates_is_read_to_its_end(tmp_path: Path):
     """Loud first: libsndfile's estimate from the first frames ends long before the quiet ones."""
-    loud, quiet = bytes.fromhex("fffde404").ljust(1152, b"\0"), bytes.fromhex("fffd1404").ljust(96, b"\0")
+    loud, quiet = (
+        bytes.fromhex("fffde404").ljust(1152, b"\0"),
+        bytes.fromhex("fffd1404").ljust(96, b"\0"),
+    )
     path = tmp_path / "a.mp2"
     path.write_bytes(loud * 300 + quiet * 600)
     with sound.opened(path) as pieces:
-        assert sum(len(block) for piece in pieces for block in piece.blocks()) / 48000 == pytest.approx(21.6, abs=0.1)
+        assert sum(
+            len(block) for piece in pieces for block in piece.blocks()
+        ) / 48000 == pytest.approx(21.6, abs=0.1)
     assert audio.duration(path) == pytest.approx(21.6, abs=0.1)
     path.write_bytes((loud * 2 + quiet * 2) * 200 + loud * 3000)
     with pytest.raises(MerKitError, match=r"changes its .* \d+ times"):
@@ -287,7 +323,9 @@ def test_many_bytes_like_headers_are_skipped_quickly(data: bytes):
     assert time.process_time() - began < 3
 
 
-@pytest.mark.parametrize("data", [_id3(5000), b"TAG".ljust(128, b"\0"), b"\xff" * 4000, b"\xff\xfb\x90\x64" * 3])
+@pytest.mark.parametrize(
+    "data", [_id3(5000), b"TAG".ljust(128, b"\0"), b"\xff" * 4000, b"\xff\xfb\x90\x64" * 3]
+)
 def test_tags_alone_are_no_music(tmp_path: Path, data: bytes):
     (tmp_path / "a.mp3").write_bytes(data)
     with pytest.raises(MerKitError, match="is not audio"):

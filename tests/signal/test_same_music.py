@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import soundfile
 from scipy import signal
-from tests.music import RATE, song
 
 from mer_kit.records import Clip
 from mer_kit.signal import fingerprint, same_music
 from mer_kit.signal.fingerprint import same_pairs
 from mer_kit.signal.frontends.logmel import log_mel
 from mer_kit.signal.store import FeatureStore, open_store
+from tests.music import RATE, song
 
 FRAMES_PER_SECOND = RATE / 512 / fingerprint.POOLED_FRAMES
 
@@ -42,7 +42,9 @@ def later(y: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def low_passed(y: np.ndarray) -> np.ndarray:
-    return np.asarray(signal.sosfilt(signal.butter(8, 4000, "low", fs=RATE, output="sos"), y), dtype=np.float32)
+    return np.asarray(
+        signal.sosfilt(signal.butter(8, 4000, "low", fs=RATE, output="sos"), y), dtype=np.float32
+    )
 
 
 COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -50,9 +52,13 @@ COPIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "clipped": lambda y: np.clip(4 * y, -0.5, 0.5),
     "mp3": lambda y: mp3(y, 0.8),
     "mp3 in stereo": lambda y: mp3(y, 0.7, 2),
-    "16 kHz": lambda y: signal.resample_poly(signal.resample_poly(y, 320, 441), 441, 320).astype(np.float32),
+    "16 kHz": lambda y: signal.resample_poly(signal.resample_poly(y, 320, 441), 441, 320).astype(
+        np.float32
+    ),
     "narrow": low_passed,
-    "in noise": lambda y: y + np.random.default_rng(0).normal(0, 1.4 * y.std(), len(y)).astype(np.float32),
+    "in noise": lambda y: (
+        y + np.random.default_rng(0).normal(0, 1.4 * y.std(), len(y)).astype(np.float32)
+    ),
     "half a frame later": lambda y: later(y, 0.046),
     "1 s later": lambda y: later(y, 1.013),
     "9 s later": lambda y: later(y, 9.03),
@@ -76,9 +82,15 @@ def test_different_songs_are_not_a_pair(prints: list[np.ndarray]) -> None:
 
 
 @pytest.mark.parametrize("how", COPIES)
-def test_a_copy_is_found_and_nothing_else(how: str, songs: list[np.ndarray], prints: list[np.ndarray]) -> None:
+def test_a_copy_is_found_and_nothing_else(
+    how: str, songs: list[np.ndarray], prints: list[np.ndarray]
+) -> None:
     copies = [print_of(COPIES[how](y)) for y in songs[:3]]
-    assert [(pair.first, pair.second) for pair in same_pairs([*prints, *copies])] == [(0, 8), (1, 9), (2, 10)]
+    assert [(pair.first, pair.second) for pair in same_pairs([*prints, *copies])] == [
+        (0, 8),
+        (1, 9),
+        (2, 10),
+    ]
 
 
 @pytest.mark.parametrize("shift_s", [-6.0, 0.0, 2.5])
@@ -107,7 +119,10 @@ def test_a_shared_loop_is_not_the_same_song(songs: list[np.ndarray]) -> None:
 def test_steady_sounds_are_not_similar() -> None:
     t = np.arange(12 * RATE) / RATE
     rng = np.random.default_rng(0)
-    steady = [0.3 * np.sin(2 * np.pi * hertz * t) + rng.normal(0, 0.01, len(t)) for hertz in (220, 220.5, 330, 440)]
+    steady = [
+        0.3 * np.sin(2 * np.pi * hertz * t) + rng.normal(0, 0.01, len(t))
+        for hertz in (220, 220.5, 330, 440)
+    ]
     silent = [np.zeros(12 * RATE), 1e-6 * rng.normal(size=12 * RATE)]
     assert same_pairs([print_of(y) for y in [*steady, *silent]]) == []
 
@@ -158,7 +173,8 @@ def test_equal_files_and_copies_are_pairs_and_are_remembered(
     assert pairs(store) == found
     monkeypatch.undo()
     lags = [
-        same_music.same_music(open_store(order, tmp_path / "store"))[0].lag_s for order in (clips[:3:2], clips[2::-2])
+        same_music.same_music(open_store(order, tmp_path / "store"))[0].lag_s
+        for order in (clips[:3:2], clips[2::-2])
     ]
     assert lags[0] == -lags[1] == pytest.approx(-2.0, abs=1 / FRAMES_PER_SECOND), (
         "the lag belongs to the order of the pair"
@@ -169,7 +185,9 @@ def test_equal_files_are_a_pair_even_if_their_sound_is_steady(tmp_path: Path) ->
     t = np.arange(3 * RATE) / RATE
     for name in "xy":
         soundfile.write(tmp_path / f"{name}.wav", 0.2 * np.sin(2 * np.pi * 440 * t), RATE)
-    store = open_store([Clip(name, tmp_path / f"{name}.wav", {}) for name in "xy"], tmp_path / "store")
+    store = open_store(
+        [Clip(name, tmp_path / f"{name}.wav", {}) for name in "xy"], tmp_path / "store"
+    )
     assert pairs(store) == [("x", "y")]
 
 
@@ -178,7 +196,9 @@ def test_equal_files_are_a_pair_even_if_their_sound_is_steady(tmp_path: Path) ->
     ["", "[]", "{", '{"pairs": 3}', '{"pairs": [["a", "b", 1, 1, 1]]}', '{"pairs": [[1]]}', "[" * 100_000,
      '{"pairs": [["DIGEST", "DIGEST", 1, 1, 1]]}', '{"pairs": [["DIGEST", "OTHER", NaN, 1, 1]]}'],
 )  # fmt: skip
-def test_a_corrupted_file_of_pairs_is_computed_again(content: str, clips: list[Clip], tmp_path: Path) -> None:
+def test_a_corrupted_file_of_pairs_is_computed_again(
+    content: str, clips: list[Clip], tmp_path: Path
+) -> None:
     store = open_store(clips, tmp_path / "store")
     found = pairs(store)
     (file,) = (tmp_path / "store").glob("same-music-*.json")

@@ -29,18 +29,29 @@ def test_a_thirty_second_clip_gives_table_ones_numbers():
     [(3.0, 3.0, 1.0, 1), (2.999, 3.0, 1.0, 0), (0.1 + 0.2, 0.3, 1.0, 1), (0.3, 0.1 + 0.2, 1.0, 1), (0.0, 1.0, 1.0, 0),
      (10.0, 3.0, 3.0, 3), (10.0, 1.0, 0.5, 19), (10.0, 0.1, 0.1, 100)],
 )  # fmt: skip
-def test_counts_by_hand(duration_s: float, segment_seconds: float, every_seconds: float, expected: int):
+def test_counts_by_hand(
+    duration_s: float, segment_seconds: float, every_seconds: float, expected: int
+):
     assert segments.count(duration_s, segment_seconds, every_seconds=every_seconds) == expected
 
 
 @settings(deadline=None)
-@given(st.integers(1, 40 * 1000), st.integers(100, 6000), st.integers(50, 4000), st.one_of(st.none(), st.just(30_000)))
+@given(
+    st.integers(1, 40 * 1000),
+    st.integers(100, 6000),
+    st.integers(50, 4000),
+    st.one_of(st.none(), st.just(30_000)),
+)
 @example(30_000, 3000, 1000, None)
-def test_count_equals_counting_starts_in_exact_arithmetic(ms: int, segment_ms: int, every_ms: int, max_ms: int | None):
+def test_count_equals_counting_starts_in_exact_arithmetic(
+    ms: int, segment_ms: int, every_ms: int, max_ms: int | None
+):
     usable = ms if max_ms is None else min(ms, max_ms)
     expected = sum(1 for start in range(0, usable + 1, every_ms) if start + segment_ms <= usable)
     max_seconds = None if max_ms is None else float(Fraction(max_ms, 1000))
-    result = segments.count(ms / 1000, segment_ms / 1000, every_seconds=every_ms / 1000, max_seconds=max_seconds)
+    result = segments.count(
+        ms / 1000, segment_ms / 1000, every_seconds=every_ms / 1000, max_seconds=max_seconds
+    )
     assert result == expected
 
 
@@ -51,18 +62,26 @@ def test_count_equals_counting_starts_in_exact_arithmetic(ms: int, segment_ms: i
     st.floats(0.05, 4.0),
     st.sampled_from([(22050, 512), (16000, 200), (44100, 1024), (22050, 511)]),
 )
-def test_every_segment_lies_inside_its_clips_frames(n_samples: list[int], seconds: float, every: float, grid: tuple):
+def test_every_segment_lies_inside_its_clips_frames(
+    n_samples: list[int], seconds: float, every: float, grid: tuple
+):
     sample_rate, hop_length = grid
     durations = [n / sample_rate for n in n_samples]
     index = segments.index(
-        durations, seconds, every_seconds=every, frames_per_second=sample_rate / hop_length, on_bad_clip="skip"
+        durations,
+        seconds,
+        every_seconds=every,
+        frames_per_second=sample_rate / hop_length,
+        on_bad_clip="skip",
     )
     counts = [segments.count(d, seconds, every_seconds=every) for d in durations]
     np.testing.assert_array_equal(np.bincount(index.clip, minlength=len(durations)), counts)
     frames = 1 + np.array(n_samples) // hop_length
     assert (index.start_frame >= 0).all()
     assert (index.start_frame + index.n_frames <= frames[index.clip]).all()
-    assert (np.abs(index.start_frame - index.start_s * sample_rate / hop_length) <= 0.5 + 1e-6).all()
+    assert (
+        np.abs(index.start_frame - index.start_s * sample_rate / hop_length) <= 0.5 + 1e-6
+    ).all()
     assert (index.end_s <= np.minimum(np.array(durations), 30.0)[index.clip] + 1e-6).all()
     rows = list(zip(index.clip.tolist(), index.start_s.tolist(), strict=True))
     assert rows == sorted(rows) and index.n_clips == len(durations)
@@ -73,7 +92,12 @@ def test_index_by_hand():
     assert index.clip.tolist() == [0, 0, 0, 1]
     assert index.start_s.tolist() == [0.0, 1.0, 2.0, 0.0]
     assert index.start_frame.tolist() == [0, 43, 86, 0]  # 43.07 and 86.13
-    assert (index.n_frames, index.n_clips, index.segment_seconds, len(index)) == (129, 2, 3.0, 4)  # 129.2
+    assert (index.n_frames, index.n_clips, index.segment_seconds, len(index)) == (
+        129,
+        2,
+        3.0,
+        4,
+    )  # 129.2
     assert {array.dtype.name for array in (index.clip, index.start_frame)} == {"int64"}
 
 
@@ -82,7 +106,9 @@ def test_a_short_clip_stops_the_index_in_one_sentence():
         segments.index([9.0, 2.4], 3, clip_ids=["7", "181"])
     sentence = "clip '181' lasts 2.4 s, shorter than one 3 s segment: lower segment_seconds or drop the clip"
     assert str(caught.value) == sentence
-    with pytest.raises(MerKitError, match=r"clip '0' lasts 1 s, .* segment \(2 such clips in all\): lower"):
+    with pytest.raises(
+        MerKitError, match=r"clip '0' lasts 1 s, .* segment \(2 such clips in all\): lower"
+    ):
         segments.index([1.0, 9.0, 2.0], 3)
 
 
@@ -101,11 +127,17 @@ def test_skipping_a_short_clip_leaves_it_without_rows_and_the_others_as_they_wer
     [
         ({"segment_seconds": 0}, "segment_seconds is 0, expected a number above 0"),
         ({"segment_seconds": float("nan")}, "segment_seconds is nan"),
-        ({"segment_seconds": 0.001}, "segment_seconds is 0.001, expected at least one frame of 0.0232 s"),
+        (
+            {"segment_seconds": 0.001},
+            "segment_seconds is 0.001, expected at least one frame of 0.0232 s",
+        ),
         ({"segment_seconds": 40}, "max_seconds is 30, shorter than one 40 s segment"),
         ({"segment_seconds": 3, "every_seconds": 0}, "every_seconds is 0"),
         ({"segment_seconds": 3, "max_seconds": -1}, "max_seconds is -1"),
-        ({"segment_seconds": 3, "frames_per_second": 0}, "frames_per_second is 0, expected a number above 0"),
+        (
+            {"segment_seconds": 3, "frames_per_second": 0},
+            "frames_per_second is 0, expected a number above 0",
+        ),
         ({"segment_seconds": 3, "on_bad_clip": "skp"}, "did you mean 'skip'"),
         ({"segment_seconds": 3, "clip_ids": ["a"]}, "clip_ids has 1 entries, expected 2"),
     ],

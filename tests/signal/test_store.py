@@ -55,13 +55,20 @@ def _quiet(done: int, total: int) -> None:
 def test_holds_the_log_mel_of_every_clip_in_order(make_clips: MakeClips, tmp_path: Path):
     clips = make_clips(3)
     opened = store.open_store(clips, tmp_path / "store")
-    assert opened.clips == tuple(clips) and len(opened) == 3 and opened.skipped == () and opened.notes == ()
+    assert (
+        opened.clips == tuple(clips)
+        and len(opened) == 3
+        and opened.skipped == ()
+        and opened.notes == ()
+    )
     for i, clip in enumerate(clips):
         y = audio.load(clip.path)
         expected = mel.log_mel(y)
         held = opened.values(i)
         assert held.dtype == np.float16 and held.shape == expected.shape == (opened.frames[i], 128)
-        assert np.abs(held.astype(np.float64) - expected).max() < 0.1  # dB; float16 rounds by up to 1/32
+        assert (
+            np.abs(held.astype(np.float64) - expected).max() < 0.1
+        )  # dB; float16 rounds by up to 1/32
         assert opened.durations_s[i] == len(y) / 22050 == pytest.approx(4 + 0.3 * i, abs=1e-4)
     assert opened.durations_s.dtype == np.float64 and len(set(opened.digests)) == 3
     assert not held.flags.writeable
@@ -76,7 +83,9 @@ def test_gather_cuts_transposes_and_keeps_the_order_of_rows(make_clips: MakeClip
     batch = view.gather(rows)
     assert batch.shape == (4, 1, 128, 86) and batch.dtype == np.float32 and batch.flags.c_contiguous
     for b, row in enumerate(rows):
-        held = np.load(tmp_path / "store" / f"{opened.digests[index.clip[row]]}.npy").astype(np.float32)
+        held = np.load(tmp_path / "store" / f"{opened.digests[index.clip[row]]}.npy").astype(
+            np.float32
+        )
         for t in range(86):
             np.testing.assert_array_equal(batch[b, 0, :, t], held[index.start_frame[row] + t])
     assert view.gather(np.array([], dtype=np.int64)).shape == (0, 1, 128, 86)
@@ -122,7 +131,9 @@ def test_a_second_opening_decodes_nothing_and_writes_nothing(
     assert sorted(path.suffix for path in files) == [".json", ".npy", ".npy", ".npy"]
 
 
-def test_the_same_sound_under_two_names_is_kept_once(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
+def test_the_same_sound_under_two_names_is_kept_once(
+    make_clips: MakeClips, tmp_path: Path, decoded: list[str]
+):
     (clip,) = make_clips(1)
     copy = clip.path.with_name("copy.wav")
     copy.write_bytes(clip.path.read_bytes())
@@ -130,10 +141,14 @@ def test_the_same_sound_under_two_names_is_kept_once(make_clips: MakeClips, tmp_
     assert len(decoded) == 1 and opened.digests[0] == opened.digests[1] and len(opened) == 2
 
 
-def test_moved_audio_is_recognised_by_its_content(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
+def test_moved_audio_is_recognised_by_its_content(
+    make_clips: MakeClips, tmp_path: Path, decoded: list[str]
+):
     clips = make_clips(2)
     store.open_store(clips, tmp_path / "store")
-    moved = [dataclasses.replace(c, path=c.path.rename(c.path.with_suffix(".moved.wav"))) for c in clips]
+    moved = [
+        dataclasses.replace(c, path=c.path.rename(c.path.with_suffix(".moved.wav"))) for c in clips
+    ]
     store.open_store(moved, tmp_path / "store")
     assert len(decoded) == 2
 
@@ -144,12 +159,16 @@ def test_other_settings_share_a_folder_without_mixing(make_clips: MakeClips, tmp
     slim = store.open_store(clips, tmp_path / "store", frontend=frontends.make("logmel", n_mels=40))
     assert usual.digests != slim.digests
     assert slim.values(0).shape == (usual.frames[0], 40)
-    np.testing.assert_allclose(slim.values(0), mel.log_mel(audio.load(clips[0].path), n_mels=40), atol=0.1)
+    np.testing.assert_allclose(
+        slim.values(0), mel.log_mel(audio.load(clips[0].path), n_mels=40), atol=0.1
+    )
     view = store.SegmentView(slim, segments.index(slim.durations_s, 1.0))
     assert view.gather(np.array([0])).shape == (1, 1, 40, 43)
 
 
-def test_changed_audio_is_detected_and_computed_again(make_clips: MakeClips, tmp_path: Path, decoded: list[str]):
+def test_changed_audio_is_detected_and_computed_again(
+    make_clips: MakeClips, tmp_path: Path, decoded: list[str]
+):
     clips = make_clips(2)
     for clip in clips:
         _age(clip.path)
@@ -166,13 +185,17 @@ def test_changed_audio_is_detected_and_computed_again(make_clips: MakeClips, tmp
     np.testing.assert_allclose(after.values(1), mel.log_mel(audio.load(clips[1].path)), atol=0.1)
 
 
-def test_settled_audio_is_not_read_again(make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_settled_audio_is_not_read_again(
+    make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     clips = make_clips(2)
     _age(clips[0].path)
     first = store.open_store(clips, tmp_path / "store")
     read: list[str] = []
     original = builder.checksum
-    monkeypatch.setattr(builder, "checksum", lambda path: read.append(Path(path).name) or original(path))
+    monkeypatch.setattr(
+        builder, "checksum", lambda path: read.append(Path(path).name) or original(path)
+    )
     assert store.open_store(clips, tmp_path / "store").digests == first.digests
     assert read == ["1.wav"]  # written a moment ago: hashed once more
 
@@ -196,7 +219,9 @@ def _flip_a_bit(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("damage", [_cut_short, _flip_a_bit, Path.unlink, lambda p: p.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "damage", [_cut_short, _flip_a_bit, Path.unlink, lambda p: p.write_bytes(b"")]
+)
 def test_a_damaged_file_of_the_store_is_detected_and_computed_again(
     make_clips: MakeClips,
     tmp_path: Path,
@@ -210,7 +235,9 @@ def test_a_damaged_file_of_the_store_is_detected_and_computed_again(
     damage(manifest.features_path(tmp_path / "store", opened.digests[1]))
     again = store.open_store(clips, tmp_path / "store")
     assert decoded[3:] == ["1.wav"]
-    assert again.notes == ("the stored features of clip '1' were missing, truncated or changed: computed them again",)
+    assert again.notes == (
+        "the stored features of clip '1' were missing, truncated or changed: computed them again",
+    )
     assert caplog.messages == list(again.notes)
     for new, old in zip(_mels(again), expected, strict=True):
         np.testing.assert_array_equal(new, old)
@@ -218,9 +245,20 @@ def test_a_damaged_file_of_the_store_is_detected_and_computed_again(
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "{", "[1]", '"x"', '{"format": 0}', '{"format": 1, "audio": {}, "entries": {"a": [1]}}']
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[1]",
+        '"x"',
+        '{"format": 0}',
+        '{"format": 1, "audio": {}, "entries": {"a": [1]}}',
+    ],
 )
-def test_a_lost_or_damaged_manifest_costs_time_only(make_clips: MakeClips, tmp_path: Path, text: str | None):
+def test_a_lost_or_damaged_manifest_costs_time_only(
+    make_clips: MakeClips, tmp_path: Path, text: str | None
+):
     clips = make_clips(2)
     expected = _mels(store.open_store(clips, tmp_path / "store"))
     path = tmp_path / "store" / "manifest.json"
@@ -253,7 +291,13 @@ print(*(float(opened.values(i).astype("f8").sum()) for i in range(len(opened))),
 
 def test_processes_may_open_a_store_at_the_same_time(make_clips: MakeClips, tmp_path: Path):
     clips = make_clips(8, seconds=6.0)
-    arguments = [sys.executable, "-c", OPEN_ELSEWHERE, str(clips[0].path.parent), str(tmp_path / "store")]
+    arguments = [
+        sys.executable,
+        "-c",
+        OPEN_ELSEWHERE,
+        str(clips[0].path.parent),
+        str(tmp_path / "store"),
+    ]
     running = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
@@ -265,7 +309,9 @@ def test_processes_may_open_a_store_at_the_same_time(make_clips: MakeClips, tmp_
     assert not list((tmp_path / "store").glob(".*")), "no temporary file is left"
 
 
-def test_a_failed_write_leaves_neither_half_a_file_nor_a_temporary_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_write_leaves_neither_half_a_file_nor_a_temporary_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     path = tmp_path / "file"
     manifest.write_atomically(path, b"old")
 
@@ -281,7 +327,9 @@ def test_a_failed_write_leaves_neither_half_a_file_nor_a_temporary_one(tmp_path:
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_full_disk_has_its_sentence(make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_has_its_sentence(
+    make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     def fail(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
@@ -296,7 +344,9 @@ def test_a_folder_that_cannot_be_made(make_clips: MakeClips, tmp_path: Path):
         store.open_store(make_clips(1), tmp_path / "file")
 
 
-def test_temporary_files_of_killed_processes_are_removed_but_not_those_of_running_ones(tmp_path: Path):
+def test_temporary_files_of_killed_processes_are_removed_but_not_those_of_running_ones(
+    tmp_path: Path,
+):
     old, new = tmp_path / ".a.npy.1.tmp", tmp_path / ".b.npy.2.tmp"
     for path in (old, new):
         path.write_bytes(b"half")
@@ -313,7 +363,9 @@ def _damage_some(clips: list[Clip]) -> list[Clip]:
     return clips
 
 
-def test_bad_clips_stop_the_opening_with_all_of_them_in_one_message(make_clips: MakeClips, tmp_path: Path):
+def test_bad_clips_stop_the_opening_with_all_of_them_in_one_message(
+    make_clips: MakeClips, tmp_path: Path
+):
     with pytest.raises(MerKitError) as caught:
         store.open_store(_damage_some(make_clips(6)), tmp_path / "store")
     message = str(caught.value)
@@ -335,13 +387,18 @@ def test_skipping_bad_clips_equals_their_absence(make_clips: MakeClips, tmp_path
     skipped = store.open_store(clips, tmp_path / "store", on_bad_clip="skip")
     absent = store.open_store([clips[i] for i in (0, 2, 5)], tmp_path / "other")
     assert [problem.clip_id for problem in skipped.skipped] == ["1", "3", "4"]
-    assert [problem.kind for problem in skipped.skipped] == ["empty_file", "missing_file", "silence"]
+    assert [problem.kind for problem in skipped.skipped] == [
+        "empty_file",
+        "missing_file",
+        "silence",
+    ]
     assert skipped.clips == absent.clips and skipped.digests == absent.digests
     np.testing.assert_array_equal(skipped.durations_s, absent.durations_s)
     index = segments.index(skipped.durations_s, 1.0)
     rows = np.arange(len(index))
     np.testing.assert_array_equal(
-        store.SegmentView(skipped, index).gather(rows), store.SegmentView(absent, index).gather(rows)
+        store.SegmentView(skipped, index).gather(rows),
+        store.SegmentView(absent, index).gather(rows),
     )
 
 
@@ -358,12 +415,17 @@ def test_one_bad_sound_under_two_ids_names_both(tmp_path: Path):
 
 def test_a_corpus_of_bad_clips_alone_stops_even_when_skipping(tmp_path: Path):
     with pytest.raises(MerKitError, match="1 of 1 clips cannot be used"):
-        store.open_store([Clip("x", tmp_path / "x.mp3", {})], tmp_path / "store", on_bad_clip="skip")
+        store.open_store(
+            [Clip("x", tmp_path / "x.mp3", {})], tmp_path / "store", on_bad_clip="skip"
+        )
 
 
 @pytest.mark.parametrize(
     ("settings", "expected"),
-    [({"on_bad_clip": "ignore"}, "on_bad_clip is 'ignore'"), ({"workers": 0}, "workers is 0, expected a whole number")],
+    [
+        ({"on_bad_clip": "ignore"}, "on_bad_clip is 'ignore'"),
+        ({"workers": 0}, "workers is 0, expected a whole number"),
+    ],
 )
 def test_bad_settings(tmp_path: Path, settings: dict, expected: str):
     with pytest.raises(MerKitError, match=expected):
@@ -374,13 +436,19 @@ def test_bad_settings(tmp_path: Path, settings: dict, expected: str):
 def test_progress_is_reported_after_every_clip(make_clips: MakeClips, tmp_path: Path, workers: int):
     calls: list[tuple[int, int]] = []
     store.open_store(
-        make_clips(4), tmp_path / "store", workers=workers, progress=lambda done, total: calls.append((done, total))
+        make_clips(4),
+        tmp_path / "store",
+        workers=workers,
+        progress=lambda done, total: calls.append((done, total)),
     )
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_a_terminal_shows_a_bar(
-    make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    make_clips: MakeClips,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     store.open_store(make_clips(2), tmp_path / "store")
@@ -435,7 +503,13 @@ def test_a_finished_store_is_read_without_any_audio_library(make_clips: MakeClip
     clips = make_clips(3)
     opened = store.open_store(clips[:2], tmp_path / "store")
     view = store.SegmentView(opened, segments.index(opened.durations_s, 1.0))
-    arguments = [sys.executable, "-c", NO_AUDIO_LIBRARY, str(clips[0].path.parent), str(tmp_path / "store")]
+    arguments = [
+        sys.executable,
+        "-c",
+        NO_AUDIO_LIBRARY,
+        str(clips[0].path.parent),
+        str(tmp_path / "store"),
+    ]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     total, sentence = done.stdout.splitlines()
@@ -443,7 +517,9 @@ def test_a_finished_store_is_read_without_any_audio_library(make_clips: MakeClip
     assert re.match(r"clip '2' is not in the store yet and \w+ is not installed: install", sentence)
 
 
-def test_a_read_only_store_can_be_opened(make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_read_only_store_can_be_opened(
+    make_clips: MakeClips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     clips = make_clips(2)
     store.open_store(clips, tmp_path / "store")
     for clip in clips:
@@ -469,7 +545,9 @@ def test_only_the_requested_beginning_of_a_long_clip_is_decoded(tmp_path: Path):
     part = store.open_store([clip], tmp_path / "part", max_seconds=30.0)
     wanted = segments.index(part.durations_s, 3.0, max_seconds=30.0)
     assert len(wanted) == 28 and part.frames[0] < 1400 < whole.frames[0]
-    ours, theirs = (store.SegmentView(opened, wanted).gather(np.arange(28)) for opened in (part, whole))
+    ours, theirs = (
+        store.SegmentView(opened, wanted).gather(np.arange(28)) for opened in (part, whole)
+    )
     np.testing.assert_array_equal(ours, theirs)
     assert part.digests == whole.digests, "a run's name does not depend on how much was decoded"
 

@@ -25,7 +25,15 @@ def segments(folder: Path, *, truth: bool = True, max_seconds: float = 30.0) -> 
         y = rng.normal(size=n) * np.linspace(0.001, 0.2, n)
         soundfile.write(folder / f"c{number}.wav", y, 22050, subtype="FLOAT")
         labels = labels_from_quadrant(quadrant)
-        clips.append(Clip(f"c{number}", folder / f"c{number}.wav", labels, artist="<A>", title=f"Song {number}"))
+        clips.append(
+            Clip(
+                f"c{number}",
+                folder / f"c{number}.wav",
+                labels,
+                artist="<A>",
+                title=f"Song {number}",
+            )
+        )
     rows = [("c1", 0.0, 3.0, "Q3"), ("c1", 3.0, 6.0, "Q2"), ("c2", 0.0, 2.4, "Q4")]
     table = pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "label"]) if truth else None
     corpus = Corpus("made-up", folder, tuple(clips), truth=table, title="Made-up clips")
@@ -50,7 +58,9 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
     clips, rows = [], []
     for at, label in enumerate(labels):
         path = folder / f"s{at:02d}.wav"
-        soundfile.write(path, 0.2 * np.sin(np.arange(8 * 4000) * (0.05 + 0.01 * at)), 4000, subtype="PCM_16")
+        soundfile.write(
+            path, 0.2 * np.sin(np.arange(8 * 4000) * (0.05 + 0.01 * at)), 4000, subtype="PCM_16"
+        )
         clips.append(Clip(f"s{at:02d}", path, {task: int(label)}, artist="Ann & <Bob>"))
         part = "train" if at < n // 2 else "test"
         for second, p in enumerate(rng.dirichlet(1 + spread * np.eye(k)[label], size=6)):
@@ -70,5 +80,11 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
 
     corpus = Corpus("made-up", folder, tuple(clips), title="Made-up songs")
     return SimpleNamespace(
-        config=config, corpus=corpus, classes=classes, labels=labels, folds=[fold], folder=run, decide=decide
+        config=config,
+        corpus=corpus,
+        classes=classes,
+        labels=labels,
+        folds=[fold],
+        folder=run,
+        decide=decide,
     )

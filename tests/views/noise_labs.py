@@ -7,12 +7,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from tests.corpora import tiny
 
 from mer_kit.analysis.passes import Passes
 from mer_kit.records import Clip, Corpus, EpochRecord
 from mer_kit.training.partition import PartitionSettings
 from mer_kit.views.noise_lab import NoiseLab
+from tests.corpora import tiny
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
 
@@ -61,7 +61,11 @@ def make_lab(folder: Path, *, title: str = "Tones", **options: Any) -> NoiseLab:
     passes = make_passes(**options)
     seconds = float(passes.end_s.max()) + 0.1
     clips = tuple(
-        Clip(f"song{i}", tiny.tone(folder / f"song{i}.wav", seconds, hertz=200 + 30 * i), {"quadrant": i % 4})
+        Clip(
+            f"song{i}",
+            tiny.tone(folder / f"song{i}.wav", seconds, hertz=200 + 30 * i),
+            {"quadrant": i % 4},
+        )
         for i in range(10)
     )
     corpus = Corpus(name="table", root=folder, clips=clips)

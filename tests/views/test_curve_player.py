@@ -41,7 +41,9 @@ def curve(seed: int = 0, *, n: int = 8) -> pd.DataFrame:
 def music(seconds: float) -> np.ndarray:
     """Chords under noise that comes and goes: as hard to compress as music."""
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    tones = sum(0.08 * np.sin(2 * np.pi * hertz * t) for hertz in (110, 220, 277, 330, 880, 1760, 3520))
+    tones = sum(
+        0.08 * np.sin(2 * np.pi * hertz * t) for hertz in (110, 220, 277, 330, 880, 1760, 3520)
+    )
     return tones + np.random.default_rng(0).normal(0, 0.1, len(t)) * (1 + np.sin(4 * np.pi * t))
 
 
@@ -56,7 +58,9 @@ def song(tmp_path: Path) -> Path:
 
 def test_the_data_are_those_of_the_table() -> None:
     first, second = curve(0), curve(1)
-    player = CurvePlayer({"sssl": first, "ce": second}, truth=TRUTH, rejected=DOUBTED, label="Q4", title="T")
+    player = CurvePlayer(
+        {"sssl": first, "ce": second}, truth=TRUTH, rejected=DOUBTED, label="Q4", title="T"
+    )
     data = json.loads(json.dumps(player.data(), allow_nan=False))
     assert [one["name"] for one in data["curves"]] == ["sssl", "ce"]
     for given, sent in zip((first, second), data["curves"], strict=True):
@@ -70,7 +74,9 @@ def test_the_data_are_those_of_the_table() -> None:
     assert data["truth"] == TRUTH.to_dict("records")
     assert data["rejected"] == [{"start_s": 2.5, "end_s": 4.0}]
     assert data["label"] == "label Q4 calm" and data["title"] == "T"
-    assert [(one["name"], one["colour"]) for one in data["classes"]] == [(name, LOOK[name][0]) for name in CLASSES]
+    assert [(one["name"], one["colour"]) for one in data["classes"]] == [
+        (name, LOOK[name][0]) for name in CLASSES
+    ]
     assert len({one["dash"] for one in data["classes"]}) == 4
 
 
@@ -144,10 +150,15 @@ def test_the_widget_gets_the_sound_as_bytes_once(song: Path) -> None:
         ({name: curve() for name in "abc"}, "3 curves were given"),
         ({"a": curve().iloc[:0]}, "the curve has no segment"),
         ({"a": curve(), "b": curve(n=7)}, "curve 'b' has other segments or classes than 'a'"),
-        ({"a": curve(), "b": curve().assign(end_s=lambda t: t["end_s"] + 1)}, "predict both from the same file"),
+        (
+            {"a": curve(), "b": curve().assign(end_s=lambda t: t["end_s"] + 1)},
+            "predict both from the same file",
+        ),
     ],
 )
-def test_curves_that_do_not_fit_get_a_sentence(curves: dict[str, pd.DataFrame], sentence: str) -> None:
+def test_curves_that_do_not_fit_get_a_sentence(
+    curves: dict[str, pd.DataFrame], sentence: str
+) -> None:
     with pytest.raises(MerKitError, match=sentence):
         CurvePlayer(curves)
 
@@ -155,16 +166,24 @@ def test_curves_that_do_not_fit_get_a_sentence(curves: dict[str, pd.DataFrame], 
 # ---- pages ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_of_45_seconds_is_under_a_megabyte_and_needs_nothing(song: Path, tmp_path: Path) -> None:
+def test_a_page_of_45_seconds_is_under_a_megabyte_and_needs_nothing(
+    song: Path, tmp_path: Path
+) -> None:
     two = {"sssl": curve(n=43), "ce": curve(1, n=43)}
     player = CurvePlayer(two, song, truth=TRUTH, rejected=DOUBTED, label="Q1")
     page = player.save(tmp_path / "page.html", note="First.\n\nSecond <b>.").read_text("utf-8")
     assert 400_000 < len(page.encode()) < 1_000_000
     assert plt.get_fignums() == []
-    assert set(re.findall(r"https?://[^\"' )]+", page)) == {"http://www.w3.org/2000/svg"}, "a name, not an address"
-    assert not re.search(r"(?:src|href)=[\"'](?!data:|#)|url\((?!#)|@import|\bimport\b|\bfetch\(", page)
+    assert set(re.findall(r"https?://[^\"' )]+", page)) == {"http://www.w3.org/2000/svg"}, (
+        "a name, not an address"
+    )
+    assert not re.search(
+        r"(?:src|href)=[\"'](?!data:|#)|url\((?!#)|@import|\bimport\b|\bfetch\(", page
+    )
     assert "<p>First.</p><p>Second &lt;b&gt;.</p>" in page and str(tmp_path) not in page
-    assert page == player.to_html(note="First.\n\nSecond <b>."), "the same page gives the same bytes"
+    assert page == player.to_html(note="First.\n\nSecond <b>."), (
+        "the same page gives the same bytes"
+    )
     embedded = re.search(r'<audio [^>]*src="data:audio/mpeg;base64,([^"]+)"', page)
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(embedded[1])))
     assert rate == SAMPLE_RATE and abs(len(samples) / rate - 45) < 0.06
@@ -186,17 +205,22 @@ def test_a_small_playable_file_is_embedded_as_it_is(tmp_path: Path) -> None:
     found = sound.song_bytes(tmp_path / "a.flac")
     assert (found.data, found.mime) == ((tmp_path / "a.flac").read_bytes(), "audio/flac")
     soundfile.write(tmp_path / "a.aiff", music(2), SAMPLE_RATE)
-    assert sound.song_bytes(tmp_path / "a.aiff").mime == "audio/mpeg", "no browser but Safari plays AIFF"
+    assert sound.song_bytes(tmp_path / "a.aiff").mime == "audio/mpeg", (
+        "no browser but Safari plays AIFF"
+    )
 
 
 @pytest.mark.parametrize(
-    ("missing", "mime"), [((), "audio/mpeg"), (("MP3",), "audio/ogg"), (("MP3", "OGG"), "audio/wav")]
+    ("missing", "mime"),
+    [((), "audio/mpeg"), (("MP3",), "audio/ogg"), (("MP3", "OGG"), "audio/wav")],
 )
 def test_what_is_encoded_sounds_like_the_song_second_by_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], mime: str
 ) -> None:
     real = soundfile.available_subtypes
-    monkeypatch.setattr(soundfile, "available_subtypes", lambda kind: {} if kind in missing else real(kind))
+    monkeypatch.setattr(
+        soundfile, "available_subtypes", lambda kind: {} if kind in missing else real(kind)
+    )
     t = np.arange(30 * SAMPLE_RATE) / SAMPLE_RATE
     y = 0.5 * np.sin(2 * np.pi * (300 + 100 * np.floor(t)) * t)
     soundfile.write(tmp_path / "scale.wav", y, SAMPLE_RATE)
@@ -211,9 +235,14 @@ def test_what_is_encoded_sounds_like_the_song_second_by_second(
 
 
 def test_a_longer_song_gets_fewer_bits_and_too_long_a_one_a_sentence(song: Path) -> None:
-    sizes = [len(sound.song_bytes(song, max_bytes=limit).data) for limit in (400_000, 250_000, 140_000)]
+    sizes = [
+        len(sound.song_bytes(song, max_bytes=limit).data) for limit in (400_000, 250_000, 140_000)
+    ]
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == 3
-    with pytest.raises(MerKitError, match=r"song.wav lasts 45 s and takes 0\.14 MB at least, expected at most 0\.1 MB"):
+    with pytest.raises(
+        MerKitError,
+        match=r"song.wav lasts 45 s and takes 0\.14 MB at least, expected at most 0\.1 MB",
+    ):
         sound.song_bytes(song, max_bytes=100_000)
     player = CurvePlayer(curve(), song, max_bytes=100_000)
     assert player.sound is None and "song.wav lasts 45 s" in player.to_html()
@@ -227,12 +256,19 @@ def test_no_page_tells_where_the_song_lay(tmp_path: Path) -> None:
         sound.song_bytes(tmp_path / "torn.aiff")
 
 
-def test_two_minutes_of_ogg_are_written_without_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_minutes_of_ogg_are_written_without_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = soundfile.available_subtypes
-    monkeypatch.setattr(soundfile, "available_subtypes", lambda kind: {} if kind == "MP3" else real(kind))
+    monkeypatch.setattr(
+        soundfile, "available_subtypes", lambda kind: {} if kind == "MP3" else real(kind)
+    )
     soundfile.write(tmp_path / "long.wav", music(130), SAMPLE_RATE)
     found = sound.song_bytes(tmp_path / "long.wav")
-    assert found.mime == "audio/ogg" and soundfile.info(io.BytesIO(found.data)).frames == 130 * SAMPLE_RATE
+    assert (
+        found.mime == "audio/ogg"
+        and soundfile.info(io.BytesIO(found.data)).frames == 130 * SAMPLE_RATE
+    )
 
 
 # ---- exports -------------------------------------------------------------------------------------------------------
@@ -258,13 +294,19 @@ def test_no_other_script_is_trusted(element: str) -> None:
         assert export._without_scripts(f"a{element}b<script>bad()</script>c") == "abc"
 
 
-def test_an_export_keeps_the_player_with_its_own_code_and_nothing_else(song: Path, tmp_path: Path) -> None:
+def test_an_export_keeps_the_player_with_its_own_code_and_nothing_else(
+    song: Path, tmp_path: Path
+) -> None:
     fragment = CurvePlayer(curve(n=43), song).fragment()
     changed = fragment.replace("function createPlayer(", "bad(); function createPlayer(")
     assert changed != fragment
     torn = "<scr<script></script>ipt>torn()</script>"  # stays as words in an element that no browser knows
-    outputs = [new_output("display_data", {"text/html": html}) for html in (*FOREIGN, changed, torn)]
-    book = new_notebook(cells=[new_markdown_cell("$x$ " + FOREIGN[0]), new_code_cell("1", outputs=outputs)])
+    outputs = [
+        new_output("display_data", {"text/html": html}) for html in (*FOREIGN, changed, torn)
+    ]
+    book = new_notebook(
+        cells=[new_markdown_cell("$x$ " + FOREIGN[0]), new_code_cell("1", outputs=outputs)]
+    )
     nbformat.write(book, tmp_path / "book.ipynb")
     text = export.to_html(tmp_path / "book.ipynb", tmp_path / "book.html").read_text("utf-8")
     assert "bad()" not in text and "example.org" not in text
@@ -275,11 +317,18 @@ def test_an_export_keeps_the_player_with_its_own_code_and_nothing_else(song: Pat
 
 def policy_of(html: str, folder: Path) -> dict[str, str]:
     """Return what an exported page with this output allows, directive → sources."""
-    book = new_notebook(cells=[new_code_cell("1", outputs=[new_output("display_data", {"text/html": html})])])
+    book = new_notebook(
+        cells=[new_code_cell("1", outputs=[new_output("display_data", {"text/html": html})])]
+    )
     nbformat.write(book, folder / "book.ipynb")
     text = export.to_html(folder / "book.ipynb", folder / "book.html").read_text("utf-8")
-    content = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">', text[: text.index("<title>")])
-    assert text.index("<meta charset") < 1000 < len(text), "browsers look for the encoding in the first 1,024 bytes"
+    content = re.search(
+        r'<meta http-equiv="Content-Security-Policy" content="([^"]+)">',
+        text[: text.index("<title>")],
+    )
+    assert text.index("<meta charset") < 1000 < len(text), (
+        "browsers look for the encoding in the first 1,024 bytes"
+    )
     directives = (directive.strip().partition(" ") for directive in content[1].split(";"))
     return {name: sources for name, _, sources in directives}
 
@@ -290,8 +339,13 @@ def test_an_export_allows_the_scripts_that_the_package_writes_and_no_other(tmp_p
     code = re.search(r'<script type="module"[^>]*>(.*?)</script>', page, re.DOTALL)
     assert code is not None and "enhance(" in code[1], "the view is in the page"
     digest = base64.b64encode(hashlib.sha256(code[1].encode()).digest()).decode()
-    assert allowed["script-src"] == f"'sha256-{digest}'", "no 'unsafe-inline', which would let handlers run"
-    assert allowed["default-src"] == "'none'" and allowed["img-src"] == allowed["media-src"] == "data: blob:"
+    assert allowed["script-src"] == f"'sha256-{digest}'", (
+        "no 'unsafe-inline', which would let handlers run"
+    )
+    assert (
+        allowed["default-src"] == "'none'"
+        and allowed["img-src"] == allowed["media-src"] == "data: blob:"
+    )
     marked = '<script type="module" data-mer-script="nothing-0123456789abcdef">bad()</script>'
     assert policy_of(marked + HANDLER, tmp_path)["script-src"] == "'none'"
 

@@ -74,7 +74,9 @@ def whole(make: Maker, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 def assert_same(folder: RunFolder, whole: RunFolder) -> None:
     """The numbers of two trainings agree bit for bit; only the seconds differ."""
-    histories = [pd.read_csv(one.fold(0) / "history.csv").drop(columns="seconds") for one in (folder, whole)]
+    histories = [
+        pd.read_csv(one.fold(0) / "history.csv").drop(columns="seconds") for one in (folder, whole)
+    ]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
     mine, theirs = folder.epochs(0), whole.epochs(0)
     for name in theirs:
@@ -92,7 +94,10 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 def stop_after(live: LiveTraining, epoch: int) -> Any:
     """Return a view through which somebody presses stop as soon as this epoch is over."""
     view = live.widget()
-    view.observe(lambda change: live.hear({"kind": "stop"}) if change.new["done"] == epoch else None, names="state")
+    view.observe(
+        lambda change: live.hear({"kind": "stop"}) if change.new["done"] == epoch else None,
+        names="state",
+    )
     return view
 
 
@@ -107,7 +112,8 @@ def test_stopped_between_epochs_and_started_again_equals_no_pause(
     live = LiveTraining(make(tmp_path))
     stop_after(live, epoch)
     with pytest.raises(
-        Paused, match=f"Paused with {epoch} of 4 epochs done. The next start resumes with epoch {epoch + 1}."
+        Paused,
+        match=f"Paused with {epoch} of 4 epochs done. The next start resumes with epoch {epoch + 1}.",
     ):
         live.train()
     assert (live.state, live.done) == ("paused", epoch)
@@ -116,7 +122,9 @@ def test_stopped_between_epochs_and_started_again_equals_no_pause(
     again.widget().observe(lambda change: begun.append(change.new["done"]), names="state")
     assert again.words() == "Resumes after the last finished epoch."
     assert_same(again.train(), whole)
-    assert min(done for done in begun if done) == epoch, "what was done is seen before the first epoch's end"
+    assert min(done for done in begun if done) == epoch, (
+        "what was done is seen before the first epoch's end"
+    )
 
 
 def test_interrupted_within_an_epoch_and_started_again_equals_no_pause(
@@ -160,7 +168,9 @@ def test_in_a_thread_started_paused_and_started_again_equals_no_pause(
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_stop_after_the_last_epoch_comes_too_late_to_pause(make: Maker, whole: RunFolder, tmp_path: Path) -> None:
+def test_a_stop_after_the_last_epoch_comes_too_late_to_pause(
+    make: Maker, whole: RunFolder, tmp_path: Path
+) -> None:
     live = LiveTraining(make(tmp_path))
     stop_after(live, 4)
     assert_same(live.train(), whole)
@@ -176,7 +186,9 @@ def test_a_finished_fold_is_read_and_not_trained(
     assert live.state == "done" and live.done == 4 and len(live.pictures()) == 3
 
 
-def test_what_fails_is_told_and_raised(make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_is_told_and_raised(
+    make: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise MerKitError("the disk is full: make room")
 
@@ -185,7 +197,10 @@ def test_what_fails_is_told_and_raised(make: Maker, tmp_path: Path, monkeypatch:
     view = live.widget()
     with pytest.raises(MerKitError, match="disk is full"):
         live.train()
-    assert view.state["state"] == "failed" and view.state["words"] == "Failed: the disk is full: make room"
+    assert (
+        view.state["state"] == "failed"
+        and view.state["words"] == "Failed: the disk is full: make room"
+    )
     live.start()
     live.wait()  # a thread raises nothing, the view says it
     assert live.state == "failed"
@@ -204,15 +219,21 @@ def test_words_and_pictures_follow_every_epoch(make: Maker, tmp_path: Path) -> N
     view.observe(lambda change: drawn.append(change.new), names="pictures")
     live.train()
     assert told[:2] == ["Starting.", "Epoch 1 of 4 is running."]
-    assert told[2].startswith("Epoch 1 of 4 is finished: loss ") and told[2].endswith("Epoch 2 of 4 is running.")
-    assert told[5].endswith("The songs are being predicted.") and told[-1].endswith("The training is done.")
+    assert told[2].startswith("Epoch 1 of 4 is finished: loss ") and told[2].endswith(
+        "Epoch 2 of 4 is running."
+    )
+    assert told[5].endswith("The songs are being predicted.") and told[-1].endswith(
+        "The training is done."
+    )
     history = live.experiment.folder.history(0)
     for words, record in zip(told[2:6], history, strict=True):
         assert f"loss {record.loss:.3f}" in words
-        assert (f"{record.n_labelled} segments in X and {record.n_unlabelled} in U" in words) == bool(
-            record.n_unlabelled
-        )
-    assert len({pictures[0] for pictures in drawn}) >= 4, "the losses are drawn anew as each epoch ends"
+        assert (
+            f"{record.n_labelled} segments in X and {record.n_unlabelled} in U" in words
+        ) == bool(record.n_unlabelled)
+    assert len({pictures[0] for pictures in drawn}) >= 4, (
+        "the losses are drawn anew as each epoch ends"
+    )
     assert [Image.open(io.BytesIO(png)).format for png in drawn[-1]] == ["PNG"] * 3
     assert live.experiment.said == [], "the view says what the printed lines would have said"  # type: ignore[attr-defined]
     assert plt.get_fignums() == []
@@ -225,13 +246,19 @@ def test_the_live_histogram_is_that_of_the_finished_fold(make: Maker, tmp_path: 
     finished = read_passes(live.experiment, 0)
     assert live.passes is not None and len(live.passes) == 1
     for mine, theirs in zip(live.passes.fitted_mixture(1), finished.fitted_mixture(4), strict=True):
-        assert (mine == theirs) if not isinstance(mine, np.ndarray) else np.array_equal(mine, theirs)
+        assert (
+            (mine == theirs) if not isinstance(mine, np.ndarray) else np.array_equal(mine, theirs)
+        )
 
 
-def test_the_picture_that_stays_shows_losses_histogram_and_sizes(make: Maker, whole: RunFolder) -> None:
+def test_the_picture_that_stays_shows_losses_histogram_and_sizes(
+    make: Maker, whole: RunFolder
+) -> None:
     passes = read_passes(make(whole.path.parent), 0)
     losses, histogram, sizes = plots.live.picture(passes).axes
-    assert losses.lines[0].get_ydata().tolist() == pytest.approx([record.loss for record in passes.history])
+    assert losses.lines[0].get_ydata().tolist() == pytest.approx(
+        [record.loss for record in passes.history]
+    )
     assert histogram.get_title(loc="left") == "segments after epoch 4"
     assert len(histogram.lines) == 2, "both Gaussians"
     assert sizes.get_ylim()[1] == pytest.approx(1.02 * len(passes.labels))
@@ -272,13 +299,17 @@ def test_in_a_cell_the_view_goes_at_the_end_and_stays_at_a_pause(
     shown[0].unobserve_all()
     monkeypatch.setattr(live, "widget", widget)
     assert live.run().fold_done(0)
-    assert shown[2] is True and shown[1].comm is None, "the view is closed, and cleared when a picture comes"
+    assert shown[2] is True and shown[1].comm is None, (
+        "the view is closed, and cleared when a picture comes"
+    )
 
 
 # ---- rehearsal -------------------------------------------------------------------------------------------------------
 
 
-def test_a_rehearsal_leaves_the_real_run_alone_and_begins_afresh(make: Maker, whole: RunFolder) -> None:
+def test_a_rehearsal_leaves_the_real_run_alone_and_begins_afresh(
+    make: Maker, whole: RunFolder
+) -> None:
     before = {path: path.stat().st_mtime_ns for path in whole.path.parent.rglob("*")}
     live = LiveTraining.rehearsal(make(whole.path.parent), 0, epochs=2)
     first = live.experiment.folder

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.views.noise_labs import make_lab
 
 from mer_kit.checks import MerKitError
 from mer_kit.training import diagnostics
 from mer_kit.views import noise_lab, noise_lab_data
+from tests.views.noise_labs import make_lab
 
 
 def test_the_arrays_are_the_archived_numbers(tmp_path: Path) -> None:

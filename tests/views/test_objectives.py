@@ -42,25 +42,39 @@ def pairs() -> DropoutPairs:
 # ---- sharpening ------------------------------------------------------------------------------------------------------
 
 
-def test_the_likeliest_three_classes_are_sharpened_as_if_they_were_all(triangle: SharpeningTriangle) -> None:
+def test_the_likeliest_three_classes_are_sharpened_as_if_they_were_all(
+    triangle: SharpeningTriangle,
+) -> None:
     assert triangle.among(0) == (0, 1, 3) and triangle.among(1) == (1, 2, 3)
     told = triangle.sharpened(0, 0.5)
     assert told["before"] == pytest.approx(np.array([0.5, 0.3, 0.15]) / 0.95)
     assert told["after"] == pytest.approx(np.array([0.25, 0.09, 0.0225]) / 0.3625, abs=1e-6)
 
 
-def test_renormalising_and_sharpening_may_be_done_in_either_order(triangle: SharpeningTriangle) -> None:
-    for row, temperature, among in itertools.product((0, 1), (0.1, 0.5, 1.7), itertools.combinations(range(4), 3)):
+def test_renormalising_and_sharpening_may_be_done_in_either_order(
+    triangle: SharpeningTriangle,
+) -> None:
+    for row, temperature, among in itertools.product(
+        (0, 1), (0.1, 0.5, 1.7), itertools.combinations(range(4), 3)
+    ):
         whole = P[row] ** (1 / temperature)
         expected = whole[list(among)] / whole[list(among)].sum()
-        assert triangle.sharpened(row, temperature, among=among)["after"] == pytest.approx(expected, abs=1e-6)
+        assert triangle.sharpened(row, temperature, among=among)["after"] == pytest.approx(
+            expected, abs=1e-6
+        )
 
 
-def test_the_triangle_takes_segments_labels_and_temperature_along(triangle: SharpeningTriangle) -> None:
+def test_the_triangle_takes_segments_labels_and_temperature_along(
+    triangle: SharpeningTriangle,
+) -> None:
     data = triangle.data()
     assert [segment["p"] for segment in data["segments"]] == P.tolist()
     assert [segment["label"] for segment in data["segments"]] == [2, 3]
-    assert data["among"] == [0, 1, 3] and data["temperature"] == 0.25 and len(data["temperatures"]) == 40
+    assert (
+        data["among"] == [0, 1, 3]
+        and data["temperature"] == 0.25
+        and len(data["temperatures"]) == 40
+    )
     assert [entry["word"] for entry in data["classes"]] == ["happy", "angry", "sad", "calm"]
 
 
@@ -92,8 +106,14 @@ def test_the_page_gets_every_sharpened_value_it_can_show(triangle: SharpeningTri
         ({"temperature": 0.0}, "temperature is 0"),
     ],
 )
-def test_a_triangle_that_cannot_be_drawn_gets_a_sentence(change: dict[str, Any], words: str) -> None:
-    given: dict[str, Any] = {"probabilities": P, "names": ["one", "two"], "labels": np.array([2, 3])} | change
+def test_a_triangle_that_cannot_be_drawn_gets_a_sentence(
+    change: dict[str, Any], words: str
+) -> None:
+    given: dict[str, Any] = {
+        "probabilities": P,
+        "names": ["one", "two"],
+        "labels": np.array([2, 3]),
+    } | change
     with pytest.raises(MerKitError, match=words):
         SharpeningTriangle(given.pop("probabilities"), given.pop("names"), CLASSES, **given)
 
@@ -111,7 +131,11 @@ def test_delta_mixes_picture_target_and_sound() -> None:
 def test_the_page_gets_levels_over_the_decibels_of_all_pictures_and_sounds_to_decode() -> None:
     data = deck().data()
     assert [set(mel) for mel in data["mels"]] == [{0}, {255}]
-    assert (data["frames"], data["bands"], data["seconds"]) == (30, 128, pytest.approx(30 * 512 / 22050))
+    assert (data["frames"], data["bands"], data["seconds"]) == (
+        30,
+        128,
+        pytest.approx(30 * 512 / 22050),
+    )
     for wav, level in zip(data["sounds"], (0.5, -0.5), strict=True):
         y, rate = soundfile.read(io.BytesIO(wav))
         assert rate == 22050 and y == pytest.approx(level, abs=1e-4)
@@ -141,23 +165,31 @@ def test_pictures_of_two_lengths_cannot_be_mixed() -> None:
 
 
 def test_dropout_pairs_come_with_their_divergence(pairs: DropoutPairs) -> None:
-    assert pairs.kl(0, 0) == pytest.approx(0.15 * math.log(4), abs=1e-6)  # ½ · 0.3 · (log 1.6 − log 0.4)
+    assert pairs.kl(0, 0) == pytest.approx(
+        0.15 * math.log(4), abs=1e-6
+    )  # ½ · 0.3 · (log 1.6 − log 0.4)
     assert pairs.kl(0, 1) == pytest.approx(0, abs=1e-9)
     assert pairs.data()["segments"][0]["kl"] == [pairs.kl(0, 0), pairs.kl(0, 1)]
     with pytest.raises(MerKitError, match="pair is 2"):
         pairs.kl(0, 2)
 
 
-@pytest.mark.parametrize("passes", [np.full((2, 4), 0.25), np.full((1, 1, 2), 0.5), np.full((2, 2, 2), 0.5)])
+@pytest.mark.parametrize(
+    "passes", [np.full((2, 4), 0.25), np.full((1, 1, 2), 0.5), np.full((2, 2, 2), 0.5)]
+)
 def test_passes_of_another_shape_get_a_sentence(passes: np.ndarray) -> None:
-    with pytest.raises(MerKitError, match=r"2 or more passes, classes\] and a name for each segment"):
+    with pytest.raises(
+        MerKitError, match=r"2 or more passes, classes\] and a name for each segment"
+    ):
         DropoutPairs(passes, ["segment"], ("V-", "V+"))
 
 
 # ---- all three -------------------------------------------------------------------------------------------------------
 
 
-def test_fragments_hold_a_picture_their_data_and_no_address(triangle: SharpeningTriangle, pairs: DropoutPairs) -> None:
+def test_fragments_hold_a_picture_their_data_and_no_address(
+    triangle: SharpeningTriangle, pairs: DropoutPairs
+) -> None:
     for part in (triangle, deck(), pairs):
         text = part.fragment()
         picture = text.partition('<img src="data:image/png;base64,')[2].partition('"')[0]

@@ -14,10 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import soundfile
-from tests.views import fold_stub
 
 from mer_kit.checks import MerKitError
 from mer_kit.views.segment_explorer import SegmentExplorer
+from tests.views import fold_stub
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,12 @@ def test_a_clip_whose_sound_is_gone_is_still_shown(tmp_path: Path) -> None:
     explorer = SegmentExplorer(fold_stub.segments(tmp_path, truth=False))
     (tmp_path / "c0.wav").unlink()
     told, (pixels, sound) = explorer.open_clip(0)
-    assert told["silence"].startswith("No sound here: ") and sound == b"" and told["mime"] == "" and pixels
+    assert (
+        told["silence"].startswith("No sound here: ")
+        and sound == b""
+        and told["mime"] == ""
+        and pixels
+    )
     assert told["truth"] is None
 
 
@@ -87,26 +92,37 @@ def test_messages_are_answered_and_bad_ones_get_a_sentence(explorer: SegmentExpl
     ]  # fmt: skip
     for message in bad:
         reply, buffers = explorer.answer(message)
-        assert reply["kind"] == "sorry" and reply["text"] and buffers == [] and reply["to"] == message, message
+        assert (
+            reply["kind"] == "sorry" and reply["text"] and buffers == [] and reply["to"] == message
+        ), message
 
 
 def test_a_clips_number_may_come_as_a_float(explorer: SegmentExplorer) -> None:
     reply, (pixels, _) = explorer.answer({"kind": "clip", "clip": 1.0})
     assert (reply["kind"], reply["clip"]) == ("clip", 1) and pixels == explorer.pixels(1).tobytes()
-    assert explorer.answer({"kind": "cut", "clip": 1.0, "seconds": 2})[0] == {"kind": "cut", **explorer.cut(1, 2.0)}
+    assert explorer.answer({"kind": "cut", "clip": 1.0, "seconds": 2})[0] == {
+        "kind": "cut",
+        **explorer.cut(1, 2.0),
+    }
 
 
 @pytest.mark.parametrize("own", [4 / 3, 2 / 3, 17 / 3, 1 / 3])
 def test_a_duration_in_thirds_is_asked_for_as_it_is_answered(stand: Any, own: float) -> None:
-    values = vars(stand) | {"config": SimpleNamespace(**(vars(stand.config) | {"segment_seconds": own}))}
+    values = vars(stand) | {
+        "config": SimpleNamespace(**(vars(stand.config) | {"segment_seconds": own}))
+    }
     explorer = SegmentExplorer(SimpleNamespace(**values))  # type: ignore[arg-type]
     data = explorer.data()
     reply, _ = explorer.answer({"kind": "cut", "clip": 1, "seconds": data["seconds"]})
-    assert reply["kind"] == "cut" and reply["seconds"] == data["seconds"] == pytest.approx(own, abs=5e-4)
+    assert reply["kind"] == "cut" and reply["seconds"] == data["seconds"] == pytest.approx(
+        own, abs=5e-4
+    )
     assert explorer.cut(1, own) == explorer.cut(1, data["seconds"]), "unrounded it is the same"
     assert explorer.range_s[0] <= data["seconds"] <= explorer.range_s[1]
     fragment = explorer.fragment([1])
-    carried = json.loads(re.search(r"data-mer-data>(.*?)</script>", fragment, re.DOTALL)[1])["carried"]  # type: ignore[index]
+    carried = json.loads(re.search(r"data-mer-data>(.*?)</script>", fragment, re.DOTALL)[1])[
+        "carried"
+    ]  # type: ignore[index]
     assert f"1 {data['seconds']:g}" in carried["cuts"]
 
 
@@ -120,7 +136,9 @@ def test_the_widget_answers_its_view(explorer: SegmentExplorer) -> None:
     assert reply["start_s"] == [0, 1, 2] and buffers == []
 
 
-def test_a_page_carries_its_clips_and_half_second_durations(explorer: SegmentExplorer, tmp_path: Path) -> None:
+def test_a_page_carries_its_clips_and_half_second_durations(
+    explorer: SegmentExplorer, tmp_path: Path
+) -> None:
     plt.close("all")
     page = explorer.to_html(tmp_path / "page.html", clips=[1, 0])
     assert (tmp_path / "page.html").read_text("utf-8") == page and plt.get_fignums() == []
@@ -132,7 +150,10 @@ def test_a_page_carries_its_clips_and_half_second_durations(explorer: SegmentExp
     pixels = base64.b64decode(data["carried"]["clips"]["0"]["buffers"][0])
     assert pixels == explorer.pixels(0).tobytes()
     still = page[page.index('<div class="mer ') : page.index("<script")]
-    assert "c1: 5 segments of 2 s, 40 % of them with a wrong label." in still and 'alt="Log-mel of clip c1' in still
+    assert (
+        "c1: 5 segments of 2 s, 40 % of them with a wrong label." in still
+        and 'alt="Log-mel of clip c1' in still
+    )
 
 
 def test_a_page_takes_few_clips(explorer: SegmentExplorer) -> None:

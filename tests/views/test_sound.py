@@ -56,7 +56,11 @@ def test_three_seconds_stay_small():
 @pytest.mark.parametrize(
     ("y", "label", "sentence"),
     [
-        (np.zeros(10 * 22050 + 1), "x", "lasts 10.0 s, expected at most 10 s in a notebook: cut it with"),
+        (
+            np.zeros(10 * 22050 + 1),
+            "x",
+            "lasts 10.0 s, expected at most 10 s in a notebook: cut it with",
+        ),
         (np.zeros((2, 5)), "x", r"y has shape \(2, 5\), expected one row of finite samples"),
         (np.zeros(0), "x", r"y has shape \(0,\)"),
         (np.array([0.0, np.nan]), "x", "finite samples"),
@@ -91,7 +95,9 @@ def test_an_excerpt_is_one_of_browsers_kinds_and_sounds_like_its_samples():
     t = np.arange(3 * 22050) / 22050
     made = sound.excerpt((1.5 * np.sin(2 * np.pi * 440 * t)).astype(np.float32))
     heard, rate = soundfile.read(io.BytesIO(made.data))
-    assert made.mime in sound.PLAYABLE.values() and rate == 22050 and abs(len(heard) / rate - 3) < 0.06
+    assert (
+        made.mime in sound.PLAYABLE.values() and rate == 22050 and abs(len(heard) / rate - 3) < 0.06
+    )
     middle = heard[22050:44100]
     assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(440, abs=1)
     assert np.abs(middle).max() < 1.2, "what goes beyond ±1 is clipped"
@@ -112,7 +118,10 @@ def test_a_changed_file_is_decoded_anew(ramp):
 
 
 def test_bad_segments_get_a_sentence(ramp, tmp_path):
-    with pytest.raises(MerKitError, match="clip 'ramp' lasts 2.0 s but the segment begins at 2 s: choose an earlier"):
+    with pytest.raises(
+        MerKitError,
+        match="clip 'ramp' lasts 2.0 s but the segment begins at 2 s: choose an earlier",
+    ):
         sound.segment_audio(ramp, 2.0, 1.0)
     with pytest.raises(MerKitError, match="start_s is -1"):
         sound.segment_audio(ramp, -1, 1.0)

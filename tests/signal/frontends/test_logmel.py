@@ -26,10 +26,16 @@ def music() -> np.ndarray:
 
 
 def test_equals_librosa_with_an_absolute_reference(music: np.ndarray):
-    power = librosa.feature.melspectrogram(y=music, sr=22050, n_fft=1024, hop_length=512, n_mels=128, window="hann")
+    power = librosa.feature.melspectrogram(
+        y=music, sr=22050, n_fft=1024, hop_length=512, n_mels=128, window="hann"
+    )
     expected = librosa.power_to_db(power, ref=1.0, amin=1e-10, top_db=None).T
     result = mel.log_mel(music)
-    assert result.dtype == np.float32 and result.shape == (1 + len(music) // 512, 128) and result.flags.c_contiguous
+    assert (
+        result.dtype == np.float32
+        and result.shape == (1 + len(music) // 512, 128)
+        and result.flags.c_contiguous
+    )
     np.testing.assert_allclose(result, expected, atol=1e-3)
 
 
@@ -41,7 +47,9 @@ def test_equals_a_transform_written_out_by_hand(music: np.ndarray, frame: int):
     k = np.arange(513)
     power = np.abs(np.exp(-2j * np.pi * np.outer(k, n) / 1024) @ piece) ** 2
     bank = mel.filter_bank(mel.MelSettings()).toarray().astype(np.float64)
-    np.testing.assert_allclose(mel.log_mel(music)[frame], 10 * np.log10(np.maximum(bank @ power, 1e-10)), atol=5e-3)
+    np.testing.assert_allclose(
+        mel.log_mel(music)[frame], 10 * np.log10(np.maximum(bank @ power, 1e-10)), atol=5e-3
+    )
 
 
 def test_ten_times_louder_is_twenty_decibels_and_silence_is_the_floor(music: np.ndarray):
@@ -75,10 +83,14 @@ def test_a_segment_as_view_is_its_own_transform_inside(music: np.ndarray, segmen
         first = start_frame * 512
         alone = mel.log_mel(music[first : first + segment_seconds * 22050])
         view = whole[start_frame : start_frame + n_frames]
-        inside = slice(1, segment_seconds * 22050 // 512 - 1)  # windows that do not cross the segment's edges
+        inside = slice(
+            1, segment_seconds * 22050 // 512 - 1
+        )  # windows that do not cross the segment's edges
         np.testing.assert_allclose(view[inside], alone[inside], atol=1e-3)
         assert inside.stop >= n_frames - 2, "at most the frames at the two edges are left out"
-        assert start_frame == 0 or np.abs(view[0] - alone[0]).max() > 0.1, "the edge is where they differ"
+        assert start_frame == 0 or np.abs(view[0] - alone[0]).max() > 0.1, (
+            "the edge is where they differ"
+        )
 
 
 def test_a_segment_as_view_is_shifted_by_at_most_half_a_hop():
@@ -109,9 +121,15 @@ def test_settings_out_of_range(name: str):
 @pytest.mark.parametrize("size", [1, 333, 5000, 40_000, 200_000])
 def test_blocks_of_any_size_give_the_frames_of_the_whole(size: int):
     settings = mel.MelSettings()
-    y = np.random.default_rng(size).normal(size=150_000 + 3 * mel.BLOCK_FRAMES * settings.hop_length).astype(np.float32)
+    y = (
+        np.random.default_rng(size)
+        .normal(size=150_000 + 3 * mel.BLOCK_FRAMES * settings.hop_length)
+        .astype(np.float32)
+    )
     if size == 1:
         y = y[: 2 * settings.n_fft]
-    frames, n_samples = mel.log_mel_of_blocks([y[at : at + size] for at in range(0, len(y), size)], settings)
+    frames, n_samples = mel.log_mel_of_blocks(
+        [y[at : at + size] for at in range(0, len(y), size)], settings
+    )
     assert n_samples == len(y)
     np.testing.assert_array_equal(frames, mel.log_mel(y).astype(np.float16))
