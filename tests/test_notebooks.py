@@ -329,7 +329,7 @@ def test_papermill_parameters_as_people_type_them(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if expected and "no use" not in expected:
+    if expected and "does not use" not in expected:
         with pytest.raises(MerKitError, match=re.escape(expected)):
             _start(tmp_path, given, monkeypatch)
     else:

@@ -215,7 +215,7 @@ def as_text(row: dict[str, Any]) -> str:
 
 def _classes(row: dict[str, Any], task: str) -> str:
     """Return the class counts of a task and the fraction of the majority class."""
-    fraction = row[f"majority_{task}"]
+    fraction = row.get(f"majority_{task}")  # none where no clip has a label
     if pd.isna(fraction):
         return f"{task}: {row[task]}"
     return f"{task}: {row[task]} (majority {fraction:.1%})"
