@@ -58,15 +58,15 @@ def notebook_links(
     """End a docstring with links to the notebooks that it names and to those that call the function."""
     pages = app.kit_pages  # type: ignore[attr-defined]
     named = pages["named"].pop(name, [])
-    told = [("Notebook", f"notebooks/{stem}") for stem in named]
-    told += [
+    entries = [("Notebook", f"notebooks/{stem}") for stem in named]
+    entries += [
         ("Called in", page)
         for page in pages["uses"].get(name, [])
         if page.split("/")[-1] not in named
     ]
     links = [
         f"{label} :doc:`{pages['titles'][page]} </{page}>`"
-        for label, page in told
+        for label, page in entries
         if page in pages["titles"]
     ]
     if links:

@@ -38,7 +38,7 @@ class NoiseStudy:
     ----------
     kind, rate : as given to `training.noise.inject`; `realised` is the fraction that became wrong
     labels : int64 [S], as used in training
-    spoiled : bool [S], corrupted on purpose
+    corrupted : bool [S], corrupted on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
     partitions : one Partition per pass, at the run's τ and without its cap on U
     seconds : duration of the training
@@ -48,7 +48,7 @@ class NoiseStudy:
     rate: float
     realised: float
     labels: np.ndarray
-    spoiled: np.ndarray
+    corrupted: np.ndarray
     probabilities: np.ndarray
     partitions: list[Partition]
     seconds: float
@@ -61,14 +61,16 @@ class NoiseStudy:
     @property
     def groups(self) -> dict[str, np.ndarray]:
         """Name → bool [S]: labels left alone and labels corrupted."""
-        return {"left alone": ~self.spoiled, "spoiled": self.spoiled}
+        return {"left alone": ~self.corrupted, "corrupted": self.corrupted}
 
     def quality(self) -> pd.DataFrame:
-        """Return one row per pass: kind, realised, after_epoch, and `diagnostics.split_quality`."""
+        """Return one row per pass: kind, realised, after_epoch, and `diagnostics.partition_quality`."""
         about = {"kind": self.kind, "realised": self.realised}
         rows = []
         for epoch, partition in enumerate(self.partitions, start=1):
-            quality = diagnostics.split_quality(partition.clean, partition.omega, ~self.spoiled)
+            quality = diagnostics.partition_quality(
+                partition.clean, partition.omega, ~self.corrupted
+            )
             rows.append({**about, "after_epoch": epoch, **quality})
         return pd.DataFrame(rows)
 
@@ -118,8 +120,8 @@ def noise_study(
     settings = PartitionSettings(tau=experiment.config.training.partition.tau)
     partitions = [diagnostics.replay(one, labels, settings=settings) for one in probabilities]
     seconds = time.perf_counter() - started
-    spoiled = labels != inherited
-    return NoiseStudy(kind, rate, realised, labels, spoiled, probabilities, partitions, seconds)
+    corrupted = labels != inherited
+    return NoiseStudy(kind, rate, realised, labels, corrupted, probabilities, partitions, seconds)
 
 
 def _train(

@@ -163,7 +163,7 @@ class Passes:
         return pd.DataFrame(rows)
 
     def quality(self) -> pd.DataFrame | None:
-        """Return after_epoch and `diagnostics.split_quality` of each pass; None without truth."""
+        """Return after_epoch and `diagnostics.partition_quality` of each pass; None without truth."""
         if self.truth is None or not (self.truth >= 0).any():
             return None
         known = self.truth >= 0
@@ -171,7 +171,9 @@ class Passes:
         rows = []
         for epoch, partition in enumerate(self.partitions, start=1):
             clean, omega = partition.clean[known], partition.omega[known]
-            rows.append({"after_epoch": epoch, **diagnostics.split_quality(clean, omega, right)})
+            rows.append(
+                {"after_epoch": epoch, **diagnostics.partition_quality(clean, omega, right)}
+            )
         return pd.DataFrame(rows)
 
     def pseudo_labels(self) -> pd.DataFrame:

@@ -21,7 +21,6 @@ GROUP_LOOK: dict[str, tuple[str, str, str]] = {
     "all segments": (NEUTRAL, "-", "o"),
     "left alone": (CLEAN, "-", "o"),
     "corrupted": (NOISY, "--", "X"),
-    "spoiled": (NOISY, "--", "X"),
 }
 #: Bars that show wrong labels or a second quantity: hatched in white, readable without colour.
 HATCHED: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0}

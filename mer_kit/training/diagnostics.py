@@ -85,7 +85,7 @@ def replay(
     )
 
 
-def split_quality(
+def partition_quality(
     clean: np.ndarray, omega: np.ndarray, truly_clean: np.ndarray
 ) -> dict[str, float]:
     """Return how well X matches the truly clean labels, for data whose ground truth is known.
@@ -106,7 +106,7 @@ def split_quality(
     Examples
     --------
     >>> clean, truly_clean = np.array([1, 1, 0, 0], bool), np.array([1, 1, 1, 0], bool)
-    >>> q = split_quality(clean, np.array([0.9, 0.8, 0.3, 0.1]), truly_clean)
+    >>> q = partition_quality(clean, np.array([0.9, 0.8, 0.3, 0.1]), truly_clean)
     >>> q["precision"], round(q["recall"], 3), q["noise_recall"], q["roc_auc"]
     (1.0, 0.667, 1.0, 1.0)
 

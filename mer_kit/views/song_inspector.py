@@ -32,8 +32,7 @@ from mer_kit.views.view import Reply, View, still_picture
 
 #: D: the number of neighbours that are listed.
 NEIGHBOURS = 5
-#: D: a page without a kernel carries the sounds of so many songs at most, each of at most so many
-#: bytes.
+#: D: the most songs whose sound a page without a kernel carries, and the most bytes of each.
 MAX_SOUNDS, PAGE_SOUND_BYTES = 12, 250_000
 
 
@@ -132,7 +131,7 @@ class SongInspector(View, traitlets.HasTraits):
             ],
             "statistics": list(features.STATISTICS),
             "theta": float(space.svm.theta),
-            "deciders": {name: ROW_TITLES[name] for name in CLASSIFIERS},
+            "classifiers": {name: ROW_TITLES[name] for name in CLASSIFIERS},
             "test": [self._test_song(at) for at in range(len(space.test))],
             "train": [self._plain("train", at) for at in range(len(space.train))],
             "usual": space.usual_distance(),

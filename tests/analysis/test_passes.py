@@ -138,7 +138,7 @@ def test_segments_without_truth_are_left_out_of_the_quality(passes: Passes) -> N
     part = dataclasses.replace(passes, truth=truth).quality()
     assert part is not None
     split, known = passes.partitions[-1], truth >= 0
-    expected = diagnostics.split_quality(
+    expected = diagnostics.partition_quality(
         split.clean[known], split.omega[known], (truth == passes.labels)[known]
     )
     assert part.iloc[-1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
@@ -365,15 +365,15 @@ def test_a_noise_study_knows_what_it_spoiled(trained: Experiment) -> None:
     rows = trained.index.rows_of(songs)
     rows = rows[trained.index.start_s[rows] % 2 == 0]
     inherited = trained.labels[trained.index.clip[rows]]
-    np.testing.assert_array_equal(study.labels != inherited, study.spoiled)
-    assert study.realised == study.spoiled.mean() == pytest.approx(0.25, abs=0.5 / len(rows))
+    np.testing.assert_array_equal(study.labels != inherited, study.corrupted)
+    assert study.realised == study.corrupted.mean() == pytest.approx(0.25, abs=0.5 / len(rows))
     assert study.probabilities.shape == (2, len(rows), 2) and len(study.partitions) == 2
     quality = study.quality()
-    expected = diagnostics.split_quality(
-        study.partitions[1].clean, study.partitions[1].omega, ~study.spoiled
+    expected = diagnostics.partition_quality(
+        study.partitions[1].clean, study.partitions[1].omega, ~study.corrupted
     )
     assert quality.iloc[1][list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
-    assert (study.groups["spoiled"] ^ study.groups["left alone"]).all()
+    assert (study.groups["corrupted"] ^ study.groups["left alone"]).all()
 
 
 def test_noise_of_kind_song_spoils_whole_songs(trained: Experiment) -> None:
@@ -381,7 +381,7 @@ def test_noise_of_kind_song_spoils_whole_songs(trained: Experiment) -> None:
     songs = draw_songs(trained.folds[0].train, trained.labels, 8, seed=trained.config.seed)
     rows = trained.index.rows_of(songs)
     clip = trained.index.clip[rows[trained.index.start_s[rows] % 2 == 0]]
-    shares = [study.spoiled[clip == song].mean() for song in np.unique(clip)]
+    shares = [study.corrupted[clip == song].mean() for song in np.unique(clip)]
     assert set(shares) == {0.0, 1.0}
 
 

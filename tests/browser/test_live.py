@@ -177,8 +177,8 @@ def test_the_notebooks_stop_button_pauses_and_the_next_run_goes_on_and_leaves_a_
     assert error.ename == "Paused" and said is not None and len(error.traceback) == 1
     done = int(said[1])
     assert 2 <= done < MANY
-    told = next(cell for cell in book.saved().cells if cell.id == "03-train-told")
-    assert told.execution_count is None, "cells after a pause are not run"
+    message = next(cell for cell in book.saved().cells if cell.id == "03-train-message")
+    assert message.execution_count is None, "cells after a pause are not run"
     page.screenshot(path=shots / "live-paused.png")
 
     book.ask("jupyterapp.commands.execute('notebook:run-all-cells');")

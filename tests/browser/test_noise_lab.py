@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mer_kit.training import diagnostics
-from mer_kit.training.diagnostics import split_quality
+from mer_kit.training.diagnostics import partition_quality
 from mer_kit.views import html_fragments, js
 from mer_kit.views.noise_lab import NoiseLab
 from mer_kit.views.view import as_text
@@ -77,7 +77,7 @@ def test_the_numbers_are_those_of_python(
                 assert cut["refusal"] == split.note.removeprefix("no separation: ")
                 refused += not split.separated
                 capped += split.separated and cut["in_u_training"] < cut["in_u"]
-                wanted = split_quality(clean[known], split.omega[known], right)
+                wanted = partition_quality(clean[known], split.omega[known], right)
                 for name in ("precision", "recall", "noise_recall"):
                     value = np.nan if cut[name] is None else cut[name]
                     assert value == pytest.approx(wanted[name], abs=1e-12, nan_ok=True), (name, tau)

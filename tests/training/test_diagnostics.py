@@ -76,7 +76,7 @@ def test_split_quality_by_hand():
     clean = np.array([1, 1, 1, 0, 0, 0, 0, 0], bool)
     truly = np.array([1, 1, 0, 1, 1, 0, 0, 0], bool)
     omega = np.array([0.9, 0.8, 0.7, 0.6, 0.2, 0.3, 0.1, 0.2])
-    quality = diagnostics.split_quality(clean, omega, truly)
+    quality = diagnostics.partition_quality(clean, omega, truly)
     # Of the 16 pairs (clean, wrong): 0.9 and 0.8 win 4 each, 0.6 wins 3, 0.2 wins 1 and ties 1.
     expected = {
         "precision": 2 / 3,
@@ -93,12 +93,12 @@ def test_split_quality_by_hand():
 
 def test_split_quality_is_nan_where_there_is_nothing_to_ask():
     yes, no = np.ones(3, bool), np.zeros(3, bool)
-    all_true = diagnostics.split_quality(yes, np.ones(3), yes)
+    all_true = diagnostics.partition_quality(yes, np.ones(3), yes)
     assert (
         np.isnan([all_true["noise_recall"], all_true["roc_auc"]]).all()
         and all_true["precision"] == 1
     )
-    none_kept = diagnostics.split_quality(no, np.ones(3), no)
+    none_kept = diagnostics.partition_quality(no, np.ones(3), no)
     assert (
         np.isnan([none_kept["precision"], none_kept["recall"]]).all()
         and none_kept["noise_recall"] == 1

@@ -57,7 +57,7 @@ def test_sssl_finds_and_mends_wrong_labels(toy_maker, trainer):
         seed=mixture_seed(0),
     )
     assert roc_auc_score(clean, replayed.omega) > 0.9
-    quality = diagnostics.split_quality(replayed.clean, replayed.omega, clean)
+    quality = diagnostics.partition_quality(replayed.clean, replayed.omega, clean)
     assert replayed.separated and quality["precision"] > 0.9 > clean.mean() == 0.7
     last = made.history_[-1]
     assert last.phase == "ssl" and last.separated and 0.15 < last.n_unlabelled / 160 < 0.45

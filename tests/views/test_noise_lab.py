@@ -85,7 +85,7 @@ def test_every_cut_is_what_the_training_would_make_of_it(
         assert cuts["in_u_training"][i] == (~split.clean).sum()
         assert cuts["refusal"][i] == split.note.removeprefix("no separation: ")
         right = (passes.truth == passes.labels)[known]
-        quality = diagnostics.split_quality(
+        quality = diagnostics.partition_quality(
             (split.omega > taus[i])[known], split.omega[known], right
         )
         for name in ("precision", "recall", "noise_recall"):

@@ -3,7 +3,7 @@
 /** The view. `song` is the chosen test song, `cell` the pressed cell of the matrix, `near` the chosen neighbour. */
 class SongInspector {
   constructor(el, data, talk) {
-    Object.assign(this, { el, data, talk, id: uniqueId(), arrays: inspectorArrays(data), classifiers: Object.entries(data.deciders) });
+    Object.assign(this, { el, data, talk, id: uniqueId(), arrays: inspectorArrays(data), classifiers: Object.entries(data.classifiers) });
     Object.assign(this, { song: data.song, classifier: "svm", cell: null, near: 0, tabStop: 0, rows: [] });
     this.sounds = loadSounds({
       embedded: data.sounds, talk, audio: h("audio", { controls: true, "aria-label": "Song" }),
