@@ -9,7 +9,7 @@ from mer_kit.training.method import RDROP, SPLIT, BaseMethod
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
 
-TITLE = "mixup, no split"
+TITLE = "mixup, no partition"
 SAYS = "mixup on the inherited labels from the first epoch, no partition"
 SOURCE = "Zhang et al. 2018; paper, Eq. (6) to (8), without its partition"
 COLOUR, LINE = "#f89c20", "--"
