@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import mer_kit
+from tools import shape
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -170,3 +171,11 @@ print(len(planned), [outcome.state for outcome in outcomes], [outcome.message fo
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"8 ['done'] [''] {here / 'runs'}"
     assert [path.name for path in here.iterdir()] == ["runs"]
+
+
+def test_the_package_keeps_to_lines_of_100_and_few_conditional_expressions() -> None:
+    """The limits of docs and review, counted by tools/shape.py."""
+    found = shape.measure(ROOT / "mer_kit")
+    assert found.long_lines == 0 and found.nested_conditionals == 0
+    assert 1000 * found.conditionals / sum(found.modules) <= 8
+    assert max(found.functions) <= 50

@@ -64,7 +64,7 @@ class NoiseStudy:
         return {"left alone": ~self.corrupted, "corrupted": self.corrupted}
 
     def quality(self) -> pd.DataFrame:
-        """Return one row per pass: kind, realised, after_epoch, and `diagnostics.partition_quality`."""
+        """Return kind, realised, after_epoch and `partition_quality`, one row per pass."""
         about = {"kind": self.kind, "realised": self.realised}
         rows = []
         for epoch, partition in enumerate(self.partitions, start=1):

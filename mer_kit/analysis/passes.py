@@ -163,7 +163,7 @@ class Passes:
         return pd.DataFrame(rows)
 
     def quality(self) -> pd.DataFrame | None:
-        """Return after_epoch and `diagnostics.partition_quality` of each pass; None without truth."""
+        """Return after_epoch and `partition_quality` of each pass; None without truth."""
         if self.truth is None or not (self.truth >= 0).any():
             return None
         known = self.truth >= 0

@@ -71,7 +71,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 1e-3,
             "weight_decay": 0.02,
             "ramp_epochs": 4.0,
-            "warmup_mixup": True,  # this and the next: docs, "Honest results so far"
+            "warmup_mixup": True,  # this and the next: docs/results.md
             "max_unlabelled": 0.1,
         },
         "train_every_seconds": 3.0,

@@ -180,7 +180,7 @@ def cut_table(
     dict of lists, one entry per τ
         in_u (segments with ω ≤ τ), in_u_training (after cap and guards), refusal (why the guards
         reject the cut, or "") and, where the truth is known, right_x, wrong_x, right_u, wrong_u,
-        precision, recall, noise_recall (None where undefined; as in `diagnostics.partition_quality`,
+        precision, recall, noise_recall (None if undefined; as in `diagnostics.partition_quality`,
         over the segments whose truth is known).
     """
     order = np.lexsort((-loss, partition.omega))
