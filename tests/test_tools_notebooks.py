@@ -163,7 +163,7 @@ def _spoil(notebook: dict[str, Any], what: str) -> None:
         ("twin", "cell id 'title' occurs twice"),
         ("no tag", "tagged 'parameters'"),
         ("late tag", "the first code cell, and only that one, must be tagged 'parameters'"),
-        ("long", r"cell 4 \(work\) has 16 lines besides imports, expected 15 at most"),
+        ("long", r"cell 4 \(work\) has 16 lines, expected 15 at most"),
         ("cell metadata", r"cell 2 \(title\) has the metadata collapsed"),
         ("metadata", "the notebook's metadata hold more"),
         ("no nav", "the navigation cell nav-bottom is missing"),

@@ -41,7 +41,7 @@ def kernel_manager(folder: str) -> type[QuietKernelManager]:
 
     Examples
     --------
-    >>> kernel_manager("/tmp/a").folder
-    '/tmp/a'
+    >>> kernel_manager("sockets").folder
+    'sockets'
     """
     return type("KernelManager", (QuietKernelManager,), {"folder": folder})
