@@ -1,7 +1,5 @@
 """`python -m mer_kit` is `mer-kit`."""
 
-from __future__ import annotations
-
 import sys
 
 from mer_kit.checks import MerKitError

@@ -1,7 +1,5 @@
 """The error class, and the checks of arguments that every public function uses."""
 
-from __future__ import annotations
-
 import difflib
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,6 @@ package's own (classifiers/); each file there is one more member. It is the code
 sets the variable and runs with their permissions.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import importlib

@@ -1,7 +1,5 @@
 """Numbers and counts as people read them, the same in every table and sentence."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ A run's fingerprint hashes the names that the first version hashed. Later settin
 the one value that reproduces earlier runs, whatever their default is or becomes.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Folders for data, cache and runs: an environment variable, the checkout, or ./."""
 
-from __future__ import annotations
-
 import os
 import tomllib
 from pathlib import Path

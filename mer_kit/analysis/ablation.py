@@ -3,8 +3,6 @@
 One fold only: differences between methods carry the standard error of one test set.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

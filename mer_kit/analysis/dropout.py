@@ -1,7 +1,5 @@
 """A finished fold's network: repeated dropout passes, and predictions for mixed segments."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -3,8 +3,6 @@
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass

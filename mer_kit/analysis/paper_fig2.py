@@ -3,8 +3,6 @@
 Notebook: 05_emotion_curve
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

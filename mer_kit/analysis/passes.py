@@ -3,8 +3,6 @@
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

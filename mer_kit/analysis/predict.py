@@ -3,8 +3,6 @@
 Notebook: 05_emotion_curve
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence

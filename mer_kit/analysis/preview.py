@@ -3,8 +3,6 @@
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 from pathlib import Path

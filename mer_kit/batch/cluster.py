@@ -1,7 +1,5 @@
 """Execute a grid with dask.distributed: on this machine, on a running scheduler, or on SLURM."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import queue

@@ -1,7 +1,5 @@
 """Kernels for executed notebooks: Unix sockets in place of TCP ports, and a log file for stderr."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The notebooks that a run executes: their order, output files and parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

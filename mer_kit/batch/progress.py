@@ -1,7 +1,5 @@
 """Progress of a grid and an estimate of the remaining time."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.audio_files import printable
 from mer_kit.records import TASKS, Clip, Corpus

@@ -7,8 +7,6 @@ To add a command, write a function with `@click.command()`, its options (shared 
 the function, so that `mer-kit --help` stays fast.
 """
 
-from __future__ import annotations
-
 import io
 import sys
 from typing import Any

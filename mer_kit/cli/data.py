@@ -1,7 +1,5 @@
 """Lists the corpora on this machine and checks them: `mer-kit data`."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

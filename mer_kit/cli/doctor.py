@@ -1,7 +1,5 @@
 """Checks whether this machine has what mer-kit needs: `mer-kit doctor`."""
 
-from __future__ import annotations
-
 import click
 
 from mer_kit.checks import MerKitError

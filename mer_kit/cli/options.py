@@ -1,7 +1,5 @@
 """Shared command-line options, option parsing, and error reporting."""
 
-from __future__ import annotations
-
 import errno
 import json
 import sys

@@ -1,7 +1,5 @@
 """Draws the emotion curve of one recording: `mer-kit predict`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

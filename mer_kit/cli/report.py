@@ -1,7 +1,5 @@
 """Writes the results page of finished runs: `mer-kit report`."""
 
-from __future__ import annotations
-
 import webbrowser
 
 import click

@@ -11,8 +11,6 @@ own extensions folder (`mer_kit.extensions`). Any module with a NAME and a `load
     demo/                    the synthesised corpus
 """
 
-from __future__ import annotations
-
 import functools
 import pkgutil
 from importlib import import_module

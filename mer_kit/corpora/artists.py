@@ -7,8 +7,6 @@ training and test. `mer-kit data CORPUS --check` lists the names that are joined
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

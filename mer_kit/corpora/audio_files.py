@@ -1,7 +1,5 @@
 """Shared by all corpora: finding audio files, safe names from tables, reporting a faulty clip."""
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence

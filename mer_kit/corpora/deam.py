@@ -1,7 +1,5 @@
 """DEAM: 1,802 songs of the MediaEval emotion tasks 2013-2015, rated for valence and arousal."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

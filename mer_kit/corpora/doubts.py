@@ -1,7 +1,5 @@
 """Check whether ratings fit the scale they are read on."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer_kit.corpora import audio_files

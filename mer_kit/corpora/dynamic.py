@@ -1,7 +1,5 @@
 """Dynamic ratings: one value per half second or bar becomes segment-level ground truth."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

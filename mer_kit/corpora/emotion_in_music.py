@@ -1,7 +1,5 @@
 """Emotion in Music (1000 songs, 2013): 744 clips of 45 s, rated as a whole and twice a second."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Decode the bytes of a table, and recognise files that are not text."""
 
-from __future__ import annotations
-
 import codecs
 import re
 

@@ -1,7 +1,5 @@
 """4Q: 900 clips of 30 s, 225 per quadrant of Russell's plane (Panda, Malheiro and Paiva, 2018)."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path

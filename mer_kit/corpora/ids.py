@@ -1,7 +1,5 @@
 """Match the ids of a corpus' tables and files to each other, and report those that do not match."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Labels as written in tables, and tables of segment-level ground truth."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -3,8 +3,6 @@
 Unicode form, case, slashes, file ending and the way a number is written may differ.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """PMEmo: 767 choruses of popular songs, rated as a whole and every half second (2018)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Detect unclosed quotes, which would swallow whole rows of a table."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

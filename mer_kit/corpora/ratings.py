@@ -1,7 +1,5 @@
 """Shared by corpora with ratings: valence and arousal become classes at the middle of the scale."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

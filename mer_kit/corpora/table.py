@@ -1,7 +1,5 @@
 """Your own collection: a table of audio files with labels or with valence and arousal ratings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

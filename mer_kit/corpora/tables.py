@@ -3,8 +3,6 @@
 All corpora read their tables here; nothing that does not fit is dropped silently.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import itertools

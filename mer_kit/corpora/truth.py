@@ -1,7 +1,5 @@
 """Segment-level ground truth, for notebooks and diagnostics, never for training."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

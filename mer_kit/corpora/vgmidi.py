@@ -1,7 +1,5 @@
 """VGMIDI: 200 piano arrangements of game music as MIDI, rated bar by bar (2019)."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """Self-checks of exercises: they confirm an answer or give a hint, but never reveal the answer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

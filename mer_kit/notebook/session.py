@@ -1,7 +1,5 @@
 """The start call of every notebook: checks the parameters, sets the style, opens the run."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import platform

@@ -3,8 +3,6 @@
 Formulae become MathML, and the only scripts that run are those of mer-kit's own views.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import re

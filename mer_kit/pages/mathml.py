@@ -1,7 +1,5 @@
 """LaTeX formulae as MathML, for exported notebooks and for the documentation."""
 
-from __future__ import annotations
-
 import re
 
 from latex2mathml import converter

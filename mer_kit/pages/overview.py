@@ -1,7 +1,5 @@
 """The table of runs on the results page: sortable, filterable, with a sparkline of the folds."""
 
-from __future__ import annotations
-
 import html
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The results page compared with the paper: its tables 1 to 3, and accuracy by duration."""
 
-from __future__ import annotations
-
 import contextlib
 import html
 from collections.abc import Iterator

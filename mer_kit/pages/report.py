@@ -1,7 +1,5 @@
 """The results page of a folder of runs: one HTML file that works offline, with results.csv."""
 
-from __future__ import annotations
-
 import hashlib
 import html
 import os

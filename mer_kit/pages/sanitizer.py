@@ -7,8 +7,6 @@ tables, images, sounds and formulae stay. nh3 does the parsing.
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import copy

@@ -1,7 +1,5 @@
 """Helpers that several plots share: new axes, direct labels, percent axes, marks of the phases."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Notebook: 05_emotion_curve
 """
 
-from __future__ import annotations
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

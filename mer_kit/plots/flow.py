@@ -3,8 +3,6 @@
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

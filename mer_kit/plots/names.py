@@ -4,8 +4,6 @@ A name is always plain text, whatever it looks like: never a tag or a formula, a
 characters that break a file. For figures, `plots.style.render` does the same.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from typing import Any

@@ -3,8 +3,6 @@
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Figures for the interactive views, independent of pyplot."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import Any

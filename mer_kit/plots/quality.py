@@ -3,8 +3,6 @@
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

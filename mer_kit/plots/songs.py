@@ -3,8 +3,6 @@
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One style for all figures: colours, line styles, and files that are reproducible byte by byte."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import logging

@@ -3,8 +3,6 @@
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 import itertools
 from typing import Any
 

@@ -3,8 +3,6 @@
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import resources
 

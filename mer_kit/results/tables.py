@@ -3,8 +3,6 @@
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Source: OWASP, "CSV Injection".
 """
 
-from __future__ import annotations
-
 import re
 
 import pandas as pd

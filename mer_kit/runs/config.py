@@ -1,7 +1,5 @@
 """A run's configuration, with the origin of every default, and its result."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 from collections.abc import Iterable, Mapping, Sequence

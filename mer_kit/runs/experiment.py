@@ -1,7 +1,5 @@
 """Where the rooms meet: corpus, signal, folds, training and song decisions become a run."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools

@@ -1,7 +1,5 @@
 """Lock files: one process at a time, freed by the operating system when the holder dies."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,8 +3,6 @@
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a preset's name (smoke, demo, cpu, paper) to every setting of a run."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any

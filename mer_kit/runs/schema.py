@@ -7,8 +7,6 @@ to fit the file.
 Notebook: 06_results
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

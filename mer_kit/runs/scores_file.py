@@ -8,8 +8,6 @@ used, a warning says why, and the fold is decided again.
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import logging

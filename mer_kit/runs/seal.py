@@ -3,8 +3,6 @@
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ MIDI files are rendered first.
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import math

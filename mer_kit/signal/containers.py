@@ -7,8 +7,6 @@ Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, EA's IFF (
 Sony's W64.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ correlation at the best lag decides.
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

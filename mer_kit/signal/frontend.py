@@ -3,8 +3,6 @@
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

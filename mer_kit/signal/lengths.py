@@ -5,8 +5,6 @@ Several joined files are found as well. MP3, which has no container, is counted 
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -7,8 +7,6 @@ includes it.
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -7,8 +7,6 @@ only the first of several joined files.
 Source: see `mpeg_frames`.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Source: ISO/IEC 11172-3 and 13818-3 (frame header); the Xing, LAME and VBRI head
 write them.
 """
 
-from __future__ import annotations
-
 import itertools
 import struct
 from dataclasses import dataclass

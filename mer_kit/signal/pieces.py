@@ -3,8 +3,6 @@
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 import io
 import threading
 from collections.abc import Callable, Iterator

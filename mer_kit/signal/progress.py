@@ -1,7 +1,5 @@
 """Progress reporting for long jobs: a caller's callback, a progress bar, or nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import time

@@ -5,8 +5,6 @@ PAF, PVF, IRCAM, SD2 and XI are missing here because their headers state no leng
 Source: libsndfile's readers of the same names; NIST SPHERE; MAT-File Level 4 and 5.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any, Literal
 

@@ -5,8 +5,6 @@ The result is computed once for each set of clips and kept in the store's folder
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

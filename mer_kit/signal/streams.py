@@ -3,8 +3,6 @@
 Source: RFC 9639 (FLAC), RFC 3533 (Ogg), ISO/IEC 14496-12 (boxes of MPEG-4).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -3,8 +3,6 @@
 Source: id3.org, ID3v2.4 structure; the APEv2 specification of hydrogenaud.io.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

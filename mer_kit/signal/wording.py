@@ -3,8 +3,6 @@
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from mer_kit.records import Problem

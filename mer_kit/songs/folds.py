@@ -7,8 +7,6 @@ recognising the record.
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Any

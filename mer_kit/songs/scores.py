@@ -5,8 +5,6 @@ The paper reports one "F1" without saying which, so all are kept; macro-F1 is ou
 Notebook: 04_song_decisions, 06_results
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

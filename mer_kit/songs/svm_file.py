@@ -6,8 +6,6 @@ number of a file is checked before it is used.
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, TypeGuard

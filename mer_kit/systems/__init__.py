@@ -11,8 +11,6 @@ song-level classifiers must differ.
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any

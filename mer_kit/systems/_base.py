@@ -3,8 +3,6 @@
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """One training step: a batch of X and U becomes one loss (paper Eq. 4–10)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

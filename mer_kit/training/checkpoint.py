@@ -1,7 +1,5 @@
 """A training's state in one file: tensors as safetensors, everything else as JSON in its header."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

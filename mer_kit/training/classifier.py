@@ -1,7 +1,5 @@
 """A trained segment classifier, loaded from its file for prediction."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 All functions work on the archived probabilities [E, S, K] and the inherited labels [S] alone.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

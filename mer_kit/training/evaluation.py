@@ -1,7 +1,5 @@
 """Batches of segments: standardisation, the evaluation pass, and the losses that follow from it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

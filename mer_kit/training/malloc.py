@@ -1,7 +1,5 @@
 """Let the C library keep freed memory for the next layer instead of returning it to the system."""
 
-from __future__ import annotations
-
 import ctypes
 import functools
 import sys

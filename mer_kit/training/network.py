@@ -5,8 +5,6 @@ One result of the trunk therefore serves several passes through the head.
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import torch

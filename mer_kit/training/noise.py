@@ -1,7 +1,5 @@
 """Wrong labels made on purpose, so that the partition can be tested on any corpus."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer_kit.checks import MerKitError, check_choice, check_labels, check_range

@@ -1,7 +1,5 @@
 """The paper's formulae for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

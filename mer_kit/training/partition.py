@@ -1,7 +1,5 @@
 """Which inherited labels look clean? A two-component Gaussian mixture of the segments' losses."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All settings of a training: one frozen record with the origin of every default, checked once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, Self
 

@@ -4,8 +4,6 @@ A file may be damaged, changed, or come from a stranger. Shapes and types are co
 tensors, which have no memory, so that no file can ask for more memory than its own size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

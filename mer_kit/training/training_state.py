@@ -1,7 +1,5 @@
 """The complete state of a training between two epochs: built, saved and restored."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

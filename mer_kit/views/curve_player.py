@@ -3,8 +3,6 @@
 Notebook: 05_emotion_curve
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from pathlib import Path

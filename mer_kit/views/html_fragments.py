@@ -6,8 +6,6 @@ outside itself.
 Notebook: 05_emotion_curve
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

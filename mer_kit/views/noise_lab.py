@@ -7,8 +7,6 @@ looks values up in them.
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

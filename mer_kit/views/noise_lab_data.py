@@ -3,8 +3,6 @@
 Notebook: 02_noisy_labels
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from dataclasses import dataclass

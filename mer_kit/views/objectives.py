@@ -6,8 +6,6 @@ looks them up.
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -3,8 +3,6 @@
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any

@@ -3,8 +3,6 @@
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 Notebook: 00_start_here, 05_emotion_curve
 """
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import functools

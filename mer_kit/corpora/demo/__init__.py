@@ -4,8 +4,6 @@ It is written to disk in 4Q's folder layout with 4Q's tables and loaded by 4Q's 
 additional table `segment_truth.csv` gives the quadrant in which every second was composed.
 """
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import hashlib

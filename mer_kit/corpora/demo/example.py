@@ -1,7 +1,5 @@
 """An example of your own collection: demo clips under plain names with a table of ratings."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The plan of the demo corpus: label, artist and sections of each clip, before it is composed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

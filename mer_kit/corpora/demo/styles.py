@@ -8,8 +8,6 @@ Source: D: our decision, based on findings of music psychology about expressed e
 and Lindström, 2010: fast and detached for high arousal, major and consonant for positive valence).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 _IONIAN = (0, 2, 4, 5, 7, 9, 11)

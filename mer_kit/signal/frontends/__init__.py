@@ -7,8 +7,6 @@ and segments are views of them; with `pool` the store keeps one vector for each 
 Notebook: 01_segmentation
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 from typing import Any
 

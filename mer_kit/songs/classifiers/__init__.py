@@ -9,8 +9,6 @@ fold; without them it is fitted again whenever its answer is needed.
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import inspect
 from pathlib import Path
 from types import ModuleType

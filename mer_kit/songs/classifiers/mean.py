@@ -3,8 +3,6 @@
 Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer_kit.songs.classifier import Rule, mean_probabilities

@@ -3,8 +3,6 @@
 Source: Sarkar et al. 2020 (the paper's [7]). Notebook: 04_song_decisions
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from mer_kit.songs.classifier import Rule, most_frequent

@@ -7,8 +7,6 @@ A file `<name>.py` sets TITLE (its name in tables), SAYS (one sentence), SOURCE,
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 
 from mer_kit import extensions

@@ -1,7 +1,5 @@
 """Plain cross-entropy on the inherited labels: the baseline of every other method."""
 
-from __future__ import annotations
-
 from mer_kit.training.method import RDROP, SPLIT, BaseMethod
 
 TITLE = "plain cross-entropy"

@@ -7,8 +7,6 @@ derives from `training.network.SegmentNetwork`.
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 import inspect
 from types import ModuleType
 from typing import Any

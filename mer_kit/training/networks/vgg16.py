@@ -1,7 +1,5 @@
 """VGG16 for log-mel segments, with the parameter names of torchvision's VGG16."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

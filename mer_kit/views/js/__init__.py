@@ -7,8 +7,6 @@ removes it. The same text serves a widget (anywidget) and a page without a kerne
 (`views.html_fragments`).
 """
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Callable
