@@ -5,6 +5,7 @@ the one value that reproduces earlier runs, whatever their default is or becomes
 """
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,7 +102,7 @@ def kinds(settings: type) -> dict[str, str]:
         if _PART in field.metadata:
             types |= kinds(field.metadata[_PART])
         else:
-            types[field.name] = field.type if isinstance(field.type, str) else field.type.__name__
+            types[field.name] = inspect.formatannotation(field.type).strip("'")
     return types
 
 

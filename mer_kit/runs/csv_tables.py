@@ -110,7 +110,7 @@ def read_history(path: Path, where: str, *, inside: Path | None = None) -> list[
     """
     kinds: dict[str, type] = {}
     for field in dataclasses.fields(EpochRecord):
-        kinds[field.name] = float if field.type == "float" else str
+        kinds[field.name] = float if field.type in (float, "float") else str
     del kinds["own"]
     later = ["labelled_class_share", "note"]
     later += [name for name, kind in kinds.items() if kind is float]
