@@ -1,5 +1,6 @@
 """DEAM: 1,802 songs of the MediaEval emotion tasks 2013-2015, rated for valence and arousal."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from mer_kit import paths
 from mer_kit.checks import MerKitError, check_choice, check_folder
 from mer_kit.corpora import audio_files, emotion_in_music, ids, tables
-from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_clips, read_ratings
+from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "deam"
@@ -96,18 +97,13 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     )
     ratings = {clip_id: rating for clip_id, (rating, _) in rows.items()}
     compare(ratings, _eim_ratings(root), notes)
-    artists = _read_metadata(root, [*rows, *files], notes, problems)
-    about = {
-        clip_id: About(*artists.get(clip_id, ("", "")), split)
-        for clip_id, (_, split) in rows.items()
-    }
-    clips, unlisted = rated_clips(
-        root, ratings, files, scale=SCALE, ties=ties, table=TABLE, about=about, problems=problems
-    )
-    return Corpus(
-        NAME, root, clips, tuple(problems), None, notes=(*notes, *unlisted),
-        title=TITLE, citation=CITATION, licence=LICENCE,
+    corpus = rated_corpus(
+        Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
+        table=TABLE, scale=SCALE, ties=ties, notes=notes, problems=problems,
+        about=_read_metadata(root, [*rows, *files], notes, problems),
     )  # fmt: skip
+    clips = (dataclasses.replace(clip, split=rows[clip.clip_id][1]) for clip in corpus.clips)
+    return dataclasses.replace(corpus, clips=tuple(clips))
 
 
 def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Problem]) -> float:
@@ -154,8 +150,9 @@ def _eim_ratings(root: Path) -> dict[str, Rating]:
     """Return EiM's static ratings if it is next to DEAM or below the data root; else {}."""
     for data_root in (root.parent, paths.default_data_root()):
         folder = emotion_in_music.find(data_root)
-        if folder is not None:
-            return emotion_in_music.read_static(folder)
+        table = folder and audio_files.first_file(folder, emotion_in_music.STATIC)
+        if table:
+            return read_ratings(table, emotion_in_music.COLUMNS, emotion_in_music.SCALE, [])
     return {}
 
 
@@ -231,14 +228,14 @@ def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating,
 
 def _read_metadata(
     root: Path, known: list[str], notes: list[Problem], problems: list[Problem]
-) -> dict[str, tuple[str, str]]:
-    """Return song id → (artist, title) from the yearly tables; {} if there are none.
+) -> dict[str, About]:
+    """Return song id → artist and title from the yearly tables; {} if there are none.
 
     Their headers differ. 2013: song_id, file_name, Artist, Song title, …; 2014: Id, Artist, Album,
     Track, …, last.fm labels; 2015: id, Filename, title, artist, album, genre. The labels of 2014
     and the genres of 2015 continue beyond the header.
     """
-    about: dict[str, tuple[str, str]] = {}
+    about: dict[str, About] = {}
     yearly = {
         path.name: path
         for folder in reversed(_folders(root))
@@ -254,6 +251,6 @@ def _read_metadata(
             what = f"its artists cannot be read ({error})"
             problems.append(audio_files.problem("metadata", name, what, "restore or remove it"))
             continue
-        named = {song: (artist, song_title) for song, artist, song_title in rows}
+        named = {song: About(artist, song_title) for song, artist, song_title in rows}
         about |= ids.rekeyed(name, named, known, notes, problems, what="artists")
     return about

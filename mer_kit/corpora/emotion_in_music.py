@@ -7,7 +7,7 @@ import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
 from mer_kit.corpora import audio_files, dynamic, ids, tables
-from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_clips, read_ratings
+from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "eim"
@@ -98,39 +98,22 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         next_step="unpack clips_45seconds.tar.gz",
     )
     problems: list[Problem] = []
-    table = audio_files.first_file(root, STATIC) or root / STATIC[0]
-    ratings = read_ratings(table, COLUMNS, SCALE, problems)
     notes: list[Problem] = []
+    table = audio_files.first_file(root, STATIC) or root / STATIC[0]
     ratings, files = ids.settle(
-        ratings, audio_files.list_audio(audio), table.name, notes=notes, problems=problems
-    )
-    known = list(dict.fromkeys([*ratings, *files]))
-    about = ids.rekeyed(
-        Path(INFO[0]).name, _read_info(root), known, notes, problems, what="artists"
-    )
-    truth = _read_truth(root, known, ties, notes, problems)
-    clips, unlisted = rated_clips(
-        root,
-        ratings,
-        files,
-        scale=SCALE,
-        ties=ties,
-        table=table.name,
-        about=about,
-        problems=problems,
-    )
-    return Corpus(
-        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips),
-        notes=(*notes, *unlisted), title=TITLE, citation=CITATION, licence=LICENCE,
+        read_ratings(table, COLUMNS, SCALE, problems), audio_files.list_audio(audio), table.name,
+        notes=notes, problems=problems,
     )  # fmt: skip
-
-
-def read_static(root: Path) -> dict[str, Rating]:
-    """Return song id → static rating of every usable row, for comparison with DEAM."""
-    table = audio_files.first_file(root, STATIC)
-    if table is None:
-        return {}
-    return read_ratings(table, COLUMNS, SCALE, [])
+    known = [*ratings, *files]
+    return rated_corpus(
+        Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
+        table=table.name, scale=SCALE, ties=ties, notes=notes, problems=problems,
+        about=ids.rekeyed(INFO[1], _read_info(root), known, notes, problems, what="artists"),
+        truth=dynamic.truth_of(
+            _read_frames(root), known, middle=DYNAMIC_SCALE.middle, ties=ties, notes=notes,
+            problems=problems,
+        ),
+    )  # fmt: skip
 
 
 def _read_info(root: Path) -> dict[str, About]:
@@ -140,38 +123,19 @@ def _read_info(root: Path) -> dict[str, About]:
         ["song_id", "Artist", "Song title"],
         optional=["Mediaeval 2013 set"],
     )
-    splits = {name: name for name in SPLITS}
     return {
-        clip_id: About(artist, title, splits.get(split.casefold()))
+        clip_id: About(artist, title, split.casefold() if split.casefold() in SPLITS else None)
         for clip_id, artist, title, split in rows
     }
 
 
-def _read_truth(
-    root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
-) -> pd.DataFrame | None:
-    """Return the ground truth per half second; None without the two optional tables."""
+def _read_frames(root: Path) -> dict[str, pd.DataFrame]:
+    """Return the dynamic ratings by the names of their tables; {} without both optional tables."""
     valence, arousal = audio_files.first_file(root, VALENCE), audio_files.first_file(root, AROUSAL)
     if valence is None or arousal is None:
-        return None
-    rated = []
-    for path in (valence, arousal):
-        frames = dynamic.read_frames(path, "song_id")
-        own_ids = ids.align(
-            path.name, frames["clip_id"], known, notes, problems, what="ground truth"
-        )
-        frames["clip_id"] = frames["clip_id"].map(own_ids)
-        rated.append(frames.dropna(subset=["clip_id"]))
-    frames = rated[0].merge(rated[1], on=["clip_id", "start_s"], suffixes=("_v", "_a"))
-    frames = frames[frames["start_s"] < CLIP_SECONDS]
-    frames = frames.sort_values(["clip_id", "start_s"], kind="stable").reset_index(drop=True)
-    spans = pd.DataFrame(
-        {
-            "clip_id": frames["clip_id"],
-            "start_s": frames["start_s"],
-            "end_s": frames["start_s"] + FRAME_SECONDS,
-            "valence": frames["value_v"],
-            "arousal": frames["value_a"],
-        }
-    )
-    return dynamic.truth(spans, middle=DYNAMIC_SCALE.middle, ties=ties)
+        return {}
+    frames = {
+        path.name: dynamic.read_frames(path, "song_id", name, FRAME_SECONDS)
+        for path, name in ((valence, "valence"), (arousal, "arousal"))
+    }
+    return {name: frame[frame["start_s"] < CLIP_SECONDS] for name, frame in frames.items()}

@@ -1,14 +1,15 @@
 """Labels as written in tables, and tables of segment-level ground truth."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import audio_files, tables
-from mer_kit.corpora.numerals import numbers
-from mer_kit.records import EMOTIONS, TASKS, Problem, labels_from_quadrant
+from mer_kit.corpora import audio_files, ids, tables
+from mer_kit.corpora.numerals import number
+from mer_kit.records import EMOTIONS, TASKS, Clip, Problem, labels_from_quadrant
 
 #: The columns of every table of segment-level ground truth.
 TRUTH_COLUMNS = ("clip_id", "start_s", "end_s", "label")
@@ -39,17 +40,6 @@ def label_named(text: str) -> str | None:
     return _SPELLINGS.get("".join(with_hyphen.split()).casefold())
 
 
-def accepted() -> str:
-    """Return the accepted labels and their everyday words, for a message.
-
-    Examples
-    --------
-    >>> accepted()[:51]
-    'Q1, Q2, Q3, Q4, V-, V+, A-, A+ or, in words, happy,'
-    """
-    return f"{', '.join(LABELS)} or, in words, {', '.join(EMOTIONS[name] for name in LABELS)}"
-
-
 def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     """Read a table of segment-level ground truth.
 
@@ -73,11 +63,9 @@ def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     """
     table = tables.read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
-        table[column] = numbers(table[column])
+        table[column] = table[column].map(number)
     table["label"] = [label_named(text) or text for text in table["label"]]
-    known = list(TASKS["quadrant"])
-    if task:
-        known = list(dict.fromkeys([*known, *TASKS[task]]))
+    known = list(dict.fromkeys([*TASKS["quadrant"], *TASKS.get(task or "", ())]))
     wrong = (
         ~(table["start_s"] >= 0)
         | ~(table["end_s"] > table["start_s"])
@@ -124,7 +112,44 @@ def unknown_label(table: str, clip_id: str, label: str) -> Problem:
     >>> print(str(unknown_label("clips.csv", "7", "Q5"))[:60])
     clips.csv, id '7': label 'Q5', expected one of Q1, Q2, Q3, Q
     """
-    what = f"label {label!r}, expected one of {accepted()}"
+    what = (
+        f"label {label!r}, expected one of {', '.join(LABELS)} or, in words, "
+        f"{', '.join(EMOTIONS[name] for name in LABELS)}"
+    )
     return audio_files.problem(
         "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id
     )
+
+
+def align(
+    table: str,
+    truth: pd.DataFrame,
+    known: Iterable[str],
+    notes: list[Problem],
+    problems: list[Problem],
+) -> pd.DataFrame:
+    """Return a table of ground truth under the clips' own ids, without other rows; see `ids.align`.
+
+    Examples
+    --------
+    >>> truth = pd.DataFrame({"clip_id": ["1.0", "9"], "label": ["Q1", "Q2"]})
+    >>> align("truth.csv", truth, ["1", "2"], [], []).values.tolist()
+    [['1', 'Q1']]
+    """
+    own_ids = ids.align(table, truth["clip_id"], known, notes, problems, what="ground truth")
+    own = truth.assign(clip_id=truth["clip_id"].map(own_ids))
+    return own.dropna(subset=["clip_id"]).reset_index(drop=True)
+
+
+def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame | None:
+    """Return the ground truth of these clips only, or None if there is no ground truth at all.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"clip_id": ["a", "a", "b"], "label": ["Q1", "Q2", "Q3"]})
+    >>> of_clips(table, [Clip("b", Path("b.mp3"), {})])["label"].tolist()
+    ['Q3']
+    """
+    if truth is None:
+        return None
+    return truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)

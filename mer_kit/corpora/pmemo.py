@@ -7,8 +7,8 @@ import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
 from mer_kit.corpora import audio_files, dynamic, ids, tables
-from mer_kit.corpora.numerals import numbers
-from mer_kit.corpora.ratings import TIES, About, Scale, rated_clips, read_ratings
+from mer_kit.corpora.numerals import number
+from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
 
 NAME = "pmemo"
@@ -75,20 +75,20 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
     )
     problems: list[Problem] = []
     notes: list[Problem] = []
-    table = Path(STATIC).name
-    ratings = read_ratings(root / STATIC, COLUMNS, SCALE, problems)
+    table = root / STATIC
     ratings, files = ids.settle(
-        ratings, audio_files.list_audio(audio), table, notes=notes, problems=problems
-    )
-    known = list(dict.fromkeys([*ratings, *files]))
-    about = ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists")
-    truth = _read_truth(root, known, ties, notes, problems)
-    clips, unlisted = rated_clips(
-        root, ratings, files, scale=SCALE, ties=ties, table=table, about=about, problems=problems
-    )
-    return Corpus(
-        NAME, root, clips, tuple(problems), dynamic.of_clips(truth, clips),
-        notes=(*notes, *unlisted), title=TITLE, citation=CITATION, licence=LICENCE,
+        read_ratings(table, COLUMNS, SCALE, problems), audio_files.list_audio(audio), table.name,
+        notes=notes, problems=problems,
+    )  # fmt: skip
+    known = [*ratings, *files]
+    return rated_corpus(
+        Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
+        table=table.name, scale=SCALE, ties=ties, notes=notes, problems=problems,
+        about=ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists"),
+        truth=dynamic.truth_of(
+            _read_frames(root / DYNAMIC), known, middle=SCALE.middle, ties=ties, notes=notes,
+            problems=problems,
+        ),
     )  # fmt: skip
 
 
@@ -98,28 +98,14 @@ def _read_metadata(root: Path) -> dict[str, About]:
     return {clip_id: About(artist, title) for clip_id, title, artist in rows}
 
 
-def _read_truth(
-    root: Path, known: list[str], ties: str, notes: list[Problem], problems: list[Problem]
-) -> pd.DataFrame | None:
-    """Return the ground truth per half second; None without the optional table."""
-    if not audio_files.is_there(root / DYNAMIC):
-        return None
+def _read_frames(path: Path) -> dict[str, pd.DataFrame]:
+    """Return the dynamic ratings by the name of their table; {} without the optional table."""
+    if not audio_files.is_there(path):
+        return {}
     names = ["musicId", "frameTime", "Valence(mean)", "Arousal(mean)"]
-    table = tables.read_table(root / DYNAMIC, names)
-    own_ids = ids.align(
-        Path(DYNAMIC).name, table["musicId"], known, notes, problems, what="ground truth"
+    frames = tables.read_table(path, names)[names].set_axis(
+        ["clip_id", "end_s", "valence", "arousal"], axis=1
     )
-    table["musicId"] = table["musicId"].map(own_ids)
-    table = table.dropna(subset=["musicId"]).reset_index(drop=True)
-    time, valence, arousal = (numbers(table[name]) for name in names[1:])
-    spans = pd.DataFrame(
-        {
-            "clip_id": table["musicId"],
-            "start_s": time - FRAME_SECONDS,
-            "end_s": time,
-            "valence": valence,
-            "arousal": arousal,
-        }
-    ).dropna()
-    spans = spans.sort_values(["clip_id", "start_s"], kind="stable").reset_index(drop=True)
-    return dynamic.truth(spans, middle=SCALE.middle, ties=ties)
+    for name in ("end_s", "valence", "arousal"):
+        frames[name] = frames[name].map(number)
+    return {path.name: frames.assign(start_s=frames["end_s"] - FRAME_SECONDS)}

@@ -1,23 +1,29 @@
 """Shared by corpora with ratings: valence and arousal become classes at the middle of the scale."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from mer_kit.checks import check_choice
 from mer_kit.corpora import audio_files, ids, tables
-from mer_kit.corpora.doubts import scale_doubts
+from mer_kit.corpora.labels import of_clips
 from mer_kit.corpora.matching import Match, Names
 from mer_kit.corpora.numerals import number
-from mer_kit.records import TASKS, Clip, Problem
+from mer_kit.records import Clip, Corpus, Problem
 
 #: The class of a rating exactly at the middle.
 TIES = ("high", "low", "drop")
-#: (valence is high, arousal is high) → quadrant.
-_QUADRANT = {(1, 1): "Q1", (0, 1): "Q2", (0, 0): "Q3", (1, 0): "Q4"}
+#: (valence is high, arousal is high) of the quadrants Q1 to Q4.
+_QUADRANTS = ((1, 1), (0, 1), (0, 0), (1, 0))
+#: If at least this many rows, and this fraction of them, are off, then the scale is wrong.
+FEWEST, FRACTION_OFF = 3, 0.2
+#: With fewer ratings it means nothing that all are on one side of the middle.
+ENOUGH = 4
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,12 @@ class Rating:
 
 @dataclass(frozen=True)
 class About:
-    """Metadata of a clip; "" for what the corpus does not give."""
+    """Metadata of a clip; "" for what the corpus does not give; the group is usually the artist."""
 
     artist: str = ""
     title: str = ""
     split: str | None = None
+    group: str = ""
 
 
 def side(value: float, middle: float, ties: str) -> int | None:
@@ -74,9 +81,7 @@ def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
     >>> high(values, 0.5, "high"), high(values, 0.5, "low")
     (array([False,  True,  True]), array([False, False,  True]))
     """
-    if ties == "low":
-        return np.asarray(values > middle)
-    return np.asarray(values >= middle)
+    return np.asarray(values > middle if ties == "low" else values >= middle)
 
 
 def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
@@ -97,8 +102,7 @@ def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     }
     labels = {task: value for task, value in sides.items() if value is not None}
     if len(labels) == 2:
-        quadrant = _QUADRANT[labels["valence"], labels["arousal"]]
-        labels["quadrant"] = TASKS["quadrant"].index(quadrant)
+        labels["quadrant"] = _QUADRANTS.index((labels["valence"], labels["arousal"]))
     return labels
 
 
@@ -127,53 +131,79 @@ def read_ratings(
     >>> print(problems[0])
     static.csv, id '2': arousal 7, outside the scale of 0 to 1: correct the value
     """
-    table = tables.read_table(path, columns)
     rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-    for clip_id, valence, arousal in zip(*(table[column] for column in columns), strict=True):
+    for clip_id, valence, arousal in tables.read_table(path, columns)[list(columns)].to_numpy():
         rows[clip_id].append((valence, arousal))
-    doubts, _ = doubtful(
-        [values[0] for values in rows.values()], path.name, scale, "restore the original table"
-    )
-    problems += doubts
+    problems += doubtful(
+        [texts for texts, *_ in rows.values()], path.name, scale, "restore the original table"
+    )[0]
     ratings = {}
-    for clip_id, values in rows.items():
-        wrong = wrong_id(path.name, clip_id, len(values)) or wrong_values(
-            path.name, clip_id, values, scale
+    for clip_id, (texts, *others) in rows.items():
+        wrong = wrong_id(path.name, clip_id, 1 + len(others)) or wrong_values(
+            path.name, clip_id, texts, scale
         )
-        if wrong is not None:
-            problems.append(wrong)
+        if wrong is None:
+            ratings[clip_id] = rating_of(texts)
         else:
-            ratings[clip_id] = rating_of(values[0])
+            problems.append(wrong)
     return ratings
 
 
 def rating_of(texts: tuple[str, str]) -> Rating:
-    """Return the rating of a usable row's valence and arousal.
+    """Return the rating of a row's valence and arousal.
 
     Examples
     --------
     >>> rating_of(("0,25", "0.75"))
     Rating(valence=0.25, arousal=0.75)
     """
-    valence, arousal = (number(text) for text in texts)
-    assert valence is not None and arousal is not None  # wrong_values has checked it
-    return Rating(valence, arousal)
+    return Rating(*map(number, texts))
 
 
 def doubtful(
     rows: Sequence[tuple[str, str]], table: str, scale: Scale, next_step: str
 ) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and notes if rows of valence and arousal do not match their scale.
+    """Return problems and notes if rows of valence and arousal do not fit their scale.
+
+    It is a problem if many ratings are outside the scale, or if both columns stay in one half of
+    it, which leaves a single quadrant; it is a note if only one column does. A rating at the middle
+    counts for both halves.
 
     Examples
     --------
-    >>> problems, notes = doubtful([("2", "8"), ("7", "3"), ("9", "1")], "t.csv", Scale(0, 1), "")
-    >>> [problem.kind for problem in problems], notes
-    (['scale'], [])
+    >>> rows = [("1", "9"), ("2", "8"), ("7", "3"), ("6", "2")]
+    >>> (problem,), _ = doubtful(rows, "clips.csv", Scale(0, 100), "change it")
+    >>> print(problem.what)  # doctest: +NORMALIZE_WHITESPACE
+    valence ranges from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale
+    of 0 to 100, so this scale is probably wrong
     """
-    pairs = [(number(valence), number(arousal)) for valence, arousal in rows]
-    known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
-    return scale_doubts(table, known, low=scale.low, high=scale.high, next_step=next_step)
+    ratings = np.array([(number(valence), number(arousal)) for valence, arousal in rows])
+    ratings = ratings[np.isfinite(ratings).all(axis=1)]
+    if len(ratings) < FEWEST:
+        return [], []
+    lowest, highest = ratings.min(axis=0), ratings.max(axis=0)
+    ranges = [f"from {first:g} to {last:g}" for first, last in zip(lowest, highest, strict=True)]
+    both = f"valence ranges {ranges[0]} and arousal {ranges[1]}"
+    text = f"the scale of {scale.low:g} to {scale.high:g}"
+    off = int(((ratings < scale.low) | (ratings > scale.high)).any(axis=1).sum())
+    one_sided = ((highest <= scale.middle) & (lowest < scale.middle)) | (
+        (lowest >= scale.middle) & (highest > scale.middle)
+    )
+    if off >= max(FEWEST, FRACTION_OFF * len(ratings)):
+        what = (
+            f"{both}, {off} of {len(ratings)} rows are outside {text}, "
+            "so this scale is probably wrong"
+        )
+    elif len(ratings) < ENOUGH or not one_sided.any():
+        return [], []
+    elif one_sided.all():
+        what = f"{both}, all in one quarter of {text}, so this scale is probably wrong"
+    else:
+        i = int(one_sided.argmax())
+        name = ("valence", "arousal")[i]
+        what = f"{name} ranges {ranges[i]}, all in one half of {text}, so this scale may be wrong"
+        return [], [audio_files.problem("scale", table, what, next_step)]
+    return [audio_files.problem("scale", table, what, next_step)], []
 
 
 def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
@@ -203,28 +233,22 @@ def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
     return None
 
 
-def wrong_values(
-    table: str, clip_id: str, rows: Sequence[tuple[str, str]], scale: Scale
-) -> Problem | None:
-    """Return the problem of a row's valence and arousal, or None; only the first row is checked.
+def wrong_values(table: str, clip_id: str, texts: tuple[str, str], scale: Scale) -> Problem | None:
+    """Return the problem of a row's valence and arousal, or None.
 
     Examples
     --------
-    >>> print(wrong_values("t.csv", "7", [("0.5", "high")], Scale(0, 1)))
+    >>> print(wrong_values("t.csv", "7", ("0.5", "high"), Scale(0, 1)))
     t.csv, id '7': arousal 'high', expected a number from 0 to 1: correct the table
     """
-    for name, text in zip(("valence", "arousal"), rows[0], strict=True):
-        value = number(text)
-        if value is None:
-            what = f"{name} {text!r}, expected a number from {scale.low:g} to {scale.high:g}"
-            return audio_files.problem(
-                "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id
-            )
-        if not scale.low <= value <= scale.high:
-            what = f"{name} {text}, outside the scale of {scale.low:g} to {scale.high:g}"
-            return audio_files.problem(
-                "off_scale", f"{table}, id {clip_id!r}", what, "correct the value", clip_id
-            )
+    where, span = f"{table}, id {clip_id!r}", f"{scale.low:g} to {scale.high:g}"
+    for name, text in zip(("valence", "arousal"), texts, strict=True):
+        if np.isnan(number(text)):
+            what = f"{name} {text!r}, expected a number from {span}"
+            return audio_files.problem("unknown_label", where, what, "correct the table", clip_id)
+        if not scale.low <= number(text) <= scale.high:
+            what = f"{name} {text}, outside the scale of {span}"
+            return audio_files.problem("off_scale", where, what, "correct the value", clip_id)
     return None
 
 
@@ -244,7 +268,7 @@ def make_clips(
     labels : clip id → task → class index
     files : clip id → its audio files (see `audio_files.list_audio`)
     table : name of the label table, for messages
-    about : clip id → artist (the group, case folded), title and official split
+    about : clip id → artist, title, official split and group (case folded; by default the artist)
 
     Examples
     --------
@@ -263,33 +287,38 @@ def make_clips(
             problems.append(ids.no_such_file(names, Match(None), clip_id, clip_id, table))
         path = audio_files.pick_file(root, clip_id, paths, problems)
         if path is not None:
-            metadata = about.get(clip_id, About())
+            own = about.get(clip_id, About())
             clips.append(
                 Clip(
-                    clip_id, path, dict(labels[clip_id]), group=metadata.artist.casefold() or None,
-                    title=metadata.title or None, artist=metadata.artist or None,
-                    split=metadata.split,
+                    clip_id, path, dict(labels[clip_id]),
+                    group=(own.group or own.artist).casefold() or None,
+                    title=own.title or None, artist=own.artist or None, split=own.split,
                 )
             )  # fmt: skip
     return tuple(clips)
 
 
-def rated_clips(
-    root: Path,
+def rated_corpus(
+    corpus: Corpus,
     ratings: Mapping[str, Rating],
     files: Mapping[str, list[Path]],
     *,
+    table: str,
     scale: Scale,
     ties: str,
-    table: str,
     about: Mapping[str, About],
+    truth: pd.DataFrame | None = None,
+    notes: list[Problem],
     problems: list[Problem],
-) -> tuple[tuple[Clip, ...], list[Problem]]:
-    """Return one Clip per rated id with an audio file, and one note per file without a row.
+) -> Corpus:
+    """Return `corpus` with one Clip per rated id with an audio file, and a note per unrated file.
 
     There is no note on a file whose row already has a problem. Parameters as for `make_clips`.
     """
     labels = {clip_id: classes(rating, scale.middle, ties) for clip_id, rating in ratings.items()}
-    clips = make_clips(root, labels, files, table=table, about=about, problems=problems)
-    reported = {problem.clip_id for problem in problems if problem.clip_id}
-    return clips, ids.not_listed(root, {*ratings, *reported}, files, table)
+    clips = make_clips(corpus.root, labels, files, table=table, about=about, problems=problems)
+    known = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
+    return dataclasses.replace(
+        corpus, clips=clips, problems=tuple(problems), truth=of_clips(truth, clips),
+        notes=(*notes, *ids.not_listed(corpus.root, known, files, table)),
+    )  # fmt: skip

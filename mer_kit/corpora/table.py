@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.corpora import audio_files, dynamic, ids, ratings, table_rows
+from mer_kit.corpora import audio_files, ids, ratings, table_rows
+from mer_kit.corpora.labels import of_clips
 from mer_kit.corpora.matching import Names, plain
 from mer_kit.records import Corpus, Problem
 
@@ -50,9 +51,9 @@ def find(data_root: Path, **_: Any) -> Path | None:
 
 def _holds_table(folder: Path) -> bool:
     table = _table_in(folder)
-    if table is None:
-        return False
-    return plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
+    return table is not None and (
+        plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
+    )
 
 
 def find_table(root: str | Path) -> Path:
@@ -137,13 +138,21 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     spare = Names(name for name in files if name not in used)
     labels = table_rows.labels_of(path.name, rows, span, ties, spare, notes, problems)
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
-    clips = table_rows.clips_of(path, rows, labels, spare, problems)
+    own = rows.loc[list(labels)]
+    clips = ratings.make_clips(
+        path.parent, labels, {clip_id: [path.parent / own["file"][clip_id]] for clip_id in labels},
+        table=path.name, problems=problems,
+        about={
+            str(clip_id): ratings.About(row["artist"], row["title"], group=row["group"])
+            for clip_id, row in own.iterrows()
+        },
+    )  # fmt: skip
     truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
     notes += ids.not_listed(
         path.parent, used, {name: [path.parent / name] for name in files}, path.name
     )
     return Corpus(
-        NAME, path.parent, clips, tuple(problems), dynamic.of_clips(truth, clips),
+        NAME, path.parent, clips, tuple(problems), of_clips(truth, clips),
         notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
     )  # fmt: skip
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,9 +11,9 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables
-from mer_kit.corpora.labels import LABELS, label_named, overlaps, read_truth, unknown_label
+from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, unknown_label
 from mer_kit.corpora.matching import Match, Names
-from mer_kit.records import Clip, Problem
+from mer_kit.records import Problem
 
 Labels = dict[str, dict[str, int]]
 #: Column → other names for it, accepted if the table has no column of the first name.
@@ -83,24 +81,22 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
             f"{path.name} has the columns {tables.separated(table.columns)}, expected 'path' and "
             "'label', or 'path', 'valence' and 'arousal': add or rename columns"
         )
-    for name in ("path", *kind):
-        if named[name] != name:
-            what = f"its column {named[name]!r} is read as {name!r}"
-            notes.append(
-                audio_files.problem("column", path.name, what, "rename it if another is meant")
-            )
-    table = table.rename(columns={named[name]: name for name in kind} | {named["path"]: "path"})
-    for column in ("artist", "title", "group"):
-        if column not in table:
-            table[column] = ""
+    notes += [
+        audio_files.problem(
+            "column", path.name, f"its column {named[name]!r} is read as {name!r}",
+            "rename it if another is meant",
+        )
+        for name in ("path", *kind)
+        if named[name] != name
+    ]  # fmt: skip
+    table = table.rename(columns={named[name]: name for name in ("path", *kind)})
+    table = table.assign(**{name: "" for name in OTHERS[1:] if name not in table})
     matches = [_match(path.parent, text, names) for text in table["path"]]
     notes += ids.spelling_notes(path.name, dict(zip(table["path"], matches, strict=True)))
     table["match"] = pd.Series(matches, index=table.index, dtype=object)
     table["file"] = [match.name or "" for match in matches]
     if "clip_id" not in table:
-        table["clip_id"] = [
-            _id_of(text, match) for text, match in zip(table["path"], matches, strict=True)
-        ]
+        table["clip_id"] = list(map(_id_of, table["path"], matches))
     return table.set_index("clip_id", drop=False)
 
 
@@ -115,9 +111,7 @@ def _id_of(text: str, match: Match) -> str:
     """Return the id of a row without an id: its path without the ending."""
     if match.how and match.name is not None:
         return unicodedata.normalize("NFC", str(PurePosixPath(match.name).with_suffix("")))
-    if not Path(text).name:
-        return text
-    return str(Path(text).with_suffix(""))
+    return str(Path(text).with_suffix("")) if Path(text).name else text
 
 
 def labels_of(
@@ -143,29 +137,28 @@ def labels_of(
     >>> problems[0].clip_id, problems[0].kind
     ('b', 'unknown_label')
     """
-    labels: Labels = {}
-    if "label" not in rows:
+    if "label" in rows:
+        notes += _label_notes(name, rows["label"])
+    else:
         doubts, oddities = ratings.doubtful(
             list(zip(rows["valence"], rows["arousal"], strict=True)), name, scale, _OTHER_SCALE
         )
         problems += doubts
         notes += oddities
-    else:
-        notes += _label_notes(name, rows["label"])
-    counts = rows.index.value_counts()
-    for clip_id in dict.fromkeys(rows.index):
-        row = rows.loc[[clip_id]].iloc[0]
-        wrong = _wrong_place(name, row, int(counts[clip_id]), spare) or _wrong_value(
-            name, row, scale
-        )
+    labels: Labels = {}
+    for _, of_clip in rows.groupby(level=0, sort=False):
+        row = of_clip.iloc[0]
+        clip_id = str(row["clip_id"])
+        wrong = _wrong_place(name, row, len(of_clip), spare) or _wrong_value(name, row, scale)
+        if wrong is None and row["match"].name is None:
+            wrong = ids.no_such_file(spare, row["match"], row["path"], clip_id, name)
         if wrong is not None:
             problems.append(wrong)
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            labels[clip_id] = ratings.classes(
-                ratings.rating_of((row["valence"], row["arousal"])), scale.middle, ties
-            )
+            rating = ratings.rating_of((row["valence"], row["arousal"]))
+            labels[clip_id] = ratings.classes(rating, scale.middle, ties)
     return labels
 
 
@@ -174,34 +167,27 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> P
     clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
     if match.fits:
         return ids.no_such_file(spare, match, path, clip_id, name)
+    where = f"{name}, id {clip_id!r}"
     wrong = ratings.wrong_id(name, clip_id, n_rows)
     if wrong is None and not path:
-        where = f"{name}, id {clip_id!r}"
-        return audio_files.problem(
-            "empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id
-        )
+        what = "no path, expected an audio file's"
+        return audio_files.problem("empty_path", where, what, "fill in or delete", clip_id)
     if wrong is None and match.name is None and not audio_files.stays_inside(path):
         what = f"path {path!r} leaves the table's folder, expected one below it"
-        wrong = audio_files.problem(
-            "leaves_root", f"{name}, id {clip_id!r}", what, "move the file or the table", clip_id
-        )
-    if wrong is None or wrong.kind != "leaves_root":
-        return wrong
-    near = spare.nearest(path)
-    if near is None:
-        return wrong
-    step = f"did you mean {near!r}? Otherwise {wrong.next_step}"
-    return dataclasses.replace(wrong, next_step=step)
+        step = "move the file or the table"
+        wrong = audio_files.problem("leaves_root", where, what, step, clip_id)
+    if wrong is not None and wrong.kind == "leaves_root" and (near := spare.nearest(path)):
+        step = f"did you mean {near!r}? Otherwise {wrong.next_step}"
+        return dataclasses.replace(wrong, next_step=step)
+    return wrong
 
 
 def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Problem | None:
     """Return the problem of a row's label or ratings, or None."""
     clip_id = str(row["clip_id"])
     if "label" not in row:
-        return ratings.wrong_values(name, clip_id, [(row["valence"], row["arousal"])], scale)
-    if label_named(row["label"]):
-        return None
-    return unknown_label(name, clip_id, row["label"])
+        return ratings.wrong_values(name, clip_id, (row["valence"], row["arousal"]), scale)
+    return None if label_named(row["label"]) else unknown_label(name, clip_id, row["label"])
 
 
 def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
@@ -235,52 +221,22 @@ def one_row_a_file(
     >>> problems[0].kind
     'duplicate_path'
     """
-    ids_of: defaultdict[str, list[str]] = defaultdict(list)
-    for clip_id, file in zip(rows.index, rows["file"], strict=True):
-        if clip_id in labels and file:
-            ids_of[file].append(clip_id)
     left_out: set[str] = set()
-    for file, of_file in ids_of.items():
-        if len(of_file) < 2:
+    for file, same in (
+        rows[rows.index.isin(list(labels))].groupby("file", sort=False).groups.items()
+    ):
+        if len(same) < 2:
             continue
-        what = f"{len(of_file)} rows ({', '.join(map(repr, of_file[:3]))}) name this file, "
-        if all(labels[clip_id] == labels[of_file[0]] for clip_id in of_file):
-            what += f"expected one; it is kept once, as {of_file[0]!r}, since the labels agree"
-            left_out.update(of_file[1:])
-        else:
-            what += "expected one; it is left out, the labels differ"
-            left_out.update(of_file)
+        agree = all(labels[clip_id] == labels[same[0]] for clip_id in same)
+        left_out.update(same[1:] if agree else same)
+        kept = f"kept once, as {same[0]!r}, since the labels agree"
+        what = (
+            f"{len(same)} rows ({', '.join(map(repr, same[:3]))}) name this file, expected one; "
+            f"it is {kept if agree else 'left out, the labels differ'}"
+        )
         where, step = f"{name}, file {file!r}", "delete the wrong rows"
-        problems.append(audio_files.problem("duplicate_path", where, what, step, of_file[1]))
+        problems.append(audio_files.problem("duplicate_path", where, what, step, same[1]))
     return {clip_id: of_clip for clip_id, of_clip in labels.items() if clip_id not in left_out}
-
-
-def clips_of(
-    path: Path,
-    rows: pd.DataFrame,
-    labels: Mapping[str, dict[str, int]],
-    spare: Names,
-    problems: list[Problem],
-) -> tuple[Clip, ...]:
-    """Return the clips with a non-empty file, sorted by id; appends the others to `problems`."""
-    clips = []
-    for clip_id in sorted(labels):
-        row = rows.loc[[clip_id]].iloc[0]
-        if row["match"].name is None:
-            problems.append(
-                ids.no_such_file(spare, row["match"], str(row["path"]), clip_id, path.name)
-            )
-            continue
-        file = audio_files.pick_file(path.parent, clip_id, [path.parent / row["file"]], problems)
-        if file is not None:
-            group = str(row["group"] or row["artist"])
-            clips.append(
-                Clip(
-                    clip_id, file, labels[clip_id], group=group.casefold() or None,
-                    title=str(row["title"]) or None, artist=str(row["artist"]) or None,
-                )
-            )  # fmt: skip
-    return tuple(clips)
 
 
 def truth_of(
@@ -295,10 +251,6 @@ def truth_of(
         return None
     tasks = sorted({task for of_clip in labels.values() for task in of_clip})
     truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
-    own_ids = ids.align(
-        path.name, truth["clip_id"], rows.index, notes, problems, what="ground truth"
-    )
-    truth["clip_id"] = truth["clip_id"].map(own_ids)
-    truth = truth.dropna(subset=["clip_id"]).reset_index(drop=True)
+    truth = align(path.name, truth, rows.index, notes, problems)
     problems += overlaps(path.name, truth)
     return truth

@@ -280,7 +280,8 @@ def test_dropping_ties_drops_them_for_their_task_alone(
 
 @needs_labels
 def test_the_real_eim_table_compared_with_a_swapped_deam(tmp_path: Path) -> None:
-    eim = emotion_in_music.read_static(real("eim", tmp_path))
+    table = real("eim", tmp_path) / emotion_in_music.STATIC[0]
+    eim = ratings.read_ratings(table, emotion_in_music.COLUMNS, emotion_in_music.SCALE, [])
     ours = {i: ratings.Rating(r.arousal, r.valence) for i, r in eim.items()}
     notes: list[Any] = []
     swapped = deam.compare(ours, eim, notes)

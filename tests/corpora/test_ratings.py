@@ -112,5 +112,9 @@ def test_frames_are_read_by_their_column_names(tmp_path: Path) -> None:
     path = write(
         tmp_path / "f.csv", "song_id,sample_15000ms,sample_15500ms\n3,0.5,\n2,-0.25,0.125\n"
     )
-    frames = dynamic.read_frames(path, "song_id")
-    assert frames.to_numpy().tolist() == [["2", 15.0, -0.25], ["2", 15.5, 0.125], ["3", 15.0, 0.5]]
+    frames = dynamic.read_frames(path, "song_id", "valence", 0.5)
+    assert frames.to_numpy().tolist() == [
+        ["2", 15.0, 15.5, -0.25],
+        ["2", 15.5, 16.0, 0.125],
+        ["3", 15.0, 15.5, 0.5],
+    ]
