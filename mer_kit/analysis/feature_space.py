@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs import csv_tables
-from mer_kit.runs.cells import restored
+from mer_kit.runs import schema
 from mer_kit.runs.decisions import fitted, with_names
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features
@@ -174,12 +173,12 @@ def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     file = experiment.folder.path / "songs.csv"
     if file.exists():
         columns = ("clip_id", "fold", "label", *CLASSIFIERS)
-        table = csv_tables.read_table(
+        table = schema.read_table(
             file, dict.fromkeys(columns, str), inside=experiment.folder.path, optional=CLASSIFIERS
         )
         if not set(CLASSIFIERS) <= set(table):  # a classifier was added since
             return with_names(experiment.decide(fold)[1], experiment.classes)
-        table["clip_id"] = table["clip_id"].map(restored)
+        table["clip_id"] = table["clip_id"].map(schema.restored)
         table = table[table["fold"] == str(fold)].reset_index(drop=True)
         if not table[["label", *CLASSIFIERS]].isin(experiment.classes).all(axis=None):
             raise MerKitError(

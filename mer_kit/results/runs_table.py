@@ -19,10 +19,10 @@ from mer_kit.files import write_table
 from mer_kit.later_settings import flat, without_absent
 from mer_kit.results.status import failures, of
 from mer_kit.results.tables import markdown, table2, table3
-from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.decisions import SYSTEM
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.schema import without_formulae
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.training import METHODS, methods

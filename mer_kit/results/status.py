@@ -12,7 +12,7 @@ from mer_kit.checks import MerKitError, plain
 from mer_kit.format import plural
 from mer_kit.runs import schema
 from mer_kit.runs.run_folder import RunFolder
-from mer_kit.runs.schema import LOG_LINES, LOG_WIDTH, log_of
+from mer_kit.runs.schema import LOG_LINES, LOG_WIDTH
 
 #: What the state of an unfinished fold means.
 _OPEN = {
@@ -48,7 +48,7 @@ def failures(run: Path) -> list[dict[str, Any]]:
             if file.parent.parent.name == "folds":
                 name += f" fold {file.parent.name}"
             message = plain(str(status.get("message", "")))
-            log = [plain(line, LOG_WIDTH) for line in log_of(status)[-LOG_LINES:]]
+            log = [plain(str(line), LOG_WIDTH) for line in status.get("log", [])[-LOG_LINES:]]
             failed.append({"notebook": plain(name), "message": message, "log": log})
     return failed
 

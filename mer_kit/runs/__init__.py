@@ -9,7 +9,8 @@ system_fold       fits a system, which needs no segments, on one fold
 decisions         from a fold's segments to one answer per song
 scores_file       these answers on disk, so that no classifier is fitted twice
 run_folder        the files of a run
-stored_folds, schema, fields, csv_tables, npz, seal, cells, locks
-                  how these files are written, checked and read
+schema            what these files may hold, checked on reading
+stored_folds      the folds of a run, kept in its folder
+locks             one process at a time
 plausible         whether a corpus can be learned from as it is
 """

@@ -47,28 +47,53 @@ def decide_fold(
     folder : where to save each classifier that is fitted here, as <name>.safetensors
     known : answers for the test songs by classifier; these classifiers are not fitted again
     """
-    classes = TASKS[config.task]
-    test_p, test_song = _arrays(table, "test", [clip_ids[i] for i in fold.test], classes)
-    truth, n_classes = labels[fold.test], len(classes)
-    songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
-    songs["label"] = truth
-    names = names_for(config)
-    for name in names:
+    test_p, test_song = _arrays(table, "test", fold.test, clip_ids, config)
+    answers: dict[str, np.ndarray] = {}
+    for name in names_for(config):
         if name in known:
-            songs[name] = known[name]
+            answers[name] = known[name]
         elif name == SYSTEM:  # its probabilities of the whole song are its answer
-            songs[name] = test_p[np.argsort(test_song)].argmax(axis=1)
+            answers[name] = test_p[np.argsort(test_song)].argmax(axis=1)
         else:
-            classifier = fitted(name, table, fold, labels, clip_ids=clip_ids, config=config)
-            songs[name] = classifier.predict(test_p, test_song, len(fold.test))
+            classifier: Any = fitted(name, table, fold, labels, clip_ids=clip_ids, config=config)
+            answers[name] = classifier.predict(test_p, test_song, len(fold.test))
             if folder is not None and classifiers.is_saved(name):
-                _save(classifier, folder / f"{name}.safetensors")
+                with contextlib.suppress(OSError):  # read-only: fitted again when it is needed
+                    classifier.save(folder / f"{name}.safetensors")
+    segments = scores.score(
+        labels[fold.test][test_song], test_p.argmax(axis=1), len(TASKS[config.task])
+    )
+    return scored(
+        fold, labels, answers, segments, clip_ids=clip_ids, config=config, seconds=seconds
+    )
+
+
+def scored(
+    fold: Fold,
+    labels: np.ndarray,
+    answers: Mapping[str, np.ndarray],
+    segments: Mapping[str, float],
+    *,
+    clip_ids: Sequence[str],
+    config: RunConfig,
+    seconds: float,
+) -> tuple[FoldResult, pd.DataFrame]:
+    """Return the scores and the song table of a fold's answers; see `decide_fold`."""
+    truth, n_classes = labels[fold.test], len(TASKS[config.task])
+    songs = pd.DataFrame(
+        {
+            "clip_id": [clip_ids[i] for i in fold.test],
+            "fold": fold.number,
+            "label": truth,
+            **answers,
+        }
+    )
     result = FoldResult(
         fold=fold.number,
         n_train=len(fold.train),
         n_test=len(fold.test),
-        segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes),
-        songs={name: scores.score(truth, songs[name].to_numpy(), n_classes) for name in names},
+        segments=segments,
+        songs={name: scores.score(truth, answer, n_classes) for name, answer in answers.items()},
         majority=scores.majority(labels[fold.train], truth, n_classes),
         seconds=seconds,
     )
@@ -96,17 +121,9 @@ def fitted(
     config: RunConfig,
 ) -> SongClassifier:
     """Return a song-level classifier fitted on a fold's training songs; see `decide_fold`."""
-    train_p, train_song = _arrays(
-        table, "train", [clip_ids[i] for i in fold.train], TASKS[config.task]
-    )
+    train_p, train_song = _arrays(table, "train", fold.train, clip_ids, config)
     classifier = fresh(name, theta=config.theta, seed=config.seed)
     return classifier.fit(train_p, train_song, labels[fold.train])
-
-
-def _save(classifier: Any, file: Path) -> None:
-    """Save a fitted classifier; in a read-only folder it is fitted again when it is needed."""
-    with contextlib.suppress(OSError):
-        classifier.save(file)
 
 
 def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
@@ -121,11 +138,12 @@ def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
 
 
 def _arrays(
-    table: pd.DataFrame, part: str, clip_ids: Sequence[str], classes: Sequence[str]
+    table: pd.DataFrame, part: str, clips: np.ndarray, clip_ids: Sequence[str], config: RunConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities [S, K] and the song of each, 0…len(clip_ids)−1 in their order."""
+    """Return probabilities [S, K] of a part and the song of each, its place among `clips`."""
     rows = table[table["part"] == part]
-    return rows[list(classes)].to_numpy(), positions(rows["clip_id"], clip_ids)
+    songs = positions(rows["clip_id"], [clip_ids[i] for i in clips])
+    return rows[list(TASKS[config.task])].to_numpy(), songs
 
 
 def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
@@ -141,8 +159,7 @@ def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:
     >>> positions(pd.Series(["b", "a", "b"]), ["a", "b"])
     array([1, 0, 1])
     """
-    order = {clip_id: i for i, clip_id in enumerate(clip_ids)}
-    places = ids.map(order)
+    places = ids.map({clip_id: i for i, clip_id in enumerate(clip_ids)})
     if places.isna().any():
         strange = plain(str(ids[places.isna()].iloc[0]), 80)
         raise MerKitError(

@@ -24,11 +24,11 @@ from mer_kit.runs import (
     stored_folds,
     system_fold,
 )
-from mer_kit.runs.cells import without_formulae
 from mer_kit.runs.config import RunConfig, RunResult
 from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.schema import without_formulae
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore
 from mer_kit.training import METHOD_VERSION, Trainer

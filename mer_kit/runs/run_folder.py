@@ -23,14 +23,17 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.records import TASKS, EpochRecord
-from mer_kit.runs import csv_tables, npz, schema, seal
+from mer_kit.runs import schema
 from mer_kit.runs.config import RunConfig, as_dictionary, hashed_config
+from mer_kit.runs.schema import read_json as read_json
 from mer_kit.training import METHOD_VERSION
 
 #: Files that a finished fold must have.
 FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
 #: The same for a fold of a system, which has no network.
 SYSTEM_FILES = ("segments.csv",)
+#: Larger files (weights of wide networks) are compared by size alone when many runs are listed.
+QUICK_BYTES = 64 << 20
 _FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -49,39 +52,17 @@ def as_json(value: Any) -> Any:
     >>> as_json({"n": np.int64(3), "p": np.array([0.5, np.nan]), 7: Path("a/b")})
     {'n': 3, 'p': [0.5, None], '7': 'a/b'}
     """
-    if isinstance(value, RunConfig):
-        return as_json(as_dictionary(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return as_json(dataclasses.asdict(value))
+        value = dataclasses.asdict(value)
+    elif isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, float) and not np.isfinite(value):
         return None
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read what `write_json` wrote.
-
-    Raises
-    ------
-    MerKitError
-        If the file is missing, torn, too large, or not a regular file.
-
-    Examples
-    --------
-    >>> with files.scratch() as folder:
-    ...     write_json(Path(folder) / "a.json", {"tau": np.float32(0.5)})
-    ...     read_json(Path(folder) / "a.json")
-    {'tau': 0.5}
-    """
-    return schema.read_json(path)
+    return str(value) if isinstance(value, Path) else value
 
 
 def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -> str:
@@ -178,18 +159,17 @@ class RunFolder:
 
     def fold_done(self, number: int) -> bool:
         """Return whether a fold is finished: its status says so and every file is there."""
-        if self._has(number, FOLD_FILES):
-            return _state(self.fold(number)) == "done"
-        if not self._has(number, SYSTEM_FILES):
-            return False
-        with contextlib.suppress(MerKitError):
-            status = self.fold_status(number)
-            return status.get("state") == "done" and tuple(status.get("files", ())) == SYSTEM_FILES
-        return False
-
-    def _has(self, number: int, names: Sequence[str]) -> bool:
         folder = self.fold(number)
-        return all(files.is_plain_file(folder / name, inside=self.path) for name in names)
+        there = {
+            name for name in FOLD_FILES if files.is_plain_file(folder / name, inside=self.path)
+        }
+        if there >= set(FOLD_FILES):
+            return _state(folder) == "done"
+        with contextlib.suppress(MerKitError):
+            status = _status(folder, inside=self.path)
+            sealed = tuple(status.get("files", ()))
+            return status.get("state") == "done" and sealed == SYSTEM_FILES and there >= {*sealed}
+        return False
 
     def fold_numbers(self) -> list[int]:
         """Return the numbers of all fold folders; copies such as "0 (copy)" do not count."""
@@ -210,7 +190,10 @@ class RunFolder:
 
     def seal(self, number: int, names: Sequence[str] = FOLD_FILES) -> dict[str, dict[str, Any]]:
         """Return size and checksum of a trained fold's files, for its status.json."""
-        return seal.of(self.fold(number), names)
+        return {
+            path.name: {"bytes": path.stat().st_size, "blake2b": files.checksum(path)}
+            for path in (self.fold(number) / name for name in names)
+        }
 
     def check_seal(
         self, number: int, names: Sequence[str] = FOLD_FILES, *, quick: bool = False
@@ -219,8 +202,8 @@ class RunFolder:
 
         Parameters
         ----------
-        names : the files that are about to be used
-        quick : compare large files by their size alone
+        names : the files that are about to be used; those without a stored checksum are not compared
+        quick : compare files above QUICK_BYTES by their size alone
 
         Raises
         ------
@@ -228,13 +211,22 @@ class RunFolder:
             If a file has changed since the training.
         """
         sealed = self.fold_status(number).get("files", {})
-        name = seal.changed(self.fold(number), sealed, names, inside=self.path, quick=quick)
-        if name is not None:
-            raise MerKitError(
-                f"fold {number} of {self.path.name}: {name} has changed since the training, "
-                "expected the file as it was written: restore it, or delete the fold's folder and "
-                "train it again"
-            )
+        for name in names:
+            if name in sealed and not self._is_as_sealed(number, name, sealed[name], quick):
+                raise MerKitError(
+                    f"fold {number} of {self.path.name}: {name} has changed since the training, "
+                    "expected the file as it was written: restore it, or delete the fold's folder "
+                    "and train it again"
+                )
+
+    def _is_as_sealed(self, number: int, name: str, expected: Any, quick: bool) -> bool:
+        path = self.fold(number) / name
+        if not isinstance(expected, Mapping) or not files.is_plain_file(path, inside=self.path):
+            return False
+        size = path.stat().st_size
+        return size == expected.get("bytes") and (
+            (quick and size > QUICK_BYTES) or files.checksum(path) == expected.get("blake2b")
+        )
 
     def history(self, fold: int) -> list[EpochRecord]:
         """Return a fold's EpochRecords.
@@ -245,7 +237,7 @@ class RunFolder:
             If history.csv cannot be read.
         """
         path = self.fold(fold) / "history.csv"
-        return csv_tables.read_history(path, f"history.csv in fold {fold}", inside=self.path)
+        return schema.read_history(path, f"history.csv in fold {fold}", inside=self.path)
 
     def epochs(self, fold: int) -> dict[str, np.ndarray]:
         """Return a fold's evaluation passes.
@@ -258,8 +250,8 @@ class RunFolder:
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
         dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
-        arrays = npz.read(self.fold(fold) / "epochs.npz", dimensions, inside=self.path)
-        npz.check_passes(arrays, f"epochs.npz in fold {fold}")
+        arrays = schema.read_arrays(self.fold(fold) / "epochs.npz", dimensions, inside=self.path)
+        schema.check_passes(arrays, f"epochs.npz in fold {fold}")
         return arrays
 
     def segments(self, fold: int) -> pd.DataFrame:
@@ -275,8 +267,8 @@ class RunFolder:
         classes = TASKS[self.config["task"]]
         texts, numbers = ("clip_id", "part", "label"), ("start_s", "end_s", *classes)
         kinds = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)}
-        table = csv_tables.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
-        csv_tables.check_segments(table, classes, f"segments.csv in fold {fold}")
+        table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
+        schema.check_segments(table, classes, f"segments.csv in fold {fold}")
         return table
 
     def metrics(self) -> dict[str, Any]:

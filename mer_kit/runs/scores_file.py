@@ -20,13 +20,13 @@ import numpy as np
 import pandas as pd
 
 from mer_kit import files
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, shortened
 from mer_kit.extensions import source_mark
-from mer_kit.records import TASKS, Fold, FoldResult
-from mer_kit.runs import schema
+from mer_kit.records import Fold, FoldResult
+from mer_kit.runs import decisions, schema
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder, as_json, write_json
-from mer_kit.songs import classifiers, scores
+from mer_kit.songs import classifiers
 
 #: The file's name in a fold's folder.
 NAME = "scores.json"
@@ -40,7 +40,7 @@ def write(run: RunFolder, result: FoldResult, songs: pd.DataFrame, config: RunCo
     ----------
     result, songs : from `decisions.decide_fold`
     """
-    folder, names = run.fold(result.fold), list(result.songs)
+    names = list(result.songs)
     content = {
         **_origin(run, result.fold, config),
         "sources": _sources(names),
@@ -49,7 +49,7 @@ def write(run: RunFolder, result: FoldResult, songs: pd.DataFrame, config: RunCo
         "answers": {name: songs[name].tolist() for name in names},
     }
     with contextlib.suppress(OSError):
-        write_json(folder / NAME, content, indent=None)
+        write_json(run.fold(result.fold) / NAME, content, indent=None)
 
 
 def read(
@@ -73,11 +73,10 @@ def read(
         return None
     try:
         content = schema.read_json(path, schema.FOLD_SCORES, inside=run.path)
-        where = f"{NAME} in {path.parent.name}"
-        schema.check_fold_scores(content, len(TASKS[config.task]), where)
-        _check_origin(content, _origin(run, fold.number, config), where)
-        return _decided(content, fold, labels, clip_ids=clip_ids, config=config)
-    except (MerKitError, OSError) as error:
+        schema.check(content["fold"], schema.FOLD, f"{NAME} in {path.parent.name}")
+        origin = _origin(run, fold.number, config)
+        return _decided(content, origin, fold, labels, clip_ids=clip_ids, config=config)
+    except (ValueError, OSError) as error:  # also of numpy, where answers are no list of numbers
         _log.warning(
             "%s of fold %d in %s is not used, its songs are decided again: %s",
             NAME, fold.number, run.path.name, error,
@@ -94,14 +93,6 @@ def _origin(run: RunFolder, number: int, config: RunConfig) -> dict[str, Any]:
     return {"segments_blake2b": checksum, "theta": config.theta, "seed": config.seed}
 
 
-def _check_origin(content: dict[str, Any], origin: dict[str, Any], where: str) -> None:
-    for name, value in origin.items():
-        if content[name] != value:
-            raise MerKitError(
-                f"{where} was computed with {name} {content[name]}, now it is {value}"
-            )
-
-
 def _sources(names: Sequence[str]) -> dict[str, str]:
     """Return the checksum of every classifier that is a person's own file."""
     modules = {name: classifiers.MODULES[name] for name in names if name in classifiers.MODULES}
@@ -111,6 +102,7 @@ def _sources(names: Sequence[str]) -> dict[str, str]:
 
 def _decided(
     content: dict[str, Any],
+    origin: dict[str, Any],
     fold: Fold,
     labels: np.ndarray,
     *,
@@ -122,34 +114,31 @@ def _decided(
     Raises
     ------
     MerKitError
-        If songs, labels or scores are not those of this fold.
+        If origin, songs, labels or scores are not those of this fold.
     """
-    stored, truth, n_classes = content["fold"], labels[fold.test], len(TASKS[config.task])
-    songs = pd.DataFrame({"clip_id": [clip_ids[i] for i in fold.test], "fold": fold.number})
-    songs["label"] = truth
-    result = FoldResult(
-        fold=fold.number,
-        n_train=len(fold.train),
-        n_test=len(fold.test),
-        segments=_numbers(stored["segments"]),
-        songs={
-            name: scores.score(truth, np.array(answers, dtype=np.int64), n_classes)
-            for name, answers in content["answers"].items()
-        },
-        majority=scores.majority(labels[fold.train], truth, n_classes),
-        seconds=float("nan"),
+    ids, truth = [clip_ids[i] for i in fold.test], labels[fold.test].tolist()
+    for name, value in {**origin, "clip_id": ids, "label": truth}.items():
+        if content.get(name) != value:
+            raise MerKitError(
+                f"it was computed with {name} {shortened(content.get(name))}, "
+                f"now it is {shortened(value)}"
+            )
+    stored = content["fold"]
+    result, songs = decisions.scored(
+        fold,
+        labels,
+        {name: np.array(answer) for name, answer in content["answers"].items()},
+        # NaN where JSON has null
+        {name: math.nan if score is None else score for name, score in stored["segments"].items()},
+        clip_ids=clip_ids,
+        config=config,
+        seconds=math.nan,
     )
-    same_songs = content["clip_id"] == songs["clip_id"].tolist()
-    if not same_songs or content["label"] != truth.tolist():
-        raise MerKitError("it has other test songs or labels than this fold")
-    expected = {**as_json(result), "seconds": stored.get("seconds")}
-    if not _same(expected, stored):
+    if not _same({**as_json(result), "seconds": stored.get("seconds")}, stored):
         raise MerKitError("its scores are not those of its answers")
-    then, now = content["sources"], _sources(list(content["answers"]))
-    kept = [name for name in content["answers"] if now.get(name) == then.get(name)]
-    for name in kept:
-        songs[name] = np.array(content["answers"][name], dtype=np.int64)
-    return dataclasses.replace(result, songs={name: result.songs[name] for name in kept}), songs
+    then, now = content["sources"], _sources(list(result.songs))
+    kept = {name: own for name, own in result.songs.items() if now.get(name) == then.get(name)}
+    return dataclasses.replace(result, songs=kept), songs
 
 
 def _same(computed: Any, stored: Any) -> bool:
@@ -161,8 +150,3 @@ def _same(computed: Any, stored: Any) -> bool:
     if isinstance(computed, float) and isinstance(stored, (int, float)):
         return math.isclose(computed, stored, abs_tol=1e-9)
     return bool(computed == stored)
-
-
-def _numbers(stored: dict[str, Any]) -> dict[str, float]:
-    """Return scores with NaN where JSON has null."""
-    return {name: float("nan") if value is None else value for name, value in stored.items()}

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS, Corpus, Fold
 from mer_kit.runs.config import RunConfig
-from mer_kit.runs.fields import whole
 from mer_kit.runs.grouping import Grouping
 from mer_kit.runs.run_folder import RunFolder, write_json
+from mer_kit.runs.schema import whole
 from mer_kit.songs import folds as song_folds
 
 #: The file's name in a run folder.
@@ -32,20 +31,19 @@ def write(
     folder: RunFolder, folds: Sequence[Fold], clip_ids: Sequence[str], grouping: Grouping
 ) -> None:
     """Write folds.json: clips, groups, each fold's clips by position, and the grouping."""
-    music = [
-        {
-            "clips": [clip_ids[pair.first], clip_ids[pair.second]],
-            "similarity": round(pair.similarity, 4),
-            "lag_s": round(pair.lag_s, 2),
-        }
-        for pair in grouping.music
-    ]
     content = {
         "clips": list(clip_ids),
         "groups": grouping.groups,
         "folds": [{"train": fold.train, "test": fold.test} for fold in folds],
         "joined_artists": grouping.artists,
-        "same_music": music,
+        "same_music": [
+            {
+                "clips": [clip_ids[pair.first], clip_ids[pair.second]],
+                "similarity": round(pair.similarity, 4),
+                "lag_s": round(pair.lag_s, 2),
+            }
+            for pair in grouping.music
+        ],
     }
     write_json(folder.path / NAME, content, indent=None)
 
@@ -125,10 +123,11 @@ def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fo
     if not os.path.lexists(file):
         return None
     try:
-        content = _content(file, len(clip_ids))
-        _check_clips(content["clips"], clip_ids, folder)
-        position = {clip_id: i for i, clip_id in enumerate(clip_ids)}
-        order = np.array([position[clip_id] for clip_id in content["clips"]], dtype=np.int64)
+        most = LARGEST + LARGEST_PER_CLIP * len(clip_ids)
+        content = json.loads(files.read_bytes(file, most=most, inside=folder.path).decode("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it must hold names and values")
+        order = _order(content["clips"], clip_ids, folder)
         parts = content["folds"]
         if not isinstance(parts, list) or len(parts) != n_folds:
             raise ValueError(f"expected {n_folds} folds")
@@ -136,26 +135,15 @@ def read(folder: RunFolder, clip_ids: Sequence[str], *, n_folds: int) -> list[Fo
     except MerKitError:
         raise
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        reason = type(error).__name__
-        if isinstance(error, ValueError):
-            reason = str(error)
+        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
         raise MerKitError(
             f"{NAME} in {folder.path.name} is not what a run writes ({reason}), expected its "
             "folds: restore it, or delete the run folder and train again"
         ) from error
 
 
-def _content(file: Path, n_clips: int) -> dict[str, Any]:
-    """Return the JSON of a regular file of bounded size."""
-    most = LARGEST + LARGEST_PER_CLIP * n_clips
-    content = json.loads(files.read_bytes(file, most=most, inside=file.parent).decode("utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError("it must hold names and values")
-    return content
-
-
-def _check_clips(stored: Any, clip_ids: Sequence[str], folder: RunFolder) -> None:
-    """Raise an error if the stored clips are not these."""
+def _order(stored: Any, clip_ids: Sequence[str], folder: RunFolder) -> np.ndarray:
+    """Return the position of every stored clip; raise an error if they are not these."""
     if not isinstance(stored, list) or not all(isinstance(one, str) for one in stored):
         raise ValueError("the clips must be a list of names")
     if sorted(stored) != sorted(clip_ids):
@@ -166,19 +154,18 @@ def _check_clips(stored: Any, clip_ids: Sequence[str], folder: RunFolder) -> Non
             f"{len(clip_ids)}, of which {len(changed)} differ{example}: restore the corpus, or "
             "delete the run folder and train again"
         )
+    return pd.Index(clip_ids).get_indexer(pd.Index(stored))
 
 
 def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
     """Return one fold with positions in today's order of clips."""
-    train, test = (_side(number, part, name, order) for name in ("train", "test"))
+    in_range = whole(0, len(order) - 1)
+    for name in ("train", "test"):
+        clips = part[name]
+        is_list = isinstance(clips, list) and all(map(in_range, clips))
+        if not is_list or not 0 < len(clips) == len(set(clips)):
+            raise ValueError(f"fold {number} must list different {name} clips")
+    train, test = np.sort(order[part["train"]]), np.sort(order[part["test"]])
     if np.isin(train, test).any():
         raise ValueError(f"fold {number} tests a clip that it trains on")
     return Fold(number, train, test)
-
-
-def _side(number: int, part: dict[str, Any], name: str, order: np.ndarray) -> np.ndarray:
-    clips, in_range = part[name], whole(0, len(order) - 1)
-    is_list = isinstance(clips, list) and len(clips) > 0
-    if not is_list or not all(map(in_range, clips)) or len(set(clips)) != len(clips):
-        raise ValueError(f"fold {number} must list different {name} clips")
-    return np.sort(order[clips])

@@ -294,7 +294,7 @@ def test_notebooks_that_failed_or_left_a_torn_status_measure_nothing(tmp_path: P
 @pytest.mark.parametrize("seconds", ["long", None, [1], {"a": 1}])
 def test_a_status_of_another_kind_measures_nothing(tmp_path: Path, seconds: object) -> None:
     run = tmp_path / "run"
-    write_json(run / "config.json", resolve(preset="smoke"))
+    write_json(run / "config.json", as_dictionary(resolve(preset="smoke")))
     write_json(run / "notebooks/04_x.status.json", {"state": "done", "seconds": seconds})
     write_json(run / "notebooks/05_x.status.json", {"state": "done", "seconds": 3.0})
     write_json(run / "notebooks/06_x.status.json", {"state": "done"})

@@ -212,7 +212,7 @@ def test_large_files_are_compared_by_size_where_many_runs_are_looked_at(
 ) -> None:
     run = write_run(tmp_path, "a", {0: 0.5})
     seal(run)
-    monkeypatch.setattr("mer_kit.runs.seal.QUICK_BYTES", 1000)
+    monkeypatch.setattr("mer_kit.runs.run_folder.QUICK_BYTES", 1000)
     file = run / "folds/0/model.safetensors"
     data = file.read_bytes()
     assert len(data) > 1000

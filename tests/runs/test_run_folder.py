@@ -20,7 +20,7 @@ from mer_kit.files import writing
 from mer_kit.later_settings import kinds
 from mer_kit.records import EpochRecord, FoldResult
 from mer_kit.runs import run_folder
-from mer_kit.runs.config import RunConfig, changed
+from mer_kit.runs.config import RunConfig, as_dictionary, changed
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder
 from mer_kit.training.partition import PartitionSettings
@@ -367,7 +367,7 @@ def test_status_of_the_run(tmp_path):
 
 def test_epochs_segments_and_config_come_back(tmp_path):
     folder = RunFolder(tmp_path)
-    run_folder.write_json(folder.path / "config.json", resolve(task="valence"))
+    run_folder.write_json(folder.path / "config.json", as_dictionary(resolve(task="valence")))
     p = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
     beside = {
         "labels": np.arange(5, dtype=np.int8) % 4,

@@ -13,7 +13,8 @@ import pytest
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.runs import csv_tables, run_folder
+from mer_kit.runs import run_folder, schema
+from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
 
@@ -29,7 +30,7 @@ WRONG_CONFIG: list[tuple[str, Any]] = [
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "a-run")
-    run_folder.write_json(folder.path / "config.json", resolve(task="valence"))
+    run_folder.write_json(folder.path / "config.json", as_dictionary(resolve(task="valence")))
     return folder
 
 
@@ -228,11 +229,11 @@ def test_what_is_no_table_is_refused(run: RunFolder, content: bytes) -> None:
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path: Path) -> None:
     files.write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1], "later": ["x"], "b": ["y"]}))
-    assert csv_tables.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
+    assert schema.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
         "a": [1], "b": ["y"]
     }  # fmt: skip
     with pytest.raises(MerKitError, match="lacks the column 'c', expected a, c"):
-        csv_tables.read_table(tmp_path / "x.csv", {"a": int, "c": str})
+        schema.read_table(tmp_path / "x.csv", {"a": int, "c": str})
 
 
 def test_a_history_of_another_version_has_missing_values(run: RunFolder) -> None:

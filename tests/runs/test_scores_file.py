@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.analysis import feature_space
-from mer_kit.checks import MerKitError
-from mer_kit.runs import schema, scores_file
+from mer_kit.runs import scores_file
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import classifiers
@@ -267,12 +266,3 @@ def test_a_file_that_is_none_is_not_read(copy: Experiment, tmp_path: Path, kind:
     same(stored, copy.decide(0))
     same(stored, copy.decide_and_write(0))
     assert (tmp_path / "outside.json").read_text() == text
-
-
-def test_scores_of_other_classifiers_than_the_answers_are_named() -> None:
-    fold = {"fold": 0, "n_train": 3, "n_test": 1, "songs": {}, "segments": {}, "majority": {}}
-    content = {"fold": fold, "clip_id": ["a"], "label": [1], "answers": {"svm": [1]}}
-    with pytest.raises(
-        MerKitError, match="scores.json in 0 has scores of other songs or classifiers"
-    ):
-        schema.check_fold_scores(content, 2, "scores.json in 0")

@@ -13,6 +13,7 @@ import soundfile
 from mer_kit import files
 from mer_kit.records import TASKS, Clip, Corpus, Fold, labels_from_quadrant
 from mer_kit.runs import decisions, run_folder
+from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.signal.store import open_store
 
@@ -67,7 +68,7 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
             rows.append((f"s{at:02d}", float(second), second + 3.0, part, classes[label], *p))
     config = resolve(task=task)
     run = run_folder.RunFolder(folder / "run")
-    run_folder.write_json(run.path / "config.json", config)
+    run_folder.write_json(run.path / "config.json", as_dictionary(config))
     table = pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "part", "label", *classes])
     files.write_table(run.fold(0) / "segments.csv", table, float_format="%.6g")
     fold = Fold(0, np.arange(n // 2), np.arange(n // 2, n))
