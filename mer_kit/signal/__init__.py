@@ -5,9 +5,9 @@
     segments               the times at which a clip's segments begin and end
     store, builder, recipe, manifest   features on disk: computed, kept up to date and served
     fingerprint, same_music    recordings that occur under two names
-    sound, pieces, lengths     decoding in blocks, and how much of a file is there
-    containers, mpeg, mpeg_frames, streams, tags, rare, external, midi   one family of formats each
-    wording, progress      error sentences and progress reports
+    sound, pieces              decoding in blocks, and how much of a file is there
+    containers, mpeg, streams, tags, rare, midi   one family of formats each
+    progress                   progress reports
 
 Reading a finished store needs only numpy; audio libraries are imported when a clip is decoded.
 

@@ -18,20 +18,7 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Problem
 from mer_kit.signal import midi, sound
-from mer_kit.signal.wording import printable, problem
-
-__all__ = [
-    "LOUDEST",
-    "SAMPLE_RATE",
-    "SILENCE",
-    "blocks",
-    "decode",
-    "duration",
-    "examine",
-    "load",
-    "printable",
-    "problem",
-]
+from mer_kit.signal.pieces import UNKNOWN_FRAMES, Piece, Unusable
 
 #: D: librosa's default rate; the authors of 4Q used 22 kHz too.
 SAMPLE_RATE = 22050
@@ -42,6 +29,55 @@ SILENCE = 1e-6
 LOUDEST = 8.0
 #: Most samples for which memory is reserved because a header states them; beyond, memory grows.
 MOST_RESERVED = 1 << 28
+#: Kind → what is wrong, and the next step.
+SENTENCES: dict[str, tuple[str, str]] = {
+    "missing_file": (
+        "the audio file is missing, expected it at this path",
+        "restore it or remove the clip from the list",
+    ),
+    "not_a_file": ("is a {detail}, expected an audio file", "correct the clip's path"),
+    "unreadable_name": (
+        "has a name that is not valid text on this system",
+        "rename it with plain letters",
+    ),
+    "unreadable_file": ("cannot be opened ({detail})", "check its path and permissions"),
+    "empty_file": ("has zero bytes, expected audio", "copy or download it again"),
+    "no_samples": ("holds no samples, expected music", "export it again or drop the clip"),
+    "truncated_file": ("is truncated ({detail})", "copy or download it again"),
+    "more_sound": (
+        "states {detail}",
+        "export it again, so that its header states how long it is",
+    ),
+    "many_formats": (
+        "changes its sample rate, channels or bit rate {detail}, expected one format",
+        "convert it to WAV or FLAC",
+    ),
+    "no_decoder": (
+        "is {detail}, which needs ffmpeg, and ffmpeg was not found here",
+        "install ffmpeg, or convert it to WAV or FLAC",
+    ),
+    "not_audio": (
+        "is not audio that can be decoded ({detail})",
+        "check what the file is, or convert it to WAV or MP3",
+    ),
+    "silence": ("is silent {detail}, expected music", "replace the file or drop the clip"),
+    "not_midi": (
+        "is not MIDI that can be rendered ({detail})",
+        "check what the file is, or export it again",
+    ),
+    "no_synthesiser": (
+        "is MIDI, and fluidsynth or a sound font was not found here",
+        midi.NEXT_STEP,
+    ),
+    "not_finite": (
+        "holds NaN or infinite samples, expected finite ones",
+        "export it again as 16-bit WAV",
+    ),
+    "too_loud": (
+        "has samples up to {detail}, expected −1 to 1",
+        "divide them by 32768 if they are scaled as integers, or export it again as 16-bit WAV",
+    ),
+}
 
 
 def load(
@@ -100,7 +136,7 @@ def duration(path: str | Path) -> float:
             return midi.duration(path)
         with sound.opened(path) as pieces:
             return sum(piece.count() / piece.rate for piece in pieces)
-    except sound.Unusable as error:
+    except Unusable as error:
         raise MerKitError(str(problem(error, path))) from error
 
 
@@ -124,7 +160,7 @@ def decode(
                 samples[filled : filled + len(block)] = block
                 filled += len(block)
             return samples[:filled]
-    except sound.Unusable as error:
+    except Unusable as error:
         return problem(error, path)
 
 
@@ -139,7 +175,7 @@ def blocks(
 
     Raises
     ------
-    sound.Unusable
+    Unusable
         If the file cannot be used: at once, or while iterating.
 
     Examples
@@ -152,36 +188,32 @@ def blocks(
     (11025, 11025)
     """
     check_range("sample_rate", sample_rate, 1, whole=True)
-    limit = None
-    if max_seconds is not None:
-        limit = math.ceil(max_seconds * sample_rate)
+    limit = None if max_seconds is None else math.ceil(max_seconds * sample_rate)
     with _pieces(Path(path), sample_rate) as pieces:
         yield _upper_bound(pieces, sample_rate, limit), _mixed(pieces, sample_rate, limit)
 
 
 @contextlib.contextmanager
-def _pieces(path: Path, sample_rate: int) -> Iterator[list[sound.Piece]]:
+def _pieces(path: Path, sample_rate: int) -> Iterator[list[Piece]]:
     """Yield the pieces of a sound file, or one piece that is a rendered MIDI file."""
     _check_file(path)
-    if not midi.is_midi(path):
+    if midi.is_midi(path):
+        channels = midi.render(path, sample_rate=sample_rate)
+        yield [Piece(sample_rate, len(channels), stream=lambda: filter(len, [channels]))]
+    else:
         with sound.opened(path) as pieces:
             yield pieces
-        return
-    channels = _render(path, sample_rate)
-    yield [sound.Piece(sample_rate, len(channels), stream=lambda: filter(len, [channels]))]
 
 
-def _upper_bound(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> int | None:
+def _upper_bound(pieces: list[Piece], sample_rate: int, limit: int | None) -> int | None:
     """Return an upper bound of the number of samples after resampling, or None if unknown."""
-    if any(piece.frames >= sound.UNKNOWN_FRAMES for piece in pieces):
+    if any(piece.frames >= UNKNOWN_FRAMES for piece in pieces):
         return limit
     n_samples = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
-    if limit is None:
-        return n_samples
-    return min(n_samples, limit)
+    return n_samples if limit is None else min(n_samples, limit)
 
 
-def _mixed(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> Iterator[np.ndarray]:
+def _mixed(pieces: list[Piece], sample_rate: int, limit: int | None) -> Iterator[np.ndarray]:
     """Yield mono blocks at the target rate, at most `limit` samples; raise Unusable if unusable."""
     most = sys.maxsize if limit is None else limit
     done, loudest = 0, 0.0
@@ -194,15 +226,13 @@ def _mixed(pieces: list[sound.Piece], sample_rate: int, limit: int | None) -> It
         if done >= most:
             break
     if done == 0:
-        raise sound.Unusable("no_samples")
-    if loudest >= SILENCE:
-        return
-    if done < most:
-        raise sound.Unusable("silence", "from beginning to end")
-    raise sound.Unusable("silence", f"for its first {done / sample_rate:g} s")
+        raise Unusable("no_samples")
+    if loudest < SILENCE:
+        first = f"for its first {done / sample_rate:g} s"
+        raise Unusable("silence", "from beginning to end" if done < most else first)
 
 
-def _resampled(piece: sound.Piece, sample_rate: int) -> Iterator[np.ndarray]:
+def _resampled(piece: Piece, sample_rate: int) -> Iterator[np.ndarray]:
     """Yield mono blocks at the target rate, bit-identical to resampling the piece in one call."""
     if piece.rate == sample_rate:
         yield from _mono(piece)
@@ -221,14 +251,14 @@ def _resampled(piece: sound.Piece, sample_rate: int) -> Iterator[np.ndarray]:
     yield np.pad(rest[: max(missing, 0)], (0, max(missing - len(rest), 0)))
 
 
-def _mono(piece: sound.Piece) -> Iterator[np.ndarray]:
+def _mono(piece: Piece) -> Iterator[np.ndarray]:
     """Yield the mean of a piece's channels, float32 [n], in blocks, after checking the samples."""
     for channels in piece.blocks():
         peak = max(float(channels.max()), -float(channels.min()))
         if not np.isfinite(peak):
-            raise sound.Unusable("not_finite")
+            raise Unusable("not_finite")
         if peak > LOUDEST:
-            raise sound.Unusable("too_loud", f"{peak:.5g}")
+            raise Unusable("too_loud", f"{peak:.5g}")
         first, *others = channels.T  # added one by one: 15 times faster than channels.mean(axis=1)
         mono: np.ndarray = first.copy()
         for channel in others:
@@ -247,7 +277,7 @@ def examine(path: str | Path) -> Problem | None:
     """
     try:
         _check_file(Path(path))
-    except sound.Unusable as error:
+    except Unusable as error:
         return problem(error, path)
     return None
 
@@ -257,28 +287,39 @@ def _check_file(path: Path) -> None:
     try:
         str(path).encode("utf-8")
         about = path.stat()
-        if stat.S_ISDIR(about.st_mode):
-            raise sound.Unusable("not_a_file", "folder")
         if not stat.S_ISREG(about.st_mode):
-            raise sound.Unusable("not_a_file", "device, pipe or socket")
+            is_folder = stat.S_ISDIR(about.st_mode)
+            raise Unusable("not_a_file", "folder" if is_folder else "device, pipe or socket")
         with open(path, "rb"):
             pass
     except (UnicodeEncodeError, ValueError) as error:
-        raise sound.Unusable("unreadable_name") from error
+        raise Unusable("unreadable_name") from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise sound.Unusable("missing_file") from error
+        raise Unusable("missing_file") from error
     except OSError as error:
-        raise sound.Unusable("unreadable_file", error.strerror or type(error).__name__) from error
+        raise Unusable("unreadable_file", error.strerror or type(error).__name__) from error
     if about.st_size == 0:
-        raise sound.Unusable("empty_file")
+        raise Unusable("empty_file")
 
 
-def _render(path: Path, sample_rate: int) -> np.ndarray:
-    """Return float32 [n, 2] of a MIDI file at the target rate."""
-    try:
-        return midi.render(path, sample_rate=sample_rate)
-    except midi.NoSynthesiser as error:
-        raise sound.Unusable("no_synthesiser") from error
-    except midi.NotMidi as error:
-        reason = str(error).removeprefix(f"{path}: ").partition(":")[0]
-        raise sound.Unusable("not_midi", reason) from error
+def problem(error: Unusable, path: str | Path) -> Problem:
+    """Return the Problem that describes why a file cannot be used.
+
+    Examples
+    --------
+    >>> print(problem(Unusable("not_a_file", "folder"), "songs"))
+    songs: is a folder, expected an audio file: correct the clip's path
+    """
+    what, next_step = SENTENCES[error.kind]
+    return Problem(error.kind, printable(Path(path)), what.format(detail=error.detail), next_step)
+
+
+def printable(path: str | Path) -> str:
+    r"""Return a path as text that can be printed and stored, whatever bytes its name contains.
+
+    Examples
+    --------
+    >>> printable("caf\udce9.wav")
+    'caf\\udce9.wav'
+    """
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")

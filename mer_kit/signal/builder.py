@@ -34,6 +34,7 @@ from mer_kit.signal.manifest import (
     features_path,
     write_atomically,
 )
+from mer_kit.signal.pieces import Unusable
 from mer_kit.signal.progress import Progress, reporting
 from mer_kit.signal.recipe import Recipe, file_features
 
@@ -132,7 +133,7 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
             manifest.changed = True
     about = {"format": FORMAT, "audio": content, **frontends.identity(recipe.frontend)}
     if midi.is_midi(clip.path):
-        with contextlib.suppress(midi.NoSynthesiser):  # reported when the clip is rendered
+        with contextlib.suppress(Unusable):  # reported when the clip is rendered
             about["synthesiser"] = midi.identity()
     described = json.dumps(about, sort_keys=True)
     return recipe.key(hashlib.blake2b(described.encode(), digest_size=16).hexdigest())

@@ -26,6 +26,7 @@ MPEG_TAGS = (0x50, 0x55)
 Order = Literal["big", "little"]
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
+_IFF = (b"AIFF", b"AIFC", b"8SVX", b"16SV")
 _STARTS = (_W64_RIFF, b"caff\0\1", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0\2")
 
 
@@ -45,6 +46,7 @@ class Extent:
     behind : bytes after the sound that are not chunks, so that they may be more sound
     mpeg : whether the sound is MPEG frames
     broken : whether the sound is cut off, whatever is stated
+    kind, start : first bytes of the file, and where it begins, after ID3 tags and earlier files
     """
 
     end: int
@@ -56,11 +58,18 @@ class Extent:
     behind: int = 0
     mpeg: bool = False
     broken: bool = False
+    kind: bytes = b""
+    start: int = 0
 
     @property
     def missing(self) -> int:
         """Bytes or samples that are stated but missing."""
         return max((self.stated or 0) - self.there, 0)
+
+    @property
+    def fraction(self) -> float:
+        """Fraction of the stated sound that is there."""
+        return self.there / (self.there + self.missing) if self.missing else 1.0
 
 
 def begins(data: Any, position: int) -> bytes:
@@ -77,13 +86,9 @@ def begins(data: Any, position: int) -> bytes:
     kind, inner = head[:4], head[8:12]
     if kind in (b"RIFF", b"RIFX", b"RF64", b"BW64") and inner == b"WAVE":
         return b"RIFF"
-    if kind == b"FORM" and inner in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
+    if head.startswith(_STARTS) or (kind == b"FORM" and inner in _IFF):
         return kind
-    if kind in (b".snd", b"dns."):
-        return b".snd"
-    if head.startswith(_STARTS):
-        return kind
-    return b""
+    return b".snd" if kind in (b".snd", b"dns.") else b""
 
 
 def _chunks(
@@ -102,9 +107,7 @@ def _chunks(
         head = bytes(data[position : position + header])
         if len(head) < header:
             return
-        size = int.from_bytes(head[name:], order)
-        if inclusive:
-            size -= header
+        size = int.from_bytes(head[name:], order) - header * inclusive
         yield head[:name], position + name, position + header, size
         step = header + size
         if step <= 0:
@@ -114,9 +117,7 @@ def _chunks(
 
 def _length(stated: int, too_long: int, *, above: int = 0) -> int | None:
     """Return a stated size, or None if it is one of those that mean "unknown"."""
-    if above < stated < too_long:
-        return stated
-    return None
+    return stated if above < stated < too_long else None
 
 
 def riff(data: Any, start: int) -> Extent | None:
@@ -135,16 +136,13 @@ def riff(data: Any, start: int) -> Extent | None:
             mpeg = int.from_bytes(data[content : content + 2], order) in MPEG_TAGS
         if name == b"ds64":
             long_sizes = content
-        if name == b"data" and long_sizes and stated == 0xFFFFFFFF:
-            stated = int.from_bytes(data[long_sizes + 8 : long_sizes + 16], order)
-            length = _length(stated, NO_LONG_LENGTH)
-            sizes = (8, long_sizes, long_sizes + 8)
-            return _sound(data, start, content, length, order, sizes, mpeg=mpeg)
         if name == b"data":
-            length = _length(stated, NO_LENGTH[b"RIFF"])
-            if stated == 0 and _only_chunks(data, content, order):
+            length, sizes = _length(stated, NO_LENGTH[b"RIFF"]), (4, start + 4, field)
+            if long_sizes and stated == 0xFFFFFFFF:
+                stated = int.from_bytes(data[long_sizes + 8 : long_sizes + 16], order)
+                length, sizes = _length(stated, NO_LONG_LENGTH), (8, long_sizes, long_sizes + 8)
+            elif stated == 0 and _only_chunks(data, content, order):
                 length = 0
-            sizes = (4, start + 4, field)
             return _sound(data, start, content, length, order, sizes, mpeg=mpeg)
     return None
 
@@ -201,8 +199,7 @@ def w64(data: Any, start: int) -> Extent | None:
         data, start + 40, name=16, width=8, order="little", align=8, inclusive=True
     ):
         if name == _W64_DATA:
-            length = _length(stated, NO_LONG_LENGTH)
-            end = len(data)
+            length, end = _length(stated, NO_LONG_LENGTH), len(data)
             if length is not None:
                 end = min(content + length + -length % 8, end)
             return Extent(end, length, end - content, offset=content)
@@ -249,12 +246,13 @@ def _sound(
     there = len(data) - content
     if stated is None:
         width, whole, chunk = sizes
-        values = ((whole, len(data) - start - 8), (chunk, there))
-        patches: tuple[tuple[int, bytes], ...] = ()
-        if max(value for _, value in values) < 1 << 8 * width:
-            patches = tuple(
-                (field, value.to_bytes(width, order)) for field, value in values if field
-            )
+        values = {whole: len(data) - start - 8, chunk: there}
+        fit = max(values.values()) < 1 << 8 * width
+        patches = tuple(
+            (field, value.to_bytes(width, order))
+            for field, value in values.items()
+            if fit and field
+        )
         return Extent(len(data), None, there, offset=content, patches=patches, mpeg=mpeg)
     width = 8 if align == 1 else 4
     end, behind = _behind(data, content + stated, order=order, width=width, align=align)
@@ -268,9 +266,9 @@ def _behind(data: Any, position: int, *, order: Order, width: int, align: int) -
     """
     for _ in range(MOST_CHUNKS):
         padded = position + -position % align
-        for beginning in {position, padded}:
-            if begins(data, beginning):
-                return beginning, 0
+        beginning = next((here for here in (position, padded) if begins(data, here)), None)
+        if beginning is not None:
+            return beginning, 0
         if _is_name(data, padded) or not _is_name(data, position):
             position = padded
         position += id3_length(data, position)
@@ -297,6 +295,4 @@ def _is_name(data: Any, position: int) -> bool:
 
 def _unexplained(data: Any, position: int) -> int:
     """Return the number of remaining bytes, or 0 if they begin with a long run of zeros."""
-    if not bytes(data[position : position + 65536]).strip(b"\0"):
-        return 0
-    return len(data) - position
+    return len(data) - position if bytes(data[position : position + 65536]).strip(b"\0") else 0

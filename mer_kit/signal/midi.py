@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_kit.checks import MerKitError
+from mer_kit.signal.pieces import Unusable
 
 #: Suffixes of MIDI files, lower case.
 ENDINGS = (".mid", ".midi")
@@ -32,14 +32,6 @@ NEXT_STEP = (
     "install the Debian packages fluidsynth and timgm6mb-soundfont, "
     "or set MER_SOUNDFONT to an .sf2 file"
 )
-
-
-class NoSynthesiser(MerKitError):
-    """Fluidsynth or a sound font is missing."""
-
-
-class NotMidi(MerKitError):
-    """A file cannot be read as MIDI."""
 
 
 def is_midi(path: str | Path) -> bool:
@@ -63,12 +55,11 @@ def sound_font() -> Path | None:
     True
     """
     chosen = os.environ.get("MER_SOUNDFONT")
+    folders = [Path(name) for name in FONT_FOLDERS]
+    fonts = [folder / FONT for folder in folders]
+    fonts += [font for folder in folders for font in sorted(folder.glob("*.sf2"))]
     if chosen:
         fonts = [Path(chosen).expanduser()]
-    else:
-        folders = [Path(name) for name in FONT_FOLDERS]
-        fonts = [folder / FONT for folder in folders]
-        fonts += [font for folder in folders for font in sorted(folder.glob("*.sf2"))]
     return next((font for font in fonts if font.is_file()), None)
 
 
@@ -77,15 +68,15 @@ def identity() -> str:
 
     Raises
     ------
-    NoSynthesiser
+    Unusable
         If there is no sound font or no fluidsynth.
 
     Examples
     --------
     >>> try:
     ...     print(identity().endswith("gain 0.4"))
-    ... except NoSynthesiser as error:  # on a machine without fluidsynth
-    ...     print(NEXT_STEP in str(error))
+    ... except Unusable as error:  # on a machine without fluidsynth
+    ...     print(error.kind == "no_synthesiser")
     True
     """
     _, font = _tools()
@@ -97,7 +88,7 @@ def duration(path: str | Path) -> float:
 
     Raises
     ------
-    NotMidi
+    Unusable
         If the file cannot be read.
 
     Examples
@@ -115,9 +106,7 @@ def duration(path: str | Path) -> float:
         # clip: some files of games contain data bytes above 127, which players limit too
         return float(mido.MidiFile(str(path), clip=True).length)
     except (OSError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise NotMidi(
-            f"{path}: is not readable MIDI ({type(error).__name__}): export it again"
-        ) from error
+        raise Unusable("not_midi", type(error).__name__) from error
 
 
 def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
@@ -125,10 +114,8 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
 
     Raises
     ------
-    NoSynthesiser
-        If fluidsynth or a sound font is missing.
-    NotMidi
-        If the file cannot be read or rendered.
+    Unusable
+        If fluidsynth or a sound font is missing, or the file cannot be read or rendered.
 
     Examples
     --------
@@ -138,7 +125,7 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
     ...     mido.MidiFile(ticks_per_beat=480, tracks=[notes]).save(f"{folder}/a.mid")
     ...     try:
     ...         shape = render(f"{folder}/a.mid", sample_rate=8000).shape
-    ...     except NoSynthesiser:  # on a machine without fluidsynth
+    ...     except Unusable:  # on a machine without fluidsynth
     ...         shape = (8000, 2)
     >>> shape
     (8000, 2)
@@ -152,11 +139,8 @@ def render(path: str | Path, *, sample_rate: int) -> np.ndarray:
 
 def _tools() -> tuple[str, Path]:
     program, font = shutil.which("fluidsynth"), sound_font()
-    if program is None:
-        raise NoSynthesiser(f"MIDI needs fluidsynth, which was not found: {NEXT_STEP}")
-    if font is None:
-        name = os.environ.get("MER_SOUNDFONT") or FONT
-        raise NoSynthesiser(f"MIDI needs a sound font ({name}), which was not found: {NEXT_STEP}")
+    if program is None or font is None:
+        raise Unusable("no_synthesiser")
     return program, font
 
 
@@ -179,13 +163,11 @@ def _render(
         try:
             done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
-            raise NotMidi(
-                f"{path}: took fluidsynth more than {TIMEOUT_SECONDS:g} s: check the file"
-            ) from error
+            detail = f"took fluidsynth more than {TIMEOUT_SECONDS:g} s"
+            raise Unusable("not_midi", detail) from error
         if done.returncode or not os.path.exists(target):
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            message = (lines or ["no message"])[-1]
-            raise NotMidi(f"{path}: fluidsynth failed ({message}): check the file")
+            raise Unusable("not_midi", f"fluidsynth failed ({(lines or ['no message'])[-1]})")
         samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
     samples.flags.writeable = False
     return np.asarray(samples)

@@ -6,16 +6,16 @@ Source: libsndfile's readers of the same names; NIST SPHERE; MAT-File Level 4 an
 """
 
 import re
-from typing import Any, Literal
+import struct
+from typing import Any
 
-Order = Literal["big", "little"]
 _SPHERE_COUNT = re.compile(rb"sample_count -i (\d{1,12})\s")
-#: Offset and byte order of the stated number of samples per channel.
-_FIELDS: dict[str, tuple[int, Order]] = {
-    "AVR": (26, "big"),
-    "WVE": (18, "big"),
-    "MPC2K": (30, "little"),
-}
+#: Offset and coding of the stated number of samples per channel.
+_FIELDS = {"AVR": (26, ">I"), "WVE": (18, ">I"), "MPC2K": (30, "<I")}
+#: Kind → bytes before the content of each of its blocks.
+_HEADERS = {"VOC": 4, "MAT5": 8, "MAT4": 20}
+#: Digit of a matrix's type in MAT-File Level 4 → bytes of an element.
+_MAT4_WIDTHS = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}
 #: Blocks or elements read in one file.
 MOST_BLOCKS = 10_000
 
@@ -35,57 +35,38 @@ def stated_frames(data: Any, kind: str, frames: int) -> float:
     96000
     """
     if kind in _FIELDS:
-        offset, order = _FIELDS[kind]
-        return int.from_bytes(data[offset : offset + 4], order)
+        offset, coding = _FIELDS[kind]
+        return int(struct.unpack_from(coding, data, offset)[0])
     if kind == "NIST":
         count = _SPHERE_COUNT.search(bytes(data[:1024]))
         return int(count.group(1)) if count else frames
-    reach = {"VOC": _voc_reach, "MAT4": _mat4_reach, "MAT5": _mat5_reach}.get(kind)
-    if reach is None:
+    if kind not in _HEADERS:
         return frames
-    content, end = reach(data)
-    if content < len(data) < end:
-        return frames * (end - content) / (len(data) - content)
-    return frames
+    content, end = _last_block(data, kind)
+    missing = content < len(data) < end
+    return frames * (end - content) / (len(data) - content) if missing else frames
 
 
-def _voc_reach(data: Any) -> tuple[int, int]:
-    """Return where the last block begins and where it should end.
-
-    A block has 8 bits of type and 24 bits of size; type 0 ends the file.
-    """
-    content = position = int.from_bytes(data[20:22], "little")
+def _last_block(data: Any, kind: str) -> tuple[int, int]:
+    """Return where the content of a file's last block begins and where it should end."""
+    content = end = {"VOC": int.from_bytes(data[20:22], "little"), "MAT5": 128, "MAT4": 0}[kind]
     for _ in range(MOST_BLOCKS):
-        if position + 4 > len(data) or data[position] == 0:
+        if end + _HEADERS[kind] > len(data) or (kind == "VOC" and data[end] == 0):  # 0: the end
             break
-        content = position + 4
-        position = content + int.from_bytes(data[position + 1 : position + 4], "little")
-    return content, position
+        content, end = _block(data, kind, end)
+    return content, end
 
 
-def _mat5_reach(data: Any) -> tuple[int, int]:
-    """Return the same for a MAT-File Level 5: 128 bytes, then elements of type, size, content."""
-    order: Order = "little" if data[126:128] == b"IM" else "big"
-    content = position = 128
-    for _ in range(MOST_BLOCKS):
-        if position + 8 > len(data):
-            break
-        content = position + 8
-        position = content + int.from_bytes(data[position + 4 : position + 8], order)
-    return content, position
-
-
-def _mat4_reach(data: Any) -> tuple[int, int]:
-    """Return the same for a MAT-File Level 4: matrices, each after five numbers and a name."""
-    order: Order = "little" if data[4] else "big"  # one row of one rate comes first
-    content = position = 0
-    for _ in range(MOST_BLOCKS):
-        if position + 20 > len(data):
-            break
-        kind, rows, columns, _, name = (
-            int.from_bytes(data[i : i + 4], order) for i in range(position, position + 20, 4)
-        )
-        width = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}.get(kind // 10 % 10, 1)
-        content = position + 20 + name
-        position = content + rows * columns * width
-    return content, position
+def _block(data: Any, kind: str, position: int) -> tuple[int, int]:
+    """Return where the content of the block at `position` begins and where it should end."""
+    content = position + _HEADERS[kind]
+    head = bytes(data[position:content])
+    if kind == "VOC":  # 8 bits of type and 24 bits of size
+        return content, content + int.from_bytes(head[1:], "little")
+    if kind == "MAT5":  # type and size
+        _, size = struct.unpack("<II" if data[126:128] == b"IM" else ">II", head)
+        return content, content + int(size)
+    # MAT4: matrices, each after five numbers and a name; one row of one rate comes first
+    form, rows, columns, _, name = struct.unpack("<5I" if data[4] else ">5I", head)
+    width = _MAT4_WIDTHS.get(form // 10 % 10, 1)
+    return content + name, content + name + rows * columns * width

@@ -13,7 +13,7 @@ from mer_kit.records import Problem
 from mer_kit.signal import audio, frontends, segments
 from mer_kit.signal.frontend import BaseFrontend, checked
 from mer_kit.signal.manifest import pooled_key
-from mer_kit.signal.sound import Unusable
+from mer_kit.signal.pieces import Unusable
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,37 @@ import dataclasses
 import io
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mer_kit.signal import containers, lengths, mpeg, rare, tags
-from mer_kit.signal.external import by_audioread
+from mer_kit.signal import containers, mpeg, rare, streams, tags
+from mer_kit.signal.containers import Extent
 from mer_kit.signal.pieces import (
     MISSING_SECONDS,
-    UNKNOWN_FRAMES,
     Piece,
     Unusable,
     Window,
+    by_audioread,
     check_complete,
     check_rate,
 )
 
-__all__ = ["MISSING_SECONDS", "UNKNOWN_FRAMES", "Piece", "Unusable", "check_complete", "opened"]
-
+#: First bytes → reader of a container.
+_READERS: dict[bytes, Callable[[Any, int], Extent | None]] = {
+    b"RIFF": containers.riff,
+    b"FORM": containers.iff,
+    b"caff": containers.caf,
+    b"riff": containers.w64,
+    b".snd": containers.au,
+    b"fLaC": streams.flac,
+    b"OggS": streams.ogg,
+    b"ftyp": streams.mp4,
+}
+#: Largest number of joined files that is looked for.
+MOST_JOINED = 1000
 #: Fewer consecutive MPEG frames may be chance.
 FEWEST_FRAMES = 3
 #: An MP3 with more changes of format than this is rejected.
@@ -72,16 +83,17 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
     """Return the pieces of a file; its suffix matters only if its first bytes are not decisive."""
     file = stack.enter_context(path.open("rb"))
     data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    files = lengths.located(data)
-    if len(files) == 1 and files[0].extent.mpeg:
-        extent = files[0].extent
+    files = located(data)
+    alone = len(files) == 1
+    if alone and files[0].mpeg:
+        (extent,) = files
         frames = data[extent.offset : extent.offset + extent.there]
         parts = mpeg.walk(frames)
         if parts:
-            return _mpeg_pieces(path, frames, parts, stack, fraction=_fraction(extent))
+            return _mpeg_pieces(path, frames, parts, stack, fraction=extent.fraction)
     if files:
-        alone = len(files) == 1 and files[0].extent.end >= len(data)
-        return [_container_piece(path, data, one, stack, alone=alone) for one in files]
+        alone = alone and files[0].end >= len(data)
+        return [_container_piece(path, data, extent, stack, alone=alone) for extent in files]
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
     if looks or path.suffix.lower() in (".mp3", ".mp2"):
@@ -101,11 +113,37 @@ def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
     return Piece(check_rate(int(file.samplerate)), int(file.frames), file, exact=exact)
 
 
-def _fraction(extent: containers.Extent) -> float:
-    """Return which fraction of the stated sound the file contains."""
-    if not extent.missing:
-        return 1.0
-    return extent.there / (extent.there + extent.missing)
+# ---- joined files -----------------------------------------------------------------------
+
+
+def located(data: Any) -> list[Extent]:
+    """Return the sound files in a file's bytes, usually one; [] if they begin with no container.
+
+    Parameters
+    ----------
+    data : bytes or a memory map
+
+    Examples
+    --------
+    >>> au = b".snd" + bytes([0, 0, 0, 24, 0, 0, 0, 4]) + bytes(12) + b"abcd"
+    >>> [(file.kind, file.start, file.there) for file in located(au + au)]
+    [(b'.snd', 0, 4), (b'.snd', 28, 4)]
+    """
+    files: list[Extent] = []
+    start = 0
+    while len(files) < MOST_JOINED:
+        while tag := tags.id3_length(data, start):
+            start += tag
+        is_mp4 = data[start + 4 : start + 8] == b"ftyp"
+        kind = b"ftyp" if is_mp4 else containers.begins(data, start)
+        extent = _READERS[kind](data, start) if kind else None
+        if extent is None:
+            break
+        files.append(dataclasses.replace(extent, kind=kind, start=start))
+        start = extent.end
+        if start >= len(data):
+            break
+    return files
 
 
 # ---- MP3 --------------------------------------------------------------------------------
@@ -118,11 +156,9 @@ def _walked(number: int, data: Any) -> list[mpeg.Part]:
     """Return the parts of an open MP3 file, given its file descriptor and its bytes."""
     about = os.fstat(number)
     key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-    parts = _LAST_WALK.get(key)
-    if parts is None:
-        parts = mpeg.walk(data)
-        _LAST_WALK.clear()
-        _LAST_WALK[key] = parts  # threads may clear it at any time
+    parts = _LAST_WALK.get(key) or mpeg.walk(data)
+    _LAST_WALK.clear()
+    _LAST_WALK[key] = parts  # threads may clear it at any time
     return parts
 
 
@@ -158,16 +194,14 @@ def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
     decoding: then the file is decoded to find out.
     """
     first, form = parts[0], parts[0].format
-    if any(dataclasses.replace(part.format, kbit=form.kbit) != form for part in parts):
-        return False
     least = (sum(part.frames for part in parts) - 1) * form.samples - first.trimmed
-    if piece.frames < least:
+    formats = {dataclasses.replace(part.format, kbit=form.kbit) for part in parts}
+    if formats != {form} or piece.frames < least:
         return False
-    if len(parts) == 1:
-        if first.stated is not None and first.frames > first.stated + 1:
-            return False
-        if len(first.ranges) == 1:
-            return True
+    if len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1:
+        return False
+    if len(parts) == len(first.ranges) == 1:
+        return True
     decoded = sum(len(block) for block in piece.blocks())
     piece.file.seek(0)
     return decoded >= least
@@ -183,38 +217,34 @@ def _n_samples(parts: list[mpeg.Part]) -> int:
 
 
 def _container_piece(
-    path: Path, data: Any, located: lengths.Located, stack: contextlib.ExitStack, *, alone: bool
+    path: Path, data: Any, extent: Extent, stack: contextlib.ExitStack, *, alone: bool
 ) -> Piece:
     """Return the piece of one container, after comparing its stated length with the actual one."""
-    extent = located.extent
     if extent.stated and not extent.there:
         raise Unusable("truncated_file", "none of its sound is there")
     if extent.rate and extent.stated:
         check_complete(extent.there / extent.rate, extent.stated / extent.rate)
     source: Any = str(path)
-    if not alone or extent.patches or (located.kind == b"OggS" and located.start):
-        source = stack.enter_context(Window(path, located.start, extent.end, extent.patches))
+    if not alone or extent.patches or (extent.kind == b"OggS" and extent.start):
+        source = Window(data, extent.start, extent.end, extent.patches)
     try:
         piece = _open(source, stack, exact=True)
     except Unusable:
         raise
     except Exception:
-        if extent.missing:
-            detail = f"{_fraction(extent):.0%} of its sound is there"
-            raise Unusable("truncated_file", detail) from None
-        if extent.broken:
-            detail = "parts of it that are needed to read its sound are missing"
-            raise Unusable("truncated_file", detail) from None
+        if extent.missing or extent.broken:
+            few = f"{extent.fraction:.0%} of its sound is there"
+            broken = "parts of it that are needed to read its sound are missing"
+            raise Unusable("truncated_file", few if extent.missing else broken) from None
         if not alone:
             raise
         return by_audioread(path, bytes(data[:16]))
     seconds = piece.frames / piece.rate
     if not extent.rate:
-        check_complete(seconds, seconds / _fraction(extent))
+        check_complete(seconds, seconds / extent.fraction)
     if extent.broken:
-        raise Unusable(
-            "truncated_file", f"{seconds:.1f} s are there, then its stream ends abruptly"
-        )
+        detail = f"{seconds:.1f} s are there, then its stream ends abruptly"
+        raise Unusable("truncated_file", detail)
     more = seconds * extent.behind / max(extent.there, 1)
     if more > MISSING_SECONDS:
         detail = f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"

@@ -40,9 +40,8 @@ def flac(data: Any, start: int) -> Extent | None:
     rate = int.from_bytes(info[10:13], "big") >> 4
     stated = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     there = _flac_samples(data, start + 42, end, int.from_bytes(info[2:4], "big"))
-    patches: tuple[tuple[int, bytes], ...] = ()
-    if there > stated:
-        patches = ((start + 21, ((info[13] & 0xF0) << 32 | there).to_bytes(5, "big")),)
+    length = (start + 21, ((info[13] & 0xF0) << 32 | there).to_bytes(5, "big"))
+    patches = (length,) if there > stated else ()
     return Extent(end, stated or None, there, rate=rate, patches=patches)
 
 
@@ -63,10 +62,9 @@ def _flac_frame_end(head: bytes, block: int) -> int | None:
     """Return 1 + the number of the last sample of a frame, or None if this is not a header."""
     if len(head) < 6 or head[3] & 1:  # sync, sizes, a number of one byte and the checksum
         return None
-    n_more, number = 0, head[4] & 0x7F
-    if head[4] >= 0xC0:  # the number is coded like a character in UTF-8
-        n_more = 7 - (head[4] ^ 0xFF).bit_length()
-        number = head[4] & 0xFF >> n_more + 2
+    # The number is coded like a character in UTF-8.
+    n_more = 7 - (head[4] ^ 0xFF).bit_length() if head[4] >= 0xC0 else 0
+    number = head[4] & 0xFF >> n_more + (2 if n_more else 1)
     for byte in head[5 : 5 + n_more]:
         number = number << 6 | byte & 0x3F
     end, size, rate = 5 + n_more, head[2] >> 4, head[2] & 15
@@ -111,9 +109,9 @@ def ogg(data: Any, start: int) -> Extent | None:
         if flags & 2 and in_body:
             end = page
             break
+        in_body = in_body or not flags & 2
         if flags & 2 and bytes(data[content : content + 8]).startswith(_OGG_SOUND):
             ended[serial] = False
-        in_body = in_body or not flags & 2
         if flags & 4 and serial in ended and position <= len(data):
             ended[serial] = True
     if not ended:

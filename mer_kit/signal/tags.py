@@ -18,8 +18,7 @@ def id3_length(data: Any, position: int) -> int:
     if head[:3] != b"ID3" or len(head) < 10 or head[3] == 0xFF or max(head[6:10]) >= 0x80:
         return 0
     size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    footer = 10 * bool(head[5] & 0x10)
-    return 10 + size + footer
+    return 10 + size + 10 * bool(head[5] & 0x10)  # the last: a footer
 
 
 def tag_length(data: Any, position: int) -> int:
@@ -34,9 +33,6 @@ def tag_length(data: Any, position: int) -> int:
     length = id3_length(data, position)
     head = bytes(data[position : position + 32])
     if head[:8] == b"APETAGEX" and len(head) == 32:
-        size, flags = int.from_bytes(head[12:16], "little"), int.from_bytes(head[20:24], "little")
-        is_header = bool(flags & 0x20000000)  # a footer comes after the items of its tag
-        length = 32 + size * is_header
-    if position + length > len(data):
-        return 0
-    return length
+        is_header = head[23] & 0x20 > 0  # a footer comes after the items of its tag
+        length = 32 + int.from_bytes(head[12:16], "little") * is_header
+    return length if position + length <= len(data) else 0

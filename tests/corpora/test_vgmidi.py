@@ -140,7 +140,7 @@ def test_without_a_synthesiser_the_two_packages_are_named(
 )
 def test_a_file_that_is_no_midi_is_one_sentence(content: bytes, tmp_path: Path) -> None:
     path = tiny.write(tmp_path / "tune.mid", content)
-    with pytest.raises(MerKitError, match=r"tune.mid: is not readable MIDI"):
+    with pytest.raises(MerKitError, match=r"tune.mid: is not MIDI that can be rendered"):
         audio.duration(path)
     if shutil.which("fluidsynth") and midi.sound_font():
         with pytest.raises(MerKitError, match=r"tune.mid: is not MIDI that can be rendered"):

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from mer_kit.checks import MerKitError
-from mer_kit.signal import audio, wording
+from mer_kit.signal import audio
 
 
 def _tone(seconds: float, rate: int, hertz: float, amplitude: float = 0.25) -> np.ndarray:
@@ -142,7 +142,7 @@ def test_every_bad_file_has_its_sentence(tmp_path: Path, case: str):
 
 
 def test_every_problem_has_its_own_sentence():
-    texts = [what for what, _ in wording.SENTENCES.values()]
+    texts = [what for what, _ in audio.SENTENCES.values()]
     assert len(set(texts)) == len(texts)
 
 

@@ -12,7 +12,7 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Problem
-from mer_kit.signal import audio, lengths
+from mer_kit.signal import audio, sound
 
 SECONDS, RATE = 6.0, 16000
 KINDS = {
@@ -191,7 +191,7 @@ def test_the_decoder_raises_only_its_own_errors(tmp_path: Path, number: int):
 
 
 def test_other_bytes_have_no_extent():
-    assert lengths.located(b"abcd" * 100) == [] == lengths.located(b"")
+    assert sound.located(b"abcd" * 100) == [] == sound.located(b"")
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])

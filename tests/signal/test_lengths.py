@@ -13,7 +13,7 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Problem
-from mer_kit.signal import audio, lengths, streams
+from mer_kit.signal import audio, sound, streams
 
 RATE = 16000
 KINDS = {
@@ -171,9 +171,9 @@ def test_a_flac_that_states_nothing_or_too_little_is_read_to_its_end(tmp_path: P
 @pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9])
 def test_the_last_frame_of_a_flac_shows_how_much_is_there(fraction: float):
     data = _sound("flac", 8)
-    (one,) = lengths.located(data[: round(len(data) * fraction)])
-    assert one.extent.stated == 8 * RATE and one.extent.rate == RATE
-    assert one.extent.there == pytest.approx(
+    (one,) = sound.located(data[: round(len(data) * fraction)])
+    assert one.stated == 8 * RATE and one.rate == RATE
+    assert one.there == pytest.approx(
         fraction * 8 * RATE, abs=4608 + 500
     )  # noise: bytes grow evenly; one block
 
@@ -276,8 +276,6 @@ def test_blocks_of_many_channels_hold_fewer_samples(tmp_path: Path):
     soundfile.write(
         tmp_path / "a.wav", np.full((40_000, 500), 0.1, dtype=np.float32), RATE, subtype="PCM_U8"
     )
-    from mer_kit.signal import sound
-
     with sound.opened(tmp_path / "a.wav") as (piece,):
         assert max(block.size for block in piece.blocks()) <= 1 << 21
     assert _seconds(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()) == pytest.approx(
