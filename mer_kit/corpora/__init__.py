@@ -110,9 +110,8 @@ def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Pa
     >>> print(locate("4q", "a folder without datasets"))
     None
     """
-    corpus = module(name)
-    _check_options(corpus, options)
-    return corpus.find(_home(corpus, data_root), **options)
+    corpus, home = _prepared(name, data_root, options)
+    return corpus.find(home, **options)
 
 
 def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corpus:
@@ -137,9 +136,7 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
     >>> corpus.clips[0].clip_id, sorted(corpus.labels("quadrant").tolist())
     ('MT9000000001', [0, 1, 2, 3])
     """
-    corpus = module(name)
-    _check_options(corpus, options)
-    home = _home(corpus, data_root)
+    corpus, home = _prepared(name, data_root, options)
     if corpus.GENERATED:
         return corpus.load(home, **options)
     folder = corpus.find(home, **options)
@@ -152,16 +149,15 @@ def load(name: str, data_root: str | Path | None = None, **options: Any) -> Corp
     return corpus.load(folder, **options)
 
 
-def _home(corpus: CorpusModule, data_root: str | Path | None) -> Path:
-    if data_root:  # papermill parameters use "" for "not given"
-        return Path(data_root).expanduser().absolute()
-    if corpus.GENERATED:
-        return paths.cache_root()
-    return paths.default_data_root()
-
-
-def _check_options(corpus: CorpusModule, options: dict[str, Any]) -> None:
+def _prepared(
+    name: str, data_root: str | Path | None, options: dict[str, Any]
+) -> tuple[CorpusModule, Path]:
+    """Return a corpus module, and where to look for its dataset, once the options are checked."""
+    corpus = module(name)
     for option in options:
         if not corpus.OPTIONS:
             raise MerKitError(f"corpus {corpus.NAME} takes no options, got {option!r}: remove it")
         check_choice(f"option of corpus {corpus.NAME}", option, corpus.OPTIONS)
+    if data_root:  # papermill parameters use "" for "not given"
+        return corpus, Path(data_root).expanduser().absolute()
+    return corpus, paths.cache_root() if corpus.GENERATED else paths.default_data_root()

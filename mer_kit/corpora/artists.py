@@ -66,23 +66,15 @@ def join(names: Iterable[str]) -> dict[str, str]:
     >>> {name: own for name, own in join(names).items() if name != own}
     {'bob marley & the wailers': 'bob marley'}
     """
-    spelled: defaultdict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(names), key=lambda name: (len(name), name)):
-        spelled[key(name)].append(name)
-    leader = {one: one for one in spelled}
-
-    def top(one: str) -> str:
-        while leader[one] != one:
-            one = leader[one]
-        return one
-
-    for one, several in spelled.items():
-        for other in {other for name in several for other in _also(name)} & spelled.keys():
-            leader[top(one)] = top(other)
-    known: defaultdict[str, list[str]] = defaultdict(list)
-    for one, several in spelled.items():
-        known[top(one)] += several
-    return {name: min(all_, key=lambda n: (len(n), n)) for all_ in known.values() for name in all_}
+    names = sorted(set(names))
+    artists: defaultdict[str, set[str]] = defaultdict(set)  # key → all names of its artist
+    for name in names:
+        artists[key(name)].add(name)
+    for name in names:
+        for other in set(_also(name)) & artists.keys():
+            joined = artists[key(name)] | artists[other]
+            artists.update({key(one): joined for one in joined})
+    return {name: min(artists[key(name)], key=lambda n: (len(n), n)) for name in names}
 
 
 def _also(name: str) -> Iterator[str]:

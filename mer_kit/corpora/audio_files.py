@@ -1,9 +1,10 @@
 """Shared by all corpora: finding audio files, safe names from tables, reporting a faulty clip."""
 
+import itertools
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from mer_kit.records import Problem
 
@@ -19,14 +20,9 @@ def stays_inside(relative: str) -> bool:
     >>> [stays_inside(name) for name in ("MT0000004637", "a/b", "../b", "a/../../b", "/x", "C:x")]
     [True, True, False, False, False, False]
     """
-    if PurePosixPath(relative).is_absolute() or PureWindowsPath(relative).anchor:
-        return False
-    depth = 0
-    for part in PureWindowsPath(relative).parts:
-        depth += -1 if part == ".." else 1
-        if depth < 0:
-            return False
-    return True
+    path = PureWindowsPath(relative)  # it has an anchor if it is absolute on any system
+    depths = itertools.accumulate(-1 if part == ".." else 1 for part in path.parts)
+    return not path.anchor and min(depths, default=0) >= 0
 
 
 def first_file(root: Path, names: Iterable[str]) -> Path | None:
@@ -100,12 +96,13 @@ def list_audio(*folders: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> dict[s
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in endings and not is_hidden(path.name) and path.is_file():
                 files[path.stem].append(path)
-    for paths in files.values():
-        paths.sort(key=lambda path: (path.parent.name, endings.index(path.suffix.lower())))
-    return dict(files)
+    return {
+        stem: sorted(paths, key=lambda path: (path.parent.name, endings.index(path.suffix.lower())))
+        for stem, paths in files.items()
+    }
 
 
-def audio_below(root: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> list[str]:
+def audio_below(root: Path) -> list[str]:
     """Return all audio files below a folder, sorted, as relative paths with forward slashes.
 
     Examples
@@ -118,9 +115,12 @@ def audio_below(root: Path, endings: Sequence[str] = AUDIO_ENDINGS) -> list[str]
     ...     audio_below(Path(folder))
     ['a.WAV', 'live/b.mp3']
     """
-    audio = [path for path in sorted(root.rglob("*")) if path.suffix.lower() in endings]
     return [
-        place(root, path) for path in audio if not is_hidden(place(root, path)) and is_file(path)
+        place(root, path)
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in AUDIO_ENDINGS
+        and not is_hidden(place(root, path))
+        and is_file(path)
     ]
 
 
@@ -150,13 +150,11 @@ def pick_file(
         problems.append(
             problem("duplicate_file", place(root, path), what, "keep one of them", clip_id)
         )
-    if first.stat().st_size == 0:
-        what = "0 bytes, expected audio"
-        problems.append(
-            problem("empty_file", place(root, first), what, "copy the file again", clip_id)
-        )
-        return None
-    return first
+    if first.stat().st_size > 0:
+        return first
+    what = "0 bytes, expected audio"
+    problems.append(problem("empty_file", place(root, first), what, "copy the file again", clip_id))
+    return None
 
 
 def place(root: Path, path: Path) -> str:

@@ -51,12 +51,9 @@ def _candidates(raw: bytes) -> tuple[str, ...]:
         if raw.startswith(mark):
             return (encoding, *rest)
     even, odd = raw[:4096:2].count(0), raw[1:4096:2].count(0)
-    least = len(raw[:4096]) // 4
-    if max(even, odd) < max(least, 1):
+    if max(even, odd) < max(len(raw[:4096]) // 4, 1):
         return rest
-    if odd > even:
-        return ("utf-16-le", *rest)
-    return ("utf-16-be", *rest)
+    return ("utf-16-le" if odd > even else "utf-16-be", *rest)
 
 
 def what_it_is(raw: bytes) -> str | None:

@@ -55,6 +55,4 @@ def check_quotes(table: str, text: str, line: int, separator: str, width: int) -
 def _kind(cell: str) -> str:
     """Return the kind of a row's first cell: "number", a file's ending, or "" for text."""
     cell = cell.strip().strip('"')
-    if NUMERIC.fullmatch(cell):
-        return "number"
-    return PurePath(cell).suffix.lower()
+    return "number" if NUMERIC.fullmatch(cell) else PurePath(cell).suffix.lower()

@@ -9,7 +9,6 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,39 +26,6 @@ SEPARATORS = (",", ";", "\t", "|")
 MAX_BYTES = 200_000_000
 #: A first line that tells Excel the separator.
 _SEP_LINE = re.compile(r'"?sep=(.)"?\n', re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """The columns that the rows of a table must fit."""
-
-    table: str
-    names: Sequence[str]
-    required: Sequence[str]
-    separator: str
-    open_ended: bool
-
-    @property
-    def last(self) -> int:
-        """The position of the last column that has a name."""
-        return max(i for i, name in enumerate(self.names) if name)
-
-    def accepts(self, cells: Sequence[str]) -> bool:
-        """Return whether the last column may hold all these cells.
-
-        A title may, with its unquoted comma; numbers may not.
-        """
-        free = self.names[self.last] not in self.required
-        return self.open_ended or (free and not any(NUMERIC.fullmatch(cell) for cell in cells))
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One row: its cells, its first line, and its text."""
-
-    cells: list[str]
-    line: int
-    text: str
 
 
 def read_table(
@@ -98,20 +64,22 @@ def read_table(
     """
     path, required = Path(path), list(required)
     text, separator = _open(path, required)
-    rows = _rows(path, text, separator)
-    if not rows or not any(cell.strip() for cell in rows[0].cells):
+    (_, header_cells), *rows = _rows(path, text, separator) or [(1, [])]
+    if not any(map(str.strip, header_cells)):
         raise _unusable(path, "it has no header line")
-    names = _named(path, rows[0].cells, [*required, *optional])
+    names = _named(path, header_cells, [*required, *optional])
     check_columns(path, [name for name in names if name], required)
-    body = [row for row in rows[1:] if any(cell.strip() for cell in row.cells)]
-    if not body:
+    fitted = [
+        _fitted(f"{path.name} line {line}", cells, names, required, separator, open_ended)
+        for line, cells in rows
+        if any(map(str.strip, cells))
+    ]
+    if not fitted:
         raise MerKitError(
             f"{path.name} has a header but no rows, expected one row per clip: "
             "restore it from the dataset's archive"
         )
-    layout = _Layout(path.name, names, required, separator, open_ended)
-    cells = [_fitted(layout, row) for row in body]
-    columns = {name: [row[i].strip() for row in cells] for i, name in enumerate(names) if name}
+    columns = {name: [row[i].strip() for row in fitted] for i, name in enumerate(names) if name}
     return pd.DataFrame(columns, dtype=str)
 
 
@@ -146,9 +114,8 @@ def read_rows(
     if path is None or not is_there(path):
         return []
     table = read_table(path, required, optional=optional, open_ended=open_ended)
-    absent = [""] * len(table)
-    columns = [table.get(name, absent) for name in (*required, *optional)]
-    return list(zip(*columns, strict=True))
+    table = table.reindex(columns=[*required, *optional], fill_value="")
+    return list(table.itertuples(index=False, name=None))
 
 
 def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
@@ -173,11 +140,16 @@ def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
         first = next(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), [])
     except (MerKitError, csv.Error):
         return []
+    return _spelled(first, wanted)
+
+
+def _spelled(cells: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Return the names in a header line, those of `wanted` as it spells them."""
     known = {fold(name): name for name in reversed(wanted)}
-    return [known.get(fold(cell), cell.strip()) for cell in first]
+    return [known.get(fold(cell), cell.strip()) for cell in cells]
 
 
-def has_columns(path: Path | None, required: Iterable[str]) -> bool:
+def has_columns(path: Path | None, required: Sequence[str]) -> bool:
     """Return whether a table's header line names all these columns; False if there is no table.
 
     Examples
@@ -185,7 +157,6 @@ def has_columns(path: Path | None, required: Iterable[str]) -> bool:
     >>> has_columns(Path("missing.csv"), ["song_id"])
     False
     """
-    required = list(required)
     columns = header(path, required)
     return bool(columns) and set(columns) >= set(required)
 
@@ -232,47 +203,42 @@ def _separator(line: str, required: Sequence[str]) -> str:
     return max(SEPARATORS, key=lambda one: (len(wanted & set(cells[one])), len(cells[one])))
 
 
-def _rows(path: Path, text: str, separator: str) -> list[_Row]:
-    """Return a table's rows; blanks before an opening quote are skipped if rows fit only then."""
-    rows = _parsed(path, text, separator, False)
-    if not rows:
-        return []
-    width = len(rows[0].cells)
-    if any(len(row.cells) > width and f'{separator} "' in row.text for row in rows):
-        rows = _parsed(path, text, separator, True)
-    for row in rows[1:]:
-        if "\n" in row.text.rstrip("\n"):
-            check_quotes(path.name, row.text, row.line, separator, width)
-    return rows
+def _rows(path: Path, text: str, separator: str) -> list[tuple[int, list[str]]]:
+    """Return the first line and the cells of every row of a table.
 
-
-def _parsed(path: Path, text: str, separator: str, blanks: bool) -> list[_Row]:
+    Blanks before an opening quote are skipped if rows fit only then.
+    """
     lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=blanks)
-    rows: list[_Row] = []
-    before = 0
-    try:
-        for cells in reader:
-            rows.append(_Row(cells, before + 1, "".join(lines[before : reader.line_num])))
-            before = reader.line_num
-    except csv.Error as error:
-        raise _unusable(path, f"line {before + 1}: {error}") from error
-    return rows
+    for blanks in (False, True):
+        rows: list[list[str]] = []
+        ends = [0]
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=blanks)
+        try:
+            for cells in reader:
+                rows.append(cells)
+                ends.append(reader.line_num)
+        except csv.Error as error:
+            raise _unusable(path, f"line {ends[-1] + 1}: {error}") from error
+        texts = ["".join(lines[start:end]) for start, end in itertools.pairwise(ends)]
+        too_long = (len(cells) > len(rows[0]) for cells in rows)
+        if not any(f'{separator} "' in text for text in itertools.compress(texts, too_long)):
+            break
+    for text, end in list(zip(texts, ends, strict=False))[1:]:
+        if "\n" in text.rstrip("\n"):
+            check_quotes(path.name, text, end + 1, separator, len(rows[0]))
+    return [(end + 1, cells) for end, cells in zip(ends, rows, strict=False)]
 
 
 def _named(path: Path, cells: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """Return the header's names, wanted ones as `wanted` spells them, "" for repeated names."""
-    known = {fold(name): name for name in reversed(wanted)}
-    names: list[str] = []
-    for cell in cells:
-        name = known.get(fold(cell), cell.strip())
-        if name in names and name in wanted:
+    names = _spelled(cells, wanted)
+    for name in wanted:
+        if names.count(name) > 1:
             raise MerKitError(
                 f"{path.name} has two columns named {name!r} (its header is {separated(cells)}), "
                 "expected one: rename or delete the other one"
             )
-        names.append("" if name in names else name)
-    return names
+    return ["" if name in names[:i] else name for i, name in enumerate(names)]
 
 
 def separated(cells: Iterable[str]) -> str:
@@ -287,35 +253,42 @@ def separated(cells: Iterable[str]) -> str:
     return text if len(text) <= 120 else f"{text[:119]}…"
 
 
-def _fitted(layout: _Layout, row: _Row) -> list[str]:
-    """Return a row's cells, one per name of the header."""
-    cells, names, last = row.cells, layout.names, layout.last
+def _fitted(
+    where: str,
+    cells: list[str],
+    names: Sequence[str],
+    required: Sequence[str],
+    separator: str,
+    open_ended: bool,
+) -> list[str]:
+    """Return a row's cells, one per name of the header.
+
+    The last column may hold further cells: a title may, with its unquoted comma; numbers may not.
+    """
     while len(cells) > len(names) and not cells[-1].strip():
         cells = cells[:-1]
+    last = max(i for i, name in enumerate(names) if name)
+    free = names[last] not in required and not any(map(NUMERIC.fullmatch, cells[last:]))
+    if len(cells) > len(names) and (open_ended or free):
+        cells = [*cells[:last], separator.join(cells[last:])]
     n = len(cells)
-    if n > len(names) and layout.accepts(cells[last:]):
-        return [*cells[:last], layout.separator.join(cells[last:]), *[""] * (len(names) - last - 1)]
-    if n > len(names) or any(name in layout.required for name in names[n:]):
+    if n > len(names) or any(name in required for name in names[n:]):
         raise MerKitError(
-            f"{layout.table} line {row.line} has {n} field{'s' * (n != 1)}, "
-            f"the header {len(names)}: {_why(cells, names, layout.separator)}"
+            f"{where} has {n} field{'s' * (n != 1)}, the header {len(names)}: "
+            f"{_why(cells, len(names), separator)}"
         )
     return [*cells, *[""] * (len(names) - n)]
 
 
-def _why(cells: Sequence[str], names: Sequence[str], separator: str) -> str:
+def _why(cells: Sequence[str], width: int, separator: str) -> str:
     """Return a question about the likely cause of a row whose length differs from the header's."""
-    if len(cells) < len(names):
+    if len(cells) < width:
         return "is a cell missing? Leave it empty, but keep its separator"
-    if separator == "," and _pairs_of_digits(cells) >= len(cells) - len(names):
+    wholes = (cell.strip().lstrip("+-−").isdecimal() for cell in cells)
+    pairs = sum(len(list(run)) // 2 for whole, run in itertools.groupby(wholes) if whole)
+    if separator == "," and pairs >= len(cells) - width:  # numbers split at their decimal comma
         return "decimal commas? Write 0.5 instead of 0,5, or separate the columns by semicolons"
     return f"a {separator!r} inside a cell? Put that cell into quotes"
-
-
-def _pairs_of_digits(cells: Sequence[str]) -> int:
-    """Return how many numbers of a row may have been split at their decimal comma."""
-    wholes = (cell.strip().lstrip("+-−").isdecimal() for cell in cells)
-    return sum(len(list(run)) // 2 for whole, run in itertools.groupby(wholes) if whole)
 
 
 def _unusable(path: Path, reason: str) -> MerKitError:
