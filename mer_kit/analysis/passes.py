@@ -4,7 +4,7 @@ Notebook: 02_noisy_labels
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,7 +68,7 @@ class Passes:
     @property
     def first_partition(self) -> int | None:
         """The first epoch trained on a partition, or None if the method makes none."""
-        return next((record.epoch for record in self.history if record.phase == "ssl"), None)
+        return first_partition_epoch(self.history)
 
     @property
     def last_separating_epoch(self) -> int:
@@ -197,6 +197,11 @@ class Passes:
                 row["guess_is_true"] = _fraction(guess[known] == truth[known])
             rows.append(row)
         return pd.DataFrame(rows)
+
+
+def first_partition_epoch(history: Sequence[EpochRecord]) -> int | None:
+    """Return the first epoch trained on a partition into X and U, or None if there is none."""
+    return next((record.epoch for record in history if record.phase == "ssl"), None)
 
 
 def _fraction(flags: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from mer_kit.analysis.passes import first_partition_epoch
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
 from mer_kit.records import EMOTIONS, EpochRecord
 
@@ -34,9 +35,7 @@ def axes_or_new(ax: Axes | None, *, size: tuple[float, float] | None = None) -> 
     True
     >>> plt.close(ax.figure)
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=size)
-    return ax
+    return plt.subplots(figsize=size)[1] if ax is None else ax
 
 
 def percent(
@@ -52,17 +51,28 @@ def percent(
     '25%'
     >>> plt.close(ax.figure)
     """
-    formatter = PercentFormatter(1.0, decimals=0)
-    if which == "x":
-        ax.xaxis.set_major_formatter(formatter)
-        ax.set_xlim(low, high)
-    else:
-        ax.yaxis.set_major_formatter(formatter)
-        ax.set_ylim(low, high)
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.set(**{f"{which}lim": (low, high)})
 
 
-def epoch_axis(ax: Axes, n_epochs: int, *, label: str = "epoch") -> None:
-    """Put ticks on the epochs 1…n_epochs only; the space to their right is for direct labels.
+def epoch_axis(
+    ax: Axes,
+    n_epochs: int,
+    ends: Sequence[tuple[float, str, str]] = (),
+    *,
+    ylabel: str = "",
+    label: str = "epoch",
+    share: float = 0.28,
+    gap: float = 0.07,
+    size: float = 9,
+) -> None:
+    """Put ticks on the epochs 1…n_epochs only, and to their right names at the ends of the lines.
+
+    Parameters
+    ----------
+    ends, gap, size : as in `end_labels`
+    share : as in `room_right`
 
     Examples
     --------
@@ -72,9 +82,10 @@ def epoch_axis(ax: Axes, n_epochs: int, *, label: str = "epoch") -> None:
     [2, 4, 6, 8, 10, 12]
     >>> plt.close(ax.figure)
     """
+    room_right(ax, 1, n_epochs, share)
+    end_labels(ax, n_epochs, ends, gap=gap, size=size)
     step = max(1, math.ceil(n_epochs / 10))
-    ax.set_xticks(range(step, n_epochs + 1, step))
-    ax.set_xlabel(label)
+    ax.set(xticks=range(step, n_epochs + 1, step), xlabel=label, ylabel=ylabel)
 
 
 def class_names(classes: Sequence[str], *, separator: str = " ") -> list[str]:
@@ -151,18 +162,17 @@ def room_right(ax: Axes, first: float, last: float, share: float = 0.28) -> None
     ax.set_xlim(first - 0.03 * span, last + span * share / (1 - share))
 
 
-def first_partition_epoch(history: Sequence[EpochRecord]) -> int | None:
-    """Return the epoch of the first partition into X and U; None if the training made none."""
-    return next((record.epoch for record in history if record.phase == "ssl"), None)
+def note_in_middle(ax: Axes, text: str) -> None:
+    """Write in the middle of an Axes why there is nothing to draw."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=NEUTRAL)
 
 
 def mark_first_partition(ax: Axes, history: Sequence[EpochRecord]) -> None:
     """Draw a labelled line where the warm-up ends and the first partition is made."""
     first = first_partition_epoch(history)
-    if first is None:
-        return
-    ax.axvline(first - 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
-    ax.text(
-        first - 0.5, 0.97, "first partition ", transform=ax.get_xaxis_transform(), rotation=90,
-        ha="right", va="top", fontsize=8, color=NEUTRAL,
-    )  # fmt: skip
+    if first is not None:
+        ax.axvline(first - 0.5, color=NEUTRAL, linewidth=1, linestyle=":")
+        ax.text(
+            first - 0.5, 0.97, "first partition ", transform=ax.get_xaxis_transform(), rotation=90,
+            ha="right", va="top", fontsize=8, color=NEUTRAL,
+        )  # fmt: skip

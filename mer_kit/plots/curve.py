@@ -47,8 +47,7 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
         colour, line = LOOK[name]
         ax.plot(x, curve[name], color=colour, linestyle=line, marker=marker, markersize=3)
     percent(ax, low=-0.02, high=1.02)
-    ax.set_ylabel("probability")
-    ax.set_xlabel("seconds (centre of the segment)")
+    ax.set(xlabel="seconds (centre of the segment)", ylabel="probability")
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
     names = zip(classes, class_names(classes), strict=True)
@@ -87,8 +86,7 @@ def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "le
     ax.set_yticks([0], [name])
     ax.tick_params(axis="y", length=0)
     ax.grid(False)
-    for side in ("left", "bottom", "top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[:].set_visible(False)
     return ax
 
 
@@ -117,9 +115,8 @@ def curve_figure(
     (2, 2)
     >>> plt.close(figure)
     """
-    strips = [("leads", leaders(curve))]
-    if truth is not None:
-        strips.append(("truth", truth))
+    known = {"leads": leaders(curve), "truth": truth}
+    strips = {name: spans for name, spans in known.items() if spans is not None}
     figure, axes = plt.subplots(
         1 + len(strips),
         1,
@@ -130,10 +127,9 @@ def curve_figure(
     emotion_curve(curve, axes[0])
     axes[0].set_xlabel("")
     heading = style.name(title or str(curve.attrs.get("song", "song")))
-    if label:
-        heading += f", label {label} {EMOTIONS[label]}"
-    axes[0].set_title(heading, parse_math=False)
-    for ax, (name, spans) in zip(axes[1:], strips, strict=True):
+    about = f", label {label} {EMOTIONS[label]}" if label else ""
+    axes[0].set_title(heading + about, parse_math=False)
+    for ax, (name, spans) in zip(axes[1:], strips.items(), strict=True):
         leader_strip(spans, ax, name=name)
         ax.tick_params(axis="x", length=0, labelbottom=False)
     axes[-1].tick_params(axis="x", labelbottom=True, length=3)
@@ -172,10 +168,8 @@ def probability_bars(
     percent(ax, "x", high=1.18)
     ax.grid(False, axis="y")
     ax.set_xticks([0, 0.5, 1])
-    heading = f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s"
-    if name:
-        heading = f"{name}: {heading}"
-    ax.set_title(heading, fontsize=10)
+    span = f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s"
+    ax.set_title(": ".join(filter(None, (name, span))), fontsize=10)
     return ax
 
 
@@ -188,18 +182,18 @@ def alt_text(curve: pd.DataFrame, *, truth: pd.DataFrame | None = None) -> str:
     >>> alt_text(curve.assign(**{"A-": [0.2, 0.4], "A+": [0.8, 0.6]}))
     'Probabilities of A-, A+ over the song. Leading: A+ from 0 to 2 s (70%).'
     """
+    table = leaders(curve)
     leads = [
-        f"{span.leader} from {span.start_s:g} to {span.end_s:g} s ({span.probability:.0%})"
-        for span in leaders(curve).itertuples()
+        f"{span} ({p:.0%})" for span, p in zip(_spans(table), table["probability"], strict=True)
     ]
-    listed = "; ".join(leads[:MOST_SPANS])
-    if len(leads) > MOST_SPANS:
-        listed += f" and {len(leads) - MOST_SPANS} further spans"
+    more = len(leads) - MOST_SPANS
+    listed = "; ".join(leads[:MOST_SPANS]) + (f" and {more} further spans" if more > 0 else "")
     text = f"Probabilities of {', '.join(classes_of(curve))} over the song. Leading: {listed}."
-    if truth is not None:
-        true = [f"{s.leader} from {s.start_s:g} to {s.end_s:g} s" for s in truth.itertuples()]
-        text += f" Truth: {'; '.join(true)}."
-    return text
+    return text if truth is None else f"{text} Truth: {'; '.join(_spans(truth))}."
+
+
+def _spans(table: pd.DataFrame) -> list[str]:
+    return [f"{s.leader} from {s.start_s:g} to {s.end_s:g} s" for s in table.itertuples()]
 
 
 def readable_on(colour: str) -> str:
@@ -212,7 +206,5 @@ def readable_on(colour: str) -> str:
     """
     rgb = np.array(to_rgb(colour))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    luminance = float(linear @ [0.2126, 0.7152, 0.0722])
-    if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05):
-        return "black"
-    return "white"
+    light = float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05
+    return "black" if light / 0.05 > 1.05 / light else "white"

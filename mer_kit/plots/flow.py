@@ -101,8 +101,7 @@ def flow(ax: Axes | None = None) -> Axes:
     for start, end in ARROWS:
         _arrow(ax, centres[start], centres[end])
     _return_arrow(ax, centres["Training"], centres["Loss"])
-    ax.set(xlim=(-1.05, 12.55), ylim=(-2.0, 4.1))
-    ax.set_aspect("equal")
+    ax.set(xlim=(-1.05, 12.55), ylim=(-2.0, 4.1), aspect="equal")
     ax.axis("off")
     return ax
 
@@ -127,12 +126,9 @@ def _box(ax: Axes, step: Step) -> tuple[float, float]:
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Draw an arrow between the facing edges of two boxes."""
     (x0, y0), (x1, y1) = start, end
-    if x0 == x1:
-        dy = math.copysign(HEIGHT / 2 + 0.05, y1 - y0)
-        tail, head = (x0, y0 + dy), (x1, y1 - dy)
-    else:
-        dx = math.copysign(WIDTH / 2 + 0.05, x1 - x0)
-        tail, head = (x0 + dx, y0), (x1 - dx, y1)
+    dx = math.copysign(WIDTH / 2 + 0.05, x1 - x0) if x0 != x1 else 0
+    dy = math.copysign(HEIGHT / 2 + 0.05, y1 - y0) if x0 == x1 else 0
+    tail, head = (x0 + dx, y0 + dy), (x1 - dx, y1 - dy)
     ax.annotate("", xy=head, xytext=tail, arrowprops=_ARROW_STYLE, zorder=1)
 
 

@@ -3,20 +3,21 @@
 Notebook: 03_sssl_training
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mer_kit.analysis.passes import first_partition_epoch
 from mer_kit.plots.axes import (
     HATCHED,
     axes_or_new,
     end_labels,
     epoch_axis,
-    first_partition_epoch,
     mark_first_partition,
+    note_in_middle,
     percent,
     room_right,
 )
@@ -46,19 +47,15 @@ def history_lines(
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
-    table = history_table(history)
-    ends = _draw_columns(ax, table, "epoch", fields)
+    ends = _draw_columns(ax, history_table(history), "epoch", fields)
     ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-    room_right(ax, 1, len(table), 0.34)
-    end_labels(ax, len(table), ends)
-    epoch_axis(ax, len(table))
-    ax.set_ylabel(ylabel)
+    epoch_axis(ax, len(history), ends, ylabel=ylabel, share=0.34)
     mark_first_partition(ax, history)
     return ax
 
 
 def _draw_columns(
-    ax: Axes, table: pd.DataFrame, x: str, looks: Mapping[str, tuple[str, str, str]]
+    ax: Axes, table: pd.DataFrame, x: str, looks: dict[str, tuple[str, str, str]]
 ) -> list[tuple[float, str, str]]:
     """Draw columns of a table against column `x`; return the labels for the ends of the lines."""
     ends = []
@@ -106,20 +103,20 @@ def ramp_curve(
     Source: λ of paper Eq. (10); the ramp is ours. Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
-    first = first_partition_epoch(history)
-    epochs = np.linspace(1, len(history) + 1, 40 * len(history) + 1)
-    values = np.zeros(len(epochs))
-    if first is not None:
-        for k in np.flatnonzero(epochs >= first):
-            values[k] = objectives.ramp(epochs[k] - first, weight=weight, ramp_epochs=ramp_epochs)
+    n_epochs, first = len(history), first_partition_epoch(history) or np.inf
+    epochs = np.linspace(1, n_epochs + 1, 40 * n_epochs + 1)
+    values = [
+        objectives.ramp(epoch - first, weight=weight, ramp_epochs=ramp_epochs)
+        if epoch >= first
+        else 0.0
+        for epoch in epochs
+    ]
     ax.plot(epochs, values, color=NEUTRAL)
-    ends = np.array([record.epoch + 1 for record in history])
+    ends = [record.epoch + 1 for record in history]
     ax.plot(ends, [record.lambda_kl for record in history], "o", color=CLEAN, markersize=5)
-    ax.set_ylim(0, max(1.05 * weight, 0.1))
-    ax.set_xlim(1, len(history) + 1.2)
-    ax.set_xticks(range(1, len(history) + 2, max(1, len(history) // 6)))
-    ax.set_xlabel("beginning of epoch")
-    ax.set_ylabel("λ")
+    ax.set(xlim=(1, n_epochs + 1.2), ylim=(0, max(1.05 * weight, 0.1)))
+    ax.set(xticks=range(1, n_epochs + 2, max(1, n_epochs // 6)))
+    ax.set(xlabel="beginning of epoch", ylabel="λ")
     return ax
 
 
@@ -132,29 +129,24 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
     """
     ax = axes_or_new(ax)
     for record in history:
-        x = (record.epoch - 0.5, record.epoch + 0.5)
-        n_labelled, n_unlabelled = record.n_labelled, record.n_unlabelled
-        total = n_labelled + n_unlabelled
+        x, n_labelled = (record.epoch - 0.5, record.epoch + 0.5), record.n_labelled
+        total = n_labelled + record.n_unlabelled
         ax.fill_between(x, 0, n_labelled, color=CLEAN, alpha=0.55, linewidth=0)
         if record.phase == "ssl" and not record.separated:
             ax.fill_between(x, 0, n_labelled, facecolor="none", **HATCHED)
-        if n_unlabelled:
+        if record.n_unlabelled:
             ax.fill_between(x, n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)
-            middle = n_labelled + n_unlabelled / 2
-            text = f"{n_unlabelled / total:.0%}"
+            middle, text = (n_labelled + total) / 2, f"{record.n_unlabelled / total:.0%}"
             ax.text(record.epoch, middle, text, ha="center", va="center", fontsize=7.5)
-    total = history[-1].n_labelled + history[-1].n_unlabelled
     last = len(history) + 0.5
-    ends = [(history[-1].n_labelled / 2, "X", CLEAN)]
+    ends = [(record.n_labelled / 2, "X", CLEAN)]
     if any(record.n_unlabelled for record in history):
-        ends.append((total - max(history[-1].n_unlabelled, 0.04 * total) / 2, "U", NOISY))
-    ax.set_ylim(0, 1.02 * total)
+        ends.append((total - max(record.n_unlabelled, 0.04 * total) / 2, "U", NOISY))
+    epoch_axis(ax, len(history), ylabel="training segments")
     room_right(ax, 0.5, last, 0.06)
-    ax.set_xlim(left=0.5)
+    ax.set(xlim=(0.5, None), ylim=(0, 1.02 * total))
     end_labels(ax, last, ends, size=12)
-    epoch_axis(ax, len(history))
     ax.grid(False)
-    ax.set_ylabel("training segments")
     mark_first_partition(ax, history)
     return ax
 
@@ -171,8 +163,7 @@ def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = Non
     ax = history_lines(history, fields, ylabel="mean over U", ax=ax)
     percent(ax, high=1.02)
     if not any(record.n_unlabelled for record in history):
-        text = "this training had no U"
-        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=NEUTRAL)
+        note_in_middle(ax, "this training had no U")
     return ax
 
 
@@ -201,10 +192,7 @@ def pseudo_truth_curves(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     }
     ends = _draw_columns(ax, table, "after_epoch", looks)
     percent(ax, high=1.02)
-    room_right(ax, 1, len(table))
-    end_labels(ax, len(table), ends, gap=0.13)
-    epoch_axis(ax, len(table), label="after epoch")
-    ax.set_ylabel("fraction of U")
+    epoch_axis(ax, len(table), ends, ylabel="fraction of U", label="after epoch", gap=0.13)
     return ax
 
 
@@ -227,19 +215,14 @@ def class_shares(
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
-    shares = np.array([record.labelled_class_share for record in history])
-    epochs = np.arange(1, len(history) + 1)
-    ends = []
-    for k, name in enumerate(classes):
-        colour, line = LOOK[name]
-        ax.axhline(base[k], color=colour, linewidth=0.7, alpha=0.6)
-        ax.plot(epochs, shares[:, k], color=colour, linestyle=line, marker="o", markersize=3)
-        ends.append((float(shares[-1, k]), name, colour))
-    percent(ax, high=1.15 * float(max(shares.max(), max(base))))
-    room_right(ax, 1, len(history), 0.08)
-    end_labels(ax, len(history), ends)
-    epoch_axis(ax, len(history))
-    ax.set_ylabel("fraction of X")
+    shares = [record.labelled_class_share for record in history]
+    table = pd.DataFrame(shares, columns=list(classes), index=range(1, len(history) + 1))
+    for name, fraction in zip(classes, base, strict=True):
+        ax.axhline(fraction, color=LOOK[name][0], linewidth=0.7, alpha=0.6)
+    looks = {name: (name, *LOOK[name]) for name in classes}
+    ends = _draw_columns(ax, table.reset_index(names="epoch"), "epoch", looks)
+    percent(ax, high=1.15 * max(table.to_numpy().max(), *base))
+    epoch_axis(ax, len(history), ends, ylabel="fraction of X", share=0.08)
     mark_first_partition(ax, history)
     return ax
 
@@ -265,14 +248,10 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax, size=(7.2, 0.9 + 0.7 * len(table)))
-    names = [str(name) for name in table["method"]]
-    columns = (
-        table[column].to_numpy(dtype=float) for column in ("segments", "songs", "songs_error")
-    )
     label: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 8}
-    for place, (name, segments, songs, error) in enumerate(zip(names, *columns, strict=True)):
-        colour, _ = METHOD_LOOK[name]
-        above, below = place - 0.12, place + 0.16
+    scores = table[["method", "segments", "songs", "songs_error"]].itertuples(index=False)
+    for place, (name, segments, songs, error) in enumerate(scores):
+        colour, above, below = METHOD_LOOK[name][0], place - 0.12, place + 0.16
         ax.errorbar(songs, above, xerr=error, fmt="s", color=colour, markersize=7, capsize=3)
         ax.plot(segments, below, "o", color=colour, markersize=6)
         label["color"] = colour
@@ -284,9 +263,8 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         majority, 1.01, "majority class", transform=ax.get_xaxis_transform(), ha="center",
         va="bottom", fontsize=8, color=NEUTRAL,
     )  # fmt: skip
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.45, -0.55)
+    ax.set_yticks(range(len(table)), table["method"])
     percent(ax, "x")
-    ax.set_xlabel("accuracy on the test songs")
+    ax.set(ylim=(len(table) - 0.45, -0.55), xlabel="accuracy on the test songs")
     ax.grid(axis="y", visible=False)
     return ax

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from mer_kit.plots.axes import GROUP_LOOK, HATCHED, axes_or_new, percent
-from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
+from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY, class_colour
 from mer_kit.records import EMOTIONS
 from mer_kit.training.diagnostics import rejected
 
@@ -57,11 +57,20 @@ def data_map_scatter(
         dots = ax.scatter(x, y, c=colours, cmap="viridis", s=10, alpha=0.7, linewidths=0)
         ax.figure.colorbar(dots, ax=ax, label="correctness (fraction of evaluation passes)")
     else:
-        _group_scatter(ax, x, y, groups)
+        for name, rows in groups.items():
+            colour, _, marker = GROUP_LOOK[name]
+            ax.scatter(
+                x[rows], y[rows], s=26 if marker == "X" else 10, color=colour, marker=marker,
+                alpha=0.55, linewidths=0.3, label=f"{name} (n = {int(rows.sum())})",
+            )  # fmt: skip
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6
+        )
     percent(ax, low=-0.02, high=1.02)
-    ax.set_xlim(0, max(0.3, 1.12 * float(x.max())))
-    ax.set_xlabel("variability (standard deviation of p(label) over the evaluation passes)")
-    ax.set_ylabel("confidence (mean p(label))")
+    ax.set(
+        xlim=(0, max(0.3, 1.12 * float(x.max()))), ylabel="confidence (mean p(label))",
+        xlabel="variability (standard deviation of p(label) over the evaluation passes)",
+    )  # fmt: skip
     for x_text, y_text, text, side in (
         (0.01, 0.97, "easy to learn", "left"),
         (0.99, 0.5, "ambiguous", "right"),
@@ -70,19 +79,6 @@ def data_map_scatter(
         look: dict[str, Any] = {"ha": side, "va": "center", "style": "italic", "color": NEUTRAL}
         ax.text(x_text, y_text, text, transform=ax.transAxes, **look)
     return ax
-
-
-def _group_scatter(
-    ax: Axes, x: np.ndarray, y: np.ndarray, groups: Mapping[str, np.ndarray]
-) -> None:
-    sizes = {"o": 10, "X": 26}
-    for name, rows in groups.items():
-        colour, _, marker = GROUP_LOOK[name]
-        ax.scatter(
-            x[rows], y[rows], s=sizes[marker], color=colour, marker=marker, alpha=0.55,
-            linewidths=0.3, label=f"{name} (n = {int(rows.sum())})",
-        )  # fmt: skip
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6)
 
 
 def count_bars(
@@ -113,21 +109,16 @@ def count_bars(
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    names = {value: str(value) for value in range(MOST)} | {MOST: f"{MOST}+"}
-    if never:
-        names = {-1: never, **names}
-    capped = np.minimum(counts, MOST)
-    width = 0.8 / len(groups)
-    hatch = ""
+    first = [never] if never else []
+    names, width = [*first, *map(str, range(MOST)), f"{MOST}+"], 0.8 / len(groups)
+    capped = np.minimum(counts, MOST) + len(first)
     for number, (name, rows) in enumerate(groups.items()):
-        shares = [(capped[rows] == value).sum() / max(int(rows.sum()), 1) for value in names]
+        shares = np.bincount(capped[rows], minlength=len(names)) / max(int(rows.sum()), 1)
         left = np.arange(len(names)) + (number - (len(groups) - 1) / 2) * width
-        look = {"color": GROUP_LOOK[name][0], **HATCHED, "hatch": hatch}
-        ax.bar(left, shares, width=0.92 * width, label=name, **look)
-        hatch = HATCHED["hatch"]
-    ax.set_xticks(range(len(names)), list(names.values()))
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel("fraction of the group")
+        look = {**HATCHED, "hatch": HATCHED["hatch"] if number else ""}
+        ax.bar(left, shares, width=0.92 * width, label=name, color=GROUP_LOOK[name][0], **look)
+    ax.set_xticks(range(len(names)), names)
+    ax.set(xlabel=xlabel, ylabel="fraction of the group")
     highest = max(bar.get_height() for bar in ax.patches)  # type: ignore[attr-defined]
     percent(ax, high=min(1.0, max(1.08 * highest, ax.get_ylim()[1])))
     ax.grid(axis="x", visible=False)
@@ -165,28 +156,22 @@ def song_strip(
     >>> plt.close(ax.figure)
     """
     rows = ["inherited label", "ω of each second", "rejected (ω ≤ τ)"]
-    height = 2.4
     if truth is not None:
         rows.append("true label")
-        height = 2.9
-    ax = axes_or_new(ax, size=(7.2, height))
+    ax = axes_or_new(ax, size=(7.2, 0.9 + 0.5 * len(rows)))
     end = float(end_s.max())
     _class_bar(ax, 0, 0.0, end, label)
     for low, high, value in second_by_second(start_s, end_s, omega):
         ax.barh(1, high - low, left=low, color=OMEGA_MAP(value), **_EDGE)
-        number = f"{value:.1f}".lstrip("0") or "0"
-        ax.text((low + high) / 2, 1, number, fontsize=7, **_CENTRED)
+        ax.text((low + high) / 2, 1, f"{value:.1f}".lstrip("0"), fontsize=7, **_CENTRED)
     spans = rejected(start_s, end_s, omega, tau=tau)
-    for low, high in spans[["start_s", "end_s"]].to_numpy(dtype=float).tolist():
-        ax.barh(2, high - low, left=low, height=0.8, color=NOISY, alpha=0.8, **HATCHED)
+    length, look = spans["end_s"] - spans["start_s"], {"color": NOISY, "alpha": 0.8, **HATCHED}
+    ax.barh(np.full(len(spans), 2), length, left=spans["start_s"], height=0.8, **look)
     if truth is not None:
-        times = truth[["start_s", "end_s"]].to_numpy(dtype=float).tolist()
-        for (low, high), name in zip(times, truth["leader"].astype(str), strict=True):
+        for low, high, name in truth[["start_s", "end_s", "leader"]].to_numpy().tolist():
             _class_bar(ax, 3, low, min(high, end), name)
     ax.set_yticks(range(len(rows)), rows)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlim(0, end)
-    ax.set_xlabel("seconds")
+    ax.set(xlim=(0, end), ylim=(len(rows) - 0.5, -0.5), xlabel="seconds")
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
     return ax
@@ -194,12 +179,10 @@ def song_strip(
 
 def _class_bar(ax: Axes, row: int, low: float, high: float, name: str) -> None:
     """Draw one span of a class, with its emotion where the text fits."""
-    if high <= low:
-        return
-    colour, _ = LOOK.get(name, (NEUTRAL, "-"))
-    ax.barh(row, high - low, left=low, color=colour, alpha=0.75, **_EDGE)
-    text = f"{name} {EMOTIONS.get(name, '')}" if high - low >= 3 else name
-    ax.text((low + high) / 2, row, text, fontsize=8, **_CENTRED)
+    if high > low:
+        ax.barh(row, high - low, left=low, color=class_colour(name), alpha=0.75, **_EDGE)
+        text = f"{name} {EMOTIONS.get(name, '')}" if high - low >= 3 else name
+        ax.text((low + high) / 2, row, text, fontsize=8, **_CENTRED)
 
 
 def second_by_second(
@@ -212,12 +195,11 @@ def second_by_second(
     >>> second_by_second(np.array([0.0, 1.0]), np.array([2.0, 3.0]), np.array([1.0, 0.0]))
     [(0.0, 1.0, 1.0), (1.0, 2.0, 0.5), (2.0, 3.0, 0.0)]
     """
-    edges = np.unique(np.r_[start_s, end_s])
     stretches = []
-    for low, high in itertools.pairwise(edges):
+    for low, high in itertools.pairwise(np.unique(np.r_[start_s, end_s]).tolist()):
         covering = (start_s <= low + 1e-9) & (end_s >= high - 1e-9)
         if covering.any():
-            stretches.append((float(low), float(high), float(np.asarray(omega)[covering].mean())))
+            stretches.append((low, high, float(omega[covering].mean())))
     return stretches
 
 
@@ -236,9 +218,10 @@ def telling_songs(
     """
     names = np.unique(clip)
     if wrong is None or not wrong.any() or len(names) < 2:
-        distances = [abs(float((~clean)[clip == name].mean()) - 0.5) for name in names]
-        order = np.argsort(distances, kind="stable")
-        return [int(name) for name in names[order[:2]]]
-    hits = np.array([int((wrong & ~clean)[clip == name].sum()) for name in names])
-    errors = np.array([int((wrong == clean)[clip == name].sum()) for name in names])
+        distances = [abs(clean[clip == name].mean() - 0.5) for name in names]
+        return [int(name) for name in names[np.argsort(distances, kind="stable")[:2]]]
+    hits, errors = (
+        np.array([flags[clip == name].sum() for name in names])
+        for flags in (wrong & ~clean, wrong == clean)
+    )
     return [int(names[np.argmax(hits - errors)]), int(names[np.argmax(errors)])]

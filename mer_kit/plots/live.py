@@ -55,10 +55,7 @@ PANELS: tuple[Callable[[Passes, Axes], None], ...] = (_losses, _histogram, _size
 
 def panels(passes: Passes) -> list[bytes]:
     """Return the three plots of `picture` as PNG bytes, one each. Notebook: 03_sssl_training"""
-    return [_png(draw, passes) for draw in PANELS]
-
-
-def _png(draw: Callable[[Passes, Axes], None], passes: Passes) -> bytes:
-    figure = EmbeddedFigure(1, 1, size=(4.2, 3.3))
-    draw(passes, figure.axes[0])
-    return figure.png(dpi=150, level=6)
+    figures = [EmbeddedFigure(1, 1, size=(4.2, 3.3)) for _ in PANELS]
+    for draw, figure in zip(PANELS, figures, strict=True):
+        draw(passes, figure.axes[0])
+    return [figure.png(dpi=150, level=6) for figure in figures]

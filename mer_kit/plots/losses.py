@@ -4,8 +4,8 @@ Notebook: 02_noisy_labels
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,10 +16,9 @@ from mer_kit.plots.axes import (
     GROUP_LOOK,
     HATCHED,
     axes_or_new,
-    end_labels,
     epoch_axis,
+    note_in_middle,
     percent,
-    room_right,
     root_scale,
 )
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
@@ -56,9 +55,7 @@ def loss_over_epochs(
     ax = axes_or_new(ax)
     epochs = np.arange(1, len(losses) + 1)
     ends = []
-    for name, rows in groups.items():
-        if not rows.any():
-            continue
+    for name, rows in ((name, rows) for name, rows in groups.items() if rows.any()):
         colour, line, _ = GROUP_LOOK[name]
         low, middle, high = np.percentile(losses[:, rows], [25, 50, 75], axis=1)
         ax.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
@@ -66,10 +63,8 @@ def loss_over_epochs(
         text = f"{name} (n = {int(rows.sum())})" if counts else name
         ends.append((float(middle[-1]), text, colour))
     ax.set_ylim(bottom=0)
-    room_right(ax, 1, len(losses))
-    end_labels(ax, len(losses), ends)
-    epoch_axis(ax, len(losses), label="after epoch")
-    ax.set_ylabel("loss against its label (nats)")
+    ylabel = "loss against its label (nats)"
+    epoch_axis(ax, len(losses), ends, ylabel=ylabel, label="after epoch")
     return ax
 
 
@@ -103,8 +98,7 @@ def loss_histogram(
     if mixture is None:
         ax.hist(losses, bins=BINS, color=NEUTRAL, alpha=0.5)
         ax.set_xlabel("loss (nats)")
-        text = "no mixture:\nall losses are equal"
-        ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=NEUTRAL)
+        note_in_middle(ax, "no mixture:\nall losses are equal")
         return ax
     highest = _bars(ax, mixture.normalise(losses), wrong)
     grid = np.linspace(0, 1, 401)
@@ -112,8 +106,7 @@ def loss_histogram(
     ax.plot(grid, clean, color=CLEAN, linestyle="-")
     ax.plot(grid, noisy, color=NOISY, linestyle="--")
     nat_ticks(ax, mixture)
-    ax.set_ylim(0, 1.05 * max(clean.max(), noisy.max(), highest))
-    ax.set_ylabel("density")
+    ax.set(ylim=(0, 1.05 * max(clean.max(), noisy.max(), highest)), ylabel="density")
     return ax
 
 
@@ -132,7 +125,7 @@ def _bars(ax: Axes, x: np.ndarray, wrong: np.ndarray | None) -> float:
 
 
 def nat_ticks(
-    ax: Axes, mixture: Mixture | None, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    ax: Axes, mixture: Mixture, ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0)
 ) -> None:
     """Label the axis of the normalised loss twice: 0–1, and below it the same loss in nats.
 
@@ -145,13 +138,9 @@ def nat_ticks(
     ['0\\n0.10', '1\\n2.10']
     >>> plt.close(ax.figure)
     """
-    if mixture is None:
-        return
-    nats = [mixture.low + tick * (mixture.high - mixture.low) for tick in ticks]
-    ax.set_xlim(0, 1)
-    labels = [f"{tick:g}\n{value:.2f}" for tick, value in zip(ticks, nats, strict=True)]
-    ax.set_xticks(ticks, labels)
-    ax.set_xlabel("normalised loss (below: nats)")
+    span = mixture.high - mixture.low
+    ax.set_xticks(ticks, [f"{tick:g}\n{mixture.low + tick * span:.2f}" for tick in ticks])
+    ax.set(xlim=(0, 1), xlabel="normalised loss (below: nats)")
 
 
 def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = None) -> Axes:
@@ -180,13 +169,11 @@ def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = No
     omega, raw = mixture.posterior(nats), mixture.posterior(nats, clamp=False)
     inside = omega > tau
     edges = [0.0, *x[1:][inside[1:] != inside[:-1]].tolist(), 1.0]
-    looks = {True: ("X", CLEAN), False: ("U", NOISY)}
-    bold: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold"}
     for low, high in itertools.pairwise(edges):
         middle = (low + high) / 2
-        name, colour = looks[bool(inside[np.searchsorted(x, middle)])]
+        name, colour = ("X", CLEAN) if inside[np.searchsorted(x, middle)] else ("U", NOISY)
         ax.axvspan(low, high, color=colour, alpha=0.15, linewidth=0)
-        ax.text(middle, 0.5, name, **bold)
+        ax.text(middle, 0.5, name, ha="center", va="center", weight="bold")
     ax.plot(x, raw, color="black", linestyle=":", linewidth=1.2)
     ax.plot(x, omega, color="black")
     nat_ticks(ax, mixture)
@@ -206,9 +193,7 @@ def histogram_with_posterior(
     Notebook: 02_noisy_labels
     """
     if axes is None:
-        figure = plt.figure(figsize=(7.2, 4.4))
-        grid = figure.add_gridspec(2, 1, height_ratios=[3, 1])
-        axes = (figure.add_subplot(grid[0]), figure.add_subplot(grid[1]))
+        axes = tuple(plt.subplots(2, 1, figsize=(7.2, 4.4), height_ratios=[3, 1])[1])
     upper, lower = axes
     loss_histogram(losses, mixture, wrong=wrong, ax=upper)
     posterior_curve(mixture, tau=tau, ax=lower)
@@ -225,8 +210,8 @@ def loss_multiples(
     *,
     after_epochs: Sequence[int],
     tau: float,
+    notes: Sequence[str],
     wrong: np.ndarray | None = None,
-    notes: Sequence[str] | None = None,
     figure: Figure | None = None,
 ) -> list[tuple[Axes, Axes]]:
     """Draw `histogram_with_posterior` for several evaluation passes in one figure.
@@ -236,34 +221,29 @@ def loss_multiples(
     losses : [E, S], nats, of all evaluation passes
     mixtures : [E], one per evaluation pass
     after_epochs : which evaluation passes, counted from 1
-    wrong : bool [S], labels known to be wrong
     notes : [E] texts; where one is not empty, the title says "no separation"
+    wrong : bool [S], labels known to be wrong
 
     Notebook: 02_noisy_labels
     """
     columns = min(3, len(after_epochs))
-    rows = -(-len(after_epochs) // columns)
-    if figure is None:
-        figure = plt.figure(figsize=(3.3 * columns, 3.1 * rows))
+    rows = math.ceil(len(after_epochs) / columns)
+    figure = figure or plt.figure(figsize=(3.3 * columns, 3.1 * rows))
     grid = figure.add_gridspec(rows * 2, columns, height_ratios=[3, 1] * rows)
     drawn = []
     for place, epoch in enumerate(after_epochs):
         row, column = divmod(place, columns)
-        upper = figure.add_subplot(grid[2 * row, column])
-        lower = figure.add_subplot(grid[2 * row + 1, column])
-        mixture = mixtures[epoch - 1]
+        upper, lower = (figure.add_subplot(grid[2 * row + k, column]) for k in (0, 1))
+        mixture, note = mixtures[epoch - 1], ": no separation" if notes[epoch - 1] else ""
         histogram_with_posterior(
             losses[epoch - 1], mixture, tau=tau, wrong=wrong, axes=(upper, lower)
         )
-        title = f"after epoch {epoch}"
-        if notes is not None and notes[epoch - 1]:
-            title += ": no separation"
-        upper.set_title(title, fontsize=10)
-        nat_ticks(lower, mixture, (0.0, 0.5, 1.0))
+        upper.set_title(f"after epoch {epoch}{note}", fontsize=10)
+        if mixture is not None:
+            nat_ticks(lower, mixture, (0.0, 0.5, 1.0))
         lower.set_xlabel("normalised loss, nats below")
         if column > 0:
-            for ax in (upper, lower):
-                ax.set_ylabel("")
-            lower.set_xlabel("")
+            upper.set_ylabel("")
+            lower.set(xlabel="", ylabel="")
         drawn.append((upper, lower))
     return drawn

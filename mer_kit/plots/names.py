@@ -60,16 +60,12 @@ def table_view(
     plain = table.rename(columns=_printable, index=_printable).map(_printable)
     view = plain.style.format(formats, escape="html", **options)
     view = view.format_index(escape="html", axis=0).format_index(escape="html", axis=1)
-    view.set_table_attributes('class="tex2jax_ignore mathjax_ignore"')
-    if not index:
-        view = view.hide(axis="index")
-    return view
+    view = view.set_table_attributes('class="tex2jax_ignore mathjax_ignore"')
+    return view if index else view.hide(axis="index")
 
 
 def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return printable(value)
-    return value
+    return printable(value) if isinstance(value, str) else value
 
 
 def tables_are_plain() -> None:
@@ -81,6 +77,7 @@ def tables_are_plain() -> None:
     >>> pd.get_option("styler.html.mathjax")
     False
     """
-    pd.set_option("display.html.use_mathjax", False)
-    pd.set_option("styler.html.mathjax", False)
-    pd.set_option("styler.format.escape", "html")
+    pd.set_option(
+        "display.html.use_mathjax", False, "styler.html.mathjax", False,
+        "styler.format.escape", "html",
+    )  # fmt: skip

@@ -67,8 +67,7 @@ def loop(*, ax: Axes | None = None) -> Axes:
     _arrow(ax, (95, y1), (x1, y1))
     upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 8}
     ax.text(8.8, 22.5, "next epoch", color=NEUTRAL, **upright)
-    ax.set_xlim(-0.5, 97)
-    ax.set_ylim(-1, 41)
+    ax.set(xlim=(-0.5, 97), ylim=(-1, 41))
     ax.axis("off")
     return ax
 
@@ -85,15 +84,19 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
 
 
 def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
-    """Return Sharpen(p, T) of probabilities [K], float64 [K]; see `training.objectives.sharpen`.
+    """Return Sharpen(p, T) of probabilities [K] or [n, K]; see `training.objectives.sharpen`.
+
+    The result is float64 and has the shape of `p`.
 
     Examples
     --------
     >>> sharpen(np.array([0.6, 0.3, 0.1]), 0.5).round(4).tolist()
     [0.7826, 0.1957, 0.0217]
     """
-    logits = torch.from_numpy(np.log(np.maximum(np.asarray(p, dtype=np.float64), 1e-12)))
-    return np.asarray(objectives.sharpen(logits[None], temperature)[0].double().numpy())
+    logits = torch.from_numpy(
+        np.log(np.maximum(np.atleast_2d(np.asarray(p, dtype=np.float64)), 1e-12))
+    )
+    return objectives.sharpen(logits, temperature).double().numpy().reshape(np.shape(p))
 
 
 def symmetric_kl(p: np.ndarray, q: np.ndarray) -> float:
@@ -122,19 +125,14 @@ def sharpening_bars(
     ['0.80', '0.20', '0.94', '0.06']
     >>> plt.close(ax.figure)
     """
-    ax = axes_or_new(ax)
-    width = 0.84 / len(temperatures)
-    last = len(temperatures) - 1
-    for number, temperature in enumerate(temperatures):
-        values = sharpen(p, temperature)
-        left = np.arange(len(classes)) + (number - last / 2) * width
-        strength = 0.35 + 0.65 * number / max(1, last)
-        ax.bar(0, 0, color=NEUTRAL, alpha=strength, label=f"T = {temperature:g}")  # for the legend
-        for x, value, name in zip(left, values, classes, strict=True):
-            ax.bar(x, value, width=0.92 * width, color=LOOK[name][0], alpha=strength)
-            ax.text(x, value + 0.015, f"{value:.2f}", ha="center", fontsize=8)
+    last, step = len(temperatures) - 1, 0.84 / len(temperatures)
+    looks = [
+        {"label": f"T = {temperature:g}", "alpha": 0.35 + 0.65 * number / max(1, last)}
+        for number, temperature in enumerate(temperatures)
+    ]
+    rows = [sharpen(p, temperature) for temperature in temperatures]
+    ax = _class_bars(rows, classes, ax, looks=looks, step=step, width=0.92 * step)
     ax.legend()
-    _class_axis(ax, classes)
     return ax
 
 
@@ -145,16 +143,14 @@ def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -
     """
     ax = axes_or_new(ax)
     p = np.linspace(1e-6, 1 - 1e-6, 201)
-    steps = np.arange(1, len(temperatures) + 1) / len(temperatures)
-    shades = plt.get_cmap("Purples")(0.4 + 0.6 * steps)
+    shades = plt.get_cmap("Purples")(np.linspace(0.4, 1, len(temperatures) + 1)[1:])
     lines = itertools.cycle(("-", "--", "-.", ":"))
     for temperature, shade, line in zip(temperatures, shades, lines, strict=False):
         values = p ** (1 / temperature) / (p ** (1 / temperature) + (1 - p) ** (1 / temperature))
         ax.plot(p, values, color=shade, linestyle=line, label=f"T = {temperature:g}")
     percent(ax, "x")
     percent(ax)
-    ax.set_xlabel("p of one of two classes")
-    ax.set_ylabel("Sharpen(p, T)")
+    ax.set(xlabel="p of one of two classes", ylabel="Sharpen(p, T)")
     ax.legend()
     return ax
 
@@ -185,33 +181,16 @@ def mixup_pictures(
     >>> plt.close(axes[0].figure)
     """
     if axes is None:
-        _, grid = plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)
-        axes = list(grid)
-    left, middle, right = axes
-    frontend = frontend or frontends.make()
-    for ax, values, name in ((left, first, names[0]), (right, second, names[1])):
-        features_picture(values, ax, frontend=frontend, title=name).title.set_fontsize(9)
-    mixture_picture(first, second, delta, frontend=frontend, ax=middle)
-    right.tick_params(labelleft=False)
-    return axes
-
-
-def mixture_picture(
-    first: np.ndarray,
-    second: np.ndarray,
-    delta: float,
-    *,
-    ax: Axes,
-    frontend: BaseFrontend | None = None,
-) -> Axes:
-    """Draw δ·first + (1 − δ)·second of two segments [frames, d]. Notebook: 03_sssl_training"""
-    frontend = frontend or frontends.make()
+        axes = list(plt.subplots(1, 3, figsize=(9.0, 2.6), sharey=True)[1])
     both = torch.from_numpy(np.stack([first, second]).astype(np.float32))
     mixed = objectives.mix(both, torch.tensor([1, 0]), delta)[0].numpy()
-    title = f"mixed, δ = {delta:.2f}"
-    features_picture(mixed, ax, frontend=frontend, title=title).title.set_fontsize(9)
-    ax.tick_params(labelleft=False)
-    return ax
+    titles = (names[0], f"mixed, δ = {delta:.2f}", names[1])
+    frontend = frontend or frontends.make()
+    for ax, values, title in zip(axes, (first, mixed, second), titles, strict=True):
+        features_picture(values, ax, frontend=frontend, title=title).title.set_fontsize(9)
+    for ax in axes[1:]:
+        ax.tick_params(labelleft=False)
+    return axes
 
 
 def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
@@ -237,10 +216,8 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
     look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": NEUTRAL}
     ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), (0, 8), **look)
     ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
-    ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
-    ax.set_xlim(0, 1)
-    ax.set_xlabel("mixing weight δ")
-    ax.set_ylabel("density")
+    ax.set(xlim=(0, 1), ylim=(0, 1.3 * float(np.quantile(2 * density[half], 0.95))))
+    ax.set(xlabel="mixing weight δ", ylabel="density")
     return ax
 
 
@@ -249,12 +226,7 @@ def target_bars(target: np.ndarray, classes: Sequence[str], *, ax: Axes | None =
 
     Source: paper Eq. (7). Notebook: 03_sssl_training
     """
-    ax = axes_or_new(ax)
-    for place, (value, name) in enumerate(zip(target, classes, strict=True)):
-        ax.bar(place, value, color=LOOK[name][0], width=0.7)
-        ax.text(place, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=9)
-    _class_axis(ax, classes)
-    return ax
+    return _class_bars([target], classes, ax, looks=[{}], width=0.7, size=9)
 
 
 def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
@@ -269,16 +241,12 @@ def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = 
     ['0.80', '0.20', '0.60', '0.40']
     >>> plt.close(ax.figure)
     """
-    ax = axes_or_new(ax)
-    for number, (values, hatch) in enumerate(zip(passes, ("", HATCHED["hatch"]), strict=True)):
-        look = {**HATCHED, "hatch": hatch}
-        ax.bar(0, 0, color=NEUTRAL, label=f"dropout pass {number + 1}", **look)  # for the legend
-        left = np.arange(len(classes)) + (number - 0.5) * 0.4
-        for x, value, name in zip(left, values, classes, strict=True):
-            ax.bar(x, value, width=0.37, color=LOOK[name][0], **look)
-            ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=8)
+    looks = [
+        {**HATCHED, "label": "dropout pass 1", "hatch": ""},
+        {**HATCHED, "label": "dropout pass 2"},
+    ]
+    ax = _class_bars(list(passes), classes, ax, looks=looks, step=0.4, width=0.37)
     ax.legend()
-    _class_axis(ax, classes)
     return ax
 
 
@@ -308,16 +276,40 @@ def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) ->
         text = f"{name} ({len(kl)} segments), mean {kl.mean():.3f}"
         ax.step(np.sort(kl), below, where="post", color=colour, linestyle=line, label=text)
     percent(ax, high=1.02)
-    ax.set_xlim(0, top or 1e-3)
     ax.legend(loc="lower right")
+    ax.set(xlim=(0, top or 1e-3), ylabel="fraction of the set below")
     ax.set_xlabel("½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)")
-    ax.set_ylabel("fraction of the set below")
     return ax
 
 
-def _class_axis(ax: Axes, classes: Sequence[str]) -> None:
+def _class_bars(
+    rows: Sequence[np.ndarray],
+    classes: Sequence[str],
+    ax: Axes | None,
+    *,
+    looks: Sequence[dict[str, Any]],
+    width: float,
+    step: float = 0.0,
+    size: float = 8,
+) -> Axes:
+    """Draw n rows of probabilities [K] as n bars for each class, with their numbers above them.
+
+    Parameters
+    ----------
+    looks : for each row, options of its bars; a label is for the legend, in grey
+    step : distance between the bars of a class
+    size : of the numbers
+    """
+    ax = axes_or_new(ax)
+    for number, (values, look) in enumerate(zip(rows, looks, strict=True)):
+        if "label" in look:
+            ax.bar(0, 0, color=NEUTRAL, **look)
+        left = np.arange(len(classes)) + (number - (len(rows) - 1) / 2) * step
+        for x, value, name in zip(left, values, classes, strict=True):
+            ax.bar(x, value, width=width, **{**look, "color": LOOK[name][0], "label": ""})
+            ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=size)
     ax.set_xticks(range(len(classes)), class_names(classes))
     percent(ax, high=1.1)
-    ax.set_yticks(np.linspace(0, 1, 5))
-    ax.set_ylabel("probability")
+    ax.set(yticks=np.linspace(0, 1, 5), ylabel="probability")
     ax.grid(axis="x", visible=False)
+    return ax

@@ -38,8 +38,7 @@ class EmbeddedFigure:
 
     def png(self, *, dpi: int = 80, level: int = 1) -> bytes:
         """Return the figure as PNG bytes; `level` is the compression, 1 to 9."""
-        buffer = io.BytesIO()
-        options = {"compress_level": level}
+        buffer, options = io.BytesIO(), {"compress_level": level}
         style.render(self.figure, buffer, format="png", dpi=dpi, pil_kwargs=options)
         return buffer.getvalue()
 
@@ -62,7 +61,5 @@ def png_html(png: bytes, alt: str, *, css: str = "") -> str:
     '<img src="data:image/png;base64,UE5H" alt="two &lt; three">'
     """
     encoded = base64.b64encode(png).decode("ascii")
-    attributes = f'src="data:image/png;base64,{encoded}" alt="{escaped(alt)}"'
-    if css:
-        attributes += f' style="{escaped(css)}"'
-    return f"<img {attributes}>"
+    look = f' style="{escaped(css)}"' if css else ""
+    return f'<img src="data:image/png;base64,{encoded}" alt="{escaped(alt)}"{look}>'

@@ -4,7 +4,6 @@ Notebook: 02_noisy_labels
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,14 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from mer_kit.plots.axes import (
-    HATCHED,
-    axes_or_new,
-    end_labels,
-    epoch_axis,
-    percent,
-    room_right,
-)
+from mer_kit.plots.axes import HATCHED, axes_or_new, epoch_axis, percent
 from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
 
 
@@ -42,26 +34,21 @@ def x_u_bars(clean: np.ndarray, *, wrong: np.ndarray | None = None, ax: Axes | N
     """
     ax = axes_or_new(ax)
     for place, rows in enumerate((clean, ~clean)):
-        size = int(rows.sum())
+        size, text = int(rows.sum()), f" {rows.sum()}"
         if wrong is None:
             ax.barh(place, size, color=NEUTRAL, height=0.6)
-            text = f" {size}"
         else:
             n_wrong = int((rows & wrong).sum())
-            right = size - n_wrong
-            ax.barh(place, right, color=CLEAN, height=0.6)
-            ax.barh(place, n_wrong, left=right, color=NOISY, height=0.6, **HATCHED)
-            text = f" {size} ({n_wrong} wrong)"
+            ax.barh(place, size - n_wrong, color=CLEAN, height=0.6)
+            ax.barh(place, n_wrong, left=size - n_wrong, color=NOISY, height=0.6, **HATCHED)
+            text += f" ({n_wrong} wrong)"
         ax.text(size, place, text, va="center")
     ax.set_yticks([0, 1], ["X", "U"], weight="bold")
     ax.tick_params(axis="y", length=0)
-    ax.set_ylim(1.5, -0.5)
-    ax.set_xlim(0, 1.3 * max(int(clean.sum()), int((~clean).sum()), 1))
+    ax.set(ylim=(1.5, -0.5), xlim=(0, 1.3 * max(clean.sum(), (~clean).sum(), 1)))
     ax.spines["left"].set_visible(False)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel("segments")
-    if wrong is not None:
-        ax.set_xlabel("segments (hatched: the label is wrong)")
+    ax.set_xlabel("segments" if wrong is None else "segments (hatched: the label is wrong)")
     return ax
 
 
@@ -87,24 +74,22 @@ def tau_curve(
     """
     ax = axes_or_new(ax)
     table = tau_table(omega, right=right)
-    looks = {
-        "precision": ("precision", CLEAN, "-", 0.2),
-        "share in X": ("fraction in X", NEUTRAL, "-.", 0.5),
-        "recall": ("recall", NOISY, "--", 0.8),
-    }
+    looks = (
+        ("precision", "precision", CLEAN, "-", 0.2),
+        ("share in X", "fraction in X", NEUTRAL, "-.", 0.5),
+        ("recall", "recall", NOISY, "--", 0.8),
+    )
     white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-    for column, (name, colour, line, x) in looks.items():
-        if column not in table:
-            continue
+    for column, name, colour, line, x in (look for look in looks if look[0] in table):
         ax.plot(table["tau"], table[column], color=colour, linestyle=line)
         y = float(np.interp(x, table["tau"], table[column].fillna(0.0)))
         ax.text(x, y, name, color=colour, ha="center", va="center", bbox=white)
     ax.axvline(tau, color=NEUTRAL, linestyle=":", linewidth=1)
-    look: dict[str, Any] = {"textcoords": "offset points", "color": NEUTRAL, "fontsize": 9}
-    ax.annotate(f"τ = {tau:g}", (tau, 0.0), (4, 4), **look)
+    ax.annotate(
+        f"τ = {tau:g}", (tau, 0.0), (4, 4), textcoords="offset points", color=NEUTRAL, fontsize=9
+    )
     percent(ax, high=1.05)
-    ax.set_xlim(0, 1)
-    ax.set_xlabel("threshold τ")
+    ax.set(xlim=(0, 1), xlabel="threshold τ")
     return ax
 
 
@@ -127,11 +112,9 @@ def tau_table(
     inside = np.asarray(omega)[None, :] > taus[:, None]
     table = pd.DataFrame({"tau": taus, "share in X": inside.mean(axis=1)})
     if right is not None:
-        right = np.asarray(right, dtype=bool)
-        hits, sizes = (inside & right).sum(axis=1), inside.sum(axis=1)
+        hits = (inside & right).sum(axis=1)
         with np.errstate(invalid="ignore"):  # 0 / 0 is NaN: an empty X, or no right label at all
-            table["precision"] = hits / sizes
-            table["recall"] = hits / right.sum()
+            table["precision"], table["recall"] = hits / inside.sum(axis=1), hits / right.sum()
     return table
 
 
@@ -158,14 +141,13 @@ def roc_curves(
     ax = axes_or_new(ax)
     shades = plt.get_cmap("Blues")(np.linspace(0.35, 1.0, len(omegas)))
     for (epoch, omega), shade in zip(omegas.items(), shades, strict=True):
-        false, true, _ = roc_curve(right, omega)
-        auc = roc_auc_score(right, omega)
-        ax.plot(false, true, color=shade, label=f"after epoch {epoch}: {auc:.2f}")
+        text = f"after epoch {epoch}: {roc_auc_score(right, omega):.2f}"
+        ax.plot(*roc_curve(right, omega)[:2], color=shade, label=text)
     ax.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", linewidth=1)
     percent(ax, "x", low=-0.02)
     percent(ax, high=1.02)
-    ax.set_xlabel("fraction of wrong labels kept in X")
-    ax.set_ylabel("fraction of right labels kept in X")
+    ax.set(xlabel="fraction of wrong labels kept in X")
+    ax.set(ylabel="fraction of right labels kept in X")
     ax.legend(title="ROC AUC", loc="lower right")
     return ax
 
@@ -184,17 +166,13 @@ def auc_over_epochs(curves: Mapping[str, Sequence[float]], *, ax: Axes | None = 
     """
     ax = axes_or_new(ax)
     looks = [(CLEAN, "-"), (NOISY, "--"), (LOOK["Q4"][0], "-."), (LOOK["Q1"][0], ":")]
-    longest = max(len(values) for values in curves.values())
     ends = []
     for (name, values), (colour, line) in zip(curves.items(), looks, strict=False):
-        epochs = np.arange(1, len(values) + 1)
+        epochs = range(1, len(values) + 1)
         ax.plot(epochs, values, color=colour, linestyle=line, marker="o", markersize=3)
-        ends.append((float(np.asarray(values)[-1]), name, colour))
+        ends.append((float(values[-1]), name, colour))
     ax.axhline(0.5, color=NEUTRAL, linestyle=":", linewidth=1)
     lowest = min(float(np.nanmin(values)) for values in curves.values())
     ax.set_ylim(min(0.4, lowest - 0.05), 1.02)
-    room_right(ax, 1, longest)
-    end_labels(ax, longest, ends)
-    epoch_axis(ax, longest, label="after epoch")
-    ax.set_ylabel("ROC AUC")
+    epoch_axis(ax, max(map(len, curves.values())), ends, ylabel="ROC AUC", label="after epoch")
     return ax

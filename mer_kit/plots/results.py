@@ -54,42 +54,36 @@ def fold_dots(
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    shown = folds[folds["classifier"] != "majority"]
-    if by == "method":
-        shown = folds[folds["classifier"].isin(HEADLINES)]
+    classifier = folds["classifier"]
+    shown = folds[classifier.isin(HEADLINES) if by == "method" else classifier != "majority"]
     present = {str(name) for name in shown[by]}
-    known = [name for name in ROW_ORDER if name in present]
-    rows = [*known, *sorted(present.difference(known))]
+    rows = [name for name in dict.fromkeys([*ROW_ORDER, *sorted(present)]) if name in present]
     for y, name in enumerate(rows):
         values = shown.loc[shown[by] == name].sort_values("fold")[score].to_numpy(dtype=float)
         colour = _row_colour(name)
         _dots(ax, values, y, colour=colour, markersize=6)
         ax.vlines(values.mean(), y - 0.3, y + 0.3, color=colour, linewidth=3)
         sd = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
-        text = f"{100 * values.mean():.1f}{sd} %"
-        right = ("axes fraction", "data")
+        text, right = f"{100 * values.mean():.1f}{sd} %", ("axes fraction", "data")
         ax.annotate(text, (1.01, y), xycoords=right, va="center", fontsize=9)
-    guess = float(folds.loc[folds["classifier"] == "majority", score].mean())
+    guess = float(folds.loc[classifier == "majority", score].mean())
     ax.axvline(guess, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.annotate(
         f"majority {guess:.0%}", (guess, 1), xycoords=("data", "axes fraction"),
         xytext=(4, -2), textcoords="offset points", va="top", fontsize=8, color=NEUTRAL,
     )  # fmt: skip
     ax.set_yticks(range(len(rows)), [ROW_TITLES.get(name, name) for name in rows])
-    ax.set_ylim(len(rows) - 0.4, -0.75)
     ax.grid(False, axis="y")
     percent(ax, "x")
-    ax.set_xlabel(f"{score.replace('_', '-')}, one dot per fold, bar: mean")
+    xlabel = f"{score.replace('_', '-')}, one dot per fold, bar: mean"
+    ax.set(ylim=(len(rows) - 0.4, -0.75), xlabel=xlabel)
     return ax
 
 
 def _row_colour(name: str) -> str:
     """Return the colour of a method, or of a classifier: the paper's decision stands out."""
-    if name in METHOD_LOOK:
-        return METHOD_LOOK[name][0]
-    if name in HEADLINES:
-        return METHOD_LOOK["sssl"][0]
-    return METHOD_LOOK["ce"][0]
+    other = METHOD_LOOK["sssl" if name in HEADLINES else "ce"]
+    return METHOD_LOOK.get(name, other)[0]
 
 
 def _dots(ax: Axes, values: np.ndarray, y: float, *, colour: str, **options: Any) -> None:
@@ -131,9 +125,8 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
             )  # fmt: skip
         names.append(f"{second}\nagainst {first}")
     ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
     reach = 1.15 * max(1.0, float(np.abs(ax.get_xlim()).max()))
-    ax.set_xlim(-reach, reach)
+    ax.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5))
     ax.grid(False, axis="y")
     ax.set_xlabel("difference in percentage points, one dot per fold (right: better)")
     return ax
@@ -167,16 +160,14 @@ def accuracy_by_duration(
         ax.errorbar(x, y, yerr=np.nan_to_num(sd), **look)
         labels.append((float(y[-1]), _series_name(f"{method}, {preset}", runs), colour))
     percent(ax)
-    ax.set_xlim(0.6, 7.2)
-    ax.set_xticks(range(1, 6))
+    ax.set(xlim=(0.6, 7.2), xticks=range(1, 6))
     last = float(ours["segment_seconds"].max())
     end_labels(ax, last + 0.15, spread(labels, 0.055), gap=0.05, size=8)
     references = _paper_reference(ax, corpus, task)
     guess = float(ours["majority_accuracy_mean"].mean())
     ax.plot([0.6, 5.1], [guess, guess], color=NEUTRAL, linewidth=1, linestyle="--")
     end_labels(ax, 5.1, [*references, (guess, f"majority {guess:.0%}", NEUTRAL)], gap=0.075, size=8)
-    ax.set_xlabel("segment duration (s)")
-    ax.set_ylabel("accuracy, whole songs")
+    ax.set(xlabel="segment duration (s)", ylabel="accuracy, whole songs")
     ax.set_title(f"{style.name(corpus)}, {task}", parse_math=False)
     return ax
 
@@ -184,14 +175,10 @@ def accuracy_by_duration(
 def _series_name(name: str, runs: pd.DataFrame) -> str:
     """Return the name of a line with its seeds, and its folds while some are unfinished."""
     seeds = sorted({int(seed) for seed in runs["seed"]})
-    if len(seeds) > 1:
-        name += f", seeds {', '.join(map(str, seeds))}"
-    elif seeds != [0]:
-        name += f", seed {seeds[0]}"
+    if seeds != [0]:
+        name += f", seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
     done, wanted = int(runs["folds_done"].min()), runs["folds"].max()
-    if done < wanted:
-        name += f", {done} of {wanted:.0f} folds"
-    return name
+    return f"{name}, {done} of {wanted:.0f} folds" if done < wanted else name
 
 
 def seeds_combined(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -215,8 +202,7 @@ def seeds_combined(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarr
         (seconds, *combine(*(same[name].tolist() for name in names))[:2])
         for seconds, same in runs.groupby("segment_seconds")
     ]
-    x, y, sd = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
-    return x, y, sd
+    return tuple(np.array(rows, dtype=float).T)
 
 
 def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[float, str, str]]:
@@ -233,9 +219,7 @@ def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[fl
         groups.append((item[0], [item]))
         while len(groups) > 1:
             (low, below), (high, above) = groups[-2:]
-            bottom = high - gap * (len(above) - 1) / 2
-            top = low + gap * (len(below) - 1) / 2
-            if bottom - top >= gap - 1e-12:
+            if high - low >= gap * (len(below) + len(above)) / 2 - 1e-12:
                 break
             members = below + above
             groups[-2:] = [(float(np.mean([y for y, _, _ in members])), members)]
@@ -249,17 +233,13 @@ def spread(items: Sequence[tuple[float, str, str]], gap: float) -> list[tuple[fl
 def _paper_reference(ax: Axes, corpus: str, task: str) -> list[tuple[float, str, str]]:
     """Draw the paper's accuracies, if it has any; return the labels for the ends of the lines."""
     look: dict[str, Any] = {"color": "black", "linewidth": 1, "linestyle": ":"}
-    table = paper_table(2)
-    rows = table[(table["corpus"] == corpus) & (table["task"] == task)]
-    rows = rows.sort_values("segment_seconds")
+    wanted = "corpus == @corpus and task == @task"
+    rows = paper_table(2).query(wanted).sort_values("segment_seconds")
     if len(rows):
         y = rows["accuracy_percent"].to_numpy(dtype=float) / 100
         ax.plot(rows["segment_seconds"], y, marker="s", markersize=4, **look)
         return [(float(y[-1]), "paper, table 2", "black")]
-    table = paper_table(3)
-    one = table[(table["corpus"] == corpus) & (table["task"] == task) & (table["method"] == "sssl")]
-    if len(one):
-        level = float(one["accuracy_percent"].iloc[0]) / 100
+    levels = paper_table(3).query(f"{wanted} and method == 'sssl'")["accuracy_percent"] / 100
+    for level in levels:
         ax.plot([0.6, 5.1], [level, level], **look)
-        return [(level, "paper, table 3", "black")]
-    return []
+    return [(float(level), "paper, table 3", "black") for level in levels]

@@ -20,9 +20,6 @@ from mer_kit.signal.frontend import BaseFrontend
 #: Decibels from darkest to brightest, the same in every figure, so that figures compare.
 MEL_RANGE_DB = (-60.0, 30.0)
 FREQUENCIES = (128, 512, 2048, 8192)
-_IMAGE: dict[str, Any] = {
-    "origin": "lower", "aspect": "auto", "cmap": "magma", "interpolation": "nearest",
-}  # fmt: skip
 
 
 def mel_picture(
@@ -54,18 +51,29 @@ def mel_picture(
     """
     ax = axes_or_new(ax, size=(7.2, 2.6))
     frontend = frontend or frontends.make()
-    frames, bands = mel.shape
-    end_s = start_s + frames / frontend.frames_per_second
-    low, high = MEL_RANGE_DB
-    values = np.asarray(mel, dtype=np.float32).T
-    extent = (start_s, end_s, 0, bands)
-    ax.imshow(values, extent=extent, vmin=low, vmax=high, **_IMAGE).set_gid("log-mel")
-    places = bands_of(FREQUENCIES, bands, frontend.sample_rate)
+    _image(mel, ax, start_s, frontend.frames_per_second, MEL_RANGE_DB)
+    ax.images[-1].set_gid("log-mel")
+    places = bands_of(FREQUENCIES, mel.shape[1], frontend.sample_rate)
     ax.set_yticks(places, [f"{hertz} Hz" for hertz in FREQUENCIES])
-    ax.set_xlabel("seconds")
     ax.set_title(style.name(title), parse_math=False)
-    ax.grid(False)
     return ax
+
+
+def _image(
+    values: np.ndarray,
+    ax: Axes,
+    start_s: float,
+    frames_per_second: float,
+    limits: tuple[float | None, float | None],
+) -> None:
+    """Draw frames [n, d] as an image over seconds, with the colours between `limits`."""
+    extent = (start_s, start_s + len(values) / frames_per_second, 0, values.shape[1])
+    ax.imshow(
+        np.asarray(values, dtype=np.float32).T, extent=extent, vmin=limits[0], vmax=limits[1],
+        origin="lower", aspect="auto", cmap="magma", interpolation="nearest",
+    )  # fmt: skip
+    ax.set_xlabel("seconds")
+    ax.grid(False)
 
 
 def features_picture(
@@ -88,18 +96,12 @@ def features_picture(
     ax.set_title(style.name(title), parse_math=False)
     if frontend.pool is not None:
         ax.plot(np.asarray(values[0], dtype=np.float32), color=style.NEUTRAL, linewidth=0.8)
-        ax.set_xlabel("feature")
-        ax.set_ylabel(frontend.unit)
+        ax.set(xlabel="feature", ylabel=frontend.unit)
         return ax
-    low, high = frontend.picture_range or (None, None)
-    end_s = start_s + len(values) / frontend.frames_per_second
-    image = np.asarray(values, dtype=np.float32).T
-    extent = (start_s, end_s, 0, values.shape[1])
-    ax.imshow(image, extent=extent, vmin=low, vmax=high, **_IMAGE)
+    limits = frontend.picture_range or (None, None)
+    _image(values, ax, start_s, frontend.frames_per_second, limits)
     named = np.unique(np.linspace(0, values.shape[1] - 1, 6).round().astype(int))
     ax.set_yticks(named + 0.5, [style.name(frontend.columns[k]) for k in named], parse_math=False)
-    ax.set_xlabel("seconds")
-    ax.grid(False)
     return ax
 
 
@@ -182,29 +184,23 @@ def staircase(
     for number, (start, name) in enumerate(zip(start_s, true, strict=True)):
         look = {"alpha": 0.55} if name == label else {"alpha": 1.0, "hatch": "////"}
         ax.barh(
-            number, segment_seconds, left=start, height=0.78, color=_colour(name),
+            number, segment_seconds, left=start, height=0.78, color=style.class_colour(name),
             edgecolor="white", linewidth=0.5, **look,
         )  # fmt: skip
     end = segment_seconds + max(start_s, default=0.0)
-    for name in dict.fromkeys(true):
-        last = max(n for n, other in enumerate(true) if other == name)
+    for name, last in {name: number for number, name in enumerate(true)}.items():
         status = "inherited" if name == label else f"true, labelled {label}"
         text = f"{name} {EMOTIONS.get(name, '')}: {status}"
         x, side = float(start_s[last]) + segment_seconds + 0.2, "left"
         if x > 0.7 * end:  # to the left of the bar above as well, which the text would reach
             x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
-        bold: dict[str, Any] = {"fontsize": 9, "color": _colour(name), "weight": "bold"}
-        ax.text(x, last, text, ha=side, va="center", **bold)
+        bold: dict[str, Any] = {"color": style.class_colour(name), "weight": "bold"}
+        ax.text(x, last, text, ha=side, va="center", fontsize=9, **bold)
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
     ax.grid(axis="y", visible=False)
     return ax
-
-
-def _colour(name: str) -> str:
-    colour, _ = style.LOOK.get(name, (style.NEUTRAL, "-"))
-    return colour
 
 
 def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -235,8 +231,7 @@ def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(x, table[column], color=colour, linestyle=line, marker=marker)
         end = (x.iloc[-1], table[column].iloc[-1])
         ax.annotate(text, end, (8, 0), textcoords="offset points", color=colour, va="center")
-    ax.set_xlabel("segment duration in seconds")
-    ax.set_ylabel("segments (%)")
+    ax.set(xlabel="segment duration in seconds", ylabel="segments (%)")
     ax.set(xticks=list(x), ylim=(0, None))
     ax.margins(x=0.04)
     return ax

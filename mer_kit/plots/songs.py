@@ -43,20 +43,19 @@ def seven_numbers(
     table = feature_table(probabilities, classes, theta=theta)
     ax.axhline(theta, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.text(-0.48, theta + 0.01, f"θ = {theta:g}", color=NEUTRAL, fontsize=8, va="bottom")
-    for k, name in enumerate(classes):
-        colour, _ = LOOK[name]
-        highest, lowest, q1, median, q3, mean, above = table.to_numpy()[k].tolist()
-        ax.vlines(k, lowest, highest, color=colour, linewidth=1.5)
-        ax.hlines([lowest, highest], k - 0.1, k + 0.1, color=colour, linewidth=1.5)
-        box: dict[str, Any] = {"color": colour, "edgecolor": colour, "alpha": 0.45}
+    for k, (name, *statistics) in enumerate(table.itertuples()):
+        highest, lowest, q1, median, q3, mean, above = statistics
+        look: dict[str, Any] = {"color": LOOK[name][0], "linewidth": 1.5}
+        ax.vlines(k, lowest, highest, **look)
+        ax.hlines([lowest, highest], k - 0.1, k + 0.1, **look)
+        box: dict[str, Any] = {"color": LOOK[name][0], "edgecolor": LOOK[name][0], "alpha": 0.45}
         ax.bar(k, max(q3 - q1, 0.004), bottom=q1, width=0.36, **box)
         ax.hlines(median, k - 0.18, k + 0.18, color="black", linewidth=1.5)
         ax.plot(k, mean, marker="D", markersize=5, color="white", markeredgecolor="black")
         ax.text(k, 1.04, f"{above:.0%} > θ", ha="center", fontsize=9)
     ax.set_xticks(range(len(classes)), class_names(classes, separator="\n"))
-    ax.set_xlim(-0.5, len(classes) - 0.5)
     percent(ax, low=-0.02, high=1.12)
-    ax.set_yticks(np.linspace(0, 1, 6))
+    ax.set(xlim=(-0.5, len(classes) - 0.5), yticks=np.linspace(0, 1, 6))
     ax.grid(False, axis="x")
     ax.set_title("box: quartiles · line: median · diamond: mean", fontsize=9, fontweight="normal")
     return ax
@@ -102,20 +101,17 @@ def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None)
     fractions = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(*table.shape):
-        text, colour = "0", NEUTRAL
-        if table[i, j]:
-            text = f"{table[i, j]}\n{fractions[i, j]:.0%}"
-            colour = "white" if fractions[i, j] > 0.55 else "black"
+        text = f"{table[i, j]}\n{fractions[i, j]:.0%}" if table[i, j] else "0"
+        ink = "white" if fractions[i, j] > 0.55 else "black"
+        colour = ink if table[i, j] else NEUTRAL
         ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
     names = class_names(classes, separator="\n")
     ax.set_xticks(range(len(classes)), names)
     ax.set_yticks(range(len(classes)), names)
-    ax.set_xlabel("prediction")
-    ax.set_ylabel("label")
+    ax.set(xlabel="prediction", ylabel="label")
     ax.grid(False)
     ax.tick_params(length=0)
-    for side in ("left", "bottom"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["left", "bottom"]].set_visible(False)
     return ax
 
 
@@ -137,8 +133,8 @@ def own_class(segments: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """
     columns = [list(classes).index(label) for label in segments["label"]]
     own = segments[list(classes)].to_numpy()[np.arange(len(segments)), columns]
-    table = segments[["clip_id", "part", "label"]].assign(mean=own)
-    return table.groupby(["clip_id", "part", "label"], as_index=False).agg(mean=("mean", "mean"))
+    by_song = segments.assign(mean=own).groupby(["clip_id", "part", "label"], as_index=False)
+    return by_song.agg(mean=("mean", "mean"))
 
 
 def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -161,12 +157,12 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     bins = np.linspace(0, 1, 21)
-    looks = {
-        "train": ("songs the SVM is fitted on", CLEAN, "-"),
-        "test": ("test songs", NOISY, "--"),
-    }
+    looks = (
+        ("train", "songs the SVM is fitted on", CLEAN, "-"),
+        ("test", "test songs", NOISY, "--"),
+    )
     labels = []
-    for subset, (name, colour, line) in looks.items():
+    for subset, name, colour, line in looks:
         means = songs.loc[songs["part"] == subset, "mean"].to_numpy()
         fractions = np.histogram(means, bins)[0] / max(len(means), 1)
         ax.stairs(fractions, bins, color=colour, linestyle=line, linewidth=1.8, fill=False)
@@ -177,10 +173,8 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     percent(ax, low=0, high=high)
     percent(ax, "x")
     for row, (x, text, colour, line) in enumerate(labels):
-        top = high * (1 - 0.09 * row)
-        side = "right" if x > 0.5 else "left"
+        top, side = high * (1 - 0.09 * row), "right" if x > 0.5 else "left"
         ax.vlines(x, 0, top - 0.07 * high, color=colour, linewidth=1, linestyle=line)
         ax.text(x, top, text, color=colour, ha=side, va="top", fontsize=9)
-    ax.set_xlabel("mean probability of the song's label")
-    ax.set_ylabel("fraction of the songs")
+    ax.set(xlabel="mean probability of the song's label", ylabel="fraction of the songs")
     return ax

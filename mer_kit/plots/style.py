@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib import font_manager
-from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter
@@ -54,6 +54,11 @@ CLEAN, NOISY, NEUTRAL = "#5790fc", "#e42536", "#6d6d75"
 METHOD_LOOK: dict[str, tuple[str, str]] = systems.LOOK
 
 
+def class_colour(name: str) -> str:
+    """Return the colour of a class, or the neutral one for any other name."""
+    return LOOK.get(name, (NEUTRAL, "-"))[0]
+
+
 def use() -> None:
     """Switch matplotlib to mer-kit's style, with installed fonts for what DejaVu Sans lacks.
 
@@ -90,10 +95,8 @@ def name(text: str, *, longest: int = 60) -> str:
 
 def _cut(line: str, longest: int) -> str:
     """Return a line without its middle if it is longer than `longest` characters."""
-    if len(line) <= longest:
-        return line
     half = (longest - 1) // 2
-    return f"{line[:half]}…{line[-half:]}"
+    return line if len(line) <= longest else f"{line[:half]}…{line[-half:]}"
 
 
 def render(figure: Figure, target: Any, **options: Any) -> None:
@@ -121,19 +124,19 @@ def render(figure: Figure, target: Any, **options: Any) -> None:
             lines = printable(text.get_text()).split("\n")
             text.set_text("\n".join(_cut(line, LONGEST_LINE) for line in lines))
         for ax in figure.axes:
-            _plain_ticks(ax)
+            _plain_ticks(ax.xaxis)
+            _plain_ticks(ax.yaxis)
         _shorten_titles(figure)
         figure.savefig(target, **options)
 
 
-def _plain_ticks(ax: Axes) -> None:
+def _plain_ticks(axis: Axis) -> None:
     """Make tick labels printable; matplotlib sets their texts again at every drawing."""
-    for axis in (ax.xaxis, ax.yaxis):
-        formatter = axis.get_major_formatter()
-        if isinstance(formatter, FixedFormatter):
-            formatter.seq = [printable(text) for text in formatter.seq]
-        elif isinstance(formatter, FuncFormatter):
-            formatter.func = functools.partial(_printable_tick, formatter.func)
+    formatter = axis.get_major_formatter()
+    if isinstance(formatter, FixedFormatter):
+        formatter.seq = [printable(text) for text in formatter.seq]
+    elif isinstance(formatter, FuncFormatter):
+        formatter.func = functools.partial(_printable_tick, formatter.func)
 
 
 def _printable_tick(label: Callable[..., str], *arguments: Any) -> str:
@@ -152,17 +155,18 @@ def _shorten_titles(figure: Figure) -> None:
     if long:
         figure.draw_without_rendering()  # fixes the layout, while all titles are short
     for ax, title, text in long:
-        neighbours = (other.bbox.x0 for other in figure.axes if _is_right_of(other, ax))
+        # Other Axes that begin to the right of this one, in the same row.
+        neighbours = (
+            other.bbox.x0
+            for other in figure.axes
+            if ax.bbox.y0 < other.bbox.y1
+            and other.bbox.y0 < ax.bbox.y1
+            and other.bbox.x0 >= ax.bbox.x1
+        )
         right = min(neighbours, default=figure.bbox.x1)
         title.set_text(text)
         while len(title.get_text()) > LONG_TITLE // 2 and not _fits(title, right):
             title.set_text(name(text, longest=len(title.get_text()) - 2))
-
-
-def _is_right_of(other: Axes, ax: Axes) -> bool:
-    """Tell whether `other` begins to the right of `ax`, in the same row."""
-    same_row = ax.bbox.y0 < other.bbox.y1 and other.bbox.y0 < ax.bbox.y1
-    return bool(same_row and other.bbox.x0 >= ax.bbox.x1)
 
 
 def _fits(title: Text, right: float) -> bool:
@@ -240,19 +244,20 @@ def save_figure(
         )
     alt = printable(alt)
     # Dates and version stamps would make the bytes differ from day to day.
-    no_dates = {"CreationDate": None, "ModDate": None}
+    kit = "mer-kit"
     metadata: dict[str, dict[str, str | None]] = {
-        "svg": {"Date": None, "Creator": "mer-kit", "Title": alt},
-        "png": {"Software": "mer-kit", "Description": alt},
-        "pdf": {**no_dates, "Creator": "mer-kit", "Producer": "mer-kit", "Title": alt},
-    }
+        "svg": {"Date": None, "Creator": kit, "Title": alt},
+        "png": {"Software": kit, "Description": alt},
+        "pdf": {
+            "CreationDate": None, "ModDate": None, "Creator": kit, "Producer": kit, "Title": alt,
+        },
+    }  # fmt: skip
     written: dict[str, Path] = {}
     for kind in formats:
-        path = Path(f"{stem}.{kind}")
-        with writing(path) as partial:
+        written[kind] = Path(f"{stem}.{kind}")
+        with writing(written[kind]) as partial:
             render(figure, partial, format=kind, metadata=metadata[kind])
-        written[kind] = path
     if data is not None:
-        write_table(Path(f"{stem}.csv"), data, float_format="%.6g")
         written["csv"] = Path(f"{stem}.csv")
+        write_table(written["csv"], data, float_format="%.6g")
     return written

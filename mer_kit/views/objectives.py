@@ -322,9 +322,7 @@ def sharpen_rows(p: np.ndarray, temperatures: Sequence[float] | np.ndarray) -> n
     >>> sharpen_rows(np.array([[0.6, 0.3, 0.1]]), [1.0, 0.5]).round(4).tolist()
     [[[0.6, 0.3, 0.1]], [[0.7826, 0.1957, 0.0217]]]
     """
-    logits = torch.from_numpy(np.log(np.maximum(np.asarray(p, dtype=np.float64), 1e-12)))
-    rows = [objectives.sharpen(logits, float(one)).double().numpy() for one in temperatures]
-    return np.stack(rows)
+    return np.stack([plots.objectives.sharpen(p, float(one)) for one in temperatures])
 
 
 def lattice_points(n: int, steps: int) -> np.ndarray:
