@@ -3,7 +3,7 @@
     audio                  any audio file to mono samples, or one sentence that says why not
     frontend, frontends/   the front-end interface, and one file for each front-end
     segments               the times at which a clip's segments begin and end
-    store, builder, recipe, manifest   features on disk: computed, kept up to date and served
+    store, builder, manifest   features on disk: computed, kept up to date and served
     fingerprint, same_music    recordings that occur under two names
     sound, pieces              decoding in blocks, and how much of a file is there
     containers, mpeg, streams, tags, rare, midi   one family of formats each

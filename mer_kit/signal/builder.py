@@ -24,8 +24,8 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.files import checksum, sweep
 from mer_kit.records import Clip, Problem
-from mer_kit.signal import audio, frontends, midi
-from mer_kit.signal.frontend import BaseFrontend
+from mer_kit.signal import audio, frontends, midi, segments
+from mer_kit.signal.frontend import BaseFrontend, checked
 from mer_kit.signal.manifest import (
     FORMAT,
     Entry,
@@ -36,16 +36,11 @@ from mer_kit.signal.manifest import (
 )
 from mer_kit.signal.pieces import Unusable
 from mer_kit.signal.progress import Progress, reporting
-from mer_kit.signal.recipe import Recipe, file_features
-
-__all__ = ["Recipe", "StoreUpdate", "build", "file_features", "usable_processors"]
 
 #: The manifest is written this often while clips are decoded, so that an interruption loses little.
 SAVE_EVERY_SECONDS = 5.0
 #: A file changed this recently may change again without a new time stamp; its hash is not kept.
 SETTLED_SECONDS = 2.0
-#: A temporary file older than this belongs to no running process.
-LEFTOVER_SECONDS = 3600.0
 #: A clip is stored whole unless it exceeds the requested seconds by more than this.
 LONG_SECONDS = 60.0
 #: Of such a clip, this much more than requested is decoded, for the last segment's frames.
@@ -53,11 +48,77 @@ SPARE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class StoreUpdate:
-    """One Entry or Problem for each clip, and a sentence for each file that was computed again."""
+class Recipe:
+    """A front-end and, if it pools, how segments are cut (in seconds)."""
 
-    results: tuple[Entry | Problem, ...]
-    notes: tuple[str, ...]
+    frontend: BaseFrontend
+    segment_seconds: float = 0.0
+    every_seconds: float = 1.0
+
+    @property
+    def pools(self) -> bool:
+        """Whether the store keeps one vector per segment."""
+        return self.frontend.pool is not None
+
+    def key(self, digest: str) -> str:
+        """Return the name of a clip's features, from the hash of its audio and the front-end."""
+        cut = f"-{self.segment_seconds:g}s-every-{self.every_seconds:g}s"
+        return digest + cut * self.pools
+
+
+def file_features(
+    path: Path, recipe: Recipe, *, max_seconds: float | None = None
+) -> tuple[np.ndarray, float] | Problem:
+    """Return a file's features and its duration in seconds, or why it has none.
+
+    Features are float16 [frames, d], or float32 [segments, d′] if the front-end pools. The file is
+    decoded in blocks, up to `max_seconds`: for a front-end that accepts blocks, memory holds the
+    result and one block, however long the file is.
+
+    Examples
+    --------
+    >>> import soundfile, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.wav")
+    ...     soundfile.write(path, np.sin(np.arange(22050) / 10), 22050)
+    ...     features, seconds = file_features(path, Recipe(frontends.make()))
+    >>> features.shape, features.dtype, seconds
+    ((44, 128), dtype('float16'), 1.0)
+    """
+    frontend = recipe.frontend
+    rate, name = frontend.sample_rate, frontends.name_of(frontend)
+    try:
+        with audio.blocks(path, sample_rate=rate, max_seconds=max_seconds) as (_, stream):
+            frames, n_samples = frontend.frames_of_blocks(stream)
+    except Unusable as error:
+        return audio.problem(error, path)
+    seconds = n_samples / rate
+    if recipe.pools:
+        return _pooled(checked(frames, n_samples, frontend, name), seconds, recipe), seconds
+    return checked(frames.astype(np.float16, copy=False), n_samples, frontend, name), seconds
+
+
+def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
+    """Return one vector for each segment of a clip's frames, float32 [segments, d′]."""
+    frontend = recipe.frontend
+    index = segments.index(
+        [seconds],
+        recipe.segment_seconds,
+        every_seconds=recipe.every_seconds,
+        max_seconds=None,
+        frames_per_second=frontend.frames_per_second,
+        on_bad_clip="skip",
+    )
+    assert frontend.pool is not None  # because recipe.pools
+    rows = np.zeros((len(index), len(frontend.columns)), dtype=np.float32)
+    for row, start in zip(rows, index.start_frame.tolist(), strict=True):
+        row[:] = frontend.pool(frames[start : start + index.n_frames])
+    if not np.isfinite(rows).all():
+        raise MerKitError(
+            f"front-end {frontends.name_of(frontend)} returned a pooled feature that is not "
+            "finite, expected finite numbers: correct its pool"
+        )
+    return rows
 
 
 def build(
@@ -68,23 +129,23 @@ def build(
     workers: int | None = None,
     progress: Progress | None = None,
     max_seconds: float | None = None,
-) -> StoreUpdate:
-    """Bring the store up to date and return its content for each clip.
+) -> tuple[list[Entry | Problem], tuple[str, ...]]:
+    """Bring the store up to date; return the content of each clip, and what was computed again.
 
-    Of clips that are much longer than `max_seconds`, only the beginning is stored.
+    Of clips that are much longer than `max_seconds`, only the beginning is stored. The second
+    result has a sentence for each file of the store that was missing, truncated or changed.
 
     Examples
     --------
     >>> import tempfile
     >>> clip = Clip("a", Path("no such file.wav"), {})
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     update = build([clip], Path(folder), Recipe(frontends.make()))
-    >>> [result.kind for result in update.results], update.notes
+    ...     results, notes = build([clip], Path(folder), Recipe(frontends.make()))
+    >>> [result.kind for result in results], notes
     (['missing_file'], ())
     """
-    n_workers = usable_processors()
-    if workers is not None:
-        n_workers = int(check_range("workers", workers, 1, whole=True))
+    given = workers if workers is not None else usable_processors()
+    n_workers = int(check_range("workers", given, 1, whole=True))
     _make_folder(folder)
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
@@ -104,16 +165,11 @@ def build(
         compute = functools.partial(_compute, folder=folder, recipe=recipe, max_seconds=max_seconds)
         results.update(_compute_all(todo, compute, recipe, manifest, pool, progress))
     outcomes = [results[key] if isinstance(key, str) else key for key in keys]
-    named = (_with_clip(outcome, clip) for outcome, clip in zip(outcomes, clips, strict=True))
-    return StoreUpdate(tuple(named), notes)
-
-
-def _with_clip(result: Entry | Problem, clip: Clip) -> Entry | Problem:
-    """Name the clip in a Problem, which so far names the first file with this content."""
-    if isinstance(result, Entry):
-        return result
-    where = f"clip {clip.clip_id!r} ({audio.printable(clip.path)})"
-    return dataclasses.replace(result, clip_id=clip.clip_id, where=where)
+    for position, (outcome, clip) in enumerate(zip(outcomes, clips, strict=True)):
+        if isinstance(outcome, Problem):  # so far it names the first file with this content
+            where = f"clip {clip.clip_id!r} ({audio.printable(clip.path)})"
+            outcomes[position] = dataclasses.replace(outcome, clip_id=clip.clip_id, where=where)
+    return outcomes, notes
 
 
 def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
@@ -124,7 +180,7 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
     stat = os.stat(clip.path)
     key = os.path.abspath(clip.path)
     stored = manifest.audio.get(key)
-    if stored is not None and stored[:2] == [stat.st_size, stat.st_mtime_ns]:
+    if stored and stored[:2] == [stat.st_size, stat.st_mtime_ns]:
         content = str(stored[2])
     else:
         content = checksum(clip.path)
@@ -135,28 +191,24 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
     if midi.is_midi(clip.path):
         with contextlib.suppress(Unusable):  # reported when the clip is rendered
             about["synthesiser"] = midi.identity()
-    described = json.dumps(about, sort_keys=True)
-    return recipe.key(hashlib.blake2b(described.encode(), digest_size=16).hexdigest())
+    described = json.dumps(about, sort_keys=True).encode()
+    return recipe.key(hashlib.blake2b(described, digest_size=16).hexdigest())
 
 
 def _held(digest: str, folder: Path, manifest: Manifest, max_seconds: float | None) -> Entry | None:
     """Return the Entry of a whole clip, else of its beginning if that is enough, else None."""
-    keys = [digest]
-    if max_seconds is not None:
-        keys.append(beginning_key(digest, max_seconds))
+    keys = [digest] if max_seconds is None else [digest, beginning_key(digest, max_seconds)]
     return next((manifest.entries[key] for key in keys if _is_sound(key, folder, manifest)), None)
 
 
 def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
     """Return whether the store's file of this digest exists with its original bytes."""
     entry = manifest.entries.get(digest)
-    if entry is None:
-        return False
     try:
-        data = features_path(folder, digest).read_bytes()
+        data = features_path(folder, digest).read_bytes() if entry else b""
     except OSError:
         return False
-    return len(data) == entry.size and zlib.crc32(data) == entry.crc32
+    return entry is not None and len(data) == entry.size and zlib.crc32(data) == entry.crc32
 
 
 def _compute_all(
@@ -205,9 +257,7 @@ def _compute(
     if isinstance(result, Problem):
         return result
     features, seconds = result
-    key = digest
-    if wanted is not None and max_seconds is not None:
-        key = beginning_key(digest, max_seconds)
+    key = beginning_key(digest, max_seconds) if wanted and max_seconds else digest
     buffer = io.BytesIO()
     np.save(buffer, features, allow_pickle=False)
     data = buffer.getvalue()
@@ -226,9 +276,7 @@ def _seconds_wanted(path: Path, max_seconds: float | None) -> float | None:
         seconds = audio.duration(path)
     except MerKitError:
         return None  # decoding reports what is wrong
-    if seconds > max_seconds + LONG_SECONDS:
-        return max_seconds + SPARE_SECONDS
-    return None
+    return max_seconds + SPARE_SECONDS if seconds > max_seconds + LONG_SECONDS else None
 
 
 def _make_folder(folder: Path) -> None:
@@ -238,10 +286,6 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise _cannot_write(folder, error) from error
     sweep(folder)
-    for leftover in folder.glob(".*.tmp"):  # named by earlier versions
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS:
-                leftover.unlink()
 
 
 def _cannot_write(folder: Path, error: OSError) -> MerKitError:

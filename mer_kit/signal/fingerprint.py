@@ -96,8 +96,8 @@ def fingerprint(
     changes = bands - _moving_mean(bands)
     changes -= changes.mean(axis=1, keepdims=True)
     size = np.sqrt((changes**2).mean(axis=0) + LEAST_CHANGE_DB**2)
-    clipped: np.ndarray = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE)
-    return clipped.astype(np.float32)
+    clipped = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE)
+    return np.asarray(clipped, dtype=np.float32)
 
 
 def _moving_mean(bands: np.ndarray) -> np.ndarray:
@@ -105,8 +105,7 @@ def _moving_mean(bands: np.ndarray) -> np.ndarray:
     half = CONTEXT_FRAMES // 2
     padded = np.pad(bands, ((half + 1, half), (0, 0)), mode="edge")
     sums = np.cumsum(padded, axis=0, dtype=np.float64)
-    mean: np.ndarray = (sums[CONTEXT_FRAMES:] - sums[:-CONTEXT_FRAMES]) / CONTEXT_FRAMES
-    return mean
+    return np.asarray((sums[CONTEXT_FRAMES:] - sums[:-CONTEXT_FRAMES]) / CONTEXT_FRAMES)
 
 
 def same_pairs(
@@ -152,14 +151,11 @@ def _spectra(prints: Sequence[np.ndarray], size: int) -> np.ndarray:
     stacked = np.zeros((len(prints), longest, prints[0].shape[1]), dtype=np.float32)
     for row, one in zip(stacked, prints, strict=True):
         row[: len(one)] = one / np.sqrt(np.square(one).sum() + max(1, one.size) * STEADY)
-    spectra: np.ndarray = fft.rfft(stacked, size, axis=1)
-    return np.ascontiguousarray(spectra.transpose(1, 0, 2))
+    return np.ascontiguousarray(fft.rfft(stacked, size, axis=1).transpose(1, 0, 2))
 
 
 def _closely(a: np.ndarray, b: np.ndarray, first: int, second: int, rate: float) -> Pair:
     """Compare two fingerprints at all lags, normalised by the energy of their overlap."""
-    if not len(a) or not len(b):
-        return Pair(first, second, 0.0, 0.0, 0.0)
     shared = min(SHARED_SECONDS * rate, SHARED_PART * min(len(a), len(b)))
     lags = np.arange(-len(a) + 1, len(b))
     size = fft.next_fast_len(len(a) + len(b) - 1, real=True)
@@ -174,12 +170,9 @@ def _closely(a: np.ndarray, b: np.ndarray, first: int, second: int, rate: float)
     correlation = np.where(end - begin >= shared, matched / norm, 0.0)
     best = int(correlation.argmax())
     elsewhere = np.abs(lags - lags[best]) > PEAK_SECONDS * rate
-    other = float(correlation[elsewhere].max(initial=0.0))
-    score = float(correlation[best]) - other / 2
-    similarity = 0.0
+    score = float(correlation[best]) - float(correlation[elsewhere].max(initial=0.0)) / 2
     energy = overlap_a[best] * overlap_b[best]
-    if energy > 0:
-        similarity = min(1.0, float(matched[best] / np.sqrt(energy)))
+    similarity = min(1.0, float(matched[best] / np.sqrt(energy))) if energy > 0 else 0.0
     weight = min(1.0, float(np.sqrt((end - begin)[best] / (FULL_SECONDS * rate))))
     return Pair(first, second, similarity, float(lags[best]) / rate, weight * score)
 

@@ -78,32 +78,10 @@ def beginning_key(digest: str, max_seconds: float) -> str:
 
     Examples
     --------
-    >>> beginning_key("1f", 30.0), content_digest(beginning_key("1f", 30.0)), content_digest("1f")
-    ('1f-first-30s', '1f', '1f')
+    >>> beginning_key("1f", 30.0)
+    '1f-first-30s'
     """
     return f"{digest}-first-{max_seconds:g}s"
-
-
-def pooled_key(digest: str, segment_seconds: float, every_seconds: float) -> str:
-    """Return the name of features that hold one vector per segment.
-
-    Examples
-    --------
-    >>> pooled_key("1f", 3.0, 1.0)
-    '1f-3s-every-1s'
-    """
-    return f"{digest}-{segment_seconds:g}s-every-{every_seconds:g}s"
-
-
-def content_digest(key: str) -> str:
-    """Return the hash of audio and front-end with which a file's name begins.
-
-    Examples
-    --------
-    >>> content_digest("1f-3s-every-1s")
-    '1f'
-    """
-    return key.partition("-")[0]
 
 
 def features_path(folder: Path, digest: str) -> Path:

@@ -13,6 +13,8 @@ from collections import defaultdict
 from itertools import combinations
 from pathlib import Path
 
+from mer_kit.checks import MerKitError
+from mer_kit.files import read_bytes
 from mer_kit.signal.fingerprint import VERSION, Pair, fingerprint, same_pairs
 from mer_kit.signal.manifest import write_atomically
 from mer_kit.signal.store import FeatureStore
@@ -47,19 +49,19 @@ def same_music(store: FeatureStore) -> list[Pair]:
         Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
     ]
     first_places = {digest: equal[0] for digest, equal in places.items()}
-    for a, b, similarity, lag_s, score in _compared(store, sorted(places), first_places):
-        first, second = places[a][0], places[b][0]
-        if first < second:
-            pairs.append(Pair(first, second, similarity, lag_s, score))
-        else:
-            pairs.append(Pair(second, first, similarity, -lag_s, score))
+    for a, b, similarity, lag_s, score in _compared(store, first_places):
+        first, second = first_places[a], first_places[b]
+        if first > second:
+            first, second, lag_s = second, first, -lag_s
+        pairs.append(Pair(first, second, similarity, lag_s, score))
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
 def _compared(
-    store: FeatureStore, digests: list[str], places: dict[str, int]
+    store: FeatureStore, places: dict[str, int]
 ) -> list[tuple[str, str, float, float, float]]:
     """Return (digest, digest, similarity, lag, score) of each pair, stored or computed."""
+    digests = sorted(places)
     text = "\n".join([str(VERSION), *digests])
     name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     file = store.folder / f"same-music-{name}.json"
@@ -81,16 +83,12 @@ def _compared(
 def _read(file: Path, digests: set[str]) -> list[tuple[str, str, float, float, float]] | None:
     """Return the stored pairs, or None if there is no file or it is not valid."""
     try:
-        if not file.is_file() or file.stat().st_size > LARGEST_FILE:
-            return None
-        pairs = []
-        for a, b, *numbers in json.loads(file.read_text("utf-8"))["pairs"]:
-            similarity, lag_s, score = (float(number) for number in numbers)
-            if a == b or not {a, b} <= digests:
-                return None
-            if not all(map(math.isfinite, (similarity, lag_s, score))):
-                return None
-            pairs.append((str(a), str(b), similarity, lag_s, score))
-        return pairs
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        rows = json.loads(read_bytes(file, most=LARGEST_FILE))["pairs"]
+        pairs = [
+            (str(a), str(b), float(similarity), float(lag_s), float(score))
+            for a, b, similarity, lag_s, score in rows
+        ]
+    except (MerKitError, OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
+    sound = all(a != b and {a, b} <= digests and all(map(math.isfinite, n)) for a, b, *n in pairs)
+    return pairs if sound else None

@@ -85,11 +85,13 @@ def index(
     if short and on_bad_clip == "stop":
         more = f" ({len(short)} such clips in all)" * (len(short) > 1)
         raise MerKitError(f"{short[0].where} {short[0].what}{more}: {short[0].next_step}")
-    counts = [
-        count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds)
-        for d in durations_s
-    ]
-    n_segments = np.array(counts, dtype=np.int64)
+    n_segments = np.array(
+        [
+            count(float(d), segment_seconds, every_seconds=every_seconds, max_seconds=max_seconds)
+            for d in durations_s
+        ],
+        dtype=np.int64,
+    )
     n_frames = round(segment_seconds * frames_per_second)
     if n_frames < 1:
         raise MerKitError(
@@ -127,9 +129,7 @@ def too_short(
             f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: "
             "pass one id per clip"
         )
-    names = clip_ids
-    if names is None:
-        names = [str(position) for position in range(len(durations_s))]
+    names = clip_ids if clip_ids is not None else list(map(str, range(len(durations_s))))
     return tuple(
         Problem(
             "too_short",

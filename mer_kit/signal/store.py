@@ -11,6 +11,7 @@ Notebook: 01_segmentation
 
 from __future__ import annotations
 
+import itertools
 import logging
 import mmap
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from mer_kit.records import Clip, Problem, SegmentIndex
 from mer_kit.signal import builder, frontends
 from mer_kit.signal.builder import Recipe
 from mer_kit.signal.frontend import BaseFrontend
-from mer_kit.signal.manifest import Entry, content_digest, features_path
+from mer_kit.signal.manifest import Entry, features_path
 
 _log = logging.getLogger("mer_kit")
 
@@ -81,22 +82,21 @@ def open_store(
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
     folder = Path(folder).expanduser()
     recipe = Recipe(frontend or frontends.make(), segment_seconds, every_seconds)
-    built = builder.build(
+    results, notes = builder.build(
         clips, folder, recipe, workers=workers, progress=progress, max_seconds=max_seconds
     )
-    for note in built.notes:
+    for note in notes:
         _log.warning("%s", note)
-    problems = [result for result in built.results if isinstance(result, Problem)]
+    problems = [result for result in results if isinstance(result, Problem)]
     if problems and (on_bad_clip == "stop" or len(problems) == len(clips)):
         raise MerKitError(_all_sentences(problems, len(clips), on_bad_clip))
-    pairs = zip(clips, built.results, strict=True)
     return FeatureStore(
         folder,
-        tuple(clip for clip, result in pairs if isinstance(result, Entry)),
-        tuple(result for result in built.results if isinstance(result, Entry)),
+        tuple(itertools.compress(clips, (isinstance(result, Entry) for result in results))),
+        tuple(result for result in results if isinstance(result, Entry)),
         recipe=recipe,
         skipped=tuple(problems),
-        notes=built.notes,
+        notes=notes,
     )
 
 
@@ -131,7 +131,7 @@ class FeatureStore:
         self.notes = notes
         self.durations_s = np.array([entry.duration_s for entry in entries], dtype=np.float64)
         self.frames = np.array([entry.frames for entry in entries], dtype=np.int64)
-        self.digests = tuple(content_digest(entry.digest) for entry in entries)
+        self.digests = tuple(entry.digest.partition("-")[0] for entry in entries)
         self._names = tuple(entry.digest for entry in entries)
         self._maps: dict[int, np.ndarray] = {}
 
@@ -157,7 +157,7 @@ class FeatureStore:
         return self._maps[clip]
 
 
-class FileStore:
+class FileStore(FeatureStore):
     """A store of one audio file, in memory: its features equal those of a store on disk.
 
     Raises
@@ -170,18 +170,10 @@ class FileStore:
         features = builder.file_features(path, recipe)
         if isinstance(features, Problem):
             raise MerKitError(str(features))
-        self._values, seconds = features
-        self.recipe, self.frontend = recipe, recipe.frontend
-        self.clips = (Clip(path.name, path, {}),)
-        self.durations_s = np.array([seconds])
-        self.frames = np.array([len(self._values)], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return 1
-
-    def values(self, clip: int) -> np.ndarray:
-        """Return the file's features."""
-        return self._values
+        values, seconds = features
+        entry = Entry(path.name, len(values), seconds, values.nbytes, 0)
+        super().__init__(path.parent, (Clip(path.name, path, {}),), (entry,), recipe=recipe)
+        self._maps[0] = values
 
 
 class SegmentView:
@@ -196,7 +188,7 @@ class SegmentView:
         last frame, or if a store of pooled vectors does not hold its segments.
     """
 
-    def __init__(self, store: FeatureStore | FileStore, index: SegmentIndex) -> None:
+    def __init__(self, store: FeatureStore, index: SegmentIndex) -> None:
         if index.n_clips != len(store):
             raise MerKitError(
                 f"the index was made from {index.n_clips} clips but the store holds {len(store)}: "
@@ -204,9 +196,8 @@ class SegmentView:
             )
         self.store, self.index = store, index
         self._pools = store.recipe.pools
-        self._first, self._count = index.start_frame, index.n_frames
-        if self._pools:
-            self._first, self._count = self._vectors(), 1
+        self._first = self._vectors() if self._pools else index.start_frame
+        self._count = 1 if self._pools else index.n_frames
         over = np.flatnonzero(self._first + self._count > store.frames[index.clip])
         if len(over):
             clip = int(index.clip[over[0]])
@@ -220,7 +211,7 @@ class SegmentView:
         """Return, for each segment, the row of its vector among its clip's pooled vectors."""
         recipe, index = self.store.recipe, self.index
         number = index.start_s / recipe.every_seconds
-        rows: np.ndarray = np.rint(number).astype(np.int64)
+        rows = np.asarray(np.rint(number), dtype=np.int64)
         misplaced = np.abs(number - rows).max(initial=0.0) > 1e-6
         if misplaced or index.segment_seconds != recipe.segment_seconds:
             raise MerKitError(
@@ -237,23 +228,17 @@ class SegmentView:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one segment: frames (1, d, n_frames), or a pooled vector (d′,)."""
-        width = len(self.store.frontend.columns)
-        if self._pools:
-            return (width,)
-        return 1, width, self._count
+        width = self.store.n_features
+        return (width,) if self._pools else (1, width, self._count)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the segments at `rows` [B], float32 [B, 1, d, n_frames], or pooled [B, d′]."""
         rows = np.asarray(rows, dtype=np.int64)
         clips, starts = self.index.clip[rows].tolist(), self._first[rows].tolist()
-        batch = np.empty((len(rows), *self.shape), dtype=np.float32)
+        batch = np.empty((len(rows), self.store.n_features, self._count), dtype=np.float32)
         for position, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-            values = self.store.values(clip)
-            if self._pools:
-                batch[position] = values[start]
-            else:
-                batch[position, 0] = values[start : start + self._count].T
-        return batch
+            batch[position] = self.store.values(clip)[start : start + self._count].T
+        return batch.reshape(len(rows), *self.shape)
 
 
 def _map(path: Path, rows: int, columns: int, dtype: type[np.floating]) -> np.ndarray:

@@ -347,10 +347,10 @@ def test_a_folder_that_cannot_be_made(make_clips: MakeClips, tmp_path: Path):
 def test_temporary_files_of_killed_processes_are_removed_but_not_those_of_running_ones(
     tmp_path: Path,
 ):
-    old, new = tmp_path / ".a.npy.1.tmp", tmp_path / ".b.npy.2.tmp"
+    old, new = tmp_path / ".a.npy.1.partial", tmp_path / ".b.npy.2.partial"
     for path in (old, new):
         path.write_bytes(b"half")
-    _age(old, 7200)
+    _age(old, 100_000)
     store.open_store([], tmp_path)
     assert not old.exists() and new.exists()
 
