@@ -4,16 +4,17 @@ It is written to disk in 4Q's folder layout with 4Q's tables and loaded by 4Q's 
 additional table `segment_truth.csv` gives the quadrant in which every second was composed.
 """
 
-import csv
+import contextlib
 import dataclasses
 import hashlib
 import json
-import shutil
 import tempfile
 import wave
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.corpora import four_q, labels
@@ -85,23 +86,46 @@ def generate(
     """
     recipe = _recipe(clips=clips, seconds=seconds, drift=drift, seed=seed)
     folder = _folder(Path(root), recipe)
-    if (folder / RECIPE).is_file():
-        return folder
+    if not (folder / RECIPE).is_file():
+        with building(folder, RECIPE, "the demo corpus") as made:
+            _write(made, recipe)
+    return folder
+
+
+@contextlib.contextmanager
+def building(folder: Path, last: str, name: str) -> Iterator[Path]:
+    """Yield a temporary folder, which is renamed to `folder` if the block succeeds.
+
+    If another process was first, its identical folder stays; it is complete once it has the file
+    `last`. `name` is what the folder holds, for messages.
+
+    Raises
+    ------
+    MerKitError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as cache:
+    ...     with building(Path(cache, "new"), "a.txt", "an example") as made:
+    ...         _ = (made / "a.txt").write_text("complete")
+    ...     [path.name for path in Path(cache).iterdir()]
+    ['new']
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            _write(made, recipe)
-            _put_in_place(made, folder)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+        ) as made:
+            yield Path(made)
+            Path(made).chmod(0o755)
+            Path(made).rename(folder)
     except OSError as error:
-        raise MerKitError(
-            f"the demo corpus cannot be written to {str(folder.parent)!r} "
-            f"({error.strerror or error}), expected a writable folder with 100 MB free: "
-            "set MER_CACHE or data_root to one"
-        ) from error
-    return folder
+        if not (folder / last).is_file():
+            raise MerKitError(
+                f"{name} cannot be written to {str(folder.parent)!r} ({error.strerror or error}), "
+                "expected a writable folder with 100 MB free: set MER_CACHE or data_root to one"
+            ) from error
 
 
 def find(data_root: Path, **options: Any) -> Path | None:
@@ -136,11 +160,10 @@ def load(root: str | Path, **options: Any) -> Corpus:
     [0.375, 0.375, 0.25, 0.0]
     """
     folder = generate(root, **options)
-    corpus = four_q.load(folder)
-    truth = labels.read_truth(folder / TRUTH)
     return dataclasses.replace(
-        corpus, name=NAME, title=TITLE, citation=CITATION, licence=LICENCE, truth=truth
-    )
+        four_q.load(folder), name=NAME, title=TITLE, citation=CITATION, licence=LICENCE,
+        truth=labels.read_truth(folder / TRUTH),
+    )  # fmt: skip
 
 
 def _recipe(
@@ -169,35 +192,26 @@ def _folder(root: Path, recipe: dict[str, Any]) -> Path:
     return home / f"demo-{digest}"
 
 
-def _put_in_place(made: Path, folder: Path) -> None:
-    """Rename the finished folder; if another process was first, keep its identical corpus."""
-    made.chmod(0o755)
-    try:
-        made.rename(folder)
-    except OSError:
-        if not (folder / RECIPE).is_file():
-            raise
-
-
 def _write(folder: Path, recipe: dict[str, Any]) -> None:
-    options = {name: value for name, value in recipe.items() if name != "version"}
-    plan = make_plan(**options)
+    plan = make_plan(**{name: value for name, value in recipe.items() if name != "version"})
     for quadrant in four_q.QUADRANTS:
         (folder / quadrant).mkdir()
     for clip in plan:
         _write_clip(folder, clip, recipe["seed"])
-    _write_table(
-        folder / four_q.ANNOTATIONS,
-        ("Song", "Quadrant"),
-        ((clip.clip_id, clip.quadrant) for clip in plan),
-    )
-    _write_table(folder / four_q.METADATA, _METADATA_COLUMNS, map(_metadata_row, plan))
-    sections = [
-        (clip.clip_id, section.start_s, section.end_s, section.quadrant)
-        for clip in plan
-        for section in clip.sections
-    ]
-    _write_table(folder / TRUTH, labels.TRUTH_COLUMNS, sections)
+    tables = {
+        four_q.ANNOTATIONS: [{"Song": clip.clip_id, "Quadrant": clip.quadrant} for clip in plan],
+        four_q.METADATA: list(map(_metadata_row, plan)),
+        TRUTH: [
+            {
+                "clip_id": clip.clip_id, "start_s": section.start_s, "end_s": section.end_s,
+                "label": section.quadrant,
+            }
+            for clip in plan
+            for section in clip.sections
+        ],
+    }  # fmt: skip
+    for name, rows in tables.items():
+        pd.DataFrame(rows).to_csv(folder / name, index=False, lineterminator="\n")
     (folder / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
 
 
@@ -222,23 +236,11 @@ def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-_METADATA_COLUMNS = (
-    "Song", "Artist", "Title", "Quadrant", "PQuad", "MoodsTotal", "Moods", "MoodsFoundStr",
-    "MoodsStr", "MoodsStrSplit", "Genres", "GenresStr", "Sample", "SampleURL",
-)  # fmt: skip
-
-
-def _metadata_row(clip: ClipPlan) -> tuple[Any, ...]:
+def _metadata_row(clip: ClipPlan) -> dict[str, Any]:
     mood = EMOTIONS[clip.quadrant]
-    pquad = round(clip.kept_share, 4)
-    return (
-        clip.clip_id, clip.artist, clip.title, clip.quadrant, pquad,
-        1, 1, mood, mood.title(), mood.title(), 1, "Synthesised", 1, "",
-    )  # fmt: skip
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    return {
+        "Song": clip.clip_id, "Artist": clip.artist, "Title": clip.title,
+        "Quadrant": clip.quadrant, "PQuad": round(clip.kept_share, 4), "MoodsTotal": 1, "Moods": 1,
+        "MoodsFoundStr": mood, "MoodsStr": mood.title(), "MoodsStrSplit": mood.title(),
+        "Genres": 1, "GenresStr": "Synthesised", "Sample": 1, "SampleURL": "",
+    }  # fmt: skip

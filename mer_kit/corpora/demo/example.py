@@ -1,13 +1,11 @@
 """An example of your own collection: demo clips under plain names with a table of ratings."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from mer_kit import paths
-from mer_kit.checks import MerKitError
 from mer_kit.corpora import demo
 from mer_kit.records import TASKS
 from mer_kit.seeding import numpy_generator
@@ -36,6 +34,7 @@ def make(
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as cache:
     ...     folder = make(cache, clips=4, seconds=8)
     ...     print((folder / "clips.csv").read_text().splitlines()[1])
@@ -47,31 +46,19 @@ def make(
         return target
     source = demo.load(home, clips=clips, seconds=seconds, seed=seed)
     rng = numpy_generator(seed, "example ratings")
-    made = Path(tempfile.mkdtemp(prefix=".my_music.", dir=home))
-    try:
-        rows = []
-        names = {}
+    rows = []
+    names = {}
+    with demo.building(target, "clips.csv", "the example collection") as made:
         for number, clip in enumerate(source.clips, start=1):
-            name = f"{clip.title or clip.clip_id} {number:02d}"
-            shutil.copyfile(clip.path, made / f"{name}{clip.path.suffix}")
+            names[clip.clip_id] = f"{clip.title or clip.clip_id} {number:02d}"
+            path = f"{names[clip.clip_id]}{clip.path.suffix}"
+            shutil.copyfile(clip.path, made / path)
             centre = _CENTRE[TASKS["quadrant"][clip.labels["quadrant"]]]
             valence, arousal = (round(float(c + rng.uniform(-1.5, 1.5)), 1) for c in centre)
-            rows.append((f"{name}{clip.path.suffix}", valence, arousal, clip.artist, clip.title))
-            names[clip.clip_id] = name
-        clips_table = pd.DataFrame(rows, columns=["path", "valence", "arousal", "artist", "title"])
-        clips_table.to_csv(made / "clips.csv", index=False)
+            rows.append((path, valence, arousal, clip.artist, clip.title))
+        table = pd.DataFrame(rows, columns=["path", "valence", "arousal", "artist", "title"])
+        table.to_csv(made / "clips.csv", index=False)
         if source.truth is not None:
             truth = source.truth.assign(clip_id=source.truth["clip_id"].map(names))
             truth.to_csv(made / "segment_truth.csv", index=False)
-        made.chmod(0o755)
-        if not target.exists():
-            made.rename(target)
-    except OSError as error:
-        if not (target / "clips.csv").is_file():  # another process may have been first
-            raise MerKitError(
-                f"the example collection cannot be written to {str(target)!r} "
-                f"({error.strerror or error}), expected a writable folder: set MER_CACHE to one"
-            ) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return target

@@ -1,5 +1,6 @@
 """The plan of the demo corpus: label, artist and sections of each clip, before it is composed."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,12 +59,14 @@ class ClipPlan:
     @property
     def kept_share(self) -> float:
         """The fraction of seconds in which the label is true."""
-        kept = sum(
-            section.end_s - section.start_s
-            for section in self.sections
-            if section.quadrant == self.quadrant
+        return (
+            sum(
+                section.end_s - section.start_s
+                for section in self.sections
+                if section.quadrant == self.quadrant
+            )
+            / self.sections[-1].end_s
         )
-        return kept / self.sections[-1].end_s
 
 
 def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[ClipPlan, ...]:
@@ -87,16 +90,14 @@ def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[C
     cast = rng.permutation(np.resize(artists, clips))
     titles = rng.permutation([f"{first} {second}" for first in _FIRST for second in _SECOND])
     leaving = _leaving_seconds(clips, int(seconds), drift, rng)
-    plans = []
-    for number in range(clips):
-        quadrant = str(quadrants[number])
-        sections = _sections(quadrant, seconds, leaving[number], rng)
-        title = str(titles[number % len(titles)])
-        layout = _FORMATS.get(number % 16, (22050, 1))
-        plans.append(
-            ClipPlan(f"MT9{number + 1:09d}", quadrant, str(cast[number]), title, layout, sections)
+    return tuple(
+        ClipPlan(
+            f"MT9{number + 1:09d}", quadrant, str(cast[number]), str(titles[number % len(titles)]),
+            _FORMATS.get(number % 16, (22050, 1)),
+            _sections(quadrant, seconds, leaving[number], rng),
         )
-    return tuple(plans)
+        for number, quadrant in enumerate(map(str, quadrants))
+    )  # fmt: skip
 
 
 def _leaving_seconds(
@@ -123,9 +124,7 @@ def _sections(
     staying = int(seconds) - sum(leaving)
     lengths = []
     while staying > 0:
-        length = staying
-        if staying > 6:
-            length = min(int(rng.integers(3, 7)), staying - 3)
+        length = min(int(rng.integers(3, 7)), staying - 3) if staying > 6 else staying
         lengths.append((length, quadrant))
         staying -= length
     for length in leaving:
@@ -133,8 +132,7 @@ def _sections(
         lengths.insert(int(rng.integers(0, len(lengths) + 1)), (length, other))
     ends = np.cumsum([length for length, _ in lengths]).astype(float)
     ends[-1] = seconds
-    starts = np.concatenate([[0.0], ends[:-1]])
     return tuple(
         Section(float(start), float(end), label)
-        for start, end, (_, label) in zip(starts, ends, lengths, strict=True)
+        for (start, end), (_, label) in zip(itertools.pairwise([0.0, *ends]), lengths, strict=True)
     )

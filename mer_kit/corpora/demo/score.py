@@ -55,11 +55,8 @@ class Character:
     def draw(cls, rng: np.random.Generator, favourite: int) -> Character:
         """Draw a clip's character; a timbre is the artist's `favourite` with probability 0.2."""
         u = [float(value) for value in rng.random(5)]
-        comp, lead = favourite, favourite
-        if rng.random() >= 0.2:
-            comp = int(rng.choice(4, p=(0.6, 0.2, 0.1, 0.1)))
-        if rng.random() >= 0.2:
-            lead = int(rng.integers(0, 12))
+        comp = favourite if rng.random() < 0.2 else int(rng.choice(4, p=(0.6, 0.2, 0.1, 0.1)))
+        lead = favourite if rng.random() < 0.2 else int(rng.integers(0, 12))
         gains = [float(gain) for gain in 10 ** (rng.uniform(-5, 5, size=4) / 20)]
         return cls(
             key=int(rng.integers(-6, 6)), u_tempo=u[0], u_register=u[1], u_gate=u[2],
@@ -110,7 +107,8 @@ def compose(
         gain=10 ** (_between(style.loudness_db, character.u_loudness) / 20),
         scale=_pick(style.scales, rng), progression=_pick(style.progressions, rng),
         added=_pick(style.added, rng), comp=_pick(style.comp, rng), lead=_pick(style.lead, rng),
-        bass=_pick(style.bass, rng), drums=_pick_drums(style, character, rng),
+        bass=_pick(style.bass, rng),
+        drums=_pick(style.drums, rng) if character.u_drums < style.drum_share else {},
     )  # fmt: skip
     bar_s = len(section.comp) * section.step
     notes = []
@@ -130,13 +128,6 @@ def compose(
     return notes
 
 
-def _pick_drums(style: Style, character: Character, rng: np.random.Generator) -> dict[str, str]:
-    """Return drum → rhythm; {} for a clip without drums."""
-    if character.u_drums >= style.drum_share:
-        return {}
-    return _pick(style.drums, rng)
-
-
 def _comp(section: _Section, degree: int, rng: np.random.Generator) -> list[Note]:
     """Return the accompaniment of one bar: chords, or broken chords."""
     style, character = section.style, section.character
@@ -151,13 +142,11 @@ def _comp(section: _Section, degree: int, rng: np.random.Generator) -> list[Note
     broken = rng.random() < style.broken
     notes = []
     for number, (step, level) in enumerate(_strokes(section.comp)):
-        tones = chord
-        if broken:
-            tones = [chord[number % len(chord)] + 12 * (number // len(chord) % 2)]
+        octave = 12 * (number // len(chord) % 2)
+        tones = [chord[number % len(chord)] + octave] if broken else chord
         loudness = 0.8 * level * character.levels[0] / len(tones) ** 0.5
-        start_s = step * section.step
         notes += [
-            Note(start_s, seconds, tone, loudness, timbre, attack_s=attack_s, decay_s=decay_s)
+            Note(step * section.step, seconds, tone, loudness, timbre, attack_s, decay_s)
             for tone in tones
         ]
     return notes
@@ -172,19 +161,16 @@ def _lead(section: _Section, degree: int, rng: np.random.Generator) -> list[Note
     ends = [step for step, _ in strokes[1:]] + [len(section.lead)]
     attack_s = min(_between(style.attack_s, character.u_gate), 0.15)
     held = style.attack_s[0] > 0.1 or style.broken == 1.0 or len(strokes) < 3
-    decay_s, vibrato = 0.8, 0.0
-    if held:
-        decay_s, vibrato = 0.0, 0.25
+    decay_s, vibrato = (0.0, 0.25) if held else (0.8, 0.0)
     place = degree + int(rng.choice((0, 2, 4)))
     notes = []
     for (step, level), end in zip(strokes, ends, strict=True):
-        seconds = (end - step) * section.step
-        if not held:
-            seconds = min(end - step, 2) * section.step * 0.7
-        loudness = 0.6 * level * character.levels[1]
+        steps = end - step
+        seconds = steps * section.step if held else min(steps, 2) * section.step * 0.7
         notes.append(
             Note(
-                step * section.step, seconds, section.pitch(place, centre), loudness, timbre,
+                step * section.step, seconds, section.pitch(place, centre),
+                0.6 * level * character.levels[1], timbre,
                 attack_s=attack_s, decay_s=decay_s, glide=style.glide, vibrato=vibrato,
             )
         )  # fmt: skip
@@ -196,20 +182,20 @@ def _low(section: _Section, degree: int) -> list[Note]:
     """Return the bass and the drums of one bar."""
     step, levels = section.step, section.character.levels
     root = section.pitch(degree, 36.0)
-    n_steps = 1.6
-    if len(section.bass) == 8:  # half a bar in slow styles: the bass is held
-        n_steps = len(section.bass) / section.bass.count("x")
+    # half a bar in slow styles: the bass is held
+    slow = len(section.bass) == 8
+    n_steps = len(section.bass) / section.bass.count("x") if slow else 1.6
     attack_s = 0.15 if section.style.attack_s[0] > 0.1 else 0.008
-    seconds = step * n_steps
-    notes = [
-        Note(i * step, seconds, root, 0.7 * level * levels[2], "bass", attack_s, decay_s=2.0)
+    bass = [
+        Note(i * step, step * n_steps, root, 0.7 * level * levels[2], "bass", attack_s, 2.0)
         for i, level in _strokes(section.bass)
     ]
-    for drum, rhythm in section.drums.items():
-        notes += [
-            Note(i * step, 0.4, 0.0, 0.7 * level * levels[3], drum) for i, level in _strokes(rhythm)
-        ]
-    return notes
+    drums = [
+        Note(i * step, 0.4, 0.0, 0.7 * level * levels[3], drum)
+        for drum, rhythm in section.drums.items()
+        for i, level in _strokes(rhythm)
+    ]
+    return [*bass, *drums]
 
 
 def _strokes(rhythm: str) -> list[tuple[int, float]]:

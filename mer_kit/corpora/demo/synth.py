@@ -76,13 +76,9 @@ def play(notes: Iterable[Note], seconds: float, rng: np.random.Generator) -> np.
     length = round(seconds * SYNTH_RATE)
     clean, driven = np.zeros(length), np.zeros(length)
     for note in notes:
-        bus = clean
-        if note.timbre in _DRUMS:
-            sound = _drum(note, rng)
-        else:
-            sound = _tone(note, rng)
-            if _TIMBRES[note.timbre][4]:
-                bus = driven
+        pitched = note.timbre in _TIMBRES
+        sound = _tone(note, rng) if pitched else _drum(note, rng)
+        bus = driven if pitched and _TIMBRES[note.timbre][4] else clean
         start = round(note.start_s * SYNTH_RATE)
         stop = min(start + len(sound), length)
         bus[start:stop] += sound[: stop - start]
@@ -191,47 +187,26 @@ def _sweep(seconds: float, high_hz: float, low_hz: float, decay_s: float) -> np.
     return np.asarray(np.sin(2 * np.pi * np.cumsum(frequency) / SYNTH_RATE) * np.exp(-t / decay_s))
 
 
-def _kick(rng: np.random.Generator) -> np.ndarray:
-    return 0.9 * _sweep(0.3, 160, 48, 0.09)
-
-
-def _snare(rng: np.random.Generator) -> np.ndarray:
-    return 0.35 * _noise(0.25, 0.06, rng) + 0.4 * _sweep(0.25, 260, 180, 0.06)
-
-
-def _clap(rng: np.random.Generator) -> np.ndarray:
-    sound = 0.3 * _noise(0.22, 0.05, rng)
-    for delay in (0.011, 0.023):
-        shift = int(delay * SYNTH_RATE)
-        sound[shift:] += 0.3 * _noise(0.22, 0.03, rng)[: len(sound) - shift]
-    return np.diff(sound, prepend=0.0)
-
-
-def _hat(rng: np.random.Generator) -> np.ndarray:
-    return 0.22 * np.diff(_noise(0.08, 0.018, rng), n=2, prepend=[0.0, 0.0])
-
-
-def _crash(rng: np.random.Generator) -> np.ndarray:
-    return 0.22 * np.diff(_noise(0.9, 0.3, rng), prepend=0.0)
-
-
-def _brush(rng: np.random.Generator) -> np.ndarray:
-    noise = _noise(0.25, 0.08, rng)
-    return 0.12 * noise * np.minimum(1, np.arange(len(noise)) / (0.05 * SYNTH_RATE))
-
-
-_DRUMS = {
-    "kick": _kick,
-    "snare": _snare,
-    "clap": _clap,
-    "hat": _hat,
-    "crash": _crash,
-    "brush": _brush,
-}
-
-
 def _drum(note: Note, rng: np.random.Generator) -> np.ndarray:
-    sound = note.level * _DRUMS[note.timbre](rng)
+    match note.timbre:
+        case "kick":
+            sound = 0.9 * _sweep(0.3, 160, 48, 0.09)
+        case "snare":
+            sound = 0.35 * _noise(0.25, 0.06, rng) + 0.4 * _sweep(0.25, 260, 180, 0.06)
+        case "clap":
+            sound = 0.3 * _noise(0.22, 0.05, rng)
+            for delay in (0.011, 0.023):
+                shift = int(delay * SYNTH_RATE)
+                sound[shift:] += 0.3 * _noise(0.22, 0.03, rng)[: len(sound) - shift]
+            sound = np.diff(sound, prepend=0.0)
+        case "hat":
+            sound = 0.22 * np.diff(_noise(0.08, 0.018, rng), n=2, prepend=[0.0, 0.0])
+        case "crash":
+            sound = 0.22 * np.diff(_noise(0.9, 0.3, rng), prepend=0.0)
+        case "brush":
+            sound = 0.12 * _noise(0.25, 0.08, rng)
+            sound = sound * np.minimum(1, np.arange(len(sound)) / (0.05 * SYNTH_RATE))
+    sound = note.level * sound
     fade = min(len(sound), 64)
     sound[-fade:] *= np.linspace(1, 0, fade)
     return np.asarray(sound)
