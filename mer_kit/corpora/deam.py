@@ -125,11 +125,8 @@ def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Prob
     shared = sorted(set(ratings) & set(eim))
     if not shared:
         what = "744 songs are also in Emotion in Music, for which DEAM swaps valence and arousal"
-        notes.append(
-            audio_files.problem(
-                "not_compared", TABLE, what, "place that corpus next to this one to have it checked"
-            )
-        )
+        step = "place that corpus next to this one to have it checked"
+        notes.append(audio_files.problem("not_compared", TABLE, what, step))
         return float("nan")
     ours = np.array([[ratings[i].valence, ratings[i].arousal] for i in shared])
     theirs = np.array([[eim[i].valence, eim[i].arousal] for i in shared])
@@ -206,22 +203,22 @@ def _audio(root: Path) -> Path:
 
 def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating, str]]:
     """Return song id → rating and official split; the second table is optional."""
+    found = {split: path for split in _TABLES if (path := _table(root, split)) is not None}
+    if "development" not in found:
+        raise MerKitError(
+            f"{_TABLES['development']} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
+        )
     rated: dict[str, tuple[Rating, str]] = {}
-    for split, name in _TABLES.items():
-        path = _table(root, split)
-        if path is None and split == "development":
-            raise MerKitError(
-                f"{name} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
-            )
-        if path is None:
-            continue
+    for split, path in found.items():
         rows = read_ratings(path, COLUMNS, SCALE, problems)
-        for clip_id in sorted(set(rows) & set(rated)):
-            what = "rows in both label tables, expected one; the first is kept"
-            where = f"{name}, id {clip_id!r}"
-            problems.append(
-                audio_files.problem("duplicate_id", where, what, "delete the wrong row", clip_id)
+        problems += [
+            audio_files.problem(
+                "duplicate_id", f"{path.name}, id {clip_id!r}",
+                "rows in both label tables, expected one; the first is kept",
+                "delete the wrong row", clip_id,
             )
+            for clip_id in sorted(set(rows) & set(rated))
+        ]  # fmt: skip
         rated = {clip_id: (rating, split) for clip_id, rating in rows.items()} | rated
     return rated
 

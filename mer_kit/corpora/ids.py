@@ -60,34 +60,31 @@ def settle(
     names = Names(files)
     matches = {clip_id: names.find(clip_id) for clip_id in listed}
     notes += spelling_notes(table, matches)
-    rows_of: defaultdict[str, list[str]] = defaultdict(list)
-    for clip_id, match in matches.items():
-        if match.name is not None:
-            rows_of[match.name].append(clip_id)
-        if match.fits:
-            problems.append(no_such_file(names, match, clip_id, clip_id, table))
-    repeated = {name: rows for name, rows in rows_of.items() if len(rows) > 1}
-    kept: dict[str, T] = {}
-    renamed: dict[str, list[Path]] = {}
-    for clip_id, match in matches.items():
-        if match.fits or match.name in repeated:
-            continue
-        final = whole_number(clip_id) if match.how else clip_id
-        kept[final] = listed[clip_id]
-        if match.name is not None:
-            renamed[final] = files[match.name]
-    for name, rows in repeated.items():
+    problems += [
+        no_such_file(names, match, clip_id, clip_id, table)
+        for clip_id, match in matches.items()
+        if match.fits
+    ]
+    counts = Counter(match.name for match in matches.values() if match.name is not None)
+    for repeated in (name for name, count in counts.items() if count > 1):
+        rows = [repr(clip_id) for clip_id, match in matches.items() if match.name == repeated]
         what = (
-            f"the rows {' and '.join(map(repr, rows))} mean one file, expected one row; "
-            "the clip is left out"
+            f"the rows {' and '.join(rows)} mean one file, expected one row; the clip is left out"
         )
-        where = f"{table}, id {name!r}"
-        problems.append(
-            audio_files.problem("duplicate_id", where, what, "delete the wrong rows", name)
-        )
-    return kept, renamed | {
-        name: paths for name, paths in files.items() if name not in rows_of or name in repeated
+        where, step = f"{table}, id {repeated!r}", "delete the wrong rows"
+        problems.append(audio_files.problem("duplicate_id", where, what, step, repeated))
+    own = {
+        clip_id: whole_number(clip_id) if match.how else clip_id
+        for clip_id, match in matches.items()
+        if not match.fits and (match.name is None or counts[match.name] < 2)
     }
+    kept = {final: listed[clip_id] for clip_id, final in own.items()}
+    renamed = {
+        own[clip_id]: files[match.name]
+        for clip_id, match in matches.items()
+        if clip_id in own and match.name is not None
+    }
+    return kept, renamed | {name: paths for name, paths in files.items() if counts[name] != 1}
 
 
 def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: str) -> Problem:
@@ -104,10 +101,9 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
         what = f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file"
         return audio_files.problem("ambiguous", shown, what, "write its whole name", clip_id)
     what = f"listed in {table}, but there is no such audio file"
-    step = "restore it or delete its row"
     near = names.nearest(where)
-    if near is not None:
-        step = f"did you mean {near!r}? Correct its row, or restore the file"
+    hint = f"did you mean {near!r}? Correct its row, or restore the file"
+    step = hint if near else "restore it or delete its row"
     return audio_files.problem("absent", shown, what, step, clip_id)
 
 
@@ -149,21 +145,20 @@ def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
     >>> print(note.what)
     2 names differ in how a number is written from the files, first '1', which is read as '001'
     """
-    ways = Counter(match.how for match in found.values() if match.name is not None and match.how)
-    notes = []
-    for how, count in ways.items():
-        first, match = next(
-            (name, match) for name, match in found.items() if match.how == how and match.name
+    ways: defaultdict[str, list[str]] = defaultdict(list)
+    for name, match in found.items():
+        if match.name is not None and match.how:
+            ways[match.how].append(name)
+    return [
+        audio_files.problem(
+            "spelling", table,
+            f"{f'{len(names)} names differ' if len(names) > 1 else 'one name differs'} in "
+            f"{_WAYS[how]} from the files, first {names[0]!r}, "
+            f"which is read as {found[names[0]].name!r}",
+            "correct the table if another is meant",
         )
-        differ = f"{count} names differ" if count > 1 else "one name differs"
-        what = (
-            f"{differ} in {_WAYS[how]} from the files, first {first!r}, "
-            f"which is read as {match.name!r}"
-        )
-        notes.append(
-            audio_files.problem("spelling", table, what, "correct the table if another is meant")
-        )
-    return notes
+        for how, names in ways.items()
+    ]  # fmt: skip
 
 
 def align(

@@ -123,9 +123,7 @@ class Names:
         if last in lasts:
             return lasts[last]
         near = difflib.get_close_matches(without_ending(plain(wanted)), lasts, n=1, cutoff=0.75)
-        if not near:
-            return None
-        return lasts[near[0]]
+        return lasts[near[0]] if near else None
 
 
 def _tails(wanted: str) -> list[tuple[str, str]]:

@@ -143,21 +143,10 @@ def read_ratings(
             path.name, clip_id, texts, scale
         )
         if wrong is None:
-            ratings[clip_id] = rating_of(texts)
+            ratings[clip_id] = Rating(*map(number, texts))
         else:
             problems.append(wrong)
     return ratings
-
-
-def rating_of(texts: tuple[str, str]) -> Rating:
-    """Return the rating of a row's valence and arousal.
-
-    Examples
-    --------
-    >>> rating_of(("0,25", "0.75"))
-    Rating(valence=0.25, arousal=0.75)
-    """
-    return Rating(*map(number, texts))
 
 
 def doubtful(

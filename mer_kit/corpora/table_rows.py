@@ -13,6 +13,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, unknown_label
 from mer_kit.corpora.matching import Match, Names
+from mer_kit.corpora.numerals import number
 from mer_kit.records import Problem
 
 Labels = dict[str, dict[str, int]]
@@ -157,7 +158,7 @@ def labels_of(
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            rating = ratings.rating_of((row["valence"], row["arousal"]))
+            rating = ratings.Rating(number(row["valence"]), number(row["arousal"]))
             labels[clip_id] = ratings.classes(rating, scale.middle, ties)
     return labels
 

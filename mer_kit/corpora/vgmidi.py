@@ -22,7 +22,7 @@ from mer_kit.corpora.ratings import (
     high,
     make_clips,
 )
-from mer_kit.records import Clip, Corpus, Problem
+from mer_kit.records import Corpus, Problem
 
 NAME = "vgmidi"
 ORDER = 5
@@ -61,11 +61,6 @@ class _Piece:
     duration_s: float
     valence: np.ndarray
     arousal: np.ndarray
-
-    @property
-    def rating(self) -> Rating:
-        """The mean over all bars and listeners."""
-        return Rating(float(self.valence.mean()), float(self.arousal.mean()))
 
     @property
     def game(self) -> str:
@@ -119,34 +114,33 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
         for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)
     ]
     files = audio_files.list_audio(folder, endings=MIDI_ENDINGS)
-    labels = {piece.clip_id: classes(piece.rating, SCALE.middle, ties) for piece in pieces}
     names = Names(files)
     stems = {piece.clip_id: names.find(Path(piece.midi).stem).name for piece in pieces}
     own = {clip_id: files[stem] for clip_id, stem in stems.items() if stem is not None}
+    labels = {
+        piece.clip_id: classes(
+            Rating(float(piece.valence.mean()), float(piece.arousal.mean())), SCALE.middle, ties
+        )
+        for piece in pieces
+    }
     about = {piece.clip_id: About(piece.game, piece.title) for piece in pieces}
     clips = make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
-    truths = {piece.clip_id: _bars(piece, ties) for piece in pieces}
-    used = {stem for stem in stems.values() if stem is not None}
+    used = [stem for stem in stems.values() if stem is not None]
     notes += ids.not_listed(root, used, files, "the annotations")
-    truth = _all_bars([truths[clip.clip_id] for clip in clips], min_agreement)
-    clips = tuple(_with_confidence(clip, truths[clip.clip_id]) for clip in clips)
+    bars = {piece.clip_id: _bars(piece, ties) for piece in pieces}
+    agreement = {
+        clip_id: round(float(rows["agreement"].mean()), 4)
+        for clip_id, rows in bars.items()
+        if len(rows)
+    }
+    truth = pd.concat([bars[clip.clip_id] for clip in clips]) if clips else None
+    if truth is not None:
+        truth = truth[truth["agreement"] >= min_agreement].reset_index(drop=True)
     return Corpus(
-        NAME, root, clips, tuple(problems), truth,
-        notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
+        NAME, root,
+        tuple(dataclasses.replace(clip, confidence=agreement.get(clip.clip_id)) for clip in clips),
+        tuple(problems), truth, tuple(notes), TITLE, CITATION, LICENCE,
     )  # fmt: skip
-
-
-def _with_confidence(clip: Clip, bars: pd.DataFrame) -> Clip:
-    if not len(bars):
-        return clip
-    return dataclasses.replace(clip, confidence=round(float(bars["agreement"].mean()), 4))
-
-
-def _all_bars(tables: list[pd.DataFrame], min_agreement: float) -> pd.DataFrame | None:
-    if not tables:
-        return None
-    bars = pd.concat(tables, ignore_index=True)
-    return bars[bars["agreement"] >= min_agreement].reset_index(drop=True)
 
 
 def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
@@ -154,7 +148,10 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     n_bars = piece.valence.shape[1]
     edges = np.linspace(0, piece.duration_s, n_bars + 1)
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
-    same = _agree(piece.valence, mean_v, ties) & _agree(piece.arousal, mean_a, ties)
+    sides = [
+        high(ratings, SCALE.middle, ties) == high(mean, SCALE.middle, ties)
+        for ratings, mean in ((piece.valence, mean_v), (piece.arousal, mean_a))
+    ]
     spans = pd.DataFrame(
         {
             "clip_id": piece.clip_id,
@@ -162,16 +159,11 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
             "end_s": edges[1:],
             "valence": mean_v,
             "arousal": mean_a,
+            "agreement": np.logical_and(*sides).mean(axis=0),
+            "listeners": len(piece.valence),
         }
     )
-    spans["agreement"] = same.mean(axis=0)
-    spans["listeners"] = len(piece.valence)
     return dynamic.truth(spans, middle=SCALE.middle, ties=ties)
-
-
-def _agree(ratings: np.ndarray, mean: np.ndarray, ties: str) -> np.ndarray:
-    """Return whether each rating is on the same side as the mean, bool [listeners, bars]."""
-    return np.asarray(high(ratings, SCALE.middle, ties) == high(mean, SCALE.middle, ties))
 
 
 def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
@@ -181,21 +173,19 @@ def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
     ratings = _ratings_by_piece(path.name, content, notes)
     pieces = []
     for piece, about in content["pieces"].items():
-        if piece not in ratings:
-            where = f"{path.name}, {piece}"
-            notes.append(
-                audio_files.problem("no_ratings", where, "no usable annotation", "leave it out")
+        if piece in ratings:
+            valence, arousal = (
+                np.array(values, dtype=np.float64) for values in zip(*ratings[piece], strict=True)
             )
-            continue
-        valence, arousal = (
-            np.array(values, dtype=np.float64) for values in zip(*ratings[piece], strict=True)
-        )
-        pieces.append(
-            _Piece(
-                f"{number}-{piece}", str(about["name"]), str(about["midi"]),
-                float(about["duration"]), valence, arousal,
-            )
-        )  # fmt: skip
+            pieces.append(
+                _Piece(
+                    f"{number}-{piece}", str(about["name"]), str(about["midi"]),
+                    float(about["duration"]), valence, arousal,
+                )
+            )  # fmt: skip
+        else:
+            where, what = f"{path.name}, {piece}", "no usable annotation"
+            notes.append(audio_files.problem("no_ratings", where, what, "leave it out"))
     return pieces
 
 

@@ -65,7 +65,7 @@ def test_good_clips_are_sorted_labelled_and_without_problems(build: Build) -> No
         ("../Q1/MT01,Q1\n", {}, "leaves_root", "points outside the dataset"),
         ("/etc/passwd,Q1\n", {}, "leaves_root", "points outside the dataset"),
         ("MT03,Q3\n", {"Q3/MT03.mp3": b""}, "empty_file", "Q3/MT03.mp3: 0 bytes, expected audio"),
-        (",Q3\n", {}, "empty_id", "1 rows without a song id"),
+        (",Q3\n", {}, "empty_id", "1 rows without an id"),
     ],
 )
 def test_a_bad_clip_is_left_out_and_reported_once(
