@@ -99,7 +99,8 @@ def write_store(folder: Path, n_clips: int) -> None:
         np.save(buffer, generator.normal(-40, 12, (frames, settings.n_mels)).astype(np.float16))
         write_atomically(features_path(folder / "mel", str(digest)), buffer.getvalue())
         crc = zlib.crc32(buffer.getvalue())
-        manifest.add(Entry(str(digest), frames, CLIP_SECONDS, buffer.tell(), crc))
+        entry = Entry(str(digest), frames, CLIP_SECONDS, buffer.tell(), crc)
+        manifest.entries[entry.digest] = entry
     manifest.write()
 
 

@@ -110,9 +110,9 @@ def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
         on_bad_clip="skip",
     )
     assert frontend.pool is not None  # because recipe.pools
-    rows = np.zeros((len(index), len(frontend.columns)), dtype=np.float32)
-    for row, start in zip(rows, index.start_frame.tolist(), strict=True):
-        row[:] = frontend.pool(frames[start : start + index.n_frames])
+    starts = index.start_frame.tolist()
+    vectors = [frontend.pool(frames[start : start + index.n_frames]) for start in starts]
+    rows = np.array(vectors, dtype=np.float32).reshape(len(index), len(frontend.columns))
     if not np.isfinite(rows).all():
         raise MerKitError(
             f"front-end {frontends.name_of(frontend)} returned a pooled feature that is not "
@@ -186,7 +186,6 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
         content = checksum(clip.path)
         if time.time() - stat.st_mtime_ns / 1e9 > SETTLED_SECONDS:
             manifest.audio[key] = [stat.st_size, stat.st_mtime_ns, content]
-            manifest.changed = True
     about = {"format": FORMAT, "audio": content, **frontends.identity(recipe.frontend)}
     if midi.is_midi(clip.path):
         with contextlib.suppress(Unusable):  # reported when the clip is rendered
@@ -196,19 +195,17 @@ def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
 
 
 def _held(digest: str, folder: Path, manifest: Manifest, max_seconds: float | None) -> Entry | None:
-    """Return the Entry of a whole clip, else of its beginning if that is enough, else None."""
+    """Return the Entry of a whole clip, else of its beginning if that is enough, else None.
+
+    Its file must exist with its original bytes.
+    """
     keys = [digest] if max_seconds is None else [digest, beginning_key(digest, max_seconds)]
-    return next((manifest.entries[key] for key in keys if _is_sound(key, folder, manifest)), None)
-
-
-def _is_sound(digest: str, folder: Path, manifest: Manifest) -> bool:
-    """Return whether the store's file of this digest exists with its original bytes."""
-    entry = manifest.entries.get(digest)
-    try:
-        data = features_path(folder, digest).read_bytes() if entry else b""
-    except OSError:
-        return False
-    return entry is not None and len(data) == entry.size and zlib.crc32(data) == entry.crc32
+    for entry in filter(None, map(manifest.entries.get, keys)):
+        with contextlib.suppress(OSError):
+            data = features_path(folder, entry.digest).read_bytes()
+            if len(data) == entry.size and zlib.crc32(data) == entry.crc32:
+                return entry
+    return None
 
 
 def _compute_all(
@@ -227,13 +224,13 @@ def _compute_all(
     results: dict[str, Entry | Problem] = {}
     futures = {pool.submit(compute, clip, digest): digest for digest, clip in todo.items()}
     saved = time.monotonic()
+    what = frontends.name_of(recipe.frontend).replace("logmel", "log-mel")
     try:
-        what = frontends.name_of(recipe.frontend).replace("logmel", "log-mel")
         with reporting(len(todo), progress, what=what, unit="clip", line_at_end=True) as report:
             for future in as_completed(futures):
                 result = results[futures[future]] = future.result()
                 if isinstance(result, Entry):
-                    manifest.add(result)
+                    manifest.entries[result.digest] = result
                 report(len(results), len(todo))
                 if time.monotonic() - saved > SAVE_EVERY_SECONDS:
                     manifest.write()

@@ -110,8 +110,6 @@ def _chunks(
         size = int.from_bytes(head[name:], order) - header * inclusive
         yield head[:name], position + name, position + header, size
         step = header + size
-        if step <= 0:
-            return
         position += step + -step % align
 
 
@@ -158,13 +156,11 @@ def iff(data: Any, start: int) -> Extent | None:
     """
     empty = {b"SSND": 8, b"BODY": 0}  # sizes of these chunks if they contain no sound
     for name, field, content, stated in _chunks(data, start + 12, order="big", align=2):
-        if name not in empty:
-            continue
-        length = _length(stated, NO_LENGTH[b"FORM"], above=empty[name])
-        extent = _sound(data, start, content, length, "big", (4, start + 4, field))
-        if name == b"BODY" and length is not None:  # libsndfile would read on after its end
-            return dataclasses.replace(extent, end=content + extent.there)
-        return extent
+        if name in empty:
+            length = _length(stated, NO_LENGTH[b"FORM"], above=empty[name])
+            extent = _sound(data, start, content, length, "big", (4, start + 4, field))
+            cut = name == b"BODY" and length is not None  # libsndfile would read on after its end
+            return dataclasses.replace(extent, end=content + extent.there) if cut else extent
     return None
 
 

@@ -40,7 +40,6 @@ class Manifest:
     path: Path
     audio: dict[str, list[Any]] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
-    changed: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -55,22 +54,16 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(path)
 
-    def add(self, entry: Entry) -> None:
-        """Add one clip's features."""
-        self.entries[entry.digest] = entry
-        self.changed = True
-
     def write(self) -> None:
         """Write new entries, merged with those of other processes; ignore a read-only folder."""
-        if not self.changed:
-            return
         latest = Manifest.read(self.path)
-        entries = latest.entries | self.entries
+        audio, entries = latest.audio | self.audio, latest.entries | self.entries
+        if (audio, entries) == (latest.audio, latest.entries):
+            return
         rows = {key: dataclasses.astuple(entry)[1:] for key, entry in entries.items()}
-        text = json.dumps({"format": FORMAT, "audio": latest.audio | self.audio, "entries": rows})
+        text = json.dumps({"format": FORMAT, "audio": audio, "entries": rows})
         with contextlib.suppress(OSError):
             write_atomically(self.path, text.encode())
-            self.changed = False
 
 
 def beginning_key(digest: str, max_seconds: float) -> str:

@@ -157,9 +157,8 @@ def _render(
 
     with tempfile.TemporaryDirectory(prefix="mer-kit-midi-") as scratch:
         target = os.path.join(scratch, "rendered.wav")
-        options = ["-n", "-i", "-q", "-g", str(GAIN), "-r", str(sample_rate)]
-        output = ["-F", target, "-T", "wav"]
-        command = [program, *options, *output, font, os.path.abspath(path)]
+        options = f"-n -i -q -g {GAIN} -r {sample_rate} -T wav -F".split()
+        command = [program, *options, target, font, os.path.abspath(path)]
         try:
             done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:

@@ -8,19 +8,20 @@ Source: ISO/IEC 11172-3 and 13818-3 (frame header); the Xing, LAME and VBRI head
 write them.
 """
 
-import itertools
+import functools
 import re
 import struct
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mer_kit.signal.tags import tag_length
 
 #: Where a frame or a tag may begin.
 _SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")
+_TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE")
 #: Largest file in bytes that is copied into memory, which is faster to index than a memory map.
 _MOST_COPIED = 1 << 24
-#: A length in `HEADERS` below this is only the padding of a frame of free bit rate, whose length
+#: A length in a header below this is only the padding of a frame of free bit rate, whose length
 #: must be found from the next frame.
 SHORTEST = 24
 #: Largest length in bytes that is tried for a frame of free bit rate.
@@ -44,8 +45,7 @@ _SLOT_BYTES = {1: 1, 2: 1, 3: 4}
 _SIDE_BYTES = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """What must stay the same for one decoder to read two frames.
 
     `version` and `layer` are the header's bits (layer 1 is Layer III). `kbit` is 0 in Layer III,
@@ -71,27 +71,17 @@ class Format:
         return 4 + _SIDE_BYTES[self.version == 3, self.mono]
 
 
-def _headers() -> dict[int, tuple[Format, Format, int]]:
-    """Return bytes 2 and 3 of a header → stereo Format, mono Format, and frame length in bytes."""
-    table, formats = {}, dict[Format, Format]()
-    for (version, rates), layer in itertools.product(RATES.items(), (1, 2, 3)):
-        slot = _SLOT_BYTES[layer]
-        kbits = enumerate((0, *_KBIT[version == 3, layer]))
-        for (number, kbit), (column, rate) in itertools.product(kbits, enumerate(rates)):
-            both = (
-                Format(version, layer, rate, mono, kbit * (layer != 1)) for mono in (False, True)
-            )
-            stereo, mono = (formats.setdefault(form, form) for form in both)  # compared by `is`
-            for padding, protection, private in itertools.product((0, 1), repeat=3):
-                length = (stereo.samples // 8 * kbit * 1000 // rate // slot + padding) * slot
-                second = 0xE0 | version << 3 | layer << 1 | protection
-                third = number << 4 | column << 2 | padding << 1 | private
-                table[second << 8 | third] = (stereo, mono, length)
-    return table
-
-
-#: Bytes 2 and 3 of a header → stereo Format, mono Format, and frame length in bytes.
-HEADERS = _headers()
+@functools.cache
+def _header(second: int, third: int, mono: bool) -> tuple[Format, int] | None:
+    """Return format and length in bytes of a frame from bytes 2 and 3 of its header, or None."""
+    version, layer = second >> 3 & 3, second >> 1 & 3
+    number, column, padding = third >> 4, third >> 2 & 3, third >> 1 & 1
+    if second < 0xE0 or version == 1 or layer == 0 or number == 15 or column == 3:
+        return None
+    rate, slot = RATES[version][column], _SLOT_BYTES[layer]
+    kbit = (0, *_KBIT[version == 3, layer])[number]
+    form = Format(version, layer, rate, mono, kbit * (layer != 1))
+    return form, (form.samples // 8 * kbit * 1000 // rate // slot + padding) * slot
 
 
 def info_at(data: Any, position: int, form: Format) -> tuple[int | None, int] | None:
@@ -130,11 +120,10 @@ def frame_at(data: Any, position: int, free: dict[Format, int]) -> tuple[Format,
     """
     if position + 4 > len(data) or data[position] != 0xFF:
         return None
-    header = HEADERS.get(data[position + 1] << 8 | data[position + 2])
+    header = _header(data[position + 1], data[position + 2], data[position + 3] >> 6 == 3)
     if header is None:
         return None
-    stereo, mono, length = header
-    form = mono if data[position + 3] >> 6 == 3 else stereo
+    form, length = header
     if length < SHORTEST:
         free[form] = free.get(form) or _free_length(data, position)
         length += free[form]
@@ -217,7 +206,7 @@ def walk(data: Any) -> list[Part]:
     position, size, free = 0, len(data), dict[Format, int]()
     while position + 4 <= size:
         frame = frame_at(data, position, free)
-        continues = frame is not None and bool(parts) and parts[-1].format is frame[0]
+        continues = frame is not None and bool(parts) and parts[-1].format == frame[0]
         if frame is None or not (continues or _confirmed(data, position, frame, free)):
             position = _next_frame(data, position, free)
             continue
@@ -273,7 +262,7 @@ def rebuilt(data: Any, part: Part) -> bytes:
         third = number << 4 | column << 2
         head = bytes((0xFF, second, third, 0xC0 * form.mono))
         xing = b"Xing" + struct.pack(">II", 1, part.frames)
-        length = HEADERS[second << 8 | third][2]
+        length = form.samples * 125 * _KBIT[form.version == 3, 1][number - 1] // form.rate
         info = (head + bytes(form.info_offset - 4) + xing).ljust(length, bytes(1))
     return info + b"".join(data[start:end] for start, end in part.ranges)
 
@@ -288,9 +277,8 @@ def _confirmed(
     end = position + frame[1]
     after = frame_at(data, end, free)
     if after is not None:
-        return after[0] is frame[0]
-    tags = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBE")
-    return end == len(data) or bytes(data[end : end + 8]).startswith(tags)
+        return after[0] == frame[0]
+    return end == len(data) or bytes(data[end : end + 8]).startswith(_TAGS)
 
 
 def _next_frame(data: Any, position: int, free: dict[Format, int]) -> int:

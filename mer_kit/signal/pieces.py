@@ -32,7 +32,7 @@ _KINDS = (
 
 
 class Unusable(Exception):
-    """A file cannot be used: `kind` selects a sentence of `wording`, `detail` completes it."""
+    """A file cannot be used: `kind` selects a sentence of `audio`, `detail` completes it."""
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(kind, detail)

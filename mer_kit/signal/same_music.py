@@ -48,9 +48,17 @@ def same_music(store: FeatureStore) -> list[Pair]:
     pairs = [
         Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
     ]
-    first_places = {digest: equal[0] for digest, equal in places.items()}
-    for a, b, similarity, lag_s, score in _compared(store, first_places):
-        first, second = first_places[a], first_places[b]
+    digests = sorted(places)
+    text = "\n".join([str(VERSION), *digests])
+    name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    file = store.folder / f"same-music-{name}.json"
+    found = _read(file, set(digests))
+    if found is None:
+        found = _compared(store, {digest: places[digest][0] for digest in digests})
+        with contextlib.suppress(OSError):  # a store may be read-only
+            write_atomically(file, json.dumps({"version": VERSION, "pairs": found}).encode())
+    for a, b, similarity, lag_s, score in found:
+        first, second = places[a][0], places[b][0]
         if first > second:
             first, second, lag_s = second, first, -lag_s
         pairs.append(Pair(first, second, similarity, lag_s, score))
@@ -60,24 +68,14 @@ def same_music(store: FeatureStore) -> list[Pair]:
 def _compared(
     store: FeatureStore, places: dict[str, int]
 ) -> list[tuple[str, str, float, float, float]]:
-    """Return (digest, digest, similarity, lag, score) of each pair, stored or computed."""
-    digests = sorted(places)
-    text = "\n".join([str(VERSION), *digests])
-    name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-    file = store.folder / f"same-music-{name}.json"
-    stored = _read(file, set(digests))
-    if stored is not None:
-        return stored
-    rate = store.frontend.frames_per_second
-    values = (store.values(places[digest]) for digest in digests)
-    prints = [fingerprint(mel, frames_per_second=rate) for mel in values]
-    pairs = [
+    """Return (digest, digest, similarity, lag, score) of each pair of clips at these positions."""
+    rate, digests = store.frontend.frames_per_second, list(places)
+    mels = map(store.values, places.values())
+    prints = [fingerprint(mel, frames_per_second=rate) for mel in mels]
+    return [
         (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
         for pair in same_pairs(prints, frames_per_second=rate)
     ]
-    with contextlib.suppress(OSError):  # a store may be read-only
-        write_atomically(file, json.dumps({"version": VERSION, "pairs": pairs}).encode())
-    return pairs
 
 
 def _read(file: Path, digests: set[str]) -> list[tuple[str, str, float, float, float]] | None:

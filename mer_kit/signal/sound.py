@@ -195,7 +195,7 @@ def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
     """
     first, form = parts[0], parts[0].format
     least = (sum(part.frames for part in parts) - 1) * form.samples - first.trimmed
-    formats = {dataclasses.replace(part.format, kbit=form.kbit) for part in parts}
+    formats = {part.format._replace(kbit=form.kbit) for part in parts}
     if formats != {form} or piece.frames < least:
         return False
     if len(parts) == 1 and first.stated is not None and first.frames > first.stated + 1:

@@ -79,12 +79,11 @@ def _flac_frame_end(head: bytes, block: int) -> int | None:
 
 
 def _crc8(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc << 1 ^ 0x107 * (crc >> 7)
-    return crc
+    """Return the remainder of the data, followed by eight zero bits, modulo x⁸ + x² + x + 1."""
+    rest = int.from_bytes(data, "big") << 8
+    while rest > 0xFF:
+        rest ^= 0x107 << rest.bit_length() - 9
+    return rest
 
 
 def ogg(data: Any, start: int) -> Extent | None:

@@ -271,8 +271,8 @@ def test_a_lost_or_damaged_manifest_costs_time_only(
 
 def test_two_processes_may_write_the_manifest(tmp_path: Path):
     one, two = (manifest.Manifest.read(tmp_path / "manifest.json") for _ in range(2))
-    one.add(manifest.Entry("a", 10, 1.0, 100, 7))
-    two.add(manifest.Entry("b", 20, 2.0, 200, 8))
+    one.entries["a"] = manifest.Entry("a", 10, 1.0, 100, 7)
+    two.entries["b"] = manifest.Entry("b", 20, 2.0, 200, 8)
     one.write()
     two.write()
     assert set(manifest.Manifest.read(tmp_path / "manifest.json").entries) == {"a", "b"}
