@@ -5,8 +5,8 @@ own extensions folder (`mer_kit.extensions`). Any module with a NAME and a `load
 `tests/test_corpora_contract.py` tests it along with the others.
 
     audio_files              finding audio files; ids and paths that stay inside a folder
-    tables, ids, labels      label and metadata tables, however they are written
-    ratings, dynamic         valence and arousal on a scale, per clip or over time
+    tables, ids, labels      label, metadata and ground truth tables, however they are written
+    ratings                  valence and arousal on a scale
     truth                    segment-level ground truth, for the corpora that have it
     demo/                    the synthesised corpus
 """

@@ -146,14 +146,26 @@ def pick_file(
         return None
     first, *others = paths
     for path in others:
-        what = f"a second file of clip {clip_id}, {first.name} is used"
         problems.append(
-            problem("duplicate_file", place(root, path), what, "keep one of them", clip_id)
+            problem(
+                "duplicate_file",
+                place(root, path),
+                f"a second file of clip {clip_id}, {first.name} is used",
+                "keep one of them",
+                clip_id,
+            )
         )
     if first.stat().st_size > 0:
         return first
-    what = "0 bytes, expected audio"
-    problems.append(problem("empty_file", place(root, first), what, "copy the file again", clip_id))
+    problems.append(
+        problem(
+            "empty_file",
+            place(root, first),
+            "0 bytes, expected audio",
+            "copy the file again",
+            clip_id,
+        )
+    )
     return None
 
 

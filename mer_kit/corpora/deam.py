@@ -124,9 +124,14 @@ def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Prob
     """
     shared = sorted(set(ratings) & set(eim))
     if not shared:
-        what = "744 songs are also in Emotion in Music, for which DEAM swaps valence and arousal"
-        step = "place that corpus next to this one to have it checked"
-        notes.append(audio_files.problem("not_compared", TABLE, what, step))
+        notes.append(
+            audio_files.problem(
+                "not_compared",
+                TABLE,
+                "744 songs are also in Emotion in Music, for which DEAM swaps valence and arousal",
+                "place that corpus next to this one to have it checked",
+            )
+        )
         return float("nan")
     ours = np.array([[ratings[i].valence, ratings[i].arousal] for i in shared])
     theirs = np.array([[eim[i].valence, eim[i].arousal] for i in shared])
@@ -134,12 +139,15 @@ def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Prob
     fraction = float((crossed < straight).mean())
     if fraction > SWAPPED_SHARE:
         ratings.update({clip_id: eim[clip_id] for clip_id in shared})
-        what = (
-            "valence and arousal are swapped compared with Emotion in Music for "
-            f"{fraction:.1%} of the {len(shared)} shared songs; they get that corpus' ratings"
+        notes.append(
+            audio_files.problem(
+                "swapped",
+                TABLE,
+                "valence and arousal are swapped compared with Emotion in Music for "
+                f"{fraction:.1%} of the {len(shared)} shared songs; they get that corpus' ratings",
+                "be careful with results on the songs that only DEAM has",
+            )
         )
-        step = "be careful with results on the songs that only DEAM has"
-        notes.append(audio_files.problem("swapped", TABLE, what, step))
     return fraction
 
 
@@ -206,7 +214,8 @@ def _read_static(root: Path, problems: list[Problem]) -> dict[str, tuple[Rating,
     found = {split: path for split in _TABLES if (path := _table(root, split)) is not None}
     if "development" not in found:
         raise MerKitError(
-            f"{_TABLES['development']} was not found in {str(root)!r}, expected\n{LAYOUT}\n{REQUEST}"
+            f"{_TABLES['development']} was not found in {str(root)!r}, expected\n{LAYOUT}\n"
+            f"{REQUEST}"
         )
     rated: dict[str, tuple[Rating, str]] = {}
     for split, path in found.items():
@@ -245,8 +254,14 @@ def _read_metadata(
         try:
             rows = tables.read_rows(path, [key, "artist"], optional=[title], open_ended=True)
         except MerKitError as error:
-            what = f"its artists cannot be read ({error})"
-            problems.append(audio_files.problem("metadata", name, what, "restore or remove it"))
+            problems.append(
+                audio_files.problem(
+                    "metadata",
+                    name,
+                    f"its artists cannot be read ({error})",
+                    "restore or remove it",
+                )
+            )
             continue
         named = {song: About(artist, song_title) for song, artist, song_title in rows}
         about |= ids.rekeyed(name, named, known, notes, problems, what="artists")

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import audio_files, dynamic, ids, tables
+from mer_kit.corpora import audio_files, ids, labels, tables
 from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
 
@@ -109,7 +109,7 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
         table=table.name, scale=SCALE, ties=ties, notes=notes, problems=problems,
         about=ids.rekeyed(INFO[1], _read_info(root), known, notes, problems, what="artists"),
-        truth=dynamic.truth_of(
+        truth=labels.truth_of(
             _read_frames(root), known, middle=DYNAMIC_SCALE.middle, ties=ties, notes=notes,
             problems=problems,
         ),
@@ -135,7 +135,7 @@ def _read_frames(root: Path) -> dict[str, pd.DataFrame]:
     if valence is None or arousal is None:
         return {}
     frames = {
-        path.name: dynamic.read_frames(path, "song_id", name, FRAME_SECONDS)
+        path.name: labels.read_frames(path, "song_id", name, FRAME_SECONDS)
         for path, name in ((valence, "valence"), (arousal, "arousal"))
     }
     return {name: frame[frame["start_s"] < CLIP_SECONDS] for name, frame in frames.items()}

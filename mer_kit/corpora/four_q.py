@@ -129,17 +129,21 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
         return wrong
     unknown = [quadrant for quadrant in quadrants if quadrant not in QUADRANTS]
     if unknown:
-        where = f"{ANNOTATIONS}, id {song!r}"
-        what = f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}"
-        return audio_files.problem("unknown_label", where, what, "correct the table", song)
+        return audio_files.problem(
+            "unknown_label",
+            f"{ANNOTATIONS}, id {song!r}",
+            f"label {unknown[0]!r}, expected one of {', '.join(QUADRANTS)}",
+            "correct the table",
+            song,
+        )
     if wrong is None:
         return None
     agree = len(set(quadrants)) == 1
-    what = (
-        f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; "
-        f"{'kept once, the labels agree' if agree else 'left out, the labels differ'}"
+    return dataclasses.replace(
+        wrong,
+        what=f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; "
+        f"{'kept once, the labels agree' if agree else 'left out, the labels differ'}",
     )
-    return dataclasses.replace(wrong, what=what)
 
 
 def _find_audio(
@@ -148,12 +152,19 @@ def _find_audio(
     """Return the clip's audio file in the folder of its label; appends to `problems`."""
     for path in paths:
         if path.parent.name != label:
-            what = f"is in folder {path.parent.name}, but the table says {label}"
-            where, step = audio_files.place(root, path), "move the file or correct the table"
-            problems.append(audio_files.problem("wrong_folder", where, what, step, clip_id))
+            problems.append(
+                audio_files.problem(
+                    "wrong_folder",
+                    audio_files.place(root, path),
+                    f"is in folder {path.parent.name}, but the table says {label}",
+                    "move the file or correct the table",
+                    clip_id,
+                )
+            )
     if not paths:
-        place = f"{label}/{clip_id}"
-        problems.append(ids.no_such_file(names, Match(None), place, clip_id, ANNOTATIONS))
+        problems.append(
+            ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
+        )
     in_place = [path for path in paths if path.parent.name == label]
     return audio_files.pick_file(root, clip_id, in_place, problems)
 
@@ -162,23 +173,31 @@ def _make_clip(
     clip_id: str, path: Path, label: str, about: list[str] | None, problems: list[Problem]
 ) -> Clip:
     """Return one clip; `about` is its metadata: artist, title, quadrant and PQuad."""
-    labels = labels_from_quadrant(QUADRANTS.index(label))
-    if about is None:
-        return Clip(clip_id, path, labels)
-    artist, title, quadrant, pquad = about
+    artist, title, quadrant, pquad = about or ("", "", label, "")
     where = f"{METADATA}, id {clip_id!r}"
     if label_named(quadrant) != label:
-        what = (
-            f"quadrant {quadrant!r}, but {ANNOTATIONS} and the folder say {label}; "
-            f"the clip keeps {label}"
+        problems.append(
+            audio_files.problem(
+                "metadata_label",
+                where,
+                f"quadrant {quadrant!r}, but {ANNOTATIONS} and the folder say {label}; "
+                f"the clip keeps {label}",
+                "correct one of the tables",
+                clip_id,
+            )
         )
-        step = "correct one of the tables"
-        problems.append(audio_files.problem("metadata_label", where, what, step, clip_id))
     sure = 0 <= number(pquad) <= 1
     if pquad and not sure:
-        what = f"PQuad {pquad!r}, expected a fraction from 0 to 1; the clip has no confidence"
-        problems.append(audio_files.problem("off_scale", where, what, "correct the value", clip_id))
+        problems.append(
+            audio_files.problem(
+                "off_scale",
+                where,
+                f"PQuad {pquad!r}, expected a fraction from 0 to 1; the clip has no confidence",
+                "correct the value",
+                clip_id,
+            )
+        )
     return Clip(
-        clip_id, path, labels, group=artist.casefold() or None, title=title or None,
-        artist=artist or None, confidence=number(pquad) if sure else None,
+        clip_id, path, labels_from_quadrant(QUADRANTS.index(label)),
+        group=artist.casefold() or None, title=title or None, artist=artist or None, confidence=number(pquad) if sure else None,
     )  # fmt: skip

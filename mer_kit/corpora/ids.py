@@ -68,11 +68,16 @@ def settle(
     counts = Counter(match.name for match in matches.values() if match.name is not None)
     for repeated in (name for name, count in counts.items() if count > 1):
         rows = [repr(clip_id) for clip_id, match in matches.items() if match.name == repeated]
-        what = (
-            f"the rows {' and '.join(rows)} mean one file, expected one row; the clip is left out"
+        problems.append(
+            audio_files.problem(
+                "duplicate_id",
+                f"{table}, id {repeated!r}",
+                f"the rows {' and '.join(rows)} mean one file, expected one row; "
+                "the clip is left out",
+                "delete the wrong rows",
+                repeated,
+            )
         )
-        where, step = f"{table}, id {repeated!r}", "delete the wrong rows"
-        problems.append(audio_files.problem("duplicate_id", where, what, step, repeated))
     own = {
         clip_id: whole_number(clip_id) if match.how else clip_id
         for clip_id, match in matches.items()
@@ -98,13 +103,19 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
     """
     shown = where if len(where) <= _SHOWN else f"{where[:_SHOWN]}…"
     if match.fits:
-        what = f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file"
-        return audio_files.problem("ambiguous", shown, what, "write its whole name", clip_id)
+        return audio_files.problem(
+            "ambiguous",
+            shown,
+            f"listed in {table}, and {' and '.join(match.fits[:3])} fit, expected one file",
+            "write its whole name",
+            clip_id,
+        )
     what = f"listed in {table}, but there is no such audio file"
     near = names.nearest(where)
     hint = f"did you mean {near!r}? Correct its row, or restore the file"
-    step = hint if near else "restore it or delete its row"
-    return audio_files.problem("absent", shown, what, step, clip_id)
+    return audio_files.problem(
+        "absent", shown, what, hint if near else "restore it or delete its row", clip_id
+    )
 
 
 def not_listed(
@@ -126,9 +137,14 @@ def not_listed(
     2.mp3: not listed in t.csv, so it has no label and is not used: add a row or leave it
     """
     known = set(listed)
-    what = f"not listed in {table}, so it has no label and is not used"
     return [
-        audio_files.problem("not_listed", audio_files.place(root, path), what, next_step, path.stem)
+        audio_files.problem(
+            "not_listed",
+            audio_files.place(root, path),
+            f"not listed in {table}, so it has no label and is not used",
+            next_step,
+            path.stem,
+        )
         for stem, paths in sorted(files.items())
         if not known & {stem, audio_files.printable(stem)}
         for path in paths
@@ -194,17 +210,25 @@ def align(
         return aligned
     first = f"first {lost[0]!r}"
     if aligned:
-        some = (
-            f"{len(lost)} of {len(wanted)} ids match no clip, {first}; their {what} cannot be used"
+        notes.append(
+            audio_files.problem(
+                "unknown_clip",
+                table,
+                f"{len(lost)} of {len(wanted)} ids match no clip, {first}; "
+                f"their {what} cannot be used",
+                "correct the ids if they should match",
+            )
         )
-        step = "correct the ids if they should match"
-        notes.append(audio_files.problem("unknown_clip", table, some, step))
     else:
-        none = (
-            f"none of its {len(wanted)} ids matches a clip ({first}; the first clip's id is "
-            f"{names.names[0]!r}), so its {what} would be lost"
+        problems.append(
+            audio_files.problem(
+                "nothing_matches",
+                table,
+                f"none of its {len(wanted)} ids matches a clip ({first}; the first clip's id is "
+                f"{names.names[0]!r}), so its {what} would be lost",
+                "correct the ids",
+            )
         )
-        problems.append(audio_files.problem("nothing_matches", table, none, "correct the ids"))
     return aligned
 
 

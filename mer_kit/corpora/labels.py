@@ -1,6 +1,8 @@
 """Labels as written in tables, and tables of segment-level ground truth."""
 
-from collections.abc import Iterable, Sequence
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,8 @@ LABELS: dict[str, dict[str, int]] = {
 _SPELLINGS = {name.casefold(): name for name in LABELS} | {
     word: name for name, word in EMOTIONS.items()
 }
+#: A column of dynamic ratings.
+_SAMPLE = re.compile(r"sample_(\d+)ms")
 
 
 def label_named(text: str) -> str | None:
@@ -97,11 +101,15 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
     if not len(wrong):
         return []
     first = wrong.iloc[0]
-    what = (
-        f"{len(wrong)} of {len(truth)} spans begin before the previous one ends, "
-        f"first {first['start_s']:g} to {first['end_s']:g} s of clip {first['clip_id']!r}"
-    )
-    return [audio_files.problem("overlap", table, what, "give each moment one label")]
+    return [
+        audio_files.problem(
+            "overlap",
+            table,
+            f"{len(wrong)} of {len(truth)} spans begin before the previous one ends, "
+            f"first {first['start_s']:g} to {first['end_s']:g} s of clip {first['clip_id']!r}",
+            "give each moment one label",
+        )
+    ]
 
 
 def unknown_label(table: str, clip_id: str, label: str) -> Problem:
@@ -112,12 +120,13 @@ def unknown_label(table: str, clip_id: str, label: str) -> Problem:
     >>> print(str(unknown_label("clips.csv", "7", "Q5"))[:60])
     clips.csv, id '7': label 'Q5', expected one of Q1, Q2, Q3, Q
     """
-    what = (
-        f"label {label!r}, expected one of {', '.join(LABELS)} or, in words, "
-        f"{', '.join(EMOTIONS[name] for name in LABELS)}"
-    )
     return audio_files.problem(
-        "unknown_label", f"{table}, id {clip_id!r}", what, "correct the table", clip_id
+        "unknown_label",
+        f"{table}, id {clip_id!r}",
+        f"label {label!r}, expected one of {', '.join(LABELS)} or, in words, "
+        f"{', '.join(EMOTIONS[name] for name in LABELS)}",
+        "correct the table",
+        clip_id,
     )
 
 
@@ -153,3 +162,109 @@ def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame 
     if truth is None:
         return None
     return truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)
+
+
+def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
+    """Return bool, of the shape of `values`: above the middle, or at it unless ties are "low".
+
+    With ties="drop", removing the ties is left to the caller. NaN is never high.
+
+    Examples
+    --------
+    >>> values = np.array([0.4, 0.5, 0.6])
+    >>> high(values, 0.5, "high"), high(values, 0.5, "low")
+    (array([False,  True,  True]), array([False, False,  True]))
+    """
+    return np.asarray(values > middle if ties == "low" else values >= middle)
+
+
+def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
+    """Return the segment-level ground truth of rated spans: one row per span, with its quadrant.
+
+    `spans` has the columns clip_id, start_s, end_s, valence, arousal and possibly more; the result
+    has the quadrant as `label` in addition. With ties="drop", spans with a tied rating are omitted.
+
+    Examples
+    --------
+    >>> spans = pd.DataFrame({"clip_id": "a", "start_s": [0, 1], "end_s": [1, 2]})
+    >>> spans = spans.assign(valence=[0.2, 0.5], arousal=0.9)
+    >>> truth(spans, middle=0.5, ties="high")["label"].tolist()
+    ['Q2', 'Q1']
+    >>> truth(spans, middle=0.5, ties="drop")["label"].tolist()
+    ['Q2']
+    """
+    rated = spans[["valence", "arousal"]].to_numpy(dtype=np.float64)
+    high_v, high_a = high(rated, middle, ties).T
+    label = np.select(
+        [high_v & high_a, ~high_v & high_a, ~high_v & ~high_a], ["Q1", "Q2", "Q3"], default="Q4"
+    )
+    known = np.isfinite(rated).all(axis=1)
+    if ties == "drop":
+        known &= (rated != middle).all(axis=1)
+    others = [column for column in spans.columns if column not in TRUTH_COLUMNS]
+    table: pd.DataFrame = spans.assign(label=label).loc[known, [*TRUTH_COLUMNS, *others]]
+    return table.reset_index(drop=True)
+
+
+def truth_of(
+    frames: Mapping[str, pd.DataFrame],
+    known: Iterable[str],
+    *,
+    middle: float,
+    ties: str,
+    notes: list[Problem],
+    problems: list[Problem],
+) -> pd.DataFrame | None:
+    """Return the ground truth of the ids `known` from tables of dynamic ratings, None without any.
+
+    `frames` are the tables by name, with the columns clip_id, start_s, end_s, and valence, arousal
+    or both; a moment that one of them lacks is omitted.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"clip_id": ["7.0"], "start_s": 15.0, "end_s": 15.5})
+    >>> frames = {"v.csv": frame.assign(valence=0.2), "a.csv": frame.assign(arousal=0.9)}
+    >>> truth_of(frames, ["7"], middle=0.5, ties="high", notes=[], problems=[]).values.tolist()
+    [['7', 15.0, 15.5, 'Q2', 0.2, 0.9]]
+    """
+    if not frames:
+        return None
+    own = [align(name, frame, known, notes, problems).dropna() for name, frame in frames.items()]
+    spans = functools.reduce(pd.merge, own).sort_values(["clip_id", "start_s"], kind="stable")
+    return truth(spans, middle=middle, ties=ties)
+
+
+def read_frames(path: Path, id_column: str, name: str, seconds: float) -> pd.DataFrame:
+    """Return a wide table of dynamic ratings as columns clip_id, start_s, end_s and `name`.
+
+    The wide table has one column `sample_<milliseconds>ms` per moment, the start of a span of
+    `seconds`. Empty cells are omitted.
+
+    Raises
+    ------
+    MerKitError
+        If the table cannot be read or has no such column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "valence.csv")
+    ...     _ = path.write_text("song_id,sample_15000ms,sample_15500ms\\n7,0.5,-0.25\\n8,0.1,\\n")
+    ...     frames = read_frames(path, "song_id", "valence", 0.5)
+    >>> frames.values.tolist()
+    [['7', 15.0, 15.5, 0.5], ['7', 15.5, 16.0, -0.25], ['8', 15.0, 15.5, 0.1]]
+    """
+    table = tables.read_table(path, [id_column, "sample_15000ms"])
+    samples = [column for column in table.columns if _SAMPLE.fullmatch(column)]
+    long = table.melt(id_vars=[id_column], value_vars=samples, var_name="sample", value_name="text")
+    start_s = long["sample"].str.extract(_SAMPLE.pattern, expand=False).astype(float) / 1000
+    frames = pd.DataFrame(
+        {
+            "clip_id": long[id_column],
+            "start_s": start_s,
+            "end_s": start_s + seconds,
+            name: long["text"].map(number),
+        }
+    )
+    return frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)

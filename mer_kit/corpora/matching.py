@@ -93,12 +93,10 @@ class Names:
     def __init__(self, names: Iterable[str]) -> None:
         self.names = list(dict.fromkeys(names))
         self._known = set(self.names)
-        self._keys: list[defaultdict[str, list[str]]] = []
-        for key, _ in _WAYS:
-            by_key: defaultdict[str, list[str]] = defaultdict(list)
+        self._keys: list[defaultdict[str, list[str]]] = [defaultdict(list) for _ in _WAYS]
+        for (key, _), by_key in zip(_WAYS, self._keys, strict=True):
             for name in self.names:
                 by_key[key(name)].append(name)
-            self._keys.append(by_key)
 
     def find(self, wanted: str) -> Match:
         """Return the name that `wanted` means; an absolute path is matched by its last parts."""
@@ -131,11 +129,7 @@ def _tails(wanted: str) -> list[tuple[str, str]]:
 
     Each has "folder" if leading folders were dropped, else "".
     """
-    text = plain(wanted)
-    parts = text.split("/")
-    if not _ABSOLUTE.match(text) or ".." in parts:
-        return [(wanted, "")]
-    return [
-        (wanted, ""),
-        *(("/".join(parts[i:]), "folder") for i in range(1, len(parts)) if parts[i]),
-    ]
+    parts = plain(wanted).split("/")
+    absolute = _ABSOLUTE.match(plain(wanted)) and ".." not in parts
+    starts = [i for i in range(1, len(parts)) if parts[i]] if absolute else []
+    return [(wanted, ""), *(("/".join(parts[i:]), "folder") for i in starts)]

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import audio_files, dynamic, ids, tables
+from mer_kit.corpora import audio_files, ids, labels, tables
 from mer_kit.corpora.numerals import number
 from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
@@ -85,7 +85,7 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
         table=table.name, scale=SCALE, ties=ties, notes=notes, problems=problems,
         about=ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists"),
-        truth=dynamic.truth_of(
+        truth=labels.truth_of(
             _read_frames(root / DYNAMIC), known, middle=SCALE.middle, ties=ties, notes=notes,
             problems=problems,
         ),

@@ -70,20 +70,6 @@ def side(value: float, middle: float, ties: str) -> int | None:
     return int(value > middle)
 
 
-def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
-    """Return bool, of the shape of `values`: above the middle, or at it unless ties are "low".
-
-    With ties="drop", removing the ties is left to the caller. NaN is never high.
-
-    Examples
-    --------
-    >>> values = np.array([0.4, 0.5, 0.6])
-    >>> high(values, 0.5, "high"), high(values, 0.5, "low")
-    (array([False,  True,  True]), array([False, False,  True]))
-    """
-    return np.asarray(values > middle if ties == "low" else values >= middle)
-
-
 def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     """Return task → class index; with ties="drop", tasks with a tied rating are omitted.
 
@@ -214,11 +200,21 @@ def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:
         )
     where = f"{table}, id {clip_id!r}"
     if not audio_files.stays_inside(clip_id):
-        what = "the id points outside the dataset, expected a file name"
-        return audio_files.problem("leaves_root", where, what, "correct the id", clip_id)
+        return audio_files.problem(
+            "leaves_root",
+            where,
+            "the id points outside the dataset, expected a file name",
+            "correct the id",
+            clip_id,
+        )
     if n_rows > 1:
-        what = f"{n_rows} rows, expected one; the clip is left out"
-        return audio_files.problem("duplicate_id", where, what, "delete the wrong rows", clip_id)
+        return audio_files.problem(
+            "duplicate_id",
+            where,
+            f"{n_rows} rows, expected one; the clip is left out",
+            "delete the wrong rows",
+            clip_id,
+        )
     return None
 
 
@@ -233,11 +229,21 @@ def wrong_values(table: str, clip_id: str, texts: tuple[str, str], scale: Scale)
     where, span = f"{table}, id {clip_id!r}", f"{scale.low:g} to {scale.high:g}"
     for name, text in zip(("valence", "arousal"), texts, strict=True):
         if np.isnan(number(text)):
-            what = f"{name} {text!r}, expected a number from {span}"
-            return audio_files.problem("unknown_label", where, what, "correct the table", clip_id)
+            return audio_files.problem(
+                "unknown_label",
+                where,
+                f"{name} {text!r}, expected a number from {span}",
+                "correct the table",
+                clip_id,
+            )
         if not scale.low <= number(text) <= scale.high:
-            what = f"{name} {text}, outside the scale of {span}"
-            return audio_files.problem("off_scale", where, what, "correct the value", clip_id)
+            return audio_files.problem(
+                "off_scale",
+                where,
+                f"{name} {text}, outside the scale of {span}",
+                "correct the value",
+                clip_id,
+            )
     return None
 
 

@@ -87,8 +87,9 @@ def _table_in(folder: Path) -> Path | None:
     if exact is not None:
         return exact
     try:
-        files = filter(audio_files.is_file, sorted(folder.iterdir()))
-        by_name = {plain(path.name): path for path in files}
+        by_name = {
+            plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)
+        }
     except OSError:
         return None
     return next((by_name[name] for name in (*TABLES, *WORKBOOKS) if name in by_name), None)

@@ -171,15 +171,21 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> P
     where = f"{name}, id {clip_id!r}"
     wrong = ratings.wrong_id(name, clip_id, n_rows)
     if wrong is None and not path:
-        what = "no path, expected an audio file's"
-        return audio_files.problem("empty_path", where, what, "fill in or delete", clip_id)
+        return audio_files.problem(
+            "empty_path", where, "no path, expected an audio file's", "fill in or delete", clip_id
+        )
     if wrong is None and match.name is None and not audio_files.stays_inside(path):
-        what = f"path {path!r} leaves the table's folder, expected one below it"
-        step = "move the file or the table"
-        wrong = audio_files.problem("leaves_root", where, what, step, clip_id)
+        wrong = audio_files.problem(
+            "leaves_root",
+            where,
+            f"path {path!r} leaves the table's folder, expected one below it",
+            "move the file or the table",
+            clip_id,
+        )
     if wrong is not None and wrong.kind == "leaves_root" and (near := spare.nearest(path)):
-        step = f"did you mean {near!r}? Otherwise {wrong.next_step}"
-        return dataclasses.replace(wrong, next_step=step)
+        return dataclasses.replace(
+            wrong, next_step=f"did you mean {near!r}? Otherwise {wrong.next_step}"
+        )
     return wrong
 
 
@@ -196,12 +202,14 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
     others = [text for text in labels if label_named(text) not in (None, text)]
     if not others:
         return []
-    what = (
-        f"{len(others)} labels are spelled differently, first {others[0]!r}, "
-        f"which is read as {label_named(others[0])!r}"
-    )
     return [
-        audio_files.problem("label_spelling", name, what, "correct the table if another is meant")
+        audio_files.problem(
+            "label_spelling",
+            name,
+            f"{len(others)} labels are spelled differently, first {others[0]!r}, "
+            f"which is read as {label_named(others[0])!r}",
+            "correct the table if another is meant",
+        )
     ]
 
 
@@ -231,12 +239,16 @@ def one_row_a_file(
         agree = all(labels[clip_id] == labels[same[0]] for clip_id in same)
         left_out.update(same[1:] if agree else same)
         kept = f"kept once, as {same[0]!r}, since the labels agree"
-        what = (
-            f"{len(same)} rows ({', '.join(map(repr, same[:3]))}) name this file, expected one; "
-            f"it is {kept if agree else 'left out, the labels differ'}"
+        problems.append(
+            audio_files.problem(
+                "duplicate_path",
+                f"{name}, file {file!r}",
+                f"{len(same)} rows ({', '.join(map(repr, same[:3]))}) name this file, "
+                f"expected one; it is {kept if agree else 'left out, the labels differ'}",
+                "delete the wrong rows",
+                same[1],
+            )
         )
-        where, step = f"{name}, file {file!r}", "delete the wrong rows"
-        problems.append(audio_files.problem("duplicate_path", where, what, step, same[1]))
     return {clip_id: of_clip for clip_id, of_clip in labels.items() if clip_id not in left_out}
 
 

@@ -114,11 +114,11 @@ def read_rows(
     if path is None or not is_there(path):
         return []
     table = read_table(path, required, optional=optional, open_ended=open_ended)
-    table = table.reindex(columns=[*required, *optional], fill_value="")
-    return list(table.itertuples(index=False, name=None))
+    columns = table.reindex(columns=[*required, *optional], fill_value="")
+    return list(columns.itertuples(index=False, name=None))
 
 
-def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
+def header(path: Path | None, wanted: Sequence[str] = ()) -> list[str]:
     """Return the column names of a table, or [] if there is no readable table.
 
     Columns of `wanted` are returned as it spells them.
@@ -134,7 +134,6 @@ def header(path: Path | None, wanted: Iterable[str] = ()) -> list[str]:
     """
     if path is None or not path.is_file():
         return []
-    wanted = list(wanted)
     try:
         text, separator = _open(path, wanted)
         first = next(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), [])

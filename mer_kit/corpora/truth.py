@@ -53,13 +53,10 @@ def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task:
     high = np.minimum(end_s[:, None], table["end_s"].to_numpy()[None, :])
     overlap = np.maximum(high - low, 0)
     classes = np.array([class_of(label, task) for label in table["label"]])
-    seconds = np.zeros((len(start_s), len(TASKS[task])))
-    first = np.full(seconds.shape, np.inf)
-    for k in range(seconds.shape[1]):
-        seconds[:, k] = overlap[:, classes == k].sum(axis=1)
-        first[:, k] = np.where(overlap > 0, low, np.inf)[:, classes == k].min(
-            axis=1, initial=np.inf
-        )
+    of_class = [classes == k for k in range(len(TASKS[task]))]
+    seconds = np.stack([overlap[:, own].sum(axis=1) for own in of_class], axis=1)
+    start = np.where(overlap > 0, low, np.inf)
+    first = np.stack([start[:, own].min(axis=1, initial=np.inf) for own in of_class], axis=1)
     longest = seconds.max(axis=1, keepdims=True)
     earliest = np.where(seconds >= longest - 1e-9, first, np.inf).argmin(axis=1)
     return np.where(longest[:, 0] > 0, earliest, -1)

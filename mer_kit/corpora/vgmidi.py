@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
-from mer_kit.corpora import audio_files, dynamic, ids
+from mer_kit.corpora import audio_files, ids, labels
 from mer_kit.corpora.matching import Names
 from mer_kit.corpora.ratings import (
     TIES,
@@ -19,7 +19,6 @@ from mer_kit.corpora.ratings import (
     Rating,
     Scale,
     classes,
-    high,
     make_clips,
 )
 from mer_kit.records import Corpus, Problem
@@ -149,7 +148,7 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     edges = np.linspace(0, piece.duration_s, n_bars + 1)
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
     sides = [
-        high(ratings, SCALE.middle, ties) == high(mean, SCALE.middle, ties)
+        labels.high(ratings, SCALE.middle, ties) == labels.high(mean, SCALE.middle, ties)
         for ratings, mean in ((piece.valence, mean_v), (piece.arousal, mean_a))
     ]
     spans = pd.DataFrame(
@@ -163,13 +162,12 @@ def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
             "listeners": len(piece.valence),
         }
     )
-    return dynamic.truth(spans, middle=SCALE.middle, ties=ties)
+    return labels.truth(spans, middle=SCALE.middle, ties=ties)
 
 
 def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
     """Return the rated pieces of one annotation file; appends everything else to `notes`."""
     content = _read_json(path)
-    number = path.stem.rsplit("_", 1)[-1]
     ratings = _ratings_by_piece(path.name, content, notes)
     pieces = []
     for piece, about in content["pieces"].items():
@@ -179,13 +177,16 @@ def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
             )
             pieces.append(
                 _Piece(
-                    f"{number}-{piece}", str(about["name"]), str(about["midi"]),
-                    float(about["duration"]), valence, arousal,
+                    f"{path.stem.rpartition('_')[2]}-{piece}", str(about["name"]),
+                    str(about["midi"]), float(about["duration"]), valence, arousal,
                 )
             )  # fmt: skip
         else:
-            where, what = f"{path.name}, {piece}", "no usable annotation"
-            notes.append(audio_files.problem("no_ratings", where, what, "leave it out"))
+            notes.append(
+                audio_files.problem(
+                    "no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"
+                )
+            )
     return pieces
 
 
@@ -203,14 +204,26 @@ def _ratings_by_piece(
         rated = (annotation.get("valence"), annotation.get("arousal"))
         wrong = _wrong_ratings(rated, int(content["pieces"][piece]["measures"]))
         if wrong:
-            step = "nothing to do: there are enough other listeners"
-            notes.append(audio_files.problem("wrong_length", f"{name}, {key}", wrong, step))
+            notes.append(
+                audio_files.problem(
+                    "wrong_length",
+                    f"{name}, {key}",
+                    wrong,
+                    "nothing to do: there are enough other listeners",
+                )
+            )
         else:
             ratings[piece].append(rated)
     for piece, count in sorted(unknown.items()):
-        what = f"{count} annotations of a piece that the file does not describe; they are not used"
-        step = "nothing to do: the piece cannot be identified"
-        notes.append(audio_files.problem("orphan", f"{name}, {piece}", what, step))
+        notes.append(
+            audio_files.problem(
+                "orphan",
+                f"{name}, {piece}",
+                f"{count} annotations of a piece that the file does not describe; "
+                "they are not used",
+                "nothing to do: the piece cannot be identified",
+            )
+        )
     return dict(ratings)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import dynamic
+from mer_kit.corpora import labels
 from mer_kit.corpora.ratings import TIES, Rating, Scale, classes, read_ratings, side
 from mer_kit.records import Problem, labels_from_quadrant
 from tests.corpora.tiny import write
@@ -36,7 +36,7 @@ def test_truth_of_a_span_is_the_class_of_the_same_rating(
     start = np.arange(len(pairs), dtype=float)
     spans = pd.DataFrame({"clip_id": "a", "start_s": start, "end_s": start + 1})
     spans["valence"], spans["arousal"] = [v for v, _ in pairs], [a for _, a in pairs]
-    truth = dynamic.truth(spans, middle=0.5, ties=ties)
+    truth = labels.truth(spans, middle=0.5, ties=ties)
     wanted = [classes(Rating(v, a), 0.5, ties) for v, a in pairs]
     kept = [k for k, labels in enumerate(wanted) if "quadrant" in labels]
     assert truth["start_s"].tolist() == [float(k) for k in kept]
@@ -112,7 +112,7 @@ def test_frames_are_read_by_their_column_names(tmp_path: Path) -> None:
     path = write(
         tmp_path / "f.csv", "song_id,sample_15000ms,sample_15500ms\n3,0.5,\n2,-0.25,0.125\n"
     )
-    frames = dynamic.read_frames(path, "song_id", "valence", 0.5)
+    frames = labels.read_frames(path, "song_id", "valence", 0.5)
     assert frames.to_numpy().tolist() == [
         ["2", 15.0, 15.5, -0.25],
         ["2", 15.5, 16.0, 0.125],

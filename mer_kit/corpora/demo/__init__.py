@@ -217,9 +217,9 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
 
 def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
     """Compose, play, record and write one clip, with random generators of its own."""
-    artist = numpy_generator(seed, f"demo/artist/{clip.artist}")
     rng = numpy_generator(seed, f"demo/clip/{clip.clip_id}")
-    production = synth.Production.draw(artist).varied(rng)
+    of_artist = numpy_generator(seed, f"demo/artist/{clip.artist}")
+    production = synth.Production.draw(of_artist).varied(rng)
     character = score.Character.draw(rng, favourite=ARTISTS.index(clip.artist))
     notes = [
         note

@@ -86,8 +86,7 @@ def make_plan(*, clips: int, seconds: float, drift: float, seed: int) -> tuple[C
     """
     rng = numpy_generator(seed, "demo/plan")
     quadrants = rng.permutation(np.repeat(QUADRANTS, clips // 4))
-    artists = ARTISTS[: max(2, min(len(ARTISTS), clips // 3))]
-    cast = rng.permutation(np.resize(artists, clips))
+    cast = rng.permutation(np.resize(ARTISTS[: max(2, clips // 3)], clips))
     titles = rng.permutation([f"{first} {second}" for first in _FIRST for second in _SECOND])
     leaving = _leaving_seconds(clips, int(seconds), drift, rng)
     return tuple(
