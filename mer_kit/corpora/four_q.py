@@ -199,5 +199,6 @@ def _make_clip(
         )
     return Clip(
         clip_id, path, labels_from_quadrant(QUADRANTS.index(label)),
-        group=artist.casefold() or None, title=title or None, artist=artist or None, confidence=number(pquad) if sure else None,
+        group=artist.casefold() or None, title=title or None, artist=artist or None,
+        confidence=number(pquad) if sure else None,
     )  # fmt: skip
