@@ -80,10 +80,8 @@ def module(name: str) -> CorpusModule:
 @functools.cache
 def _packaged() -> dict[str, ModuleType]:
     """Return the corpus modules of this folder by NAME, sorted by ORDER."""
-    modules = [
-        import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)
-    ]
-    corpora = [module for module in modules if hasattr(module, "NAME") and hasattr(module, "load")]
+    files = [import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    corpora = [module for module in files if hasattr(module, "NAME") and hasattr(module, "load")]
     return {module.NAME: module for module in sorted(corpora, key=lambda module: module.ORDER)}
 
 

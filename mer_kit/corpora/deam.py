@@ -163,8 +163,6 @@ def _eim_ratings(root: Path) -> dict[str, Rating]:
 
 def _folders(root: Path) -> list[Path]:
     """Return `root` and the folders below it, upper ones first; skips audio and hidden folders."""
-    if not root.is_dir():
-        return []
     folders = [root]
     for folder in folders:  # grows during the loop
         if len(folder.relative_to(root).parts) >= DEPTH or folder.name == AUDIO[0]:

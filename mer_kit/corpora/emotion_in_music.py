@@ -49,7 +49,7 @@ STATIC = ("annotations/static_annotations.csv", "static_annotations.csv")
 INFO = ("annotations/songs_info.csv", "songs_info.csv")
 VALENCE = ("annotations/valence_cont_average.csv", "valence_cont_average.csv")
 AROUSAL = ("annotations/arousal_cont_average.csv", "arousal_cont_average.csv")
-SPLITS = ("development", "evaluation")
+SPLITS = {name: name for name in ("development", "evaluation")}
 #: D: the middle of 1–9.
 SCALE = Scale(1, 9)
 #: The dynamic ratings have another scale, −1 to 1.
@@ -124,7 +124,7 @@ def _read_info(root: Path) -> dict[str, About]:
         optional=["Mediaeval 2013 set"],
     )
     return {
-        clip_id: About(artist, title, split.casefold() if split.casefold() in SPLITS else None)
+        clip_id: About(artist, title, SPLITS.get(split.casefold()))
         for clip_id, artist, title, split in rows
     }
 

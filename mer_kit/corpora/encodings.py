@@ -50,10 +50,9 @@ def _candidates(raw: bytes) -> tuple[str, ...]:
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             return (encoding, *rest)
-    even, odd = raw[:4096:2].count(0), raw[1:4096:2].count(0)
-    if max(even, odd) < max(len(raw[:4096]) // 4, 1):
-        return rest
-    return ("utf-16-le" if odd > even else "utf-16-be", *rest)
+    zeros = {"utf-16-be": raw[:4096:2].count(0), "utf-16-le": raw[1:4096:2].count(0)}
+    likely = max(zeros, key=zeros.__getitem__)
+    return (likely, *rest) if zeros[likely] >= max(len(raw[:4096]) // 4, 1) else rest
 
 
 def what_it_is(raw: bytes) -> str | None:
@@ -64,11 +63,9 @@ def what_it_is(raw: bytes) -> str | None:
     >>> what_it_is(b"PK\\x03\\x04..."), what_it_is(b"path,label")
     ('is an Excel workbook or another zip archive', None)
     """
-    for mark, name in _SIGNATURES:
-        if raw.startswith(mark):
-            return name
-    if _WEB_PAGE.match(raw):
-        return "is a web page or XML"
+    signed = next((name for mark, name in _SIGNATURES if raw.startswith(mark)), None)
+    if signed or _WEB_PAGE.match(raw):
+        return signed or "is a web page or XML"
     head = decode(raw[:4096])
     controls = sum(ord(character) < 32 and character not in "\n\t\0\f\v\x1a" for character in head)
     if controls > len(head) // 50 + 1 or head.count("\0") > len(head) // 10 + 1:

@@ -47,6 +47,8 @@ ANNOTATIONS = "panda_dataset_taffc_annotations.csv"
 METADATA = "panda_dataset_taffc_metadata.csv"
 METADATA_COLUMNS = ("Song", "Artist", "Title", "Quadrant", "PQuad")
 QUADRANTS = TASKS["quadrant"]
+#: Labels agree → what happens to a clip with several rows.
+_KEPT = {True: "kept once, the labels agree", False: "left out, the labels differ"}
 OPTIONS: tuple[str, ...] = ()
 GENERATED = False
 
@@ -99,7 +101,7 @@ def load(root: str | Path) -> Corpus:
         path = _find_audio(root, clip_id, label, files.pop(clip_id, []), names, problems)
         if path is not None:
             clips.append(_make_clip(clip_id, path, label, about.get(clip_id), problems))
-    reported = [problem.clip_id for problem in problems if problem.clip_id]
+    reported = (problem.clip_id for problem in problems if problem.clip_id)
     problems += ids.not_listed(root, reported, files, ANNOTATIONS, "add a row or remove the file")
     return Corpus(
         NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE
@@ -138,11 +140,10 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
         )
     if wrong is None:
         return None
-    agree = len(set(quadrants)) == 1
     return dataclasses.replace(
         wrong,
         what=f"{len(quadrants)} rows ({', '.join(quadrants)}), expected one; "
-        f"{'kept once, the labels agree' if agree else 'left out, the labels differ'}",
+        f"{_KEPT[len(set(quadrants)) == 1]}",
     )
 
 

@@ -208,13 +208,12 @@ def align(
     lost = [name for name in wanted if name not in aligned]
     if not lost or not names.names:
         return aligned
-    first = f"first {lost[0]!r}"
     if aligned:
         notes.append(
             audio_files.problem(
                 "unknown_clip",
                 table,
-                f"{len(lost)} of {len(wanted)} ids match no clip, {first}; "
+                f"{len(lost)} of {len(wanted)} ids match no clip, first {lost[0]!r}; "
                 f"their {what} cannot be used",
                 "correct the ids if they should match",
             )
@@ -224,7 +223,7 @@ def align(
             audio_files.problem(
                 "nothing_matches",
                 table,
-                f"none of its {len(wanted)} ids matches a clip ({first}; the first clip's id is "
+                f"none of its {len(wanted)} ids matches a clip (first {lost[0]!r}; the first clip's id is "
                 f"{names.names[0]!r}), so its {what} would be lost",
                 "correct the ids",
             )

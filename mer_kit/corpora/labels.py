@@ -112,14 +112,16 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
     ]
 
 
-def unknown_label(table: str, clip_id: str, label: str) -> Problem:
-    """Return the problem of a label that is not accepted.
+def wrong_label(table: str, clip_id: str, label: str) -> Problem | None:
+    """Return the problem of a label that is not accepted, or None.
 
     Examples
     --------
-    >>> print(str(unknown_label("clips.csv", "7", "Q5"))[:60])
+    >>> print(str(wrong_label("clips.csv", "7", "Q5"))[:60])
     clips.csv, id '7': label 'Q5', expected one of Q1, Q2, Q3, Q
     """
+    if label_named(label):
+        return None
     return audio_files.problem(
         "unknown_label",
         f"{table}, id {clip_id!r}",
@@ -175,7 +177,7 @@ def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
     >>> high(values, 0.5, "high"), high(values, 0.5, "low")
     (array([False,  True,  True]), array([False, False,  True]))
     """
-    return np.asarray(values > middle if ties == "low" else values >= middle)
+    return np.asarray((values > middle) | ((values == middle) & (ties != "low")))
 
 
 def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:

@@ -121,7 +121,7 @@ class Names:
         if last in lasts:
             return lasts[last]
         near = difflib.get_close_matches(without_ending(plain(wanted)), lasts, n=1, cutoff=0.75)
-        return lasts[near[0]] if near else None
+        return next((lasts[name] for name in near), None)
 
 
 def _tails(wanted: str) -> list[tuple[str, str]]:
@@ -131,5 +131,5 @@ def _tails(wanted: str) -> list[tuple[str, str]]:
     """
     parts = plain(wanted).split("/")
     absolute = _ABSOLUTE.match(plain(wanted)) and ".." not in parts
-    starts = [i for i in range(1, len(parts)) if parts[i]] if absolute else []
+    starts = [i for i in range(1, len(parts)) if absolute and parts[i]]
     return [(wanted, ""), *(("/".join(parts[i:]), "folder") for i in starts)]

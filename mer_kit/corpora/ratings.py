@@ -174,9 +174,8 @@ def doubtful(
     elif one_sided.all():
         what = f"{both}, all in one quarter of {text}, so this scale is probably wrong"
     else:
-        i = int(one_sided.argmax())
-        name = ("valence", "arousal")[i]
-        what = f"{name} ranges {ranges[i]}, all in one half of {text}, so this scale may be wrong"
+        one = f"valence ranges {ranges[0]}" if one_sided[0] else f"arousal ranges {ranges[1]}"
+        what = f"{one}, all in one half of {text}, so this scale may be wrong"
         return [], [audio_files.problem("scale", table, what, next_step)]
     return [audio_files.problem("scale", table, what, next_step)], []
 

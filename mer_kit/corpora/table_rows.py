@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables
-from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, unknown_label
+from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, wrong_label
 from mer_kit.corpora.matching import Match, Names
 from mer_kit.corpora.numerals import number
 from mer_kit.records import Problem
@@ -43,18 +44,13 @@ def columns(path: Path) -> dict[str, str]:
     ...     columns(path)
     {'artist': 'artist', 'path': 'file name', 'label': 'emotion'}
     """
-    others = [name for names in ALSO_NAMED.values() for name in names]
-    header = tables.header(path, [*ALSO_NAMED, *OTHERS, *others])
+    header = tables.header(path, [*ALSO_NAMED, *OTHERS, *itertools.chain(*ALSO_NAMED.values())])
     named = {name: name for name in (*ALSO_NAMED, *OTHERS) if name in header}
-    wanted = ["path"]
-    if not {"valence", "arousal"} <= set(named):
-        wanted += ["label"]
-    if "label" not in named:
-        wanted += ["valence", "arousal"]
-    for name in wanted:
-        also = [other for other in ALSO_NAMED[name] if other in header]
-        if name not in named and len(also) == 1:
-            named[name] = also[0]
+    rated = {"valence", "arousal"} <= set(named)
+    for name, others in ALSO_NAMED.items():
+        fits = [other for other in others if other in header]
+        if name not in named and len(fits) == 1 and not (name == "label" and rated):
+            named[name] = fits[0]
     return named
 
 
@@ -194,7 +190,7 @@ def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Proble
     clip_id = str(row["clip_id"])
     if "label" not in row:
         return ratings.wrong_values(name, clip_id, (row["valence"], row["arousal"]), scale)
-    return None if label_named(row["label"]) else unknown_label(name, clip_id, row["label"])
+    return wrong_label(name, clip_id, row["label"])
 
 
 def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:

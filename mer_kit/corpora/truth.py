@@ -75,8 +75,8 @@ def digest(corpus: Corpus) -> str:
     """
     if corpus.truth is None:
         return ""
-    text = corpus.truth.to_csv(index=False)
-    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=6).hexdigest()
+    text = corpus.truth.to_csv(index=False).encode("utf-8", "backslashreplace")
+    return hashlib.blake2b(text, digest_size=6).hexdigest()
 
 
 def class_of(label: str, task: str) -> int:

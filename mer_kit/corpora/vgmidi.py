@@ -124,7 +124,7 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     }
     about = {piece.clip_id: About(piece.game, piece.title) for piece in pieces}
     clips = make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
-    used = [stem for stem in stems.values() if stem is not None]
+    used = filter(None, stems.values())
     notes += ids.not_listed(root, used, files, "the annotations")
     bars = {piece.clip_id: _bars(piece, ties) for piece in pieces}
     agreement = {
@@ -132,9 +132,9 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
         for clip_id, rows in bars.items()
         if len(rows)
     }
-    truth = pd.concat([bars[clip.clip_id] for clip in clips]) if clips else None
-    if truth is not None:
-        truth = truth[truth["agreement"] >= min_agreement].reset_index(drop=True)
+    rated = (bars[clip.clip_id] for clip in clips)
+    agreed = [rows[rows["agreement"] >= min_agreement] for rows in rated]
+    truth = pd.concat(agreed, ignore_index=True) if clips else None
     return Corpus(
         NAME, root,
         tuple(dataclasses.replace(clip, confidence=agreement.get(clip.clip_id)) for clip in clips),

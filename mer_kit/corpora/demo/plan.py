@@ -108,8 +108,7 @@ def _leaving_seconds(
     leaving: list[list[int]] = [[] for _ in range(clips)]
     for _ in range(at_most):
         for clip in rng.permutation(clips):
-            room = min(at_most - sum(leaving[clip]), budget)
-            length = min(int(rng.integers(3, 6)), room)
+            length = min(int(rng.integers(3, 6)), at_most - sum(leaving[clip]), budget)
             if length >= min(2, budget) > 0:
                 leaving[clip].append(length)
                 budget -= length
@@ -123,7 +122,9 @@ def _sections(
     staying = int(seconds) - sum(leaving)
     lengths = []
     while staying > 0:
-        length = min(int(rng.integers(3, 7)), staying - 3) if staying > 6 else staying
+        length = staying
+        if staying > 6:
+            length = min(int(rng.integers(3, 7)), staying - 3)
         lengths.append((length, quadrant))
         staying -= length
     for length in leaving:

@@ -47,7 +47,7 @@ class Character:
     u_loudness: float
     comp_timbre: int
     lead_timbre: int
-    levels: tuple[float, float, float, float]
+    levels: tuple[float, ...]
     u_drums: float
     looseness_s: float
 
@@ -57,11 +57,10 @@ class Character:
         u = [float(value) for value in rng.random(5)]
         comp = favourite if rng.random() < 0.2 else int(rng.choice(4, p=(0.6, 0.2, 0.1, 0.1)))
         lead = favourite if rng.random() < 0.2 else int(rng.integers(0, 12))
-        gains = [float(gain) for gain in 10 ** (rng.uniform(-5, 5, size=4) / 20)]
         return cls(
+            levels=tuple(float(gain) for gain in 10 ** (rng.uniform(-5, 5, size=4) / 20)),
             key=int(rng.integers(-6, 6)), u_tempo=u[0], u_register=u[1], u_gate=u[2],
-            u_loudness=u[3], comp_timbre=comp, lead_timbre=lead,
-            levels=(gains[0], gains[1], gains[2], gains[3]), u_drums=u[4],
+            u_loudness=u[3], comp_timbre=comp, lead_timbre=lead, u_drums=u[4],
             looseness_s=float(rng.uniform(0.001, 0.012)),
         )  # fmt: skip
 
@@ -122,9 +121,13 @@ def compose(
             late_s = float(rng.uniform(0, character.looseness_s))
             onset_s = start_s + bar * bar_s + note.start_s + late_s
             if onset_s < end_s:
-                seconds = min(note.seconds, end_s - onset_s + 0.04)
-                level = note.level * section.gain
-                notes.append(note._replace(start_s=onset_s, seconds=seconds, level=level))
+                longest_s = end_s - onset_s + 0.04
+                notes.append(
+                    note._replace(
+                        start_s=onset_s, seconds=min(note.seconds, longest_s),
+                        level=note.level * section.gain,
+                    )
+                )  # fmt: skip
     return notes
 
 

@@ -215,8 +215,7 @@ def _drum(note: Note, rng: np.random.Generator) -> np.ndarray:
 def _tone_control(production: Production, size: int) -> np.ndarray:
     """Return the real gain per frequency: a tilt, one broad bump, and a cut below 35 Hz."""
     hertz = np.maximum(np.fft.rfftfreq(size, 1 / SYNTH_RATE), 1.0)
-    octaves = np.clip(np.log2(hertz / 1000), -4, 4)
-    decibel = production.tilt_db * octaves
+    decibel = production.tilt_db * np.clip(np.log2(hertz / 1000), -4, 4)
     decibel += production.bump_db * np.exp(-0.5 * (np.log2(hertz / production.bump_hz) / 0.8) ** 2)
     return np.asarray(10 ** (decibel / 20) / (1 + (35 / hertz) ** 4))
 
