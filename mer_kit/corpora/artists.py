@@ -84,8 +84,7 @@ def _also(name: str) -> Iterator[str]:
     if own in ALIASES:
         yield ALIASES[own]
     if match := _BAND.match(head):
-        yield _compact(_ARTICLE.sub("", match[1]))
-        yield _compact(_ARTICLE.sub("", match[2]))
+        yield from (_compact(_ARTICLE.sub("", one)) for one in match.groups())
     for pattern in (_DUET, _ENSEMBLE):
         if (match := pattern.match(head)) and " " in match[1].strip():
             yield _compact(_ARTICLE.sub("", match[1]))

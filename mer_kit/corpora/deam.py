@@ -261,6 +261,6 @@ def _read_metadata(
                 )
             )
             continue
-        named = {song: About(artist, song_title) for song, artist, song_title in rows}
+        named = {song: About(*texts) for song, *texts in rows}
         about |= ids.rekeyed(name, named, known, notes, problems, what="artists")
     return about

@@ -8,7 +8,7 @@ from mer_kit.checks import check_folder
 from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import label_named
 from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.numerals import number
+from mer_kit.corpora.text import number
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
 NAME = "4q"
@@ -110,9 +110,9 @@ def load(root: str | Path) -> Corpus:
 
 def _read_labels(root: Path, problems: list[Problem]) -> dict[str, str]:
     """Return clip id → quadrant of every usable row; appends the others to `problems`."""
-    table = tables.read_table(root / ANNOTATIONS, ["Song", "Quadrant"])
+    columns = ["Song", "Quadrant"]
     rows: defaultdict[str, list[str]] = defaultdict(list)
-    for song, quadrant in zip(table["Song"], table["Quadrant"], strict=True):
+    for song, quadrant in tables.read_table(root / ANNOTATIONS, columns)[columns].to_numpy():
         rows[song].append(label_named(quadrant) or quadrant)
     labels = {}
     for song, quadrants in rows.items():

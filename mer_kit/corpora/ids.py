@@ -224,7 +224,7 @@ def align(
                 "nothing_matches",
                 table,
                 f"none of its {len(wanted)} ids matches a clip (first {lost[0]!r}; the first clip's id is "
-                f"{names.names[0]!r}), so its {what} would be lost",
+                f"{next(iter(names.names))!r}), so its {what} would be lost",
                 "correct the ids",
             )
         )
@@ -247,5 +247,5 @@ def rekeyed(
     >>> rekeyed("metadata.csv", {"1.0": "Ann", "9": "Bob"}, ["1"], [], [], what="artists")
     {'1': 'Ann'}
     """
-    aligned = align(table, rows, known, notes, problems, what=what)
-    return {clip_id: rows[name] for name, clip_id in aligned.items()}
+    aligned = align(table, rows, known, notes, problems, what=what).items()
+    return {clip_id: rows[name] for name, clip_id in aligned}

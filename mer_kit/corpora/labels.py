@@ -10,7 +10,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, tables
-from mer_kit.corpora.numerals import number
+from mer_kit.corpora.text import number
 from mer_kit.records import EMOTIONS, TASKS, Clip, Problem, labels_from_quadrant
 
 #: The columns of every table of segment-level ground truth.
@@ -38,8 +38,6 @@ def label_named(text: str) -> str | None:
     >>> [label_named(text) for text in ("Q1", "q2", "V−", "Happy", "relaxed", "1")]
     ['Q1', 'Q2', 'V-', 'Q1', None, None]
     """
-    if text in LABELS:
-        return text
     with_hyphen = text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
     return _SPELLINGS.get("".join(with_hyphen.split()).casefold())
 
@@ -147,9 +145,11 @@ def align(
     >>> align("truth.csv", truth, ["1", "2"], [], []).values.tolist()
     [['1', 'Q1']]
     """
-    own_ids = ids.align(table, truth["clip_id"], known, notes, problems, what="ground truth")
-    own = truth.assign(clip_id=truth["clip_id"].map(own_ids))
-    return own.dropna(subset=["clip_id"]).reset_index(drop=True)
+    names = truth["clip_id"]
+    own_ids = ids.align(table, names, known, notes, problems, what="ground truth")
+    return (
+        truth.assign(clip_id=names.map(own_ids)).dropna(subset=["clip_id"]).reset_index(drop=True)
+    )
 
 
 def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame | None:

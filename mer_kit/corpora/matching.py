@@ -91,8 +91,7 @@ class Names:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.names = list(dict.fromkeys(names))
-        self._known = set(self.names)
+        self.names = dict.fromkeys(names)
         self._keys: list[defaultdict[str, list[str]]] = [defaultdict(list) for _ in _WAYS]
         for (key, _), by_key in zip(_WAYS, self._keys, strict=True):
             for name in self.names:
@@ -100,7 +99,7 @@ class Names:
 
     def find(self, wanted: str) -> Match:
         """Return the name that `wanted` means; an absolute path is matched by its last parts."""
-        if wanted in self._known:
+        if wanted in self.names:
             return Match(wanted)
         for tail, shortened in _tails(wanted):
             for (key, how), names in zip(_WAYS, self._keys, strict=True):

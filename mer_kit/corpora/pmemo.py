@@ -7,8 +7,8 @@ import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
 from mer_kit.corpora import audio_files, ids, labels, tables
-from mer_kit.corpora.numerals import number
 from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
+from mer_kit.corpora.text import number
 from mer_kit.records import Corpus, Problem
 
 NAME = "pmemo"

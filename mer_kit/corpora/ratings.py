@@ -13,7 +13,7 @@ from mer_kit.checks import check_choice
 from mer_kit.corpora import audio_files, ids, tables
 from mer_kit.corpora.labels import of_clips
 from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.numerals import number
+from mer_kit.corpora.text import number
 from mer_kit.records import Clip, Corpus, Problem
 
 #: The class of a rating exactly at the middle.
@@ -120,9 +120,8 @@ def read_ratings(
     rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for clip_id, valence, arousal in tables.read_table(path, columns)[list(columns)].to_numpy():
         rows[clip_id].append((valence, arousal))
-    problems += doubtful(
-        [texts for texts, *_ in rows.values()], path.name, scale, "restore the original table"
-    )[0]
+    first = [texts for texts, *_ in rows.values()]
+    check_scale(first, path.name, scale, "restore the original table", [], problems)
     ratings = {}
     for clip_id, (texts, *others) in rows.items():
         wrong = wrong_id(path.name, clip_id, 1 + len(others)) or wrong_values(
@@ -135,10 +134,15 @@ def read_ratings(
     return ratings
 
 
-def doubtful(
-    rows: Sequence[tuple[str, str]], table: str, scale: Scale, next_step: str
-) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and notes if rows of valence and arousal do not fit their scale.
+def check_scale(
+    rows: Sequence[tuple[str, str]],
+    table: str,
+    scale: Scale,
+    next_step: str,
+    notes: list[Problem],
+    problems: list[Problem],
+) -> None:
+    """Append a problem or a note if rows of valence and arousal do not fit their scale.
 
     It is a problem if many ratings are outside the scale, or if both columns stay in one half of
     it, which leaves a single quadrant; it is a note if only one column does. A rating at the middle
@@ -147,15 +151,15 @@ def doubtful(
     Examples
     --------
     >>> rows = [("1", "9"), ("2", "8"), ("7", "3"), ("6", "2")]
-    >>> (problem,), _ = doubtful(rows, "clips.csv", Scale(0, 100), "change it")
-    >>> print(problem.what)  # doctest: +NORMALIZE_WHITESPACE
+    >>> check_scale(rows, "clips.csv", Scale(0, 100), "change it", [], problems := [])
+    >>> print(problems[0].what)  # doctest: +NORMALIZE_WHITESPACE
     valence ranges from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale
     of 0 to 100, so this scale is probably wrong
     """
     ratings = np.array([(number(valence), number(arousal)) for valence, arousal in rows])
     ratings = ratings[np.isfinite(ratings).all(axis=1)]
     if len(ratings) < FEWEST:
-        return [], []
+        return
     lowest, highest = ratings.min(axis=0), ratings.max(axis=0)
     ranges = [f"from {first:g} to {last:g}" for first, last in zip(lowest, highest, strict=True)]
     both = f"valence ranges {ranges[0]} and arousal {ranges[1]}"
@@ -170,14 +174,14 @@ def doubtful(
             "so this scale is probably wrong"
         )
     elif len(ratings) < ENOUGH or not one_sided.any():
-        return [], []
+        return
     elif one_sided.all():
         what = f"{both}, all in one quarter of {text}, so this scale is probably wrong"
     else:
         one = f"valence ranges {ranges[0]}" if one_sided[0] else f"arousal ranges {ranges[1]}"
         what = f"{one}, all in one half of {text}, so this scale may be wrong"
-        return [], [audio_files.problem("scale", table, what, next_step)]
-    return [audio_files.problem("scale", table, what, next_step)], []
+        problems = notes
+    problems.append(audio_files.problem("scale", table, what, next_step))
 
 
 def wrong_id(table: str, clip_id: str, n_rows: int) -> Problem | None:

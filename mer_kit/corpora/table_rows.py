@@ -14,7 +14,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, wrong_label
 from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.numerals import number
+from mer_kit.corpora.text import number
 from mer_kit.records import Problem
 
 Labels = dict[str, dict[str, int]]
@@ -137,11 +137,10 @@ def labels_of(
     if "label" in rows:
         notes += _label_notes(name, rows["label"])
     else:
-        doubts, oddities = ratings.doubtful(
-            list(zip(rows["valence"], rows["arousal"], strict=True)), name, scale, _OTHER_SCALE
-        )
-        problems += doubts
-        notes += oddities
+        ratings.check_scale(
+            list(zip(rows["valence"], rows["arousal"], strict=True)), name, scale, _OTHER_SCALE,
+            notes, problems,
+        )  # fmt: skip
     labels: Labels = {}
     for _, of_clip in rows.groupby(level=0, sort=False):
         row = of_clip.iloc[0]

@@ -15,8 +15,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_columns
 from mer_kit.corpora.audio_files import is_there
-from mer_kit.corpora.encodings import decode, what_it_is
-from mer_kit.corpora.quotes import NUMERIC, check_quotes
+from mer_kit.corpora.text import NUMERIC, check_quotes, decode, what_it_is
 
 __all__ = ["decode", "has_columns", "header", "read_rows", "read_table"]
 

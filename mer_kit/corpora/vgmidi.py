@@ -144,8 +144,7 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
 
 def _bars(piece: _Piece, ties: str) -> pd.DataFrame:
     """Return one piece's ground truth, one row per bar."""
-    n_bars = piece.valence.shape[1]
-    edges = np.linspace(0, piece.duration_s, n_bars + 1)
+    edges = np.linspace(0, piece.duration_s, piece.valence.shape[1] + 1)
     mean_v, mean_a = piece.valence.mean(axis=0), piece.arousal.mean(axis=0)
     sides = [
         labels.high(ratings, SCALE.middle, ties) == labels.high(mean, SCALE.middle, ties)

@@ -112,8 +112,8 @@ def master(
     length = round(len(dry) * sample_rate / SYNTH_RATE)
     tracks = []
     for _ in range(channels):
-        room_spectrum = np.fft.rfft(_room(production, rng), size)
-        wet = np.fft.irfft(dry_spectrum * room_spectrum, size)[: len(dry)]
+        room = np.fft.rfft(_room(production, rng), size)
+        wet = np.fft.irfft(dry_spectrum * room, size)[: len(dry)]
         wet += 10 ** (production.noise_db / 20) * rng.standard_normal(len(dry))
         tracks.append(_resample(wet, length))
     mix = 10 ** ((production.fader_db + _HEADROOM_DB) / 20) * np.stack(tracks, axis=1)
