@@ -17,9 +17,8 @@ from mer_kit.corpora.tables import read_table
 from mer_kit.files import write_table
 from mer_kit.records import Corpus, Problem
 from mer_kit.signal import audio
-from mer_kit.signal.builder import usable_processors
-from mer_kit.signal.pieces import Unusable
-from mer_kit.signal.progress import Progress, reporting
+from mer_kit.signal.builder import Progress, reporting, usable_processors
+from mer_kit.signal.sound import Unusable
 
 #: File name of the index in a corpus' folder, and its columns; tables have no duration.
 INDEX = "mer-kit-index.csv"

@@ -5,9 +5,9 @@
     segments               the times at which a clip's segments begin and end
     store, builder, manifest   features on disk: computed, kept up to date and served
     fingerprint, same_music    recordings that occur under two names
-    sound, pieces              decoding in blocks, and how much of a file is there
-    containers, mpeg, streams, tags, rare, midi   one family of formats each
-    progress                   progress reports
+    sound                      any sound file as pieces that are decoded in blocks
+    containers, mpeg, rare     how much sound a file states and how much it contains
+    midi                       MIDI files, rendered
 
 Reading a finished store needs only numpy; audio libraries are imported when a clip is decoded.
 

@@ -18,7 +18,7 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Problem
 from mer_kit.signal import midi, sound
-from mer_kit.signal.pieces import UNKNOWN_FRAMES, Piece, Unusable
+from mer_kit.signal.sound import UNKNOWN_FRAMES, Piece, Unusable
 
 #: D: librosa's default rate; the authors of 4Q used 22 kHz too.
 SAMPLE_RATE = 22050
@@ -188,7 +188,7 @@ def blocks(
     (11025, 11025)
     """
     check_range("sample_rate", sample_rate, 1, whole=True)
-    limit = None if max_seconds is None else math.ceil(max_seconds * sample_rate)
+    limit = sys.maxsize if max_seconds is None else math.ceil(max_seconds * sample_rate)
     with _pieces(Path(path), sample_rate) as pieces:
         yield _upper_bound(pieces, sample_rate, limit), _mixed(pieces, sample_rate, limit)
 
@@ -205,31 +205,30 @@ def _pieces(path: Path, sample_rate: int) -> Iterator[list[Piece]]:
             yield pieces
 
 
-def _upper_bound(pieces: list[Piece], sample_rate: int, limit: int | None) -> int | None:
+def _upper_bound(pieces: list[Piece], sample_rate: int, limit: int) -> int | None:
     """Return an upper bound of the number of samples after resampling, or None if unknown."""
     if any(piece.frames >= UNKNOWN_FRAMES for piece in pieces):
-        return limit
+        return None if limit == sys.maxsize else limit
     n_samples = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
-    return n_samples if limit is None else min(n_samples, limit)
+    return min(n_samples, limit)
 
 
-def _mixed(pieces: list[Piece], sample_rate: int, limit: int | None) -> Iterator[np.ndarray]:
+def _mixed(pieces: list[Piece], sample_rate: int, limit: int) -> Iterator[np.ndarray]:
     """Yield mono blocks at the target rate, at most `limit` samples; raise Unusable if unusable."""
-    most = sys.maxsize if limit is None else limit
     done, loudest = 0, 0.0
     for block in itertools.chain.from_iterable(_resampled(piece, sample_rate) for piece in pieces):
-        kept = block[: most - done]
+        kept = block[: limit - done]
         done += len(kept)
         if loudest < SILENCE:
             loudest = max(float(kept.max(initial=0.0)), -float(kept.min(initial=0.0)))
         yield kept
-        if done >= most:
+        if done >= limit:
             break
     if done == 0:
         raise Unusable("no_samples")
     if loudest < SILENCE:
         first = f"for its first {done / sample_rate:g} s"
-        raise Unusable("silence", "from beginning to end" if done < most else first)
+        raise Unusable("silence", "from beginning to end" if done < limit else first)
 
 
 def _resampled(piece: Piece, sample_rate: int) -> Iterator[np.ndarray]:

@@ -12,9 +12,10 @@ import hashlib
 import io
 import json
 import os
+import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,10 @@ from mer_kit.signal.manifest import (
     features_path,
     write_atomically,
 )
-from mer_kit.signal.pieces import Unusable
-from mer_kit.signal.progress import Progress, reporting
+from mer_kit.signal.sound import Unusable
 
+#: Called with (number done, total).
+Progress = Callable[[int, int], None]
 #: The manifest is written this often while clips are decoded, so that an interruption loses little.
 SAVE_EVERY_SECONDS = 5.0
 #: A file changed this recently may change again without a new time stamp; its hash is not kept.
@@ -273,7 +275,9 @@ def _seconds_wanted(path: Path, max_seconds: float | None) -> float | None:
         seconds = audio.duration(path)
     except MerKitError:
         return None  # decoding reports what is wrong
-    return max_seconds + SPARE_SECONDS if seconds > max_seconds + LONG_SECONDS else None
+    if seconds > max_seconds + LONG_SECONDS:
+        return max_seconds + SPARE_SECONDS
+    return None
 
 
 def _make_folder(folder: Path) -> None:
@@ -316,3 +320,38 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def reporting(
+    total: int, progress: Progress | None = None, *, what: str, unit: str, line_at_end: bool = False
+) -> Iterator[Progress]:
+    """Yield a progress callback: the caller's, one that moves a bar, or one that does nothing.
+
+    The bar is shown if standard error is a terminal.
+
+    Parameters
+    ----------
+    total : number of items
+    progress : the caller's callback, or None
+    what, unit : the bar's name, and what it counts
+    line_at_end : if there is neither a callback nor a bar, print one line with the time taken
+
+    Examples
+    --------
+    >>> with reporting(2, print, what="checking", unit="file") as report:
+    ...     report(1, 2)
+    1 2
+    """
+    if progress is not None:
+        yield progress
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=what, unit=unit) as bar:
+            yield lambda done, _: bar.update(done - bar.n)
+    else:
+        started = time.monotonic()
+        yield lambda done, _: None
+        if line_at_end:
+            print(f"{what}: {total} {unit}s in {time.monotonic() - started:.1f} s", file=sys.stderr)

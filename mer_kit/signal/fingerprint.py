@@ -122,7 +122,7 @@ def same_pairs(
     """
     rate = frames_per_second / POOLED_FRAMES
     pairs = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
-    same = [pair for pair in pairs if pair.score >= SAME]
+    same = (pair for pair in pairs if pair.score >= SAME)
     return sorted(same, key=lambda pair: (pair.first, pair.second))
 
 

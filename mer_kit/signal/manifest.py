@@ -44,15 +44,13 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Return the manifest at `path`, or an empty one if there is no valid file."""
-        try:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
             stored = json.loads(path.read_text(encoding="utf-8"))
-            if stored["format"] != FORMAT:
-                return cls(path)
-            audio = {str(key): list(value) for key, value in stored["audio"].items()}
-            entries = {key: Entry(key, *values) for key, values in stored["entries"].items()}
-            return cls(path, audio, entries)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return cls(path)
+            if stored["format"] == FORMAT:
+                audio = {str(key): list(value) for key, value in stored["audio"].items()}
+                entries = {key: Entry(key, *values) for key, values in stored["entries"].items()}
+                return cls(path, audio, entries)
+        return cls(path)
 
     def write(self) -> None:
         """Write new entries, merged with those of other processes; ignore a read-only folder."""

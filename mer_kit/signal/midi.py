@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_kit.signal.pieces import Unusable
+from mer_kit.signal.sound import Unusable
 
 #: Suffixes of MIDI files, lower case.
 ENDINGS = (".mid", ".midi")

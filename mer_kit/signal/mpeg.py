@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mer_kit.signal.tags import tag_length
+from mer_kit.signal.containers import tag_length
 
 #: Where a frame or a tag may begin.
 _SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")
@@ -39,6 +39,11 @@ _KBIT = {
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+#: (MPEG-1, layer bits) → samples per frame and channel.
+_SAMPLES = {
+    (True, 3): 384, (True, 2): 1152, (True, 1): 1152,
+    (False, 3): 384, (False, 2): 1152, (False, 1): 576,
+}  # fmt: skip
 #: Layer bits → bytes by which padding lengthens a frame.
 _SLOT_BYTES = {1: 1, 2: 1, 3: 4}
 #: (MPEG-1, mono) → bytes of side information in Layer III.
@@ -61,9 +66,7 @@ class Format(NamedTuple):
     @property
     def samples(self) -> int:
         """Samples per frame and channel."""
-        if self.layer == 3:
-            return 384
-        return 576 if self.layer == 1 and self.version != 3 else 1152
+        return _SAMPLES[self.version == 3, self.layer]
 
     @property
     def info_offset(self) -> int:

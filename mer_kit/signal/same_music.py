@@ -49,8 +49,8 @@ def same_music(store: FeatureStore) -> list[Pair]:
         Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
     ]
     digests = sorted(places)
-    text = "\n".join([str(VERSION), *digests])
-    name = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    text = "\n".join([str(VERSION), *digests]).encode()
+    name = hashlib.blake2b(text, digest_size=8).hexdigest()
     file = store.folder / f"same-music-{name}.json"
     found = _read(file, set(digests))
     if found is None:

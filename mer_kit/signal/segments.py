@@ -129,7 +129,7 @@ def too_short(
             f"clip_ids has {len(clip_ids)} entries, expected {len(durations_s)}: "
             "pass one id per clip"
         )
-    names = clip_ids if clip_ids is not None else list(map(str, range(len(durations_s))))
+    names = clip_ids or list(map(str, range(len(durations_s))))
     return tuple(
         Problem(
             "too_short",

@@ -4,45 +4,154 @@ Notebook: 01_segmentation
 """
 
 import contextlib
-import dataclasses
+import functools
 import io
 import mmap
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mer_kit.signal import containers, mpeg, rare, streams, tags
+from mer_kit.signal import containers, mpeg, rare
 from mer_kit.signal.containers import Extent
-from mer_kit.signal.pieces import (
-    MISSING_SECONDS,
-    Piece,
-    Unusable,
-    Window,
-    by_audioread,
-    check_complete,
-    check_rate,
-)
 
-#: First bytes → reader of a container.
-_READERS: dict[bytes, Callable[[Any, int], Extent | None]] = {
-    b"RIFF": containers.riff,
-    b"FORM": containers.iff,
-    b"caff": containers.caf,
-    b"riff": containers.w64,
-    b".snd": containers.au,
-    b"fLaC": streams.flac,
-    b"OggS": streams.ogg,
-    b"ftyp": streams.mp4,
-}
-#: Largest number of joined files that is looked for.
-MOST_JOINED = 1000
+#: A file is truncated if it ends this many seconds before the length in its header.
+MISSING_SECONDS = 0.5
+#: Samples per channel and block for one or two channels: about 24 s at 44,100 Hz.
+BLOCK = 1 << 20
+#: A header that states more samples than this means that the length is unknown.
+UNKNOWN_FRAMES = 1 << 40
+#: Lowest and highest sample rate of music in Hz.
+LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000
+#: Formats that need ffmpeg: offset and first bytes, and the format's name.
+_KINDS = (
+    (4, b"ftyp", "MPEG-4 audio (M4A)"),
+    (0, b"\xff\xf1", "AAC"), (0, b"\xff\xf9", "AAC"), (0, b"ADIF", "AAC"),
+    (0, b"\x30\x26\xb2\x75", "Windows Media audio"), (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
+    (0, b"wvpk", "WavPack"), (0, b"MAC ", "Monkey's Audio"),
+    (0, b"MPCK", "Musepack"), (0, b"MP+", "Musepack"),
+    (0, b"#!AMR", "AMR"), (0, b"TTA", "True Audio"), (0, b"DSD ", "DSD"), (0, b"FRM8", "DSD"),
+)  # fmt: skip
 #: Fewer consecutive MPEG frames may be chance.
 FEWEST_FRAMES = 3
 #: An MP3 with more changes of format than this is rejected.
 MOST_PARTS = 64
+
+
+class Unusable(Exception):
+    """A file cannot be used: `kind` selects a sentence of `audio`, `detail` completes it."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail = kind, detail
+
+
+@dataclass
+class Piece:
+    """Sound of one sample rate, decoded by libsndfile, or by another decoder as a stream."""
+
+    rate: int
+    frames: int
+    file: Any = None
+    stream: Callable[[], Iterator[np.ndarray]] | None = None
+    exact: bool = True
+
+    def count(self) -> int:
+        """Return the number of samples per channel; a file that does not state it is decoded."""
+        if self.frames < UNKNOWN_FRAMES:
+            return self.frames
+        return sum(len(block) for block in self.blocks())
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Yield blocks, float32 [n, channels] with n ≤ BLOCK; each overwrites the previous one.
+
+        Raises
+        ------
+        Unusable
+            If the data are damaged, or end before `frames` if that number is exact.
+        """
+        done = 0
+        try:
+            for block in (self.stream or self._read)():
+                done += len(block)
+                yield block
+        except Exception as error:  # on damaged data, decoders raise anything
+            detail = f"its data end or are damaged somewhere after {done / self.rate:.1f} s"
+            raise Unusable("truncated_file", detail) from error
+        if self.exact and self.frames < UNKNOWN_FRAMES:
+            check_complete(done / self.rate, self.frames / self.rate)
+
+    def _read(self) -> Iterator[np.ndarray]:
+        n = min(max(2 * BLOCK // max(self.file.channels, 2), 1), max(self.frames, 1))
+        room = np.empty((n, self.file.channels), dtype=np.float32)
+        while len(block := self.file.read(dtype="float32", always_2d=True, out=room)):
+            yield block
+
+
+def check_rate(rate: int) -> int:
+    """Return a file's sample rate, or raise Unusable if music never has it.
+
+    Examples
+    --------
+    >>> check_rate(44100)
+    44100
+    """
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise Unusable("not_audio", f"a sample rate of {rate} Hz")
+    return rate
+
+
+def check_complete(there_s: float, stated_s: float) -> None:
+    """Raise Unusable if a file states more sound than it contains.
+
+    Examples
+    --------
+    >>> check_complete(7.9, 8.0)
+    >>> check_complete(4.0, 8.0)
+    Traceback (most recent call last):
+    mer_kit.signal.sound.Unusable: ('truncated_file', '4.0 of 8.0 s are there')
+    """
+    if stated_s - there_s > MISSING_SECONDS:
+        raise Unusable("truncated_file", f"{there_s:.1f} of {stated_s:.1f} s are there")
+
+
+class Window:
+    """A section of a file that libsndfile reads like a separate file, with its header corrected.
+
+    Parameters
+    ----------
+    data : the whole file's bytes or a memory map
+    start, end : where the section begins and ends
+    patches : (offset in the file, correct bytes)
+    """
+
+    def __init__(
+        self, data: Any, start: int, end: int, patches: tuple[tuple[int, bytes], ...]
+    ) -> None:
+        self.data, self.start, self.end, self.position = data, start, end, start
+        self.patches = [pair for at, correct in patches for pair in enumerate(correct, start=at)]
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
+        """Go to a position within the section."""
+        origins = {io.SEEK_SET: self.start, io.SEEK_CUR: self.position, io.SEEK_END: self.end}
+        self.position = max(origins[whence] + offset, self.start)
+
+    def tell(self) -> int:
+        """Return the position within the section."""
+        return self.position - self.start
+
+    def read(self, n: int) -> bytearray:
+        """Return the next bytes, at most `n`."""
+        start = self.position
+        part = bytearray(self.data[start : min(start + n, self.end)])
+        for offset, byte in self.patches:
+            if start <= offset < start + len(part):
+                part[offset - start] = byte
+        self.position += len(part)
+        return part
 
 
 @contextlib.contextmanager
@@ -83,7 +192,7 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
     """Return the pieces of a file; its suffix matters only if its first bytes are not decisive."""
     file = stack.enter_context(path.open("rb"))
     data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    files = located(data)
+    files = containers.located(data)
     alone = len(files) == 1
     if alone and files[0].mpeg:
         (extent,) = files
@@ -100,9 +209,10 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
         parts = _walked(file.fileno(), data)
         if any(part.frames + part.info_frames >= FEWEST_FRAMES for part in parts):
             return _mpeg_pieces(path, data, parts, stack)
-    if head == b"ID" and tags.id3_length(data, 0) > len(data):
+    if head == b"ID" and containers.id3_length(data, 0) > len(data):
         raise Unusable("truncated_file", "it ends within the tag before its sound")
-    return [_other_piece(path, data, stack)]
+    extent = Extent(len(data), None, len(data))
+    return [_container_piece(path, data, extent, stack, alone=True)]
 
 
 def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
@@ -111,39 +221,6 @@ def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
 
     file = stack.enter_context(soundfile.SoundFile(source))
     return Piece(check_rate(int(file.samplerate)), int(file.frames), file, exact=exact)
-
-
-# ---- joined files -----------------------------------------------------------------------
-
-
-def located(data: Any) -> list[Extent]:
-    """Return the sound files in a file's bytes, usually one; [] if they begin with no container.
-
-    Parameters
-    ----------
-    data : bytes or a memory map
-
-    Examples
-    --------
-    >>> au = b".snd" + bytes([0, 0, 0, 24, 0, 0, 0, 4]) + bytes(12) + b"abcd"
-    >>> [(file.kind, file.start, file.there) for file in located(au + au)]
-    [(b'.snd', 0, 4), (b'.snd', 28, 4)]
-    """
-    files: list[Extent] = []
-    start = 0
-    while len(files) < MOST_JOINED:
-        while tag := tags.id3_length(data, start):
-            start += tag
-        is_mp4 = data[start + 4 : start + 8] == b"ftyp"
-        kind = b"ftyp" if is_mp4 else containers.begins(data, start)
-        extent = _READERS[kind](data, start) if kind else None
-        if extent is None:
-            break
-        files.append(dataclasses.replace(extent, kind=kind, start=start))
-        start = extent.end
-        if start >= len(data):
-            break
-    return files
 
 
 # ---- MP3 --------------------------------------------------------------------------------
@@ -176,11 +253,13 @@ def _mpeg_pieces(
     """
     there_s = sum(part.seconds for part in parts)
     check_complete(there_s, there_s + mpeg.missing_seconds(parts))
-    check_complete(there_s, there_s / fraction if fraction else np.inf)
+    check_complete(there_s, there_s / fraction)
     with contextlib.suppress(Exception):  # libsndfile may read it after rebuilding
         piece = _open(str(path), stack, exact=False)
-        if _reads_whole(piece, parts):
-            return [dataclasses.replace(piece, frames=min(piece.frames, _n_samples(parts)))]
+        if _reads_whole(piece, parts):  # later info frames are then sound too
+            n_samples = sum(part.frames * part.format.samples for part in parts)
+            later = sum(part.info_frames * part.format.samples for part in parts[1:])
+            return [replace(piece, frames=min(piece.frames, n_samples + later))]
     sounding = [part for part in parts if part.frames]
     if len(sounding) > MOST_PARTS:
         raise Unusable("many_formats", f"{len(sounding) - 1} times")
@@ -207,19 +286,13 @@ def _reads_whole(piece: Piece, parts: list[mpeg.Part]) -> bool:
     return decoded >= least
 
 
-def _n_samples(parts: list[mpeg.Part]) -> int:
-    """Return the samples of frames read as one file, in which later info frames are sound too."""
-    n_samples = sum((part.frames + part.info_frames) * part.format.samples for part in parts)
-    return n_samples - parts[0].info_frames * parts[0].format.samples
-
-
 # ---- everything else --------------------------------------------------------------------
 
 
 def _container_piece(
     path: Path, data: Any, extent: Extent, stack: contextlib.ExitStack, *, alone: bool
 ) -> Piece:
-    """Return the piece of one container, after comparing its stated length with the actual one."""
+    """Return the piece of one file, after comparing its stated length with the actual one."""
     if extent.stated and not extent.there:
         raise Unusable("truncated_file", "none of its sound is there")
     if extent.rate and extent.stated:
@@ -239,7 +312,11 @@ def _container_piece(
         if not alone:
             raise
         return by_audioread(path, bytes(data[:16]))
+    if piece.file.format == "MP3":  # it accepts any two bytes as a frame
+        raise Unusable("not_audio", "no frames of MPEG audio")
     seconds = piece.frames / piece.rate
+    stated = rare.stated_frames(data, piece.file.format, piece.frames)
+    check_complete(seconds, stated / piece.rate)
     if not extent.rate:
         check_complete(seconds, seconds / extent.fraction)
     if extent.broken:
@@ -252,16 +329,54 @@ def _container_piece(
     return piece
 
 
-def _other_piece(path: Path, data: Any, stack: contextlib.ExitStack) -> Piece:
-    """Return a file that is neither MPEG nor a known container, by libsndfile or audioread."""
+def by_audioread(path: Path, head: bytes) -> Piece:
+    """Return a file as audioread decodes it; `head` is the file's first bytes.
+
+    Raises
+    ------
+    Unusable
+        If nothing can be decoded, or if ffmpeg is needed but not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "notes.txt")
+    ...     _ = path.write_text("not a sound")
+    ...     by_audioread(path, b"not a sound")
+    Traceback (most recent call last):
+    mer_kit.signal.sound.Unusable: ('not_audio', 'no decoder recognises it')
+    """
+    import audioread  # type: ignore[import-untyped, unused-ignore]
+
+    # RawAudioFile is for formats that libsndfile reads itself.
+    backends = [one for one in audioread.available_backends() if one.__name__ != "RawAudioFile"]
+    opened = functools.partial(audioread.audio_open, str(path), backends=backends)
     try:
-        piece = _open(str(path), stack, exact=True)
-    except Unusable:
-        raise
-    except Exception:
-        return by_audioread(path, bytes(data[:16]))
-    if piece.file.format == "MP3":  # it accepts any two bytes as a frame
-        raise Unusable("not_audio", "no frames of MPEG audio")
-    stated = rare.stated_frames(data, piece.file.format, piece.frames)
-    check_complete(piece.frames / piece.rate, stated / piece.rate)
-    return piece
+        with opened() as file:
+            rate, n_channels = int(file.samplerate), int(file.channels)
+            first = next(iter(file), b"")
+    except audioread.NoBackendError:
+        names = [name for offset, magic, name in _KINDS if head[offset:].startswith(magic)]
+        if not names or backends:
+            raise Unusable("not_audio", "no decoder recognises it") from None
+        raise Unusable("no_decoder", names[0]) from None
+    except Exception as error:  # its backends raise anything: the file is not audio to us
+        raise Unusable("not_audio", type(error).__name__) from error
+    if not first:
+        raise Unusable("not_audio", "no samples")
+    stream = functools.partial(_blocks, opened, n_channels)
+    return Piece(check_rate(rate), UNKNOWN_FRAMES, stream=stream)
+
+
+def _blocks(opened: Callable[[], Any], n_channels: int) -> Iterator[np.ndarray]:
+    """Yield float32 [n, channels] from audioread's buffers, which may end within a sample."""
+    rest, width = b"", 2 * n_channels
+    with opened() as file:
+        for buffer in file:
+            data = rest + bytes(buffer)
+            whole = len(data) // width * width
+            rest = data[whole:]
+            if whole:
+                samples = np.frombuffer(data[:whole], dtype="<i2").reshape(-1, n_channels)
+                yield (samples / np.float32(1 << 15)).astype(np.float32)

@@ -149,9 +149,13 @@ class FeatureStore:
         They are float16 [frames, d], or float32 [segments, d′] if the front-end pools.
         """
         if clip not in self._maps:
-            dtype = np.float32 if self.recipe.pools else np.float16
-            path = features_path(self.folder, self._names[clip])
-            self._maps[clip] = _map(path, int(self.frames[clip]), self.n_features, dtype)
+            # The file was checked when the store was opened; this is faster than np.load.
+            dtype = np.dtype(np.float32 if self.recipe.pools else np.float16)
+            shape = int(self.frames[clip]), self.n_features
+            with open(features_path(self.folder, self._names[clip]), "rb") as file:
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            header = len(mapped) - shape[0] * shape[1] * dtype.itemsize
+            self._maps[clip] = np.frombuffer(mapped, dtype, offset=header).reshape(shape)
             if len(self._maps) > MAX_OPEN_MAPS:
                 del self._maps[next(iter(self._maps))]  # the one opened first
         return self._maps[clip]
@@ -239,14 +243,6 @@ class SegmentView:
         for position, (clip, start) in enumerate(zip(clips, starts, strict=True)):
             batch[position] = self.store.values(clip)[start : start + self._count].T
         return batch.reshape(len(rows), *self.shape)
-
-
-def _map(path: Path, rows: int, columns: int, dtype: type[np.floating]) -> np.ndarray:
-    """Map one `.npy` file that was checked when the store was opened; faster than np.load."""
-    with open(path, "rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    offset = len(mapped) - rows * columns * np.dtype(dtype).itemsize  # the size of the header
-    return np.frombuffer(mapped, dtype=dtype, offset=offset).reshape(rows, columns)
 
 
 def _all_sentences(problems: Sequence[Problem], n_clips: int, on_bad_clip: str) -> str:

@@ -12,7 +12,7 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Problem
-from mer_kit.signal import audio, sound
+from mer_kit.signal import audio, containers, sound
 
 SECONDS, RATE = 6.0, 16000
 KINDS = {
@@ -191,7 +191,7 @@ def test_the_decoder_raises_only_its_own_errors(tmp_path: Path, number: int):
 
 
 def test_other_bytes_have_no_extent():
-    assert sound.located(b"abcd" * 100) == [] == sound.located(b"")
+    assert containers.located(b"abcd" * 100) == [] == containers.located(b"")
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 96000])
@@ -199,8 +199,6 @@ def test_blocks_give_the_same_samples_as_one_call(
     tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
 ):
     import librosa
-
-    from mer_kit.signal import pieces
 
     path = tmp_path / "a.wav"
     y = np.random.default_rng(1).normal(scale=0.1, size=(rate * 3 + 17, 3)).astype(np.float32)
@@ -211,6 +209,6 @@ def test_blocks_give_the_same_samples_as_one_call(
         if rate != 22050
         else mono
     )
-    monkeypatch.setattr(pieces, "BLOCK", 5000)
+    monkeypatch.setattr(sound, "BLOCK", 5000)
     np.testing.assert_array_equal(audio.load(path), expected)
     np.testing.assert_array_equal(audio.load(path, max_seconds=1.5), expected[:33075])

@@ -13,7 +13,7 @@ import soundfile
 
 from mer_kit.checks import MerKitError
 from mer_kit.records import Problem
-from mer_kit.signal import audio, sound, streams
+from mer_kit.signal import audio, containers, sound
 
 RATE = 16000
 KINDS = {
@@ -171,7 +171,7 @@ def test_a_flac_that_states_nothing_or_too_little_is_read_to_its_end(tmp_path: P
 @pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9])
 def test_the_last_frame_of_a_flac_shows_how_much_is_there(fraction: float):
     data = _sound("flac", 8)
-    (one,) = sound.located(data[: round(len(data) * fraction)])
+    (one,) = containers.located(data[: round(len(data) * fraction)])
     assert one.stated == 8 * RATE and one.rate == RATE
     assert one.there == pytest.approx(
         fraction * 8 * RATE, abs=4608 + 500
@@ -191,7 +191,7 @@ def test_a_flac_that_ends_in_silence_is_whole(silence: float, tmp_path: Path):
 
 def test_crc8_is_the_one_of_flac():
     """The catalogue's check value of CRC-8 (polynomial 7) over the digits 1 to 9."""
-    assert streams._crc8(b"123456789") == 0xF4
+    assert containers._crc8(b"123456789") == 0xF4
 
 
 def test_a_flac_of_absurd_length_reserves_no_memory(tmp_path: Path):
