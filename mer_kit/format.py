@@ -33,9 +33,7 @@ def short(value: Any) -> str:
     """
     if value is None or value is pd.NA or value != value:
         return UNKNOWN
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def plural(n: int, singular: str, several: str = "") -> str:
@@ -46,6 +44,4 @@ def plural(n: int, singular: str, several: str = "") -> str:
     >>> plural(1, "fold"), plural(3, "fold"), plural(2, "class", "classes")
     ('1 fold', '3 folds', '2 classes')
     """
-    if n == 1:
-        return f"1 {singular}"
-    return f"{n} {several or singular + 's'}"
+    return f"1 {singular}" if n == 1 else f"{n} {several or singular + 's'}"

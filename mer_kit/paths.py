@@ -40,20 +40,15 @@ def cache_root() -> Path:
     ...     print(cache_root())
     /scratch/cache
     """
-    chosen = _chosen("MER_CACHE")
-    if chosen:
-        return chosen
     project = project_root()
-    if project is None:
-        return Path.home() / ".cache" / "mer-kit"
-    return project / "cache"
+    usual = project / "cache" if project else Path.home() / ".cache" / "mer-kit"
+    return _chosen("MER_CACHE") or usual
 
 
 def _chosen(variable: str) -> Path | None:
     """Return the folder in an environment variable, None if it is unset or empty."""
-    if not os.environ.get(variable):
-        return None
-    return Path(os.environ[variable]).expanduser().absolute()
+    chosen = os.environ.get(variable)
+    return Path(chosen).expanduser().absolute() if chosen else None
 
 
 def default_data_root() -> Path:

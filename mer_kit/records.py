@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +128,7 @@ class Corpus:
                 f"{self.name} has no clip with a {task} label, expected some: "
                 f"choose the task {' or '.join(known)}"
             )
-        if len(kept) == len(self.clips):
-            return self
-        return self.select(kept)
+        return self if len(kept) == len(self.clips) else self.select(kept)
 
     def groups(self) -> np.ndarray | None:
         """Return the group of every clip (str [clips]), or None if the corpus has none."""
@@ -159,7 +156,7 @@ class Corpus:
         if truth is not None:
             kept = truth["clip_id"].isin([clip.clip_id for clip in clips])
             truth = truth[kept].reset_index(drop=True)
-        return dataclasses.replace(self, clips=clips, truth=truth)
+        return replace(self, clips=clips, truth=truth)
 
 
 @dataclass(frozen=True)
@@ -196,7 +193,7 @@ class SegmentIndex:
 
     def take(self, rows: np.ndarray) -> SegmentIndex:
         """Return the index with only these rows; clip positions stay the same."""
-        return dataclasses.replace(
+        return replace(
             self,
             clip=self.clip[rows],
             start_s=self.start_s[rows],
@@ -249,7 +246,7 @@ class EpochRecord:
 
     def row(self) -> dict[str, Any]:
         """Return the record as one flat table row (the class shares as ';'-joined text)."""
-        row = dataclasses.asdict(self)
+        row = asdict(self)
         row |= row.pop("own")
         row["labelled_class_share"] = ";".join(
             repr(float(share)) for share in self.labelled_class_share
@@ -259,18 +256,19 @@ class EpochRecord:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> EpochRecord:
         """Return the record of a table row, also after a round trip through CSV."""
-        names = [f.name for f in dataclasses.fields(cls) if f.name != "own"]
-        values = {name: row[name] for name in names}
-        values["own"] = {name: float(value) for name, value in row.items() if name not in names}
-        fractions = str(values["labelled_class_share"])
-        values["labelled_class_share"] = ()
-        if fractions not in ("", "nan"):
-            values["labelled_class_share"] = tuple(map(float, fractions.split(";")))
-        values["note"] = "" if pd.isna(values["note"]) else str(values["note"])
-        for name in ("epoch", "n_labelled", "n_unlabelled"):
-            values[name] = int(values[name])
-        values["separated"] = str(values["separated"]) == "True"
-        return cls(**values)
+        names = {f.name for f in fields(cls)} - {"own"}
+        shares, note = (
+            "" if pd.isna(row[name]) else str(row[name])
+            for name in ("labelled_class_share", "note")
+        )
+        read: dict[str, Any] = {
+            **{name: int(row[name]) for name in ("epoch", "n_labelled", "n_unlabelled")},
+            "separated": str(row["separated"]) == "True",
+            "labelled_class_share": tuple(map(float, filter(None, shares.split(";")))),
+            "note": note,
+            "own": {name: float(value) for name, value in row.items() if name not in names},
+        }
+        return cls(**{**{name: row[name] for name in names}, **read})
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         ),
     ),
     *_of(
-        "runs/network_fold.py",
+        "runs/fold_training.py",
         "tests/runs/test_experiment.py tests/runs/test_inner_folds.py",
         (
             "fit(experiment, fold.train[part.train], name, folder, number)",

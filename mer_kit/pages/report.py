@@ -16,7 +16,7 @@ from mer_kit.files import writing
 from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
-from mer_kit.results import run_tables, runs_table
+from mer_kit.results import runs_table, tables
 from mer_kit.results.copies import compare_copies, without_copies
 from mer_kit.views import html_fragments
 
@@ -92,7 +92,7 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     table = without_copies(table)
     exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     runs_table.write_table_csv(table, folder)
-    run_tables.write_run_table(table, folder)
+    tables.write_run_table(table, folder)
     page = _page(folder, table, copies, exported)
     with writing(folder / "index.html") as partial:
         partial.write_text(page, "utf-8")

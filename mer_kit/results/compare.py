@@ -4,13 +4,14 @@ Notebook: 06_results
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t  # type: ignore[import-untyped, unused-ignore]
 
-from mer_kit.checks import MerKitError
+from mer_kit.checks import check_choice
 from mer_kit.format import percent, plural
 from mer_kit.results.runs_table import HEADLINES
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
@@ -54,22 +55,19 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
 
     Notebook: 06_results
     """
-    names: tuple[str, ...] = HEADLINES
-    same = [*SAME]
-    if by == "classifier":
-        names = CLASSIFIERS
-        same.append("method")
-    elif by != "method":
-        raise MerKitError(f"by is {by!r}, expected 'method' or 'classifier': choose one of these")
+    choices: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+        "method": (HEADLINES, SAME),
+        "classifier": (CLASSIFIERS, (*SAME, "method")),
+    }
+    names, same = choices[check_choice("by", by, choices)]
     columns = [*same, "first", "second", "fold", "first_score", "second_score", "difference"]
     rows: list[tuple[Any, ...]] = []
-    for key, run in distinct(folds[folds["classifier"].isin(names)]).groupby(same, sort=False):
+    for key, run in distinct(folds[folds["classifier"].isin(names)]).groupby([*same], sort=False):
         table = run.pivot_table(index="fold", columns=by, values=score)
         order = sorted(table.columns, key=_place)
         for first, second in itertools.combinations(order, 2):
             both = table[[first, second]].dropna()
-            for fold, a, b in zip(both.index, both[first], both[second], strict=True):
-                rows.append((*key, first, second, fold, a, b, b - a))
+            rows += [(*key, first, second, fold, a, b, b - a) for fold, a, b in both.itertuples()]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -127,9 +125,9 @@ def verdict(differences: np.ndarray, *, n_folds: int) -> str:
     counts = {"better": (d > 0).sum(), "equal": (d == 0).sum(), "worse": (d < 0).sum()}
     tally = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
     reach = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / (n_folds - 1))
-    finding = "within the spread of the folds, so no difference is shown"
-    if abs(d.mean()) > reach:
-        finding = "beyond the spread of the folds, to be confirmed with other seeds"
+    within = "within the spread of the folds, so no difference is shown"
+    beyond = "beyond the spread of the folds, to be confirmed with other seeds"
+    finding = beyond if abs(d.mean()) > reach else within
     return f"{points} ± {100 * sd:.1f} points over {n} folds ({tally}): {finding}"
 
 
@@ -142,15 +140,15 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     ----------
     results, folds : from `results.runs_table.collect` and `fold_scores`
     """
-    counts = results["status"].value_counts()
-    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    counts = results["status"].value_counts().items()
+    states = ", ".join(f"{count} {state}" for state, count in counts)
     lines = [f"{plural(len(results), 'run')}: {states or 'none'}."]
-    for _, run in results.iterrows():
-        if run["status"] in ("failed", "unreadable"):
-            lines.append(f"{run['folder']} is {run['status']}: {run['reason']}.")
-    for folder, rows in folds.groupby("folder", sort=False):
-        fingerprint = str(folder).rpartition("-")[2]  # one title can have several settings
-        lines.append(f"{title(rows.iloc[0])} ({fingerprint}): {_against_majority(rows)}.")
+    broken = results[results["status"].isin(["failed", "unreadable"])]
+    lines += [f"{run.folder} is {run.status}: {run.reason}." for run in broken.itertuples()]
+    lines += [  # with the fingerprint, since one title can have several settings
+        f"{title(rows.iloc[0])} ({str(folder).rpartition('-')[2]}): {_against_majority(rows)}."
+        for folder, rows in folds.groupby("folder", sort=False)
+    ]
     for _, rows in paired(folds).groupby([*SAME, "first", "second"], sort=False):
         head = rows.iloc[0]
         difference = verdict(rows["difference"].to_numpy(), n_folds=int(head["folds"]))
@@ -168,17 +166,17 @@ def title(row: Any, *, method: bool = True) -> str:
     ...        "preset": "cpu", "seed": 1})
     '4q, valence, 3 s, ce, cpu, seed 1'
     """
-    settings = [row["corpus"], row["task"], f"{row['segment_seconds']:g} s"]
-    if method:
-        settings.append(row["method"])
-    return ", ".join([*settings, str(row["preset"]), f"seed {int(row['seed'])}"])
+    ran = f", {row['method']}" * method
+    return (
+        f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s{ran}, {row['preset']}, "
+        f"seed {int(row['seed'])}"
+    )
 
 
 def _against_majority(run: pd.DataFrame) -> str:
     """Return one run's song accuracy compared with always answering the majority class."""
     songs = run[run["classifier"].isin(HEADLINES)].set_index("fold")["accuracy"]
-    majority = run[run["classifier"] == "majority"].set_index("fold")["accuracy"]
-    guess = majority.reindex(songs.index)
+    guess = run[run["classifier"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
     n, above = len(songs), int((songs > guess).sum())
     return (
         f"{percent(songs.mean(), songs.std(ddof=1))} % of the songs right over {n} of "

@@ -28,16 +28,20 @@ def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
     True
     """
     rows = []
-    for name, copies in table.groupby("folder", sort=False):
-        if len(copies) == 1:
-            continue
+    several = table[table.duplicated("folder", keep=False)]
+    for name, copies in several.groupby("folder", sort=False):
         by_copy = [_fold_scores(Path(path)) for path in copies["path"]]
         shared = sorted(set.intersection(*map(set, by_copy)))
         differing = [k for k in shared if any(copy[k] != by_copy[0][k] for copy in by_copy)]
         says = "; ".join(_difference(k, [copy[k] for copy in by_copy]) for k in differing)
-        if not shared:
-            says = "no fold in common"
-        rows.append((name, len(copies), len(shared), says or "the same"))
+        rows.append(
+            (
+                name,
+                len(copies),
+                len(shared),
+                (says or "the same") if shared else "no fold in common",
+            )
+        )
     return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
 
 

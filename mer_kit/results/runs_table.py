@@ -16,13 +16,13 @@ import pandas as pd
 from mer_kit import systems
 from mer_kit.checks import MerKitError, plain
 from mer_kit.files import write_table
+from mer_kit.format import plural
 from mer_kit.later_settings import flat, without_absent
-from mer_kit.results.status import failures, of
 from mer_kit.results.tables import markdown, table2, table3
+from mer_kit.runs import schema
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.decisions import SYSTEM
 from mer_kit.runs.run_folder import RunFolder
-from mer_kit.runs.schema import without_formulae
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.training import METHODS, methods
@@ -52,6 +52,17 @@ _SETTINGS = (
     "song_features",
     "folds",
 )
+#: What runs of one recipe may differ in, and what says where a run's numbers come from.
+_FREE = {
+    *("corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip", "system"),
+    *("fingerprint", "n_clips", "skipped", "versions", "python"),
+}
+_UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
+#: What the state of an unfinished fold means.
+_OPEN = {
+    "running": "running, or interrupted",
+    "paused": "paused: the same command or notebook resumes it",
+}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
@@ -96,9 +107,8 @@ def collect(runs_dirs: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 
     Notebook: 06_results
     """
-    if isinstance(runs_dirs, (str, Path)):
-        runs_dirs = [runs_dirs]
-    rows = [_row(run) for folder in runs_dirs for run in _run_folders(Path(folder))]
+    folders = [runs_dirs] if isinstance(runs_dirs, (str, Path)) else runs_dirs
+    rows = [_row(run) for folder in folders for run in _run_folders(Path(folder))]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -109,7 +119,7 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder; return its path."""
-    safe = without_formulae(table.drop(columns="path"))
+    safe = schema.without_formulae(table.drop(columns="path"))
     write_table(folder / "results.csv", safe, float_format="%.6g")
     return folder / "results.csv"
 
@@ -142,16 +152,17 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     """
     about = [*_SETTINGS, "recipe", "folder"]
     counts = ["fold", "n_train", "n_test"]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for _, run in results[results["song_accuracy_mean"].notna()].iterrows():
         if not isinstance(run["path"], str) or not run["folds_done"]:
             continue
         for fold in RunFolder(run["path"]).metrics()["folds"]:
             shared = {**run[about], **{name: int(fold[name]) for name in counts}}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
-            for name, answer in answers.items():
-                scores = {score: answer.get(score, np.nan) for score in SCORES}
-                rows.append({**shared, "classifier": name, **scores})
+            rows += [
+                {**shared, "classifier": name, **{s: answer.get(s, np.nan) for s in SCORES}}
+                for name, answer in answers.items()
+            ]
     return pd.DataFrame(rows, columns=[*about, *counts, "classifier", *SCORES])
 
 
@@ -168,16 +179,22 @@ def _run_folders(folder: Path) -> Iterator[RunFolder]:
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    texts = ("corpus", "task", "method", "preset", "song_features", "fingerprint")
-    row: dict[str, Any] = dict.fromkeys(texts, "?")
-    row |= {"folder": plain(run.path.name), "path": str(run.path), "folds_done": 0}
+    row: dict[str, Any] = {
+        **dict.fromkeys(
+            ("corpus", "task", "method", "preset", "song_features", "fingerprint"), "?"
+        ),
+        "folder": plain(run.path.name),
+        "path": str(run.path),
+        "folds_done": 0,
+    }
     try:
         return row | _read(run)
     except MerKitError as error:
         reason = str(error)
     except Exception as error:  # whatever is in one folder, the others keep their rows
-        kind = type(error).__name__
-        reason = f"its files are not what a run writes ({kind}: {error}): run it again"
+        reason = (
+            f"its files are not what a run writes ({type(error).__name__}: {error}): run it again"
+        )
     return row | {"status": "unreadable", "reason": plain(reason)}
 
 
@@ -194,7 +211,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:
         row |= _scores(metrics, config)
-    status, reason = of(run, config, metrics)
+    status, reason = status_of(run, config, metrics)
     return row | {"status": status, "reason": plain(reason)}
 
 
@@ -209,37 +226,19 @@ def recipe(config: dict[str, Any]) -> str:
     >>> [recipe(first) == recipe({**first, name: 1}) for name in ("seed", "theta")]
     [True, False]
     """
-    free = {"corpus", "task", "segment_seconds", "method", "preset", "seed"}
-    free |= {"on_bad_clip", "system"}
-    about = {"fingerprint", "n_clips", "skipped", "versions", "python"}
-    kept = without_absent(
-        {name: value for name, value in config.items() if name not in free | about}, RunConfig
-    )
-    if config.get("system"):
-        kept = _system_recipe(kept, config)
+    system, method = config.get("system"), config.get("method")
+    left_out = _FREE | (_UNUSED_BY_SYSTEMS if system else set())
+    kept = without_absent({k: v for k, v in config.items() if k not in left_out}, RunConfig)
+    if system in systems.SYSTEMS:
+        if kept.get("system_settings") == flat(systems.of(system).settings()):
+            del kept["system_settings"]
     elif isinstance(kept.get("training"), dict):
-        kept["training"] = without_absent(kept["training"], TrainingSettings)
-        if kept["training"].get("own") == _own_defaults(config.get("method")):
-            del kept["training"]["own"]  # the method's name is free, and so are these
+        training = kept["training"] = without_absent(kept["training"], TrainingSettings)
+        # The method's name is free, and so are its own settings at their defaults.
+        if method in METHODS and training.get("own") == flat(methods.of(method).settings()):
+            del training["own"]
     text = json.dumps(kept, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
-
-
-def _system_recipe(kept: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Return what counts in a system's run: not the settings of method, network and classifiers."""
-    unused = {"training", "model", "network", "theta", "song_features"}
-    left = {name: value for name, value in kept.items() if name not in unused}
-    known = config["system"] in systems.SYSTEMS
-    if known and left.get("system_settings") == flat(systems.of(config["system"]).settings()):
-        del left["system_settings"]
-    return left
-
-
-def _own_defaults(method: Any) -> dict[str, Any] | None:
-    """Return a method's own settings at their defaults, None if it is not installed here."""
-    if method not in METHODS:
-        return None
-    return flat(methods.of(method).settings())
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
@@ -263,8 +262,7 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
         row |= {f"song_{score}_{name}": _of(song, score, name) for score in SCORES}
     for score in SCORES[:2]:
         row[f"majority_{score}_mean"] = _of(majority, score, "mean")
-        for name in CLASSIFIERS:
-            row[f"pooled_{score}_{name}"] = _of(summary["pooled"], name, score)
+        row |= {f"pooled_{score}_{k}": _of(summary["pooled"], k, score) for k in CLASSIFIERS}
     return row
 
 
@@ -275,12 +273,111 @@ def _summarised(folds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
     )
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, (int, float)):
-        return float(value)
-    return float("nan")
+def _number(value: float | None) -> float:
+    return float(np.array(value, dtype=float))  # NaN for null
 
 
 def _of(table: Mapping[str, Any], name: str, key: str) -> float:
     """Return one number of a nested table, NaN if it is missing, as in older runs."""
-    return _number((table.get(name) or {}).get(key))
+    return _number(table.get(name, {}).get(key))
+
+
+def failures(run: Path) -> list[dict[str, Any]]:
+    """Return a run's failed notebooks in reading order: notebook, message, last lines (log).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mer_kit.runs.run_folder import write_json
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "notebooks" / "02_noisy_labels.status.json"
+    ...     write_json(file, {"state": "failed", "message": "KeyError: 'x'"})
+    ...     failures(Path(folder))
+    [{'notebook': '02_noisy_labels', 'message': "KeyError: 'x'", 'log': []}]
+    """
+    folder = RunFolder(run)
+    homes = [run / "notebooks", *map(folder.fold, folder.fold_numbers())]
+    files = (file for home in homes for file in home.glob("[!.]*.status.json"))
+    failed: list[dict[str, Any]] = []
+    for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
+        try:
+            status = schema.read_json(file, schema.STATUS, inside=run)
+        except MerKitError as error:
+            status = {"state": "failed", "message": str(error)}
+        if status.get("state") == "failed":
+            where = f" fold {file.parent.name}" * (file.parent.parent.name == "folds")
+            failed.append(
+                {
+                    "notebook": plain(file.name.removesuffix(".status.json") + where),
+                    "message": plain(str(status.get("message", ""))),
+                    "log": [
+                        plain(str(line), schema.LOG_WIDTH)
+                        for line in status.get("log", [])[-schema.LOG_LINES :]
+                    ],
+                }
+            )
+    return failed
+
+
+def status_of(
+    run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None
+) -> tuple[str, str]:
+    """Return a run's status, and the reason if it is not "done".
+
+    Parameters
+    ----------
+    config, metrics : content of config.json and metrics.json; None before any song is decided
+
+    Examples
+    --------
+    >>> status_of(RunFolder("nowhere"), {"folds": 10}, None)
+    ('new', 'no fold is finished yet')
+    """
+    failure = _failure(run)
+    if failure:
+        return "failed", failure
+    done = [number for number in run.folds_done() if number < config["folds"]]
+    try:
+        for number in done:
+            run.check_seal(number, quick=True)
+    except MerKitError as error:
+        return "changed", str(error)
+    unfinished = {}
+    for state, words in _OPEN.items():
+        numbers = [n for n in run.fold_numbers() if run.fold_status(n).get("state") == state]
+        if numbers:
+            unfinished[state] = f"{_folds(numbers)} {words}"
+    if metrics is None and done:
+        reason = "trained, no song is decided yet: run notebook 04_song_decisions"
+        return "undecided", f"{_folds(done)} {reason}"
+    if metrics is None:
+        reason = "; ".join(unfinished.values()) or "no fold is finished yet"
+        return next(iter(unfinished), "new"), reason
+    decided = {fold["fold"] for fold in metrics["folds"]}
+    late = [number for number in done if number not in decided]
+    if late:
+        reason = "trained, but not in the scores yet: run 04_song_decisions"
+        return "partial", f"{_folds(late)} {reason}"
+    if len(decided) < int(config["folds"]):
+        count = f"{len(decided)} of {config['folds']} folds"
+        return "partial", "; ".join([count, *unfinished.values()])
+    return "done", ""
+
+
+def _failure(run: RunFolder) -> str:
+    """Return what failed: a notebook, the run itself or a fold; "" if none did."""
+    broken = failures(run.path)
+    if broken:
+        more = f" (and {plural(len(broken) - 1, 'more notebook')})" * (len(broken) > 1)
+        return f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
+    for number in (None, *run.fold_numbers()):
+        status = run.fold_status(number)
+        if status.get("state") == "failed":
+            where = f"fold {number}: " * (number is not None)
+            return f"{where}{status.get('message', 'no message was left')}"
+    return ""
+
+
+def _folds(numbers: Sequence[int]) -> str:
+    names = ", ".join(map(str, numbers))
+    return f"fold {names} is" if len(numbers) == 1 else f"folds {names} are"

@@ -1,4 +1,4 @@
-"""The paper's tables 2 and 3 with our runs beneath the paper's rows.
+"""Tables of runs as text, Markdown and LaTeX: beneath the paper's rows, and on their own.
 
 Notebook: 06_results
 """
@@ -6,12 +6,15 @@ Notebook: 06_results
 import html
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mer_kit.format import UNKNOWN, percent
+import mer_kit
+from mer_kit.files import writing
+from mer_kit.format import UNKNOWN, percent, short
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
 
@@ -30,6 +33,36 @@ NOTE = (
 )
 
 
+#: Column of the table → its score in `results.runs_table.collect`.
+_SCORES = {
+    "songs": "song_accuracy",
+    "songs F1": "song_macro_f1",
+    "segments": "segment_accuracy",
+    "majority": "majority_accuracy",
+}
+_SETTINGS = ["corpus", "task", "s", "method", "seed", "folds"]
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "#": r"\#",
+        "~": r"\textasciitilde{}",
+        "&": r"\&",
+        "^": r"\textasciicircum{}",
+        "%": r"\%",
+        "_": r"\_",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "±": r"$\pm$",
+        "−": "$-$",
+        '"': r"\textquotedbl{}",
+    }
+)
+
+
 def table2(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
     """Return the paper's table 2 (accuracy and F1 by segment duration) as text, with our runs.
 
@@ -44,9 +77,13 @@ def table2(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
 
     Source: paper, table 2. Notebook: 06_results
     """
-    paper = paper_table(2).assign(method="sssl")
-    by = ["corpus", "segment_seconds"]
-    return _table(results, paper, ("valence", "arousal"), by=by, every_run=every_run)
+    return _table(
+        results,
+        paper_table(2).assign(method="sssl"),
+        ("valence", "arousal"),
+        by=["corpus", "segment_seconds"],
+        every_run=every_run,
+    )
 
 
 def table3(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
@@ -54,9 +91,42 @@ def table3(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
 
     Source: paper, table 3. Notebook: 06_results
     """
-    paper = paper_table(3).assign(segment_seconds=float("nan"))  # the paper does not say which
-    tasks = ("valence", "arousal", "quadrant")
-    return _table(results, paper, tasks, by=["corpus", "method"], every_run=every_run)
+    return _table(
+        results,
+        paper_table(3).assign(segment_seconds=float("nan")),  # the paper does not say which
+        ("valence", "arousal", "quadrant"),
+        by=["corpus", "method"],
+        every_run=every_run,
+    )
+
+
+def run_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of `results.runs_table.collect` as a text table: one row per run.
+
+    Percent, mean ± sd over folds (n − 1). Columns: corpus, task, s, method, seed, folds, songs,
+    songs F1 (macro), segments, majority, run (the fingerprint).
+
+    Examples
+    --------
+    >>> from mer_kit.results.runs_table import COLUMNS
+    >>> run_table(pd.DataFrame(columns=list(COLUMNS))).columns[-2:].tolist()
+    ['majority', 'run']
+    """
+    rows = [
+        {
+            **run,
+            "s": f"{run['segment_seconds']:g}",
+            "seed": str(int(run["seed"])),
+            "folds": f"{int(run['folds_done'])} of {int(run['folds'])}",
+            **{
+                title: percent(run[f"{name}_mean"], run.get(f"{name}_sd", float("nan")))
+                for title, name in _SCORES.items()
+            },
+            "run": run["fingerprint"],
+        }
+        for run in results[results["song_accuracy_mean"].notna()].to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=[*_SETTINGS, *_SCORES, "run"])
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -86,9 +156,61 @@ def markdown_cell(text: str) -> str:
     'a\\|b &lt;i&gt;c&lt;/i&gt; \\`d\\`'
     """
     plain = html.escape(" ".join(text.split()), quote=False)
-    if re.search(r"[|`<\[*]", text):
-        return re.sub(r"([\\|`\[\]*_])", r"\\\1", plain)
-    return plain.replace("\\", "\\\\")
+    marked = re.search(r"[|`<\[*]", text)
+    return re.sub(r"([\\|`\[\]*_])" if marked else r"(\\)", r"\\\1", plain)
+
+
+def latex_cell(text: str) -> str:
+    r"""Return a text as one cell of a LaTeX table: every special character escaped, on one line.
+
+    Examples
+    --------
+    >>> latex_cell("50 % of\n{a_b}")
+    '50 \\% of \\{a\\_b\\}'
+    """
+    return " ".join(text.split()).translate(_LATEX)
+
+
+def latex(table: pd.DataFrame) -> str:
+    r"""Return a table of text as a LaTeX tabular for booktabs, every cell escaped.
+
+    Examples
+    --------
+    >>> print(latex(pd.DataFrame({"method": ["a_b"], "songs": ["50 %"]})))
+    \begin{tabular}{lr}
+    \toprule
+    method & songs \\
+    \midrule
+    a\_b & 50 \% \\
+    \bottomrule
+    \end{tabular}
+    """
+    safe = table.astype(str).map(latex_cell).rename(columns=latex_cell)
+    columns = "".join("r" if name in ("seed", "folds", *_SCORES) else "l" for name in table)
+    # Notebooks escape tables for HTML by an option of pandas; here the cells are safe already.
+    with pd.option_context("styler.format.escape", None):
+        view = safe.style.hide(axis="index")
+        text: str = view.to_latex(hrules=True, column_format=columns)
+    return text.rstrip("\n")
+
+
+def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
+    """Write the table of `run_table` and a note as `results.md` and `results.tex` into a folder."""
+    table = run_table(results)
+    note = (
+        "Percent; mean ± sd over folds (n − 1) of the SVM's answers for whole songs; F1 is "
+        f"macro-F1. mer-kit {mer_kit.__version__}; a run's settings are in its folder's "
+        "config.json, found by its fingerprint in the last column."
+    )
+    table.attrs["note"] = note
+    texts = {
+        "results.md": markdown(table),
+        "results.tex": f"% needs \\usepackage{{booktabs}}\n{latex(table)}\n% {note}",
+    }
+    for name, text in texts.items():
+        with writing(folder / name) as partial:
+            partial.write_text(text + "\n", "utf-8")
+    return [folder / name for name in texts]
 
 
 def combine(
@@ -104,12 +226,9 @@ def combine(
     """
     m, n = np.asarray(means, dtype=float), np.asarray(counts, dtype=float)
     within = np.where(n > 1, np.nan_to_num(np.asarray(sds, dtype=float)), 0.0)
-    total = float(n.sum())
-    mean = float((n * m).sum() / total)
-    if total <= 1:
-        return mean, float("nan"), int(total)
+    mean, total = float(np.average(m, weights=n)), int(n.sum())
     squares = float(((n - 1) * within**2 + n * (m - mean) ** 2).sum())
-    return mean, float(np.sqrt(squares / (total - 1))), int(total)
+    return mean, float(np.sqrt(squares / (total - 1 or np.nan))), total
 
 
 def _table(
@@ -122,13 +241,18 @@ def _table(
 ) -> pd.DataFrame:
     ours = results[results["song_accuracy_mean"].notna() & results["task"].isin(tasks)]
     if not every_run:
-        known = set(zip(paper["corpus"], paper["task"], strict=True))
-        pairs = zip(ours["corpus"], ours["task"], strict=True)
-        ours = ours[np.array([pair in known for pair in pairs], dtype=bool)]
-        paper = paper[paper["corpus"].isin(set(ours["corpus"]))]
+        known = pd.MultiIndex.from_frame(paper[["corpus", "task"]])
+        ours = ours[pd.MultiIndex.from_frame(ours[["corpus", "task"]]).isin(known)]
+        paper = paper[paper["corpus"].isin(ours["corpus"])]
     corpora = list(paper["corpus"].unique())
-    rows = [*_paper_rows(paper, tasks), *_our_rows(ours, tasks)]
-    rows.sort(key=lambda row: _order(row, by, corpora))
+
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        method = (row["key_method"] in TITLES, _place(row["key_method"], list(METHOD_TITLES)))
+        key = row["key_seconds"] if "segment_seconds" in by else method
+        corpus = (_place(row["corpus"], corpora), row["corpus"])
+        return *corpus, key, row["who"] != "paper", method, row["key_seconds"], row["who"]
+
+    rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
     scores = [f"{task} {score}" for task in tasks for score in ("acc.", "F1")]
     names = ["corpus", "segment (s)", "method", "who", *scores, "folds", "run"]
     table = pd.DataFrame(rows, columns=names).fillna(UNKNOWN)
@@ -136,41 +260,30 @@ def _table(
     return table
 
 
-def _order(row: dict[str, Any], by: list[str], corpora: list[str]) -> tuple[Any, ...]:
-    method = (row["key_method"] in TITLES, _place(row["key_method"], list(METHOD_TITLES)))
-    key: Any = method
-    if "segment_seconds" in by:
-        key = row["key_seconds"]
-    of_corpus = (_place(row["corpus"], corpora), row["corpus"])
-    return *of_corpus, key, row["who"] != "paper", method, row["key_seconds"], row["who"]
-
-
 def _place(name: str, names: list[str]) -> int:
     """Return the position of a name among others, at the end if it is not there."""
     return [*names, name].index(name)
 
 
-def _paper_rows(paper: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _paper_rows(paper: pd.DataFrame) -> Iterator[dict[str, Any]]:
     keys = ["corpus", "segment_seconds", "method"]
     for (corpus, seconds, method), cells in paper.groupby(keys, dropna=False):
         row = _head(corpus, seconds, method, "paper")
-        for _, cell in cells.iterrows():
+        for cell in cells.to_dict("records"):
             row[f"{cell['task']} acc."] = percent(cell["accuracy_percent"] / 100)
             row[f"{cell['task']} F1"] = percent(cell["f1_percent"] / 100)
         yield row
 
 
-def _our_rows(ours: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _our_rows(ours: pd.DataFrame) -> Iterator[dict[str, Any]]:
     keys = ["corpus", "segment_seconds", "method", "preset", "song_features", "folds", "recipe"]
     # A second run with the same settings and seed (other clips, an older method) has its own row.
     again = ours.groupby([*keys, "task", "seed"]).cumcount().rename("again")
     for (corpus, seconds, method, preset, features, *_), group in ours.groupby([*keys, again]):
         seeds = sorted({int(seed) for seed in group["seed"]})
         noun = "seed" if len(seeds) == 1 else "seeds"
-        who = [f"ours: {preset}", f"{noun} {', '.join(map(str, seeds))}"]
-        if features == "oof":
-            who.append("oof")
-        row = _head(corpus, seconds, method, ", ".join(who))
+        who = f"ours: {preset}, {noun} {', '.join(map(str, seeds))}" + ", oof" * (features == "oof")
+        row = _head(corpus, seconds, method, who)
         for task, runs in group.groupby("task"):
             for score, title in (("accuracy", "acc."), ("macro_f1", "F1")):
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()
@@ -183,14 +296,11 @@ def _our_rows(ours: pd.DataFrame, tasks: Sequence[str]) -> Iterator[dict[str, An
 
 
 def _head(corpus: Any, seconds: Any, method: Any, who: str) -> dict[str, Any]:
-    row = {
+    return {
         "corpus": corpus,
-        "segment (s)": UNKNOWN,
+        "segment (s)": short(seconds),
         "method": METHOD_TITLES.get(method, method),
         "who": who,
         "key_method": method,
-        "key_seconds": -1.0,
+        "key_seconds": float(np.nan_to_num(seconds, nan=-1.0)),
     }
-    if np.isfinite(seconds):
-        row |= {"segment (s)": f"{seconds:g}", "key_seconds": float(seconds)}
-    return row

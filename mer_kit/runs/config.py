@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from mer_kit import systems
@@ -20,7 +19,7 @@ GROUPINGS = ("exact", "normalised")
 LOGMEL = {"sample_rate": 22050, "n_fft": 1024, "hop_length": 512, "n_mels": 128}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Every setting of a run, presets resolved. Only `runs` and the rooms above use this record.
 
@@ -50,7 +49,7 @@ class RunConfig:
     #: a mapping becomes the front-end's record
     frontend_settings: Any = later(default_factory=dict, absent_means=dict(LOGMEL))
     #: method, network and their settings
-    training: TrainingSettings = field(default_factory=TrainingSettings)
+    training: TrainingSettings = dataclasses.field(default_factory=TrainingSettings)
     #: D: a system instead of a segment network, see `mer_kit.systems`
     system: str = later(default="", absent_means="")
     #: a mapping becomes the system's record
@@ -58,17 +57,16 @@ class RunConfig:
     #: P: neighbours start 1 s apart; D: the preset cpu thins the training segments
     train_every_seconds: float = 1.0
     #: keywords of `corpora.load` (demo: drift, clips)
-    corpus_options: Mapping[str, Any] = field(default_factory=dict)
+    corpus_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         kind = frontends.of(self.frontend).settings
         given = settings_of(f"front-end {self.frontend}", kind, self.frontend_settings)
         object.__setattr__(self, "frontend_settings", given)
         if self.system:
-            own = settings_of(
-                f"system {self.system}", systems.of(self.system).settings, self.system_settings
-            )
-            object.__setattr__(self, "system_settings", own)
+            kind = systems.of(self.system).settings
+            given = settings_of(f"system {self.system}", kind, self.system_settings)
+            object.__setattr__(self, "system_settings", given)
 
     @property
     def method(self) -> str:
@@ -114,11 +112,9 @@ def hashed_config(config: RunConfig) -> dict[str, Any]:
     del values["preset"], values["on_bad_clip"]
     if not config.system:
         # The first version built the training's part with the method and an empty network.
-        training = {**values["training"], "method": config.method, "model": {}}
-        return {**values, "training": training}
+        return values | {"training": values["training"] | {"method": config.method, "model": {}}}
     # No network is trained: neither its settings nor those of the song-level classifiers count.
-    unused = {"training": {}, "model": {}, "theta": 0.0, "song_features": ""}
-    values = {**values, **unused, "method": config.system}
+    values |= {"training": {}, "model": {}, "theta": 0.0, "song_features": ""}
     source = source_mark(systems.MODULES[config.system])
     if source:
         values["system_source"] = source
@@ -150,12 +146,9 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
     >>> other.method, other.training.partition.tau, other.model.width, other.theta
     ('ce', 0.3, 8, 0.4)
     """
-    own = [name for name in kinds(RunConfig) if name != "training"]
-    run = {name: settings.pop(name) for name in own if name in settings}
-    training = {
-        field.name: getattr(config.training, field.name)
-        for field in dataclasses.fields(config.training)
-    }
+    names = [name for name in kinds(RunConfig) if name in settings and name != "training"]
+    run = {name: settings.pop(name) for name in names}
+    training = dict(vars(config.training))
     for name, owned in (("method", "own"), ("network", "model")):
         if settings.get(name, training[name]) != training[name]:
             training[owned] = {}
@@ -164,14 +157,14 @@ def changed(config: RunConfig, **settings: Any) -> RunConfig:
         record = training[part]
         if dataclasses.is_dataclass(record) and not isinstance(record, type):
             names = [name for name in kinds(type(record)) if name in settings]
-            values = {name: settings.pop(name) for name in names}
-            training[part] = dataclasses.replace(record, **values)
+            own = {name: settings.pop(name) for name in names}
+            training[part] = dataclasses.replace(record, **own)
     for name in settings:
         check_choice("setting", name, sorted({*kinds(RunConfig), *kinds(TrainingSettings)}))
     return dataclasses.replace(config, training=type(config.training)(**training), **run)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RunResult:
     """A finished run: configuration, fingerprint, fold results, and the summary of metrics.json."""
 

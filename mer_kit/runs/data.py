@@ -67,11 +67,8 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
 
 def _warn_of_truth_beyond(corpus: Corpus, store: FeatureStore, limit: float | None) -> None:
     """Warn if ground truth ends long after its clip; clips cut at `limit` are left out."""
-    lengths = {
-        clip.clip_id: length
-        for clip, length in zip(corpus.clips, store.durations_s.tolist(), strict=True)
-        if limit is None or length < limit
-    }
+    seconds = zip((clip.clip_id for clip in corpus.clips), store.durations_s.tolist(), strict=True)
+    lengths = {clip_id: length for clip_id, length in seconds if limit is None or length < limit}
     for problem in plausible.truth_beyond(corpus, lengths):
         _log.warning("%s: %s", corpus.name, problem)
 
@@ -79,15 +76,13 @@ def _warn_of_truth_beyond(corpus: Corpus, store: FeatureStore, limit: float | No
 def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop") -> FeatureStore:
     """Return the store of a corpus' features by the run's front-end, computing missing ones."""
     frontend = frontends.of(config.frontend)(config.frontend_settings)
-    every_seconds = 1.0
-    if frontend.pool is not None:
-        every_seconds = pooling_step(config.train_every_seconds)
+    pools = frontend.pool is not None
     return open_store(
         corpus.clips,
         store_folder(config.frontend),
         frontend=frontend,
         segment_seconds=config.segment_seconds,
-        every_seconds=every_seconds,
+        every_seconds=pooling_step(config.train_every_seconds) if pools else 1.0,
         on_bad_clip=on_bad_clip,
         max_seconds=config.max_seconds,
     )
@@ -95,8 +90,7 @@ def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop
 
 def open_logmel(corpus: Corpus, config: RunConfig, store: FeatureStore) -> FeatureStore:
     """Return a corpus' log-mels, for pictures and equal recordings; `store` if it has them."""
-    plain = frontends.make()
-    if frontends.identity(store.frontend) == frontends.identity(plain):
+    if frontends.identity(store.frontend) == frontends.identity(frontends.make()):
         return store
     return open_store(corpus.clips, store_folder(frontends.DEFAULT), max_seconds=config.max_seconds)
 
@@ -143,10 +137,9 @@ def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
     Groups are the corpus' own, before `runs.grouping` joins any, so a later rule for joining does
     not rename finished runs, whose folds are stored.
     """
-    lines = []
-    for clip, digest in zip(corpus.clips, store.digests, strict=True):
-        line = f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
-        if with_split:
-            line += f" {clip.split}"
-        lines.append(line)
+    lines = (
+        f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+        + f" {clip.split}" * with_split
+        for clip, digest in zip(corpus.clips, store.digests, strict=True)
+    )
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()

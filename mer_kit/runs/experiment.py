@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import platform
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,24 +12,21 @@ import numpy as np
 import pandas as pd
 import torch
 
+import mer_kit
 from mer_kit import files, paths
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.files import sweep
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import (
     decisions,
+    fold_training,
     grouping,
-    network_fold,
     run_folder,
-    scores_file,
-    stored_folds,
-    system_fold,
+    schema,
 )
-from mer_kit.runs.config import RunConfig, RunResult
+from mer_kit.runs.config import RunConfig, RunResult, as_dictionary
 from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
 from mer_kit.runs.locks import exclusive
 from mer_kit.runs.run_folder import RunFolder
-from mer_kit.runs.schema import without_formulae
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore
 from mer_kit.training import METHOD_VERSION, Trainer
@@ -40,7 +38,7 @@ __all__ = ["Experiment", "OpenedCorpus", "open_corpus"]
 class Experiment:
     """One configuration with its data: trains folds, decides songs, and reuses finished work.
 
-    `train`, `decide_and_write`, `run`, `summarise` and `write_config` write to the run's folder.
+    `train`, `run`, `summarise`, `write_config` and `decide(…, write=True)` write to the folder.
 
     Parameters
     ----------
@@ -88,9 +86,7 @@ class Experiment:
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
         self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
-        self.runs_dir = paths.default_runs_dir()
-        if runs_dir:
-            self.runs_dir = Path(runs_dir).expanduser().absolute()
+        self.runs_dir = Path(runs_dir or paths.default_runs_dir()).expanduser().absolute()
         self.fingerprint = run_folder.fingerprint(
             config, corpus_checksum=self.checksum, code_version=METHOD_VERSION
         )
@@ -98,7 +94,7 @@ class Experiment:
         grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
         self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
         self.grouping = grouping.group(self.corpus, self.logmel, config)
-        self.folds: list[Fold] = stored_folds.of(self.folder, self.corpus, self.grouping, config)
+        self.folds: list[Fold] = grouping.folds_of(self.folder, self.corpus, self.grouping, config)
         grouping.warn(self.corpus, self.folds, self.grouping, config)
 
     def _segments(self, every_seconds: float) -> SegmentIndex:
@@ -131,25 +127,27 @@ class Experiment:
         `folds/<number>/`. `watch` is called with the Trainer after each epoch.
         """
         check_choice("fold", number, range(len(self.folds)))
-        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
+        grouping.keep_folds(self.folder, self.folds, self.clip_ids, self.grouping)
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
         with exclusive(self.folder.fold(number) / ".lock"):
             if not self.folder.fold_done(number):  # by another process, while this one waited
                 self._train_fold(number, watch)
-                self.decide_and_write(number)
+                self.decide(number, write=True)
         return self.folder
 
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
-        sweep(self.folder.fold(number))
+        files.sweep(self.folder.fold(number))
         self.folder.set_status("running", fold=number)
-        names: tuple[str, ...] = run_folder.FOLD_FILES
         try:
             if self.config.system:
-                names, seconds = run_folder.SYSTEM_FILES, system_fold.train(self, number)
+                names, seconds = run_folder.SYSTEM_FILES, fold_training.train_system(self, number)
             else:
-                seconds = network_fold.train(self, number, watch)
+                names, seconds = (
+                    run_folder.FOLD_FILES,
+                    fold_training.train_network(self, number, watch),
+                )
         except KeyboardInterrupt:
             self.folder.set_status("paused", fold=number, message="stopped by hand")
             raise
@@ -174,34 +172,25 @@ class Experiment:
 
     # ---- songs ---------------------------------------------------------------------------------
 
-    def decide(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
-        """Return a finished fold's scores and its song table; write nothing.
+    def decide(self, number: int, *, write: bool = False) -> tuple[FoldResult, pd.DataFrame]:
+        """Return a finished fold's scores and its song table.
 
         The table has the columns clip_id, fold, label and one of class indices per song-level
-        classifier. Answers in the fold's scores.json are read; only missing ones are fitted.
+        classifier. Answers in the fold's scores.json are read; only missing ones are fitted. With
+        `write`, scores.json and the fitted classifiers are written, unless the folder is read-only.
         """
-        return self._decide(number, write=False)
-
-    def decide_and_write(self, number: int) -> tuple[FoldResult, pd.DataFrame]:
-        """Decide a fold as `decide` does, and write what was fitted.
-
-        Writes scores.json and the fitted classifiers; nothing where the folder is read-only.
-        """
-        return self._decide(number, write=True)
-
-    def _decide(self, number: int, *, write: bool) -> tuple[FoldResult, pd.DataFrame]:
         folder, fold, config = self.folder, self.folds[number], self.config
         folder.check_seal(number, ("segments.csv",))
         seconds = float(folder.fold_status(number).get("seconds", float("nan")))
         known: dict[str, np.ndarray] = {}
-        stored = scores_file.read(folder, fold, self.labels, clip_ids=self.clip_ids, config=config)
+        stored = decisions.read(folder, fold, self.labels, clip_ids=self.clip_ids, config=config)
         if stored is not None:
             result, songs = stored
-            if set(self.song_classifiers) <= set(result.songs):
-                names = list(self.song_classifiers)
+            names = list(self.song_classifiers)
+            if set(names) <= set(result.songs):
                 own = {name: result.songs[name] for name in names}
-                result = dataclasses.replace(result, songs=own, seconds=seconds)
-                return result, songs[["clip_id", "fold", "label", *names]]
+                answers = songs[["clip_id", "fold", "label", *names]]
+                return dataclasses.replace(result, songs=own, seconds=seconds), answers
             known = {name: songs[name].to_numpy() for name in result.songs}
         result, songs = decisions.decide_fold(
             folder.segments(number),
@@ -214,7 +203,7 @@ class Experiment:
             known=known,
         )
         if write:
-            scores_file.write(folder, result, songs, config)
+            decisions.write(folder, result, songs, config)
         return result, songs
 
     def run(self, numbers: Sequence[int] | None = None) -> RunResult:
@@ -234,13 +223,15 @@ class Experiment:
         done = self.folder.folds_done()
         if not done:
             raise MerKitError(f"{self.folder.path.name} has no finished fold yet: train one first")
-        stored_folds.keep(self.folder, self.folds, self.clip_ids, self.grouping)
-        decided = [self.decide_and_write(number) for number in done]
+        grouping.keep_folds(self.folder, self.folds, self.clip_ids, self.grouping)
+        decided = [self.decide(number, write=True) for number in done]
         results = tuple(result for result, _ in decided)
         songs = pd.concat([table for _, table in decided])
+        files.write_table(
+            self.folder.path / "songs.csv",
+            schema.without_formulae(decisions.with_names(songs, self.classes)),
+        )
         summary = decisions.summary(results, songs, len(self.classes))
-        named = without_formulae(decisions.with_names(songs, self.classes))
-        files.write_table(self.folder.path / "songs.csv", named)
         run_folder.write_json(
             self.folder.path / "metrics.json", {"folds": results, "summary": summary}
         )
@@ -251,12 +242,19 @@ class Experiment:
         """Write config.json: settings, fingerprint, and where the numbers come from."""
         path = self.folder.path
         for folder in (path, path / "notebooks", self.runs_dir, self.runs_dir / ".warmup"):
-            sweep(folder)
-        run_folder.write_config(
-            self.folder,
-            self.config,
-            fingerprint=self.fingerprint,
-            corpus_checksum=self.checksum,
-            n_clips=len(self.corpus.clips),
-            skipped=[str(problem) for problem in self.skipped],
-        )
+            files.sweep(folder)
+        content = {
+            **as_dictionary(self.config),
+            "fingerprint": self.fingerprint,
+            "corpus_checksum": self.checksum,
+            "n_clips": len(self.clip_ids),
+            "skipped": [str(problem) for problem in self.skipped],
+            "method_version": METHOD_VERSION,
+            "versions": {
+                "mer_kit": mer_kit.__version__,
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+            },
+            "python": platform.python_version(),
+        }
+        run_folder.write_json(path / "config.json", content)

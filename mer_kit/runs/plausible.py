@@ -4,10 +4,10 @@ Notebook: 00_start_here
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.format import plural
@@ -29,8 +29,8 @@ def hindrances(corpus: Corpus) -> tuple[list[Problem], list[Problem]]:
     if not corpus.clips:
         return [], []
     tasks = [task for task in TASKS if any(task in clip.labels for clip in corpus.clips)]
-    single = [problem for task in tasks if (problem := one_class(corpus, task)) is not None]
-    few = [problem for task in tasks if (problem := few_songs(corpus, task)) is not None]
+    single = [problem for task in tasks if (problem := one_class(corpus, task))]
+    few = [problem for task in tasks if (problem := few_songs(corpus, task))]
     beyond = truth_beyond(corpus, _sampled_seconds(corpus))
     if len(single) == len(tasks):
         return [*single[-1:], *beyond], []
@@ -42,6 +42,7 @@ def one_class(corpus: Corpus, task: str) -> Problem | None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from mer_kit.records import Clip
     >>> clips = tuple(Clip(name, Path(name), {"valence": 1}) for name in "ab")
     >>> print(one_class(Corpus("mine", Path("."), clips), "valence"))
@@ -51,9 +52,8 @@ def one_class(corpus: Corpus, task: str) -> Problem | None:
     labels = [clip.labels[task] for clip in corpus.clips if task in clip.labels]
     if len(set(labels)) != 1:
         return None
-    name, subject = TASKS[task][labels[0]], "the only clip is"
-    if len(labels) > 1:
-        subject = f"all {len(labels)} clips are"
+    name = TASKS[task][labels[0]]
+    subject = f"all {len(labels)} clips are" if len(labels) > 1 else "the only clip is"
     what = f"{subject} {name} ({EMOTIONS[name]}), expected two classes or more"
     return Problem("one_class", task, what, "check the labels, or the scale of the ratings")
 
@@ -68,6 +68,7 @@ def check_classes(corpus: Corpus, task: str) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from mer_kit.records import Clip
     >>> corpus = Corpus("mine", Path("."), (Clip("a", Path("a"), {"valence": 1}),))
     >>> check_classes(corpus, "valence")
@@ -85,30 +86,23 @@ def few_songs(corpus: Corpus, task: str, folds: int = RunConfig.folds) -> Proble
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from mer_kit.records import Clip
     >>> clips = tuple(Clip(f"{i}", Path("x"), {"valence": i % 2}) for i in range(9))
     >>> print(few_songs(Corpus("mine", Path("."), clips), "valence"))
     valence: V+ has 4 songs, fewer than the usual 10 folds: choose --folds 4
     """
-    names = corpus.groups()
-    if names is None:
-        names = np.array([clip.clip_id for clip in corpus.clips])
-    units: dict[int, set[str]] = {}
-    for clip, name in zip(corpus.clips, names, strict=True):
-        if task in clip.labels:
-            units.setdefault(clip.labels[task], set()).add(str(name))
-    label = min(units, key=lambda k: len(units[k]))
-    n = len(units[label])
+    groups = corpus.groups()
+    names = [clip.clip_id for clip in corpus.clips] if groups is None else groups
+    classes = dict(enumerate(TASKS[task]))
+    labels = [classes.get(clip.labels.get(task, -1)) for clip in corpus.clips]
+    units = pd.Series(names).groupby(labels, sort=False).nunique()
+    n = int(units.min())
     if len(units) < 2 or n >= folds:
         return None
-    words = ("song", "songs")
-    if corpus.groups() is not None:
-        words = ("group (artist)", "groups (artists)")
-    step = f"choose --folds {n}"
-    if n == 1:
-        step = "add songs of this class, since it cannot be divided"
-    many = plural(n, *words)
-    what = f"{TASKS[task][label]} has {many}, fewer than the usual {folds} folds"
+    many = plural(n, "song") if groups is None else plural(n, "group (artist)", "groups (artists)")
+    what = f"{units.idxmin()} has {many}, fewer than the usual {folds} folds"
+    step = f"choose --folds {n}" if n > 1 else "add songs of this class, since it cannot be divided"
     return Problem("few_songs", task, what, step)
 
 
@@ -119,6 +113,7 @@ def truth_beyond(corpus: Corpus, seconds: Mapping[str, float]) -> list[Problem]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> import pandas as pd
     >>> truth = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [30_000.0]})
     >>> corpus = Corpus("mine", Path("."), (), truth=truth)
@@ -143,9 +138,7 @@ def truth_beyond(corpus: Corpus, seconds: Mapping[str, float]) -> list[Problem]:
     return [Problem("truth_beyond", "segment-level ground truth", what, step)]
 
 
-def _sampled_seconds(
-    corpus: Corpus, read: Callable[[str | Path], float] = audio.duration
-) -> dict[str, float]:
+def _sampled_seconds(corpus: Corpus) -> dict[str, float]:
     """Return clip id → seconds, from the headers of some clips that have ground truth."""
     if corpus.truth is None:
         return {}
@@ -155,5 +148,5 @@ def _sampled_seconds(
     seconds: dict[str, float] = {}
     for i in np.unique(sample.astype(int)):
         with contextlib.suppress(MerKitError):  # an unreadable header is reported elsewhere
-            seconds[clips[i].clip_id] = read(clips[i].path)
+            seconds[clips[i].clip_id] = audio.duration(clips[i].path)
     return seconds

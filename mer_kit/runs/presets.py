@@ -29,6 +29,13 @@ _PARTS = (
     "system",
     "system_settings",
 )
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "group_by": ("auto", "song"),
+    "grouping": GROUPINGS,
+    "on_bad_clip": ("stop", "skip"),
+    "song_features": ("in_sample", "oof"),
+    "divide_by": ("folds", "official"),
+}
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
 #: Preset → its settings. RunConfig and TrainingSettings give each number's origin; sizes are D.
@@ -112,32 +119,33 @@ def resolve(
 
     Notebook: 00_start_here
     """
-    check_choice("corpus", corpus, corpora.names())
-    check_choice("task", task, TASKS)
-    check_choice("method", method, systems.CHAINS)
-    check_choice("preset", preset, PRESETS)
+    named = {
+        "corpus": (corpus, corpora.names()),
+        "task": (task, TASKS),
+        "method": (method, systems.CHAINS),
+        "preset": (preset, PRESETS),
+    }
+    for name, (value, choices) in named.items():
+        check_choice(name, value, choices)
     check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
-    system = ""
-    if method in systems.SYSTEMS:
-        system, method = method, "ce"
+    system = method if method in systems.SYSTEMS else ""
+    trained = "ce" if system else method
     network = overrides.get("network", networks.DEFAULT)
-    homes = _settings(preset, method, network, system, overrides)
+    homes = _settings(preset, trained, network, system, overrides)
     run = homes["run"]
-    if run.get("divide_by") == "official":
-        folds = 1
     config = RunConfig(
         corpus=corpus,
         task=task,
         segment_seconds=float(segment_seconds),
         preset=preset,
-        folds=int(folds),
+        folds=1 if run.get("divide_by") == "official" else int(folds),
         seed=int(seed),
         frontend_settings=homes["front-end"],
         training=TrainingSettings.of(
             **homes["training"],
-            method=method,
+            method=trained,
             network=network,
             model=homes["network"],
             own=homes["method"],
@@ -165,16 +173,13 @@ def _settings(
         "run": {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"},
         "training": dict(base["training"]),
         "method": {},
-        "network": {},
+        "network": dict(base["model"]) if network == networks.DEFAULT else {},
         "front-end": {},
         "system": {},
     }
-    if network == networks.DEFAULT:
-        homes["network"] = dict(base["model"])
     owners = _owners(method, network, overrides.get("frontend", frontends.DEFAULT), system)
     for name, value in overrides.items():
-        check_choice("setting", name, sorted(owners))
-        home, kind = owners[name]
+        home, kind = owners[check_choice("setting", name, sorted(owners))]
         homes[home][name] = _as_kind(name, value, kind)
     homes["run"].pop("network", None)
     return homes
@@ -210,24 +215,21 @@ def _owners(method: str, network: str, frontend: str, system: str) -> dict[str, 
     MerKitError
         If the method's, the network's or the front-end's own settings have names that are taken.
     """
-    owners: dict[str, tuple[str, str]] = {}
+    owners = {name: ("run", kind) for name, kind in kinds(RunConfig).items()}
+    members = {"front-end": (frontend, frontends.of(frontend).settings)}
     if system:  # nothing is trained, so no setting of a training can be given
-        members = {"system": (system, systems.of(system).settings)}
+        members["system"] = (system, systems.of(system).settings)
     else:
         owners |= {name: ("training", kind) for name, kind in kinds(TrainingSettings).items()}
-        members = {
-            "method": (method, methods.of(method).settings),
-            "network": (network, networks.of(network).settings),
-        }
-    members["front-end"] = (frontend, frontends.of(frontend).settings)
-    owners |= {name: ("run", kind) for name, kind in kinds(RunConfig).items()}
+        members["method"] = (method, methods.of(method).settings)
+        members["network"] = (network, networks.of(network).settings)
     owners = {name: owner for name, owner in owners.items() if name not in _PARTS}
     owners["network"] = ("run", "str")
     for what, (name, settings) in members.items():
         own = {field.name: type(field.default).__name__ for field in dataclasses.fields(settings)}
-        taken = sorted(set(own) & (set(owners) | set(_PARTS)))
+        taken = sorted(set(own) & {*owners, *_PARTS})
         if taken:
-            other = owners.get(taken[0], ("all runs", ""))[0]
+            other, _ = owners.get(taken[0], ("all runs", ""))
             raise MerKitError(
                 f"{what} {name} has a setting {taken[0]} of its own, a name that {other} "
                 "already uses: rename it"
@@ -244,9 +246,7 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
         return value
     if kind.startswith("float") and abs(value) <= LARGEST:  # larger ones fail the checks
         return float(value)
-    if kind == "int" and value == value // 1:
-        return int(value)
-    return value
+    return int(value) if kind == "int" and value == value // 1 else value
 
 
 def _check(config: RunConfig) -> None:
@@ -255,11 +255,8 @@ def _check(config: RunConfig) -> None:
         pooling_step(config.train_every_seconds)
     if not config.system:
         networks.check_pair(config.network, pools=pools, frontend=config.frontend)
-    check_choice("group_by", config.group_by, ("auto", "song"))
-    check_choice("grouping", config.grouping, GROUPINGS)
-    check_choice("on_bad_clip", config.on_bad_clip, ("stop", "skip"))
-    check_choice("song_features", config.song_features, ("in_sample", "oof"))
-    check_choice("divide_by", config.divide_by, ("folds", "official"))
+    for name, choices in _CHOICES.items():
+        check_choice(name, getattr(config, name), choices)
     check_range("theta", config.theta, 0, 1)
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import platform
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -16,22 +15,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-import mer_kit
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.files import writing
 from mer_kit.records import TASKS, EpochRecord
 from mer_kit.runs import schema
-from mer_kit.runs.config import RunConfig, as_dictionary, hashed_config
+from mer_kit.runs.config import RunConfig, hashed_config
 from mer_kit.runs.schema import read_json as read_json
-from mer_kit.training import METHOD_VERSION
 
 #: Files that a finished fold must have.
-FOLD_FILES = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
+FOLD_FILES: tuple[str, ...] = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
 #: The same for a fold of a system, which has no network.
-SYSTEM_FILES = ("segments.csv",)
+SYSTEM_FILES: tuple[str, ...] = ("segments.csv",)
 #: Larger files (weights of wide networks) are compared by size alone when many runs are listed.
 QUICK_BYTES = 64 << 20
 _FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
@@ -40,7 +35,7 @@ _FOLD_NAME = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 def write_json(path: Path, content: Mapping[str, Any], *, indent: int | None = 2) -> None:
     """Write JSON atomically; see `as_json` for what becomes of numpy numbers, NaN and records."""
     text = json.dumps(as_json(content), indent=indent, ensure_ascii=False, allow_nan=False)
-    with writing(path) as partial:
+    with files.writing(path) as partial:
         partial.write_text(text + "\n", "utf-8")
 
 
@@ -95,30 +90,6 @@ def digest(settings: Mapping[str, Any], *, corpus_checksum: str, code_version: s
     return hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
 
 
-def write_config(
-    folder: RunFolder,
-    config: RunConfig,
-    *,
-    fingerprint: str,
-    corpus_checksum: str,
-    n_clips: int,
-    skipped: Sequence[str],
-) -> None:
-    """Write a run's config.json: its settings, its fingerprint, and where the numbers come from."""
-    versions = {"mer_kit": mer_kit.__version__, "torch": torch.__version__, "numpy": np.__version__}
-    content = {
-        **as_dictionary(config),
-        "fingerprint": fingerprint,
-        "corpus_checksum": corpus_checksum,
-        "n_clips": n_clips,
-        "skipped": skipped,
-        "method_version": METHOD_VERSION,
-        "versions": versions,
-        "python": platform.python_version(),
-    }
-    write_json(folder.path / "config.json", content)
-
-
 class RunFolder:
     """One run on disk: `<runs>/<corpus>-<task>-<seconds>s-<method>-<fingerprint>/`."""
 
@@ -128,12 +99,12 @@ class RunFolder:
     @classmethod
     def of(cls, runs_dir: Path, config: RunConfig, fingerprint: str) -> RunFolder:
         """Return the folder that belongs to a configuration and its fingerprint."""
-        about = f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}"
-        return cls(runs_dir / f"{about}-{fingerprint}")
+        name = f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}"
+        return cls(runs_dir / f"{name}-{fingerprint}")
 
-    def fold(self, number: int) -> Path:
-        """Return the folder of one fold."""
-        return self.path / "folds" / str(number)
+    def fold(self, number: int | None) -> Path:
+        """Return the folder of one fold, or of the run itself for None."""
+        return self.path if number is None else self.path / "folds" / str(number)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -149,44 +120,42 @@ class RunFolder:
     @property
     def status(self) -> str:
         """The run's own state: "done", "failed" (also if status.json is torn) or "new"."""
-        return _state(self.path)
+        try:
+            return str(self.fold_status(None).get("state", "new"))
+        except MerKitError:
+            return "failed"
 
     def set_status(self, state: str, *, fold: int | None = None, **more: Any) -> None:
         """Write status.json of the run, or of one of its folds."""
-        folder = self.path if fold is None else self.fold(fold)
-        now = time.strftime("%Y-%m-%dT%H:%M:%S")
-        write_json(folder / "status.json", {"state": state, "at": now, **more})
+        content = {"state": state, "at": time.strftime("%Y-%m-%dT%H:%M:%S"), **more}
+        write_json(self.fold(fold) / "status.json", content)
 
     def fold_done(self, number: int) -> bool:
         """Return whether a fold is finished: its status says so and every file is there."""
-        folder = self.fold(number)
-        there = {
-            name for name in FOLD_FILES if files.is_plain_file(folder / name, inside=self.path)
-        }
-        if there >= set(FOLD_FILES):
-            return _state(folder) == "done"
         with contextlib.suppress(MerKitError):
-            status = _status(folder, inside=self.path)
-            sealed = tuple(status.get("files", ()))
-            return status.get("state") == "done" and sealed == SYSTEM_FILES and there >= {*sealed}
+            status = self.fold_status(number)
+            of_system = tuple(status.get("files", ())) == SYSTEM_FILES
+            return status.get("state") == "done" and all(
+                files.is_plain_file(self.fold(number) / name, inside=self.path)
+                for name in (SYSTEM_FILES if of_system else FOLD_FILES)
+            )
         return False
 
     def fold_numbers(self) -> list[int]:
         """Return the numbers of all fold folders; copies such as "0 (copy)" do not count."""
-        try:
-            entries = list(os.scandir(self.path / "folds"))
-        except OSError:  # none yet, or not a folder
-            return []
-        names = [entry.name for entry in entries if entry.is_dir()]
-        return sorted(int(name) for name in names if _FOLD_NAME.fullmatch(name))
+        found = (self.path / "folds").glob("*")
+        return sorted(int(x.name) for x in found if _FOLD_NAME.fullmatch(x.name) and x.is_dir())
 
     def folds_done(self) -> list[int]:
         """Return the numbers of the finished folds, ascending."""
         return [number for number in self.fold_numbers() if self.fold_done(number)]
 
-    def fold_status(self, number: int) -> dict[str, Any]:
-        """Return a fold's status.json, checked; {} without one."""
-        return _status(self.fold(number), inside=self.path)
+    def fold_status(self, number: int | None) -> dict[str, Any]:
+        """Return the status.json of a fold, or of the run for None, checked; {} without one."""
+        file = self.fold(number) / "status.json"
+        if not os.path.lexists(file):
+            return {}
+        return schema.read_json(file, schema.STATUS, inside=self.path)
 
     def seal(self, number: int, names: Sequence[str] = FOLD_FILES) -> dict[str, dict[str, Any]]:
         """Return size and checksum of a trained fold's files, for its status.json."""
@@ -202,7 +171,7 @@ class RunFolder:
 
         Parameters
         ----------
-        names : the files that are about to be used; those without a stored checksum are not compared
+        names : the files that are about to be used; any without a stored checksum are left out
         quick : compare files above QUICK_BYTES by their size alone
 
         Raises
@@ -236,8 +205,7 @@ class RunFolder:
         MerKitError
             If history.csv cannot be read.
         """
-        path = self.fold(fold) / "history.csv"
-        return schema.read_history(path, f"history.csv in fold {fold}", inside=self.path)
+        return schema.read_history(self.fold(fold) / "history.csv", inside=self.path)
 
     def epochs(self, fold: int) -> dict[str, np.ndarray]:
         """Return a fold's evaluation passes.
@@ -251,8 +219,7 @@ class RunFolder:
         """
         dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
         arrays = schema.read_arrays(self.fold(fold) / "epochs.npz", dimensions, inside=self.path)
-        schema.check_passes(arrays, f"epochs.npz in fold {fold}")
-        return arrays
+        return schema.check_passes(arrays, f"epochs.npz in fold {fold}")
 
     def segments(self, fold: int) -> pd.DataFrame:
         """Return a fold's segment predictions.
@@ -265,11 +232,12 @@ class RunFolder:
             If segments.csv cannot be read or holds rows that are not predictions.
         """
         classes = TASKS[self.config["task"]]
-        texts, numbers = ("clip_id", "part", "label"), ("start_s", "end_s", *classes)
-        kinds = {**dict.fromkeys(texts, str), **dict.fromkeys(numbers, float)}
+        kinds = {
+            **dict.fromkeys(("clip_id", "part", "label"), str),
+            **dict.fromkeys(("start_s", "end_s", *classes), float),
+        }
         table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
-        schema.check_segments(table, classes, f"segments.csv in fold {fold}")
-        return table
+        return schema.check_segments(table, classes, f"segments.csv in fold {fold}")
 
     def metrics(self) -> dict[str, Any]:
         """Return the content of metrics.json, checked.
@@ -280,23 +248,7 @@ class RunFolder:
             If it cannot be read or is not what a run writes.
         """
         content = schema.read_json(self.path / "metrics.json", schema.METRICS, inside=self.path)
-        schema.check_metrics(content, f"metrics.json in {self.path.name}")
-        return content
-
-
-def _status(folder: Path, *, inside: Path) -> dict[str, Any]:
-    """Return a folder's status.json, checked; {} without one."""
-    file = folder / "status.json"
-    if not os.path.lexists(file):
-        return {}
-    return schema.read_json(file, schema.STATUS, inside=inside)
-
-
-def _state(folder: Path) -> str:
-    try:
-        return str(_status(folder, inside=folder).get("state", "new"))
-    except MerKitError:
-        return "failed"
+        return schema.check_metrics(content, f"metrics.json in {self.path.name}")
 
 
 def all_runs(runs_dir: str | Path) -> list[RunFolder]:

@@ -16,7 +16,6 @@ import struct
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,8 +42,6 @@ MOST_FOLDS = 1000
 MOST_OWN = 50
 #: Lines of a failed notebook's last output that are kept, and the characters of each.
 LOG_LINES, LOG_WIDTH = 12, 240
-#: Scores that are fractions; others may be any number.
-SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 #: The end of a zip file without a comment: signature, disks, entries, size of the directory, …
 _END = struct.Struct("<4s4H2LH")
 #: Beginnings of formulae in Excel, LibreOffice and Google Sheets, also in wide forms and after
@@ -53,7 +50,7 @@ _FORMULA = re.compile(r"'*(?:\s*[=+\-@＝＋－＠]|[\t\r])")
 Check = Callable[[Any], bool]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Field:
     """One entry of a JSON file: in words, as a check, and whether it is needed."""
 
@@ -132,13 +129,13 @@ def listing(value: Any) -> bool:
     return isinstance(value, list)
 
 
-def check(content: Mapping[str, Any], fields: Mapping[str, Field], where: str) -> None:
-    """Raise one sentence for the first field that is missing or wrong.
+def check(content: Any, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
+    """Return a JSON object, or raise one sentence for the first field that is missing or wrong.
 
     Raises
     ------
     MerKitError
-        If a needed field is missing, or a value does not fit its field.
+        If it is no object, a needed field is missing, or a value does not fit its field.
 
     Examples
     --------
@@ -147,6 +144,10 @@ def check(content: Mapping[str, Any], fields: Mapping[str, Field], where: str) -
     mer_kit.checks.MerKitError: config.json in a-run has seed -1, expected a whole number:
     run it again
     """
+    if not isinstance(content, dict):
+        raise MerKitError(
+            f"{where} holds {shortened(content)}, expected names and values: run it again"
+        )
     for name, field in fields.items():
         if name not in content:
             if field.needed:
@@ -156,14 +157,18 @@ def check(content: Mapping[str, Any], fields: Mapping[str, Field], where: str) -
                 f"{where} has {name} {shortened(content[name])}, expected {field.words}: "
                 "run it again"
             )
+    return content
+
+
+#: Scores that are fractions; others may be any number.
+FRACTIONS = dict.fromkeys(("accuracy", "macro_f1", "weighted_f1", "positive_f1"), number(0, 1))
 
 
 def _scores(value: Any) -> bool:
     """Return whether a value holds scores by name: numbers, or null for an undefined score."""
-    if not mapping(value):
-        return False
-    kinds = dict.fromkeys(SCORES, number(0, 1))
-    return all(or_null(kinds.get(name, number()))(score) for name, score in value.items())
+    return mapping(value) and all(
+        or_null(FRACTIONS.get(name, number()))(score) for name, score in value.items()
+    )
 
 
 def _scores_by_name(value: Any) -> bool:
@@ -220,7 +225,7 @@ _SUMMARY: dict[str, Field] = {
     "seconds": Field("a number of seconds or null", or_null(number(0)), needed=False),
     "pooled": Field("fractions for each classifier", _scores_by_name),
 }
-#: scores.json of a fold, see `runs.scores_file`, which compares the rest with the fold.
+#: scores.json of a fold, see `runs.decisions`, which compares the rest with the fold.
 FOLD_SCORES: dict[str, Field] = {
     "sources": Field(
         "checksums by classifier", lambda value: mapping(value) and all(map(text, value.values()))
@@ -267,16 +272,11 @@ def read_json(
     with _reading(where, "", "a run's JSON file: run it again"):
         raw = files.read_bytes(path, most=MOST_JSON, inside=inside)
         content = json.loads(raw.decode("utf-8-sig"))
-    if not isinstance(content, dict):
-        raise MerKitError(
-            f"{where} holds {shortened(content)}, expected names and values: run it again"
-        )
-    check(content, fields or {}, where)
-    return content
+    return check(content, fields or {}, where)
 
 
-def check_metrics(metrics: Mapping[str, Any], where: str) -> None:
-    """Check the folds and the summary of metrics.json, beyond what METRICS says.
+def check_metrics(metrics: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return metrics.json, its folds and its summary checked beyond what METRICS says.
 
     Raises
     ------
@@ -290,12 +290,7 @@ def check_metrics(metrics: Mapping[str, Any], where: str) -> None:
     mer_kit.checks.MerKitError: metrics.json in a-run has n_songs -1, expected a count: run it again
     """
     for index, fold in enumerate(metrics["folds"]):
-        if not isinstance(fold, dict):
-            raise MerKitError(
-                f"{where} has {shortened(fold)} as fold {index}, expected names and values: "
-                "run it again"
-            )
-        check(fold, FOLD, where)
+        check(fold, FOLD, f"fold {index} of {where}")
     numbers = [fold["fold"] for fold in metrics["folds"]]
     twice = sorted({one for one in numbers if numbers.count(one) > 1})
     if twice:
@@ -304,6 +299,7 @@ def check_metrics(metrics: Mapping[str, Any], where: str) -> None:
             "run notebook 04_song_decisions again"
         )
     check(metrics["summary"], _SUMMARY, where)
+    return metrics
 
 
 def read_table(
@@ -348,8 +344,8 @@ def read_table(
     return table
 
 
-def read_history(path: Path, where: str, *, inside: Path | None = None) -> list[EpochRecord]:
-    """Return a fold's EpochRecords; `where` names the file in errors.
+def read_history(path: Path, *, inside: Path | None = None) -> list[EpochRecord]:
+    """Return a fold's EpochRecords.
 
     Columns of another version, or a method's own, are kept where they hold numbers.
 
@@ -371,12 +367,13 @@ def read_history(path: Path, where: str, *, inside: Path | None = None) -> list[
         return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in rows]
     except (ValueError, TypeError, OverflowError) as error:
         raise MerKitError(
-            f"{where} has a row that is not an epoch's: train the fold again"
+            f"{path.name} in fold {path.parent.name} has a row that is not an epoch's: "
+            "train the fold again"
         ) from error
 
 
-def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> None:
-    """Check a fold's segment table: train/test part, labels, times and probabilities.
+def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> pd.DataFrame:
+    """Return a fold's segment table, its parts, labels, times and probabilities checked.
 
     Raises
     ------
@@ -411,6 +408,7 @@ def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> N
             and (np.abs(p.sum(axis=1) - 1) > 1e-2).any(),
         },
     )
+    return table
 
 
 def read_arrays(
@@ -470,8 +468,8 @@ def _array(archive: zipfile.ZipFile, name: str, dimensions: int) -> np.ndarray:
         return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
 
-def check_passes(arrays: Mapping[str, np.ndarray], where: str) -> None:
-    """Check that a fold's evaluation passes [E, S, K] and the arrays of its segments [S] agree.
+def check_passes(arrays: dict[str, np.ndarray], where: str) -> dict[str, np.ndarray]:
+    """Return a fold's passes [E, S, K] and the arrays of its segments [S], if they agree.
 
     Raises
     ------
@@ -502,6 +500,7 @@ def check_passes(arrays: Mapping[str, np.ndarray], where: str) -> None:
             or not np.isfinite(arrays["start_s"]).all(),
         },
     )
+    return arrays
 
 
 def without_formulae(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from mer_kit.analysis.dropout import DropoutProbe, choose_pair
 from mer_kit.analysis.noise_study import draw_songs, noise_study
 from mer_kit.analysis.passes import Passes, fold_seed, noisiest_segments, read_passes
 from mer_kit.checks import MerKitError
-from mer_kit.runs import network_fold
+from mer_kit.runs import fold_training
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
@@ -269,7 +269,7 @@ def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(
     for experiment, wanted in ((trained, "ce"), (mixing, "mixup")):
         other = ablation.counterpart(experiment)
         assert other.config.method == wanted
-        assert network_fold.warmup_file(other, "fold 0") == network_fold.warmup_file(
+        assert fold_training.warmup_file(other, "fold 0") == fold_training.warmup_file(
             experiment, "fold 0"
         )
         assert ablation.counterpart(other).config.method == "sssl"
@@ -397,7 +397,7 @@ def test_the_seed_of_a_fold_is_the_trainers(
         seen.append(int(settings["seed"]))  # type: ignore[call-overload]
         raise Stop
 
-    monkeypatch.setattr("mer_kit.runs.network_fold.Trainer", spy)
+    monkeypatch.setattr("mer_kit.runs.fold_training.Trainer", spy)
     with pytest.raises(Stop):
         trained.train(1)
     assert seen == [fold_seed(trained.config.seed, 1)]
@@ -452,6 +452,6 @@ def test_a_full_disk_is_told_as_one_also_where_no_status_can_be_written(
         monkeypatch.setattr("mer_kit.runs.run_folder.write_json", full)
         raise MerKitError("checkpoint.safetensors cannot be written (No space left on device)")
 
-    monkeypatch.setattr(network_fold, "fit", fit)
+    monkeypatch.setattr(fold_training, "fit", fit)
     with pytest.raises(MerKitError, match="checkpoint.safetensors cannot be written"):
         other.train(0)

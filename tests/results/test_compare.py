@@ -49,7 +49,7 @@ def test_deciders_are_compared_within_a_run_and_single_segments_are_left_out() -
     parts += [rows("sssl", [0.9, 0.9], classifier="mean")]
     table = compare.paired(pd.concat(parts), by="classifier")
     assert set(zip(table["first"], table["second"], strict=True)) == {("svm", "vote")}
-    with pytest.raises(MerKitError, match="expected 'method' or 'classifier'"):
+    with pytest.raises(MerKitError, match="by is 'seed', expected one of method, classifier"):
         compare.paired(pd.concat(parts), by="seed")
 
 

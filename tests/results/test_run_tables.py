@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mer_kit.results import run_tables, tables
+from mer_kit.results import tables
 
 HOSTILE = [
     r"\input{/etc/passwd}", "a & b % $x$ #1 _ ^ ~ {}", "a|b\n| c |", "<script>",
@@ -21,12 +21,12 @@ def test_latex_has_one_line_for_each_row_and_no_live_character(escape: str | Non
 
 def _check_latex() -> None:
     table = pd.DataFrame({"name": HOSTILE, "songs": "50.0 ± 1.0"})
-    lines = run_tables.latex(table).splitlines()
+    lines = tables.latex(table).splitlines()
     assert lines[0] == r"\begin{tabular}{lr}" and lines[-1] == r"\end{tabular}"
     rows = lines[4:-2]
-    assert rows == [rf"{run_tables.latex_cell(name)} & 50.0 $\pm$ 1.0 \\" for name in HOSTILE]
+    assert rows == [rf"{tables.latex_cell(name)} & 50.0 $\pm$ 1.0 \\" for name in HOSTILE]
     assert not any(command in row for row in rows for command in (r"\input", "{{", "%}"))
-    assert run_tables.latex(table.iloc[:0]).splitlines()[1:4] == [
+    assert tables.latex(table.iloc[:0]).splitlines()[1:4] == [
         r"\toprule",
         r"name & songs \\",
         r"\midrule",

@@ -21,7 +21,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.records import Clip, Corpus, Fold
 from mer_kit.results import runs_table
-from mer_kit.runs import grouping, network_fold, run_folder, stored_folds
+from mer_kit.runs import fold_training, grouping, run_folder
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.data import checksum
 from mer_kit.runs.experiment import Experiment
@@ -287,7 +287,7 @@ def test_an_older_run_gets_its_folds_stored_and_other_ones_are_refused(
     assert same(again.folds, experiment.folds) and not file.exists(), "opening writes nothing"
     again.train(0)
     assert file.exists() and same(
-        stored_folds.read(again.folder, again.clip_ids, n_folds=2) or [], experiment.folds
+        grouping.read_folds(again.folder, again.clip_ids, n_folds=2) or [], experiment.folds
     )
 
 
@@ -300,7 +300,7 @@ def test_a_finished_run_that_takes_no_files_is_used_all_the_same(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(stored_folds, "write_json", refuse)
+    monkeypatch.setattr(grouping, "write_json", refuse)
     again = opened(root, tmp_path / "runs", method="ce")
     assert again.train(0).fold_done(0) and not (experiment.folder.path / "folds.json").exists()
 
@@ -325,9 +325,9 @@ def test_stored_folds_that_do_not_fit_get_a_sentence(
 ) -> None:
     folder, ids = RunFolder(tmp_path), ["copy", *(f"s{k}" for k in range(8)), "same"]
     divided = [Fold(0, np.arange(5), np.arange(5, 10)), Fold(1, np.arange(5, 10), np.arange(5))]
-    stored_folds.write(folder, divided, ids, grouping.Grouping(None))
-    assert same(stored_folds.read(folder, ids, n_folds=2) or [], divided)
-    turned = stored_folds.read(folder, ids[::-1], n_folds=2)
+    grouping.keep_folds(folder, divided, ids, grouping.Grouping(None))
+    assert same(grouping.read_folds(folder, ids, n_folds=2) or [], divided)
+    turned = grouping.read_folds(folder, ids[::-1], n_folds=2)
     assert turned is not None and turned[0].test.tolist() == [0, 1, 2, 3, 4], (
         "clips are known by id, not by place"
     )
@@ -338,14 +338,14 @@ def test_stored_folds_that_do_not_fit_get_a_sentence(
         change(content)
     (tmp_path / "folds.json").write_text(json.dumps(content))
     with pytest.raises(MerKitError, match=sentence):
-        stored_folds.read(folder, ids, n_folds=2)
+        grouping.read_folds(folder, ids, n_folds=2)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "[" * 100_000, "\x00"])
 def test_stored_folds_that_are_no_json_get_a_sentence(content: str, tmp_path: Path) -> None:
     (tmp_path / "folds.json").write_text(content)
     with pytest.raises(MerKitError, match="folds.json in .* is not what a run writes"):
-        stored_folds.read(RunFolder(tmp_path), ["a"], n_folds=2)
+        grouping.read_folds(RunFolder(tmp_path), ["a"], n_folds=2)
 
 
 def test_inner_folds_keep_together_what_the_outer_ones_do(
@@ -362,7 +362,7 @@ def test_inner_folds_keep_together_what_the_outer_ones_do(
 
     monkeypatch.setattr(folds, "make", spy)
     with pytest.raises(ValueError, match="No objects to concatenate"):
-        network_fold.out_of_fold(experiment, experiment.folds[0], 0)
+        fold_training.out_of_fold(experiment, experiment.folds[0], 0)
     assert (seen[0] == whole[experiment.folds[0].train]).all()
 
 

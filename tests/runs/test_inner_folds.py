@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mer_kit.runs import network_fold
+from mer_kit.runs import fold_training
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 
@@ -38,17 +38,17 @@ def test_inner_networks_never_train_on_a_song_or_an_artist_that_they_answer_for(
     assert groups is not None and len(set(groups)) < len(groups), "some artists have several songs"
     trained: list[np.ndarray] = []
     answered: list[np.ndarray] = []
-    original = network_fold.predict
+    original = fold_training.predict
     monkeypatch.setattr(
-        network_fold, "fit", lambda _, clips, *__: trained.append(clips) or (_Guess(), None)
+        fold_training, "fit", lambda _, clips, *__: trained.append(clips) or (_Guess(), None)
     )
     monkeypatch.setattr(
-        network_fold,
+        fold_training,
         "predict",
         lambda e, t, clips, part: answered.append(clips) or original(e, t, clips, part),
     )
     fold = experiment.folds[0]
-    table, seconds = network_fold.out_of_fold(experiment, fold, 0)
+    table, seconds = fold_training.out_of_fold(experiment, fold, 0)
     assert len(trained) == len(answered) > 1 and seconds == len(trained)
     for inside, outside in zip(trained, answered, strict=True):
         assert not set(inside) & set(outside) and not set(groups[inside]) & set(groups[outside])

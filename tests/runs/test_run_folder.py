@@ -374,7 +374,7 @@ def test_epochs_segments_and_config_come_back(tmp_path):
         "clip": np.arange(5),
         "start_s": np.arange(5.0),
     }
-    with run_folder.writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
+    with files.writing(folder.fold(2) / "epochs.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(file, probabilities=p, **beside)
     stored = folder.epochs(2)
     assert stored["probabilities"].tobytes() == p.tobytes() and stored["labels"].tolist() == [

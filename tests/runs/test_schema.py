@@ -151,7 +151,7 @@ def test_a_status_of_another_kind_is_no_finished_fold(
     run: RunFolder, status: dict[str, Any]
 ) -> None:
     for name in run_folder.FOLD_FILES:
-        with run_folder.writing(run.fold(0) / name) as partial:
+        with files.writing(run.fold(0) / name) as partial:
             partial.write_bytes(b"x")
     run.set_status("done", fold=0, seconds=1.0)
     assert run.folds_done() == [0]

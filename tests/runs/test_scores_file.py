@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.analysis import feature_space
-from mer_kit.runs import scores_file
+from mer_kit.runs import decisions
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import classifiers
@@ -58,7 +58,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def scores(experiment: Experiment) -> Path:
-    return experiment.folder.fold(0) / scores_file.NAME
+    return experiment.folder.fold(0) / decisions.SCORES_FILE
 
 
 def files_of(experiment: Experiment) -> dict[str, int]:
@@ -128,9 +128,9 @@ def test_a_read_only_folder_is_decided_all_the_same(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(scores_file, "write_json", refuse)
+    monkeypatch.setattr(decisions, "write_json", refuse)
     monkeypatch.setattr(SVM, "save", refuse)
-    same(stored, copy.decide_and_write(0))
+    same(stored, copy.decide(0, write=True))
     assert not scores(copy).exists()
 
 
@@ -151,7 +151,7 @@ def test_an_added_classifier_is_fitted_alone_and_added(
     monkeypatch.setattr(classifiers, "NAMES", (*classifiers.NAMES, "third"))
     result, songs = copy.decide(0)
     assert "third" not in json.loads(scores(copy).read_text())["answers"], "a question wrote"
-    copy.decide_and_write(0)
+    copy.decide(0, write=True)
     content = json.loads(scores(copy).read_text())
     assert not fits and set(songs["third"]) == {2} and set(content["answers"]["third"]) == {2}
     assert {name: result.songs[name] for name in before.songs} == before.songs
@@ -164,13 +164,13 @@ def test_a_persons_own_classifier_that_has_changed_is_fitted_again(
     copy: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        scores_file, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
+        decisions, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
     )
     scores(copy).unlink()
-    copy.decide_and_write(0)
+    copy.decide(0, write=True)
     assert json.loads(scores(copy).read_text())["sources"] == {"svm": "0a"}
     monkeypatch.setattr(
-        scores_file, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
+        decisions, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
     )
     fitted: list[str] = []
     original = SVM.fit
@@ -191,7 +191,7 @@ def test_other_segments_are_decided_again(copy: Experiment, fits: list[int]) -> 
     table.to_csv(copy.folder.fold(0) / "segments.csv", index=False)
     result, _ = copy.decide(0)
     assert fits and result.songs != json.loads(scores(copy).read_text())["fold"]["songs"]
-    copy.decide_and_write(0)
+    copy.decide(0, write=True)
     fits.clear()
     same(copy.decide(0), (copy.decide(0)[0], copy.decide(0)[1]))
     assert not fits and copy.decide(0)[0].songs == result.songs
@@ -241,7 +241,7 @@ def test_a_file_that_does_not_fit_is_not_used(
         f"scores.json of fold 0 in {copy.folder.path.name} is not used, its songs are decided again"
     )
     assert len(line) < 400 and line.isprintable()
-    copy.decide_and_write(0)
+    copy.decide(0, write=True)
     assert json.loads(scores(copy).read_text())["fold"]["songs"] == stored[0].songs
 
 
@@ -264,5 +264,5 @@ def test_a_file_that_is_none_is_not_read(copy: Experiment, tmp_path: Path, kind:
     else:
         file.symlink_to({"zero": "/dev/zero", "out": tmp_path / "outside.json"}[kind])
     same(stored, copy.decide(0))
-    same(stored, copy.decide_and_write(0))
+    same(stored, copy.decide(0, write=True))
     assert (tmp_path / "outside.json").read_text() == text

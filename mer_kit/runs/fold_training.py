@@ -1,10 +1,14 @@
-"""A fold of a segment network: training, evaluation passes and segment probabilities, all written.
+"""Train one fold and write its files: a segment network, or a system, which needs no segments.
 
-Notebook: 03_sssl_training
+A network's fold is training, evaluation passes and segment probabilities; a system's is features of
+whole songs, one fit, and the probabilities of every song.
+
+Notebook: 03_sssl_training, 04_song_decisions
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mer_kit import files
+from mer_kit import files, systems
+from mer_kit.checks import MerKitError, check_probabilities
 from mer_kit.later_settings import flat
 from mer_kit.records import Fold, SegmentIndex
 from mer_kit.runs import run_folder
@@ -32,12 +37,13 @@ INNER_FOLDS = 3
 Watch = Callable[[Trainer], None] | None
 
 
-def train(experiment: Experiment, number: int, watch: Watch = None) -> float:
+def train_network(experiment: Experiment, number: int, watch: Watch = None) -> float:
     """Train one fold and write its files; return the seconds of all epochs, warm-up included."""
     fold, folder = experiment.folds[number], experiment.folder.fold(number)
     trainer, index = fit(experiment, fold.train, f"fold {number}", folder, number, watch)
-    history = pd.DataFrame([record.row() for record in trainer.history_])
-    files.write_table(folder / "history.csv", history)
+    files.write_table(
+        folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_])
+    )
     with files.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
@@ -53,8 +59,8 @@ def train(experiment: Experiment, number: int, watch: Watch = None) -> float:
         seconds += more
     else:
         training_songs = predict(experiment, trainer, fold.train, "train")
-    table = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test")])
-    files.write_table(folder / "segments.csv", table, float_format="%.6g")
+    songs = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test")])
+    files.write_table(folder / "segments.csv", songs, float_format="%.6g")
     return seconds
 
 
@@ -102,14 +108,26 @@ def predict(experiment: Experiment, trainer: Trainer, clips: np.ndarray, part: s
     """Return the segment table of these clips: one row per segment, one segment per second."""
     index = experiment.index.take(experiment.index.rows_of(clips))
     probabilities = trainer.predict_proba(SegmentView(experiment.store, index))
-    ids, names = np.array(experiment.clip_ids), np.array(experiment.classes)
-    table = pd.DataFrame(
-        {"clip_id": ids[index.clip], "start_s": index.start_s, "end_s": index.end_s}
-    )
-    table["part"], table["label"] = part, names[experiment.labels[index.clip]]
-    for k, name in enumerate(experiment.classes):
-        table[name] = probabilities[:, k]
-    return table
+    return table(experiment, index.clip, index.start_s, index.end_s, part, probabilities)
+
+
+def table(
+    experiment: Experiment,
+    clips: np.ndarray,
+    start_s: np.ndarray | float,
+    end_s: np.ndarray,
+    part: np.ndarray | str,
+    p: np.ndarray,
+) -> pd.DataFrame:
+    """Return rows of segments.csv: clips and times [S], parts and probabilities [S, K]."""
+    about = {
+        "clip_id": np.array(experiment.clip_ids)[clips],
+        "start_s": start_s,
+        "end_s": end_s,
+        "part": part,
+        "label": np.array(experiment.classes)[experiment.labels[clips]],
+    }
+    return pd.DataFrame({**about, **dict(zip(experiment.classes, p.T, strict=True))})
 
 
 def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.DataFrame, float]:
@@ -137,3 +155,44 @@ def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.Dat
 
 def _seconds(trainer: Trainer) -> float:
     return float(sum(record.seconds for record in trainer.history_))
+
+
+def train_system(experiment: Experiment, number: int) -> float:
+    """Fit the run's system on a fold's training songs; return the seconds taken.
+
+    Writes segments.csv with one row per song.
+    """
+    began = time.perf_counter()
+    config, fold = experiment.config, experiment.folds[number]
+    clips = np.concatenate([fold.train, fold.test])
+    features = np.stack([song_features(experiment, int(clip)) for clip in clips])
+    n_train, n_classes = len(fold.train), len(experiment.classes)
+    system = systems.make(
+        config.system,
+        config.system_settings,
+        n_classes=n_classes,
+        seed=derive(config.seed, f"fold {number}") % 2**31,
+    )
+    system.fit(features[:n_train], experiment.labels[fold.train])
+    p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))
+    if p.shape != (len(clips), n_classes):
+        raise MerKitError(
+            f"system {config.system} returned {p.shape[0]} rows of {p.shape[1]} probabilities, "
+            f"expected {len(clips)} of {n_classes}: correct its predict_proba"
+        )
+    part = np.repeat(["train", "test"], [n_train, len(fold.test)])
+    songs = table(experiment, clips, 0.0, experiment.store.durations_s[clips], part, p)
+    files.write_table(experiment.folder.fold(number) / "segments.csv", songs, float_format="%.6g")
+    return time.perf_counter() - began
+
+
+def song_features(experiment: Experiment, clip: int) -> np.ndarray:
+    """Return float64 [2·d], mean and standard deviation of a song's features over time."""
+    store, config = experiment.store, experiment.config
+    values = store.values(clip)
+    if config.max_seconds is not None:
+        per_second = store.frontend.frames_per_second
+        if store.frontend.pool is not None:
+            per_second = 1 / store.recipe.every_seconds
+        values = values[: max(1, round(config.max_seconds * per_second))]
+    return systems.song_features(values)
