@@ -87,9 +87,8 @@ def scratch(name: str = "mer-kit") -> tempfile.TemporaryDirectory[str]:
 
 def _is_own(entry: Path) -> bool:
     """Return whether a path is this user's own, and not a link; False on Windows."""
-    if entry.is_symlink() or not hasattr(os, "getuid"):
-        return False
-    return entry.stat().st_uid == os.getuid()
+    plain = hasattr(os, "getuid") and not entry.is_symlink()
+    return plain and entry.stat().st_uid == os.getuid()
 
 
 def _is_left_over(entry: os.DirEntry[str]) -> bool:

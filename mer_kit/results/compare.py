@@ -152,8 +152,8 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     for _, rows in paired(folds).groupby([*SAME, "first", "second"], sort=False):
         head = rows.iloc[0]
         difference = verdict(rows["difference"].to_numpy(), n_folds=int(head["folds"]))
-        about = title(head, method=False)
-        lines.append(f"{about}: {head['second']} against {head['first']}: {difference}.")
+        pair = f"{head['second']} against {head['first']}"
+        lines.append(f"{title(head, method=False)}: {pair}: {difference}.")
     return lines
 
 
@@ -166,7 +166,7 @@ def title(row: Any, *, method: bool = True) -> str:
     ...        "preset": "cpu", "seed": 1})
     '4q, valence, 3 s, ce, cpu, seed 1'
     """
-    ran = f", {row['method']}" * method
+    ran = f", {row['method']}" if method else ""
     return (
         f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s{ran}, {row['preset']}, "
         f"seed {int(row['seed'])}"

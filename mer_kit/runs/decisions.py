@@ -133,8 +133,9 @@ def fitted(
 ) -> SongClassifier:
     """Return a song-level classifier fitted on a fold's training songs; see `decide_fold`."""
     train_p, train_song = _arrays(table, "train", fold.train, clip_ids, config)
-    classifier = fresh(name, theta=config.theta, seed=config.seed)
-    return classifier.fit(train_p, train_song, labels[fold.train])
+    return fresh(name, theta=config.theta, seed=config.seed).fit(
+        train_p, train_song, labels[fold.train]
+    )
 
 
 def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
