@@ -50,15 +50,12 @@ def plain(text: str, longest: int = 1000) -> str:
 
 
 def _cut(text: str, longest: int) -> str:
-    if len(text) <= longest:
-        return text
-    return f"{text[: longest - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _escaped(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode("ascii")
+    escape = character.encode("unicode_escape").decode("ascii")
+    return character if character.isprintable() else escape
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
@@ -84,9 +81,7 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
         return value
     names = {str(option).casefold(): option for option in options}
     near = difflib.get_close_matches(shortened(value).strip("'\"").casefold(), names, n=1)
-    hint = "choose one of these"
-    if near:
-        hint = f"did you mean {names[near[0]]!r}?"
+    hint = f"did you mean {names[near[0]]!r}?" if near else "choose one of these"
     listed = ", ".join(map(str, options))
     raise MerKitError(f"{name} is {shortened(value)}, expected one of {listed}: {hint}")
 
@@ -120,25 +115,23 @@ def check_range(
     if vast:
         low = -LARGEST if low is None else low
         high = LARGEST if high is None else high
-    bounds = _bounds(low, high, low_open)
-    message = f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}"
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise MerKitError(message)
-    if not vast and (not np.isfinite(value) or (whole and int(value) != value)):
-        raise MerKitError(message)
-    if low is not None and (value < low or (low_open and value == low)):
-        raise MerKitError(message)
-    if high is not None and value > high:
-        raise MerKitError(message)
+    fits = (
+        isinstance(value, (int, float, np.integer, np.floating))
+        and not isinstance(value, bool)
+        and (vast or (np.isfinite(value) and (not whole or int(value) == value)))
+        and (low is None or (low < value if low_open else low <= value))
+        and (high is None or value <= high)
+    )
+    if not fits:
+        bounds = _bounds(low, high, low_open)
+        raise MerKitError(f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}")
     return value
 
 
 def _bounds(low: float | None, high: float | None, low_open: bool) -> str:
     """Return the allowed range in words, "" if there is none."""
-    if low is None and high is None:
-        return ""
     if low is None:
-        return f" of at most {high}"
+        return "" if high is None else f" of at most {high}"
     if high is None:
         return f" above {low}" if low_open else f" of at least {low}"
     return f" above {low} and at most {high}" if low_open else f" from {low} to {high}"

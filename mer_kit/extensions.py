@@ -15,19 +15,71 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from mer_kit.checks import MerKitError, check_choice, shortened
 
 #: The environment variable that names your own folder.
 VARIABLE = "MER_EXTENSIONS"
-#: Kinds of settings, in words.
-_KINDS: dict[type, str] = {
-    bool: "True or False",
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
+#: Kinds of settings: what is accepted, and how errors call it. A whole number is a number too.
+_KINDS: dict[type, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "True or False"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
 }
+_Member = TypeVar("_Member")
+
+
+class Members(Generic[_Member]):
+    """The members of one kind: a module for each file of a folder, which defines one class.
+
+    Parameters
+    ----------
+    package : whose folder is listed
+    kind : the member in words, for errors
+    defines : the class that each module defines
+    needed : what else every module must define, beside TITLE, SAYS and SOURCE
+    reserved : names that a person's own file may not have
+
+    Attributes
+    ----------
+    modules : the modules by name, see `modules`
+
+    Examples
+    --------
+    >>> classifiers = Members("mer_kit.songs.classifiers", "classifier", "Classifier")
+    >>> classifiers.texts("TITLE")["vote"], classifiers.of("vote").__name__
+    ('vote', 'Classifier')
+    """
+
+    def __init__(
+        self,
+        package: str,
+        kind: str,
+        defines: str,
+        *,
+        needed: Sequence[str] = (),
+        reserved: Iterable[str] = (),
+    ) -> None:
+        self.kind, self.defines = kind, defines
+        needed = ("TITLE", "SAYS", "SOURCE", *needed, defines)
+        self.modules = modules(package, needed=needed, reserved=reserved)
+
+    def texts(self, constant: str) -> dict[str, str]:
+        """Return a constant of every module, such as TITLE."""
+        return {name: str(getattr(module, constant)) for name, module in self.modules.items()}
+
+    def of(self, name: str) -> type[_Member]:
+        """Return the class of a member; an unknown name gets an error that lists the known ones."""
+        module = self.modules[check_choice(self.kind, name, self.modules)]
+        member: type[_Member] = getattr(module, self.defines)
+        return member
+
+    def settings(self, name: str, given: Any) -> Any:
+        """Return a member's settings, a record of its class's `settings`, see `settings_of`."""
+        kind: Any = self.of(name)
+        return settings_of(f"{self.kind} {name}", kind.settings, given)
 
 
 def modules(
@@ -53,11 +105,10 @@ def modules(
     'svm'
     """
     home = importlib.import_module(package)
-    names = [found.name for found in pkgutil.iter_modules(home.__path__)]
     members = {
-        name: importlib.import_module(f"{package}.{name}")
-        for name in names
-        if not name.startswith("_")
+        found.name: importlib.import_module(f"{package}.{found.name}")
+        for found in pkgutil.iter_modules(home.__path__)
+        if not found.name.startswith("_")
     }
     members |= own_modules(package, taken=[*members, *reserved], needed=needed)
     return dict(
@@ -81,12 +132,10 @@ def own_modules(
     {}
     """
     files = {file.stem: file for file in _own_files(package.rpartition(".")[2])}
-    for name in taken:
-        if name in files:
-            raise MerKitError(
-                f"{files[name].name} in {VARIABLE} has a name that {package} uses itself: "
-                "rename the file"
-            )
+    for name in files.keys() & set(taken):
+        raise MerKitError(
+            f"{name}.py in {VARIABLE} has a name that {package} uses itself: rename the file"
+        )
     found = {name: _imported(f"{package}.{name}", file) for name, file in files.items()}
     for name, module in found.items():
         missing = [entry for entry in needed if not hasattr(module, entry)]
@@ -134,19 +183,14 @@ def settings_of(owner: str, kind: type, given: Any) -> Any:
                 f"setting {field.name} of {owner} has no default, expected one: give it one"
             )
         value, wanted = given.get(field.name, field.default), type(field.default)
-        if wanted in _KINDS and not _is_kind(value, wanted):
+        accepted, words = _KINDS.get(wanted, ((object,), ""))
+        # Python counts True as a whole number; here it is not one.
+        is_truth = isinstance(value, bool) and wanted in _KINDS
+        if not isinstance(value, accepted) or (is_truth and wanted is not bool):
             raise MerKitError(
-                f"{field.name} is {shortened(value)}, expected {_KINDS[wanted]}: "
-                f"change {field.name}"
+                f"{field.name} is {shortened(value)}, expected {words}: change {field.name}"
             )
     return kind(**given)
-
-
-def _is_kind(value: Any, wanted: type) -> bool:
-    """Return whether a value is of a type; a whole number is a float, True is not a number."""
-    if isinstance(value, bool):
-        return wanted is bool
-    return isinstance(value, wanted) or (wanted is float and isinstance(value, int))
 
 
 def source_mark(module: ModuleType) -> str:

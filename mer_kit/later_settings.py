@@ -6,7 +6,7 @@ the one value that reproduces earlier runs, whatever their default is or becomes
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _ABSENT, _PART = "absent_means", "part"
@@ -51,16 +51,7 @@ def flat(settings: Any) -> dict[str, Any]:
     >>> flat(Settings())
     {'rate': 0.1, 'tau': 0.5}
     """
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if _PART in field.metadata:
-            values |= flat(value)
-        else:
-            values[field.name] = value
-            if dataclasses.is_dataclass(value):
-                values[field.name] = flat(value)
-    return values
+    return _values(settings, flat)
 
 
 def nested(kind: type, values: Mapping[str, Any]) -> Any:
@@ -79,10 +70,11 @@ def nested(kind: type, values: Mapping[str, Any]) -> Any:
     Settings(rate=0.1, partition=Partition(tau=0.3))
     """
     parts = {f.name: f.metadata[_PART] for f in dataclasses.fields(kind) if _PART in f.metadata}
-    rest, made = dict(values), {}
-    for name, of_part in parts.items():
-        own = [field.name for field in dataclasses.fields(of_part)]
-        made[name] = of_part(**{key: rest.pop(key) for key in own if key in rest})
+    rest = dict(values)
+    made = {
+        name: of_part(**{key: rest.pop(key) for key in kinds(of_part) if key in rest})
+        for name, of_part in parts.items()
+    }
     return kind(**rest, **made)
 
 
@@ -97,13 +89,10 @@ def kinds(settings: type) -> dict[str, str]:
     >>> kinds(Settings)
     {'rate': 'float'}
     """
-    types: dict[str, str] = {}
-    for field in dataclasses.fields(settings):
-        if _PART in field.metadata:
-            types |= kinds(field.metadata[_PART])
-        else:
-            types[field.name] = inspect.formatannotation(field.type).strip("'")
-    return types
+    return {
+        field.name: inspect.formatannotation(field.type).strip("'")
+        for field, _ in _fields(settings)
+    }
 
 
 def hashed(settings: Any) -> dict[str, Any]:
@@ -118,31 +107,36 @@ def hashed(settings: Any) -> dict[str, Any]:
     >>> hashed(Settings()), hashed(Settings(momentum=0.0))
     ({'rate': 0.1, 'momentum': 0.9}, {'rate': 0.1})
     """
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if _PART in field.metadata:
-            values |= hashed(value)
-        else:
-            values[field.name] = value
-            if dataclasses.is_dataclass(value):
-                values[field.name] = hashed(value)
-    return without_absent(values, type(settings))
+    return without_absent(_values(settings, hashed), type(settings))
 
 
 def without_absent(values: Mapping[str, Any], settings: type) -> dict[str, Any]:
     """Return settings by name, without later ones at the value that their absence means."""
-    absent = _absent(settings)
+    absent = {
+        field.name: field.metadata[_ABSENT]
+        for field, _ in _fields(settings)
+        if _ABSENT in field.metadata
+    }
     return {
         name: value for name, value in values.items() if name not in absent or value != absent[name]
     }
 
 
-def _absent(settings: type) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for field in dataclasses.fields(settings):
-        if _PART in field.metadata:
-            values |= _absent(field.metadata[_PART])
-        elif _ABSENT in field.metadata:
-            values[field.name] = field.metadata[_ABSENT]
-    return values
+def _fields(owner: Any) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    """Yield each field of a record or its class, and its owner; a part is replaced by its own."""
+    for field in dataclasses.fields(owner):
+        if _PART not in field.metadata:
+            yield field, owner
+        elif isinstance(owner, type):
+            yield from _fields(field.metadata[_PART])
+        else:
+            yield from _fields(getattr(owner, field.name))
+
+
+def _values(settings: Any, of_record: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Return a record's values by name; a record among them becomes `of_record` of it."""
+    values = {field.name: getattr(owner, field.name) for field, owner in _fields(settings)}
+    return {
+        name: of_record(value) if dataclasses.is_dataclass(value) else value
+        for name, value in values.items()
+    }

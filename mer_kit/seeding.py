@@ -47,6 +47,4 @@ def torch_generator(seed: int, name: str, device: str = "cpu") -> torch.Generato
     """
     import torch
 
-    generator = torch.Generator(device=device)
-    generator.manual_seed(derive(seed, name))
-    return generator
+    return torch.Generator(device=device).manual_seed(derive(seed, name))

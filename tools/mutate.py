@@ -122,10 +122,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "gap = float(losses[~clean].mean() - losses[clean].mean())",
             "gap = float(losses[clean].mean() - losses[~clean].mean())",
         ),
-        (
-            "if s.per_class:\n        groups",
-            "if not s.per_class:\n        groups",
-        ),
+        ("if s.per_class else [everything]", "if not s.per_class else [everything]"),
     ),
     *_of(
         "training/training_state.py",
@@ -143,7 +140,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "return state.method.phase, epoch - state.split_epoch",
             "return state.method.phase, epoch",
         ),
-        ("                    scheduler.step()\n", "                    pass\n"),
+        ("            scheduler.step()\n", "            pass\n"),
         (
             "clip_grad_norm_(network.parameters(), self.settings.gradient_clip)",
             "pass",
@@ -170,7 +167,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "forgotten = (right[:-1] & ~right[1:]).sum(axis=0)",
             "forgotten = (~right[:-1] & right[1:]).sum(axis=0)",
         ),
-        ("caught / float((~truly).sum())", "caught / float((~clean).sum())"),
+        ("(~clean & ~truly).sum() / (~truly).sum()", "(~clean & ~truly).sum() / (~clean).sum()"),
         ("        if mean > tau:\n", "        if mean >= tau:\n"),
     ),
     *_of(

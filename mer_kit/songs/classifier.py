@@ -72,6 +72,7 @@ def checked_training(
     (dtype('float64'), [0, 1])
     """
     probabilities = check_probabilities("probabilities", p)
+    # K is the number of columns; which song a segment belongs to is checked for its errors only.
     y = check_labels("labels", labels, probabilities.shape[1])
     features.rows_by_song(song, len(y), n_segments=len(probabilities))
     return probabilities, y
@@ -100,5 +101,4 @@ def mean_probabilities(p: np.ndarray) -> np.ndarray:
     >>> mean_probabilities(np.array([[0.9, 0.1], [0.4, 0.6]])).tolist()
     [0.65, 0.35]
     """
-    means: np.ndarray = np.round(p.mean(axis=0), 9)
-    return means
+    return np.asarray(np.round(p.mean(axis=0), 9))

@@ -101,9 +101,7 @@ def rows_by_song(song: np.ndarray, n_songs: int, *, n_segments: int) -> list[np.
     counts = np.bincount(of_segment, minlength=int(n_songs))  # [songs], segments of each
     empty = np.flatnonzero(counts == 0)
     if len(empty):
-        others = ""
-        if len(empty) > 1:
-            others = f" (nor have {len(empty) - 1} others)"
+        others = f" (nor have {len(empty) - 1} others)" if len(empty) > 1 else ""
         raise MerKitError(
             f"song {empty[0]} of 0…{int(n_songs) - 1} has no segment{others}, "
             "expected at least one: lower segment_seconds or leave that song out"
@@ -116,6 +114,7 @@ def _statistics(p: np.ndarray, theta: float) -> np.ndarray:
     """Return the statistics [7·K] of one song's probabilities [n, K]."""
     # Sorted first: the order of the segments then cannot change even the last bit of a sum.
     p = np.sort(p, axis=0)
+    # [3, K]: where a quarter, half and three quarters of the segments lie below.
     quartiles = np.quantile(p, [0.25, 0.5, 0.75], axis=0)
     # Seven arrays [K] become [K, 7], then [7·K] class by class.
     columns = [p[-1], p[0], *quartiles, p.mean(axis=0), (p > theta).mean(axis=0)]

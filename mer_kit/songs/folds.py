@@ -61,9 +61,7 @@ def make(
     y = _checked_labels(labels)
     check_range("n_folds", n_folds, 2, whole=True)
     random_state = derive(seed, "folds") % 2**32
-    group_of_song = None
-    if groups is not None:
-        group_of_song = _checked_groups(groups, len(y))
+    group_of_song = None if groups is None else _checked_groups(groups, len(y))
     _check_each_class(y, np.arange(len(y)), n_folds, ("song", "songs"), class_names)
     if group_of_song is None:
         splitter = StratifiedKFold(int(n_folds), shuffle=True, random_state=random_state)
@@ -126,9 +124,7 @@ def _checked_labels(labels: np.ndarray | Sequence[int]) -> np.ndarray:
             "labels is empty, expected one class index per song: load a corpus with clips"
         )
     # The largest label gives the number of classes; of wrong input `check_labels` names the fault.
-    n_classes = 1
-    if array.dtype.kind in "iu":
-        n_classes = max(1, int(array.max()) + 1)
+    n_classes = max(1, int(array.max()) + 1) if array.dtype.kind in "iu" else 1
     return check_labels("labels", array, n_classes)
 
 
@@ -153,9 +149,7 @@ def _checked_groups(groups: Sequence[Any] | np.ndarray, n_songs: int) -> np.ndar
 
 def _name(label: int, class_names: Sequence[str] | None) -> str:
     """Return a class's name for an error message."""
-    if class_names is None:
-        return f"class {label}"
-    return class_names[int(label)]
+    return f"class {label}" if class_names is None else class_names[int(label)]
 
 
 def _check_each_class(

@@ -136,8 +136,7 @@ def summarise(results: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
     summary = {}
     for name in results[0]:
         values = np.array([result[name] for result in results], dtype=np.float64)
-        sd = float("nan")  # one fold has no spread
-        if len(values) > 1:
-            sd = float(values.std(ddof=1))
+        # One fold has no spread.
+        sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
         summary[name] = {"mean": float(values.mean()), "sd": sd, "n": len(values)}
     return summary

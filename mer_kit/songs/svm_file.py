@@ -8,7 +8,7 @@ Notebook: 04_song_decisions
 
 import json
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -27,8 +27,6 @@ _NOT_OURS = (
     OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError,
     AttributeError,
 )  # fmt: skip
-_FLOATS = ("mean", "scale", "vectors", "dual", "intercept", "gamma")
-_WHOLE = ("classes", "n_support")
 
 
 def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
@@ -53,10 +51,8 @@ def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
     whole = {"classes": svc.classes_, "n_support": svc.n_support_}
     tensors = {name: np.ascontiguousarray(a, dtype=np.float64) for name, a in floats.items()}
     tensors |= {name: a.astype(np.int64) for name, a in whole.items()}
-    gamma = svc.gamma  # "scale", or a number
-    if not isinstance(gamma, str):
-        gamma = float(gamma)
-    about = {**about, "C": float(svc.C), "gamma": gamma}
+    # γ as it was chosen is "scale" or a number; `_gamma` above is the number in either case.
+    about = {**about, "C": float(svc.C), "gamma": svc.gamma}
     with files.writing(path) as partial:
         save_file(tensors, partial, metadata={"svm": json.dumps(about)})
 
@@ -96,8 +92,7 @@ def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str,
         )
     try:
         with safe_open(path, framework="np") as file:
-            names = list(file.keys())
-            arrays = {name: file.get_tensor(name) for name in names}
+            arrays = {name: file.get_tensor(name) for name in list(file.keys())}
             about = json.loads((file.metadata() or {})["svm"])
     except _NOT_OURS as error:
         raise MerKitError(
@@ -114,77 +109,77 @@ def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str,
 
 def _what_is_wrong(arrays: dict[str, np.ndarray], about: Any) -> str:
     """Return why these are not the arrays of one SVM, or ""."""
-    if set(arrays) != {*_FLOATS, *_WHOLE} or not isinstance(about, dict):
-        return "it has other arrays"
-    kinds = {**dict.fromkeys(_FLOATS, np.float64), **dict.fromkeys(_WHOLE, np.int64)}
-    odd = [name for name, kind in kinds.items() if arrays[name].dtype != kind]
-    odd += [name for name in _FLOATS if not np.isfinite(arrays[name]).all()]
-    if odd:
-        return f"the numbers of {odd[0]} are of another kind"
     # K classes, d features, n support vectors; libsvm compares every pair of classes.
-    k, d, n = arrays["classes"].size, arrays["mean"].size, int(arrays["vectors"].shape[0])
+    k, d, n = (
+        arrays[name].size if name in arrays else 0 for name in ("classes", "mean", "vectors")
+    )
+    n //= max(d, 1)
     shapes = {
         "classes": (k,), "n_support": (k,), "mean": (d,), "scale": (d,), "vectors": (n, d),
         "dual": (k - 1, n), "intercept": (k * (k - 1) // 2,), "gamma": (1,),
     }  # fmt: skip
-    odd = [name for name, shape in shapes.items() if arrays[name].shape != shape]
-    if not odd and not (2 <= k <= 1000 and d >= 1 and n >= 1):
-        odd = ["classes"]
-    if odd:
-        return f"{odd[0]} has the shape {arrays[odd[0]].shape}"
+    if set(arrays) != set(shapes) or not isinstance(about, dict):
+        return "it has other arrays"
+    whole = {"classes": np.int64, "n_support": np.int64}
+    for name, shape in shapes.items():
+        if arrays[name].dtype != whole.get(name, np.float64) or not np.isfinite(arrays[name]).all():
+            return f"the numbers of {name} are of another kind"
+        if arrays[name].shape != shape or not (2 <= k <= 1000 and d >= 1 and n >= 1):
+            return f"{name} has the shape {arrays[name].shape}"
     counts, classes = arrays["n_support"], arrays["classes"]
-    # Each class is compared with n on its own too, since a huge count could wrap around the sum.
-    if (counts < 0).any() or (counts > n).any() or int(counts.sum()) != n:
-        return "its support vectors do not add up"
-    ascending = classes[0] >= 0 and (np.diff(classes) > 0).all()
-    if not ascending or (arrays["scale"] <= 0).any() or arrays["gamma"][0] <= 0:
-        return "a number is out of range"
-    return _wrong_about(about, int(classes[-1]), d)
+    theta, n_classes, c = (about.get(name) for name in ("theta", "n_classes", "C"))
+    sound = {
+        # Each count is compared with n on its own too, since a huge one could wrap the sum around.
+        "its support vectors do not add up": counts.min() >= 0
+        and counts.max() <= n
+        and counts.sum() == n,
+        "a number is out of range": classes[0] >= 0
+        and (np.diff(classes) > 0).all()
+        and (arrays["scale"] > 0).all()
+        and arrays["gamma"][0] > 0,
+        "theta is out of range": _is_number(theta, 0, 1),
+        "C is out of range": _is_number(c, 0, 1e12) and c != 0,
+        # K may exceed `classes`: one of them may be absent from the training songs.
+        "n_classes does not fit its classes": _is_number(n_classes, classes[-1] + 1, 1000),
+        f"it has {d} features of {n_classes} classes": d % 7 == 0 and d // 7 == n_classes,
+    }
+    return next((words for words, is_so in sound.items() if not is_so), "")
 
 
-def _wrong_about(about: dict[str, Any], last_class: int, n_features: int) -> str:
-    """Return what is wrong with the settings in the header, or ""."""
-    theta, n_classes, c = about.get("theta"), about.get("n_classes"), about.get("C")
-    if not _is_number(theta) or not 0 <= theta <= 1:
-        return "theta is out of range"
-    if not _is_number(c) or not 0 < c < 1e12:
-        return "C is out of range"
-    # More classes than `classes` are possible: one of them may be absent from the training songs.
-    whole = _is_number(n_classes) and int(n_classes) == n_classes
-    if not _is_number(n_classes) or not whole or not last_class < n_classes <= 1000:
-        return "n_classes does not fit its classes"
-    if n_features != 7 * n_classes:
-        return f"it has {n_features} features of {n_classes} classes"
-    return ""
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    """Tell whether a value from JSON is a number of a usable size."""
-    # JSON's true is a bool, which Python counts as an int.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e12
+def _is_number(value: Any, low: float, high: float) -> bool:
+    """Tell whether a value from JSON is a number in a range; true is none, though Python counts."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and low <= value <= high
 
 
 def _pipeline(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> Pipeline:
     """Return a pipeline in the state in which fitting leaves it."""
+    n, d = arrays["vectors"].shape
     scaler = StandardScaler()
-    scaler.mean_, scaler.scale_ = arrays["mean"], arrays["scale"]
-    scaler.var_, scaler.n_samples_seen_ = scaler.scale_**2, 1
-    scaler.n_features_in_ = len(scaler.mean_)
-    gamma, value = about.get("gamma"), float(arrays["gamma"][0])
-    if gamma not in ("scale", "auto"):
-        gamma = value
+    vars(scaler).update(mean_=arrays["mean"], scale_=arrays["scale"], n_features_in_=d)
+    vars(scaler).update(var_=arrays["scale"] ** 2, n_samples_seen_=1)
+    value = float(arrays["gamma"][0])
+    gamma = about["gamma"] if about.get("gamma") in ("scale", "auto") else value
     svc = SVC(C=about["C"], gamma=gamma, class_weight="balanced")
-    # From here on what `SVC.fit` would set, with libsvm's arrays in the layout that it expects.
-    svc._sparse, svc._gamma, svc.fit_status_ = False, value, 0
-    svc.shape_fit_, svc.n_features_in_ = arrays["vectors"].shape, arrays["vectors"].shape[1]
-    svc.classes_, svc.class_weight_ = arrays["classes"], np.ones(len(arrays["classes"]))
-    # Row numbers of the training songs are not stored; prediction uses the vectors only.
-    svc.support_ = np.arange(len(arrays["vectors"]), dtype=np.int32)
-    svc.support_vectors_ = np.ascontiguousarray(arrays["vectors"])
-    svc._n_support = arrays["n_support"].astype(np.int32)
-    svc._dual_coef_, svc._intercept_ = np.ascontiguousarray(arrays["dual"]), arrays["intercept"]
+    # What `SVC.fit` would set, with libsvm's arrays in the layout that it expects.
+    vars(svc).update(
+        _sparse=False,
+        _gamma=value,
+        fit_status_=0,
+        shape_fit_=(n, d),
+        n_features_in_=d,
+        classes_=arrays["classes"],
+        class_weight_=np.ones(len(arrays["classes"])),
+        # Row numbers of the training songs are not stored; prediction uses the vectors only.
+        support_=np.arange(n, dtype=np.int32),
+        support_vectors_=np.ascontiguousarray(arrays["vectors"]),
+        _n_support=arrays["n_support"].astype(np.int32),
+        _dual_coef_=np.ascontiguousarray(arrays["dual"]),
+        _intercept_=arrays["intercept"],
+        _probA=np.empty(0),
+        _probB=np.empty(0),
+    )
     # For two classes, scikit-learn's public arrays have the opposite sign of libsvm's.
     sign = -1.0 if len(arrays["classes"]) == 2 else 1.0
     svc.dual_coef_, svc.intercept_ = sign * svc._dual_coef_, sign * svc._intercept_
-    svc._probA, svc._probB = np.empty(0), np.empty(0)
     return make_pipeline(scaler, svc)

@@ -11,57 +11,66 @@ song-level classifiers must differ.
 Notebook: 04_song_decisions
 """
 
-from collections.abc import Iterable
-from types import ModuleType
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from mer_kit import extensions
-from mer_kit.checks import MerKitError, check_choice
-from mer_kit.extensions import settings_of
+from mer_kit.checks import MerKitError
+from mer_kit.extensions import Members
 from mer_kit.songs import classifiers
-from mer_kit.systems._base import BaseSystem
 from mer_kit.training import methods
 
-__all__ = [
-    "CHAINS",
-    "LOOK",
-    "MODULES",
-    "SYSTEMS",
-    "TITLES",
-    "BaseSystem",
-    "make",
-    "of",
-    "song_features",
-]
+
+@dataclass(frozen=True)
+class NoSettings:
+    """The settings of a system that has none."""
 
 
-def _check_disjoint(names: Iterable[str], others: Iterable[str], what: str) -> None:
-    """Raise an error if two kinds of members share a name."""
-    twice = sorted(set(names) & set(others))
-    if twice:
-        raise MerKitError(
-            f"{twice[0]} is the name of {what}, expected different names: rename one of the files"
-        )
+class BaseSystem(ABC):
+    """A complete pipeline without a segment network: it learns from one row of features per song.
+
+    Attributes
+    ----------
+    settings : a frozen dataclass, the system's own settings
+    """
+
+    settings: ClassVar[type] = NoSettings
+
+    def __init__(self, settings: Any, *, n_classes: int, seed: int) -> None:
+        self.s, self.n_classes, self.seed = settings, n_classes, seed
+
+    @abstractmethod
+    def fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
+        """Learn from training songs: features float64 [songs, D], labels int64 [songs] in 0…K−1."""
+
+    @abstractmethod
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        """Return float64 [songs, K], rows that sum to 1; the largest one is the predicted class."""
 
 
+_MEMBERS = Members[BaseSystem](__name__, "system", "System", needed=("COLOUR", "LINE"))
 #: Every system's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(
-    __name__, needed=("TITLE", "SAYS", "SOURCE", "COLOUR", "LINE", "System")
-)
-_check_disjoint(methods.MODULES, classifiers.MODULES, "a method and of a song-level classifier")
-_check_disjoint(MODULES, methods.MODULES, "a system and of a method")
-_check_disjoint(MODULES, classifiers.MODULES, "a system and of a song-level classifier")
+MODULES = _MEMBERS.modules
+_KINDS = {
+    "system": MODULES,
+    "method": methods.MODULES,
+    "song-level classifier": classifiers.MODULES,
+}
+for (_one, _names), (_other, _others) in combinations(_KINDS.items(), 2):
+    for _twice in sorted(_names.keys() & _others.keys()):
+        raise MerKitError(
+            f"{_twice} is the name of a {_one} and of a {_other}, "
+            "expected different names: rename one of the files"
+        )
 #: System → what it does, in one sentence.
-SYSTEMS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
+SYSTEMS = _MEMBERS.texts("SAYS")
 #: Everything that `--method` can name → what it does: the methods, then the systems.
 CHAINS: dict[str, str] = {**methods.METHODS, **SYSTEMS}
 #: The same names → what tables call them.
-TITLES: dict[str, str] = {
-    **methods.TITLES,
-    **{name: str(module.TITLE) for name, module in MODULES.items()},
-}
+TITLES: dict[str, str] = {**methods.TITLES, **_MEMBERS.texts("TITLE")}
 #: The same names → colour and line style of their curves.
 LOOK: dict[str, tuple[str, str]] = {
     name: (str(module.COLOUR), str(module.LINE))
@@ -83,8 +92,7 @@ def of(name: str) -> type[BaseSystem]:
     Traceback (most recent call last):
     mer_kit.checks.MerKitError: system is 'sssl', expected one of ...
     """
-    system: type[BaseSystem] = MODULES[check_choice("system", name, MODULES)].System
-    return system
+    return _MEMBERS.of(name)
 
 
 def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSystem:
@@ -106,9 +114,7 @@ def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSyst
     Traceback (most recent call last):
     mer_kit.checks.MerKitError: system is 'sssl', expected one of ...
     """
-    kind = of(name)
-    checked = settings_of(f"system {name}", kind.settings, settings)
-    return kind(checked, n_classes=n_classes, seed=seed)
+    return of(name)(_MEMBERS.settings(name, settings), n_classes=n_classes, seed=seed)
 
 
 def song_features(values: np.ndarray) -> np.ndarray:

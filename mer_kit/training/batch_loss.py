@@ -40,14 +40,14 @@ class EpochSums:
     """Weighted means over an epoch, kept on the device so that no step waits for the GPU."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor | float] = {}
-        self._weights: dict[str, int] = {}
+        # Name → the weighted sum so far and the weights' sum.
+        self._sums: dict[str, tuple[Tensor | float, int]] = {}
 
     def add(self, name: str, value: Tensor, weight: int) -> None:
         """Count a scalar tensor `weight` times in the mean called `name`."""
         # Doubles, since a float32 sum over thousands of batches would lose the last digits.
-        self._sums[name] = self._sums.get(name, 0.0) + value.detach().double() * weight
-        self._weights[name] = self._weights.get(name, 0) + weight
+        total, weights = self._sums.get(name, (0.0, 0))
+        self._sums[name] = (total + value.detach().double() * weight, weights + weight)
 
     def mean(self, name: str) -> float:
         """Return the mean so far, NaN if nothing was counted.
@@ -60,9 +60,8 @@ class EpochSums:
         >>> sums.mean("loss")
         2.5
         """
-        if not self._weights.get(name):
-            return float("nan")
-        return float(self._sums[name]) / self._weights[name]
+        total, weights = self._sums.get(name, (0.0, 0))
+        return float(total) / weights if weights else float("nan")
 
 
 def batch_loss(
@@ -111,6 +110,7 @@ def batch_loss(
         mixed = objectives.mixup_loss(logits, targets, partner, delta)  # Eq. 8
     else:
         mixed = objectives.cross_entropy(logits, targets).mean()  # Eq. 2
+    # One scalar for the whole batch: its gradient reaches the network along both terms at once.
     total = objectives.total_loss(mixed, consistency, batch.lambda_kl)  # Eq. 10
     sums.add("mix", mixed, len(batch.x))
     sums.add("loss", total, len(batch.x))

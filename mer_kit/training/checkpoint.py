@@ -52,28 +52,22 @@ def save(path: str | Path, state: Any) -> None:
     {'epoch': 3, 'weights': [tensor([1., 1.])]}
     """
     # safetensors stores flat names; `tree` remembers where in the nest each tensor belongs.
-    target = Path(path)
     tensors: dict[str, Tensor] = {}
     tree = _flatten(state, "", tensors)
     try:
-        with writing(target) as partial:
+        with writing(Path(path)) as partial:
             save_file(tensors, partial, metadata={"tree": json.dumps(tree)})
     except (SafetensorError, OSError) as error:  # the library's error hides the system's
         if getattr(error, "errno", None) is None and "os error" not in str(error).lower():
             raise
-        raise _cannot_write(target, error) from error
-
-
-def _cannot_write(path: Path, error: Exception) -> MerKitError:
-    """Return the error for a full disk or a folder without write permission."""
-    # safetensors reports "…: No space left on device (os error 28)" and has no `strerror`.
-    without_code = re.sub(r"\s*\(os error \d+\)", "", str(error))
-    reason = getattr(error, "strerror", None) or without_code.rpartition(": ")[2]
-    return MerKitError(
-        f"{path.name} cannot be written into {str(path.parent)!r} ({reason}), "
-        "expected a folder with free space: free some, "
-        "and the same command resumes from the last epoch that was saved"
-    )
+        # safetensors reports "…: No space left on device (os error 28)" and has no `strerror`.
+        without_code = re.sub(r"\s*\(os error \d+\)", "", str(error))
+        reason = getattr(error, "strerror", None) or without_code.rpartition(": ")[2]
+        raise MerKitError(
+            f"{Path(path).name} cannot be written into {str(Path(path).parent)!r} ({reason}), "
+            "expected a folder with free space: free some, "
+            "and the same command resumes from the last epoch that was saved"
+        ) from error
 
 
 def load(

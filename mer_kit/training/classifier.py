@@ -73,5 +73,5 @@ class SegmentClassifier:
             **stored["model"],
         )
         network.load_state_dict(weights)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return network.to(self._placement.device)
+        self._placement.move(network)
+        return network

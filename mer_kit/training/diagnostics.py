@@ -111,21 +111,18 @@ def partition_quality(
     Notebook: 02_noisy_labels
     """
     clean, truly = np.asarray(clean, dtype=bool), np.asarray(truly_clean, dtype=bool)
-    hit, caught = float((clean & truly).sum()), float((~clean & ~truly).sum())
-    quality = dict.fromkeys(("precision", "recall", "noise_recall", "roc_auc"), float("nan"))
-    if clean.any():
-        quality["precision"] = hit / float(clean.sum())
-    if truly.any():
-        quality["recall"] = hit / float(truly.sum())
-    if not truly.all():
-        quality["noise_recall"] = caught / float((~truly).sum())
     # A ROC curve needs both clean and wrong labels.
-    if truly.any() and not truly.all():
-        quality["roc_auc"] = float(roc_auc_score(truly, omega))
-    return quality | {
-        "share_labelled": float(clean.mean()),
-        "true_noise": float((~truly).mean()),
-    }
+    both = truly.any() and not truly.all()
+    with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
+        quality = {
+            "precision": (clean & truly).sum() / clean.sum(),
+            "recall": (clean & truly).sum() / truly.sum(),
+            "noise_recall": (~clean & ~truly).sum() / (~truly).sum(),
+            "roc_auc": roc_auc_score(truly, omega) if both else np.nan,
+            "share_labelled": clean.mean(),
+            "true_noise": (~truly).mean(),
+        }
+    return {name: float(value) for name, value in quality.items()}
 
 
 def data_map(epochs: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
@@ -169,7 +166,8 @@ def forgetting(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     [1, -1]
     """
     epochs, labels = check_epochs(epochs, labels)
-    right = epochs.argmax(axis=2) == labels  # bool [E, S]
+    # bool [E, S]: whether pass e predicts the label of segment s.
+    right = epochs.argmax(axis=2) == labels
     forgotten = (right[:-1] & ~right[1:]).sum(axis=0)
     return np.where(right.any(axis=0), forgotten, -1).astype(np.int64)
 
@@ -192,6 +190,7 @@ def flips(clean_by_epoch: np.ndarray) -> np.ndarray:
             f"clean_by_epoch has shape {table.shape}, expected [epochs, segments]: "
             "stack `clean` of every partition"
         )
+    # Every row is compared with the row before it, column by column: [E, S] → [S].
     return np.asarray((table[1:] != table[:-1]).sum(axis=0), dtype=np.int64)
 
 
@@ -221,9 +220,8 @@ def rejected(
     weights: list[float] = []  # seconds that each span's mean ω is made of
     for low, high in pairwise(edges):
         covering = (start_s <= low + 1e-9) & (end_s >= high - 1e-9)
-        mean = 1.0  # in a gap between segments nothing speaks against the label
-        if covering.any():
-            mean = float(omega[covering].mean())
+        # In a gap between segments nothing speaks against the label.
+        mean = float(omega[covering].mean()) if covering.any() else 1.0
         if mean > tau:
             continue
         # Joined with the span before if they touch; its ω is the mean weighted by seconds.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mer_kit.checks import check_choice
 from mer_kit.training.network import SegmentNetwork
@@ -45,6 +45,11 @@ class Placement:
             self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
         )
 
+    def move(self, network: nn.Module) -> None:
+        """Move a network to the device, its convolutions with the channels last."""
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(self.device)
+
     def put(self, array: np.ndarray) -> Tensor:
         """Return float32 [B, 1, d, n] on the device, channels last, or [B, d]."""
         tensor = torch.from_numpy(array)
@@ -74,26 +79,17 @@ def place(device: str = "auto", precision: str = "auto") -> Placement:
     Placement(device=device(type='cpu'), precision='float32')
     """
     check_choice("precision", precision, ("auto", "float32", "bfloat16"))
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available.append("cuda")
+    available = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
     check_choice("device (as found on this machine)", device, ["auto", *available])
     if device == "auto":
         device = available[-1]
     if precision == "auto":
-        precision = "bfloat16" if _has_bf16(device) else "float32"
+        # Whether the hardware computes in bfloat16 itself, instead of emulating it slowly. The
+        # CPU's answer is not part of torch's public interface; a version without it counts as no.
+        cpu_has_it = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
+        supported = {"cuda": torch.cuda.is_bf16_supported, "cpu": cpu_has_it}[device]
+        precision = "bfloat16" if supported() else "float32"
     return Placement(torch.device(device), precision)
-
-
-def _has_bf16(device: str) -> bool:
-    """Tell whether a device computes in bfloat16 itself, instead of emulating it slowly."""
-    return torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
-
-
-def _cpu_has_bf16() -> bool:
-    # Not part of torch's public interface; a version without it counts as a CPU without bfloat16.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return supported is not None and bool(supported())
 
 
 def batches(
@@ -220,13 +216,9 @@ def mean_probabilities(
     >>> bool(np.allclose(twice, probabilities(network, source, scale, cpu)))
     True
     """
-    first, *others = (
-        probabilities(network, source, standardise, placement) for network in networks
-    )
-    # A single network's probabilities stay as they are, to the last bit.
-    if not others:
-        return first
-    return np.asarray(np.mean([first, *others], axis=0))
+    # [networks, S, K]; the mean of a single network is its own answer, to the last bit.
+    each = [probabilities(network, source, standardise, placement) for network in networks]
+    return np.asarray(np.mean(each, axis=0))
 
 
 def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:

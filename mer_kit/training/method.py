@@ -59,6 +59,7 @@ class Training:
 
     def one_hot(self, rows: np.ndarray) -> Tensor:
         """Return float32 [B, K] on the device, the inherited labels of these segments."""
+        # Probabilities rather than class numbers: pseudo-labels and mixtures of labels fit in too.
         one_hot = np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]
         return torch.from_numpy(one_hot).to(self.placement.device)
 
@@ -116,6 +117,7 @@ class BaseMethod:
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Prepare an epoch: divide the segments, raise a weight, reset the epoch's means."""
+        # `seen` counts the epoch's segments so far: how far into the epoch a step is.
         self.epoch, self.sums, self.seen = epoch, EpochSums(), 0
 
     def draw(self) -> np.ndarray:
@@ -191,8 +193,7 @@ class BaseMethod:
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the settings that shape the warm-up; methods with equal keys can share theirs."""
         # Read from the class itself: a subclass in another file may warm up differently.
-        shares = cls.__dict__.get("shares_warmup", False)
-        if not shares or cls.networks != 1:
+        if not cls.__dict__.get("shares_warmup") or cls.networks != 1:
             return settings.identity()
         later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}

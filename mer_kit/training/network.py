@@ -5,6 +5,7 @@ One result of the trunk therefore serves several passes through the head.
 Notebook: 03_sssl_training
 """
 
+from functools import reduce
 from typing import ClassVar
 
 import torch
@@ -36,6 +37,7 @@ class SegmentNetwork(nn.Module):
         In training mode dropout is drawn from `generator` if one is given, so that every random
         draw of a run comes from a named stream; otherwise from torch's global state.
         """
+        # [B, D] through linear layers and dropout to [B, K]; softmax belongs to the loss.
         for layer in self.classifier:
             # nn.Dropout itself accepts no generator, so its mask is drawn here.
             if isinstance(layer, nn.Dropout) and self.training and generator is not None:
@@ -46,10 +48,8 @@ class SegmentNetwork(nn.Module):
 
     def head_without_dropout(self, h: Tensor) -> Tensor:
         """Return logits [B, K] with dropout off, in training mode as well."""
-        for layer in self.classifier:
-            if not isinstance(layer, nn.Dropout):
-                h = layer(h)
-        return h
+        layers = (layer for layer in self.classifier if not isinstance(layer, nn.Dropout))
+        return reduce(lambda x, layer: layer(x), layers, h)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits [B, K] of segments."""

@@ -34,6 +34,7 @@ def make_optimizer(
         "weight_decay": settings.weight_decay,
         "fused": fused,
     }
+    # AdamW divides by each weight's own gradient size, and needs smaller rates than SGD for it.
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), **common)
     return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **common)
@@ -63,6 +64,7 @@ def make_scheduler(
     total = settings.epochs * steps_per_epoch
 
     def factor(step: int) -> float:
+        # Small first steps: the gradients of fresh weights are large and point anywhere.
         if step < steps_per_epoch:
             return (step + 1) / steps_per_epoch
         if settings.schedule == "constant":

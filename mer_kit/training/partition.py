@@ -43,14 +43,14 @@ class PartitionSettings:
     clamp: bool = later(default=True, absent_means=True)
 
     def __post_init__(self) -> None:
-        check_range("tau", self.tau, 0, 1)
-        check_range("reg_covar", self.reg_covar, 0)
-        check_range("min_gap", self.min_gap, 0)
-        check_range("max_unlabelled", self.max_unlabelled, 0, 1)
+        most: dict[str, float | None]
+        most = {"tau": 1, "reg_covar": None, "min_gap": None, "max_unlabelled": 1}
+        for name, high in most.items():
+            check_range(name, getattr(self, name), 0, high)
         check_range("min_per_class", self.min_per_class, 0, whole=True)
         # The two pairs arrive as lists when they are read from JSON; the record keeps tuples.
-        for name, most in (("clean_share", 1), ("clip_percentiles", 100)):
-            object.__setattr__(self, name, _ascending(name, getattr(self, name), most))
+        for name, highest in (("clean_share", 1), ("clip_percentiles", 100)):
+            object.__setattr__(self, name, _ascending(name, getattr(self, name), highest))
 
 
 def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, float]:
@@ -92,10 +92,7 @@ class Mixture:
 
         Source: paper Eq. (3).
         """
-        x = np.asarray(x, dtype=np.float64)[None, :]
-        mean, sd, weight = self._columns()
-        bell = np.exp(-0.5 * ((x - mean) / sd) ** 2)
-        return np.asarray(weight * bell / (sd * np.sqrt(2 * np.pi)))
+        return np.asarray(np.exp(self._log_densities(x)) / np.sqrt(2 * np.pi))
 
     def posterior(self, losses: np.ndarray, *, clamp: bool = True) -> np.ndarray:
         """Return ω, the probability that each loss (nats) is of the clean component: [n] → [n].
@@ -108,11 +105,18 @@ class Mixture:
         x = self.normalise(losses)
         if clamp:
             x = self._clamped(x)
-        return self._raw_posterior(x)
+        # In logarithms: far from both means the densities underflow and their ratio would be NaN.
+        log_density = self._log_densities(x)
+        # ω = p₀ / (p₀ + p₁) = 1 / (1 + exp(log p₁ − log p₀)), where exp overflows beyond 709.
+        difference = np.clip(log_density[1] - log_density[0], -700, 700)
+        return np.asarray(1 / (1 + np.exp(difference)))
 
-    def _columns(self) -> tuple[np.ndarray, ...]:
-        """Return means, standard deviations and weights as columns [2, 1]."""
-        return tuple(np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
+    def _log_densities(self, x: np.ndarray) -> np.ndarray:
+        """Return log(λₖ p(x|k) √2π) of both components: [n] → [2, n]."""
+        # Columns [2, 1] against the row x [n]. A component of weight 0 has the logarithm −∞.
+        mean, sd, weight = (np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(weight) - np.log(sd) - 0.5 * ((x - mean) / sd) ** 2)
 
     def _clamped(self, x: np.ndarray) -> np.ndarray:
         """Return x [n], with values on the wrong side of the parabola's vertex moved to it."""
@@ -124,14 +128,6 @@ class Mixture:
             return x  # equal widths: the parabola is a straight line
         vertex = (precision[0] * self.means[0] - precision[1] * self.means[1]) / curvature
         return np.asarray(np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex))
-
-    def _raw_posterior(self, x: np.ndarray) -> np.ndarray:
-        # In logarithms: far from both means the densities underflow and their ratio would be NaN.
-        mean, sd, weight = self._columns()
-        with np.errstate(divide="ignore"):
-            log_density = np.log(weight) - np.log(sd) - 0.5 * ((x[None, :] - mean) / sd) ** 2
-        difference = np.clip(log_density[1] - log_density[0], -700, 700)
-        return np.asarray(1 / (1 + np.exp(difference)))
 
 
 @dataclass(frozen=True)
@@ -262,11 +258,12 @@ def fit_partition(
     losses = np.asarray(losses, dtype=np.float64)
     labels = check_labels("labels", labels, n_classes, length=len(losses))
     s = settings
+    # ω [n] stays 1 wherever no mixture gives evidence against a label.
     omega = np.ones(len(losses))
     mixtures: list[Mixture | None] = []
-    groups = [np.ones(len(losses), dtype=bool)]
-    if s.per_class:
-        groups = [labels == k for k in range(n_classes)]
+    everything = np.ones(len(losses), dtype=bool)
+    # Classes that are harder to learn have larger losses, clean or not: D, one mixture for each.
+    groups = [labels == k for k in range(n_classes)] if s.per_class else [everything]
     for rows in groups:  # bool [n]
         mixture = None
         if rows.sum() >= 2:
@@ -274,25 +271,22 @@ def fit_partition(
                 losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed
             )
         mixtures.append(mixture)
-        # Without a mixture there is no evidence against a label: ω stays 1.
-        if mixture is not None:
+        if mixture:
             omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)  # Eq. 3
     clean = omega > s.tau
     most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
         # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
-        clean = np.ones(len(losses), dtype=bool)
+        clean = everything.copy()
         clean[np.lexsort((-losses, omega))[:most]] = False
-    gap = 0.0  # undefined if X or U is empty
-    if 0 < clean.sum() < len(clean):
-        gap = float(losses[~clean].mean() - losses[clean].mean())
-    note = why_no_separation(clean, labels, gap, n_classes, s)
-    if all(mixture is None for mixture in mixtures):
-        note = "no separation: all losses are equal"
-    if note:
-        # Without a separation the epoch keeps every inherited label.
-        clean = np.ones(len(losses), dtype=bool)
-    return Partition(clean, omega, tuple(mixtures), not note, gap, note)
+    # Nats between the means of U and X; 0 where one of them is empty.
+    divided = 0 < clean.sum() < len(clean)
+    gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
+    note = "no separation: all losses are equal"
+    if any(mixtures):
+        note = why_no_separation(clean, labels, gap, n_classes, s)
+    # Without a separation the epoch keeps every inherited label.
+    return Partition(clean | bool(note), omega, tuple(mixtures), not note, gap, note)
 
 
 def why_no_separation(

@@ -46,8 +46,15 @@ class TrainingSettings:
         check_choice("optimizer", self.optimizer, ("sgd", "adamw"))
         check_choice("schedule", self.schedule, ("cosine", "constant"))
         check_choice("pseudo_labels", self.pseudo_labels, ("batch", "epoch"))
-        check_range("epochs", self.epochs, 1, whole=True)
-        check_range("warmup_epochs", self.warmup_epochs, 1, whole=True)
+        for name, least in {"epochs": 1, "warmup_epochs": 1, "batch_size": 2}.items():
+            check_range(name, getattr(self, name), least, whole=True)
+        for name in ("weight_decay", "lambda_kl", "ramp_epochs"):
+            check_range(name, getattr(self, name), 0)
+        for name in ("learning_rate", "gradient_clip", "temperature", "alpha"):
+            check_range(name, getattr(self, name), 0, low_open=True)
+        check_range("share", self.share, 0, 1, low_open=True)
+        if self.warmup_accuracy is not None:
+            check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
         # ce and mixup never leave their first phase, so their warm-up may be as long as they are.
         if self.makes_partition and self.warmup_epochs >= self.epochs:
             raise MerKitError(
@@ -55,17 +62,6 @@ class TrainingSettings:
                 f"expected fewer for {self.method}, which makes its partition after the warm-up: "
                 "lower warmup_epochs, raise epochs, or choose method ce or mixup"
             )
-        check_range("batch_size", self.batch_size, 2, whole=True)
-        check_range("learning_rate", self.learning_rate, 0, low_open=True)
-        check_range("weight_decay", self.weight_decay, 0)
-        check_range("gradient_clip", self.gradient_clip, 0, low_open=True)
-        check_range("share", self.share, 0, 1, low_open=True)
-        check_range("temperature", self.temperature, 0, low_open=True)
-        check_range("alpha", self.alpha, 0, low_open=True)
-        check_range("lambda_kl", self.lambda_kl, 0)
-        check_range("ramp_epochs", self.ramp_epochs, 0)
-        if self.warmup_accuracy is not None:
-            check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
 
     def _adopt(self, field: str, owner: str, kind: type) -> None:
         """Turn the mapping in a field into its owner's settings record."""

@@ -41,7 +41,6 @@ def outline(
     >>> outline(4, {"width": 8})["classifier.6.weight"].shape
     torch.Size([4, 512])
     """
-    networks.check(network, dict(model))
     try:
         with torch.device("meta"):
             return dict(
@@ -53,16 +52,18 @@ def outline(
         ) from error
 
 
-def misfits(tensors: Mapping[Any, Any], wanted: Mapping[str, Tensor]) -> list[str]:
+def misfits(tensors: Any, wanted: Mapping[str, Tensor]) -> list[str]:
     """Return the names at which stored tensors differ from the wanted ones in shape or type.
 
-    Names that are missing or not wanted are among them.
+    Names that are missing or not wanted are among them; without any tensors it is "network".
 
     Examples
     --------
     >>> misfits({"weight": torch.ones(2), "x": torch.ones(1)}, {"weight": torch.ones(3)})
     ['weight', 'x']
     """
+    if not isinstance(tensors, dict):
+        return ["network"]
     wrong = [name for name, one in wanted.items() if not _is_like(tensors.get(name), one)]
     return wrong + [str(name) for name in tensors if name not in wanted]
 
@@ -80,11 +81,10 @@ def are_bands(stored: Any) -> bool:
     >>> are_bands([torch.zeros(128), torch.ones(128)]), are_bands([torch.zeros(128)])
     (True, False)
     """
-    if not isinstance(stored, list) or len(stored) != 2 or not isinstance(stored[0], Tensor):
-        return False
-    mean, sd = stored
-    is_vector = mean.ndim == 1 and mean.dtype == torch.float32 and 1 <= len(mean) <= 4096
-    return is_vector and _is_like(sd, mean)
+    match stored:
+        case [Tensor(ndim=1, dtype=torch.float32) as mean, sd]:
+            return 1 <= len(mean) <= 4096 and _is_like(sd, mean)
+    return False
 
 
 def check_model(stored: Any, name: str) -> None:
@@ -138,17 +138,10 @@ def check_model(stored: Any, name: str) -> None:
         )
     more = stored.get("more", [])
     few = isinstance(more, list) and len(more) <= MOST_NETWORKS
-    if not few or any(_network_misfits(one, wanted) for one in more):
+    if not few or any(misfits(one, wanted) for one in more):
         raise MerKitError(
             f"{name} has further networks that are not like its first one: train the fold again"
         )
-
-
-def _network_misfits(stored: Any, wanted: Mapping[str, Tensor]) -> list[str]:
-    """Return `misfits`, or that there is no network at all."""
-    if not isinstance(stored, dict):
-        return ["network"]
-    return misfits(stored, wanted)
 
 
 def check_values(stored: dict[str, Any], name: str) -> None:
@@ -215,9 +208,7 @@ def check_training(
     # The shapes are only looked at if every entry has its type.
     if not wrong:
         wrong = _network_entries(stored, networks) + _progress_entries(stored, passes)
-        wrong += [
-            f"method's {one}" for one in _network_misfits(stored.get("method", {}), memory or {})
-        ]
+        wrong += [f"method's {one}" for one in misfits(stored.get("method", {}), memory or {})]
     if wrong:
         raise MerKitError(
             f"checkpoint {name} does not fit this training at {shortened(wrong[0])}, "
@@ -228,14 +219,12 @@ def check_training(
 def _network_entries(stored: dict[str, Any], networks: Sequence[torch.nn.Module]) -> list[str]:
     """Return where weights and optimizers do not fit the networks; the first is `stored` itself."""
     more = stored.get("more", [])
-    if not isinstance(more, list) or not all(isinstance(one, dict) for one in more):
-        return ["networks"]
-    of_each = [stored, *more]
-    if len(of_each) != len(networks):
+    fits = isinstance(more, list) and len(more) == len(networks) - 1
+    if not fits or not all(isinstance(one, dict) for one in more):
         return ["networks"]
     wrong: list[str] = []
-    for entry, network in zip(of_each, networks, strict=True):
-        wrong += _network_misfits(entry.get("network"), network.state_dict())
+    for entry, network in zip([stored, *more], networks, strict=True):
+        wrong += misfits(entry.get("network"), network.state_dict())
         wrong += _strange_moments(entry.get("optimizer"), network)
     return wrong
 
@@ -255,18 +244,16 @@ def _progress_entries(stored: dict[str, Any], passes: tuple[int, int]) -> list[s
 
 def _strange_moments(optimizer: Any, network: torch.nn.Module) -> list[str]:
     """Return where an optimizer's stored moments differ in shape from their parameter."""
-    shapes = [parameter.shape for parameter in network.parameters()]
-    if not isinstance(optimizer, dict) or not isinstance(optimizer.get("param_groups"), list):
-        return ["optimizer"]
-    state = optimizer.get("state")
-    if not isinstance(state, dict):
-        return ["optimizer"]
-    for number, moments in state.items():
-        numbered = type(number) is int and 0 <= number < len(shapes)
-        if not numbered or not isinstance(moments, dict):
-            return ["optimizer"]
-        # AdamW's step counter is a tensor without axes; all others have the parameter's shape.
-        tensors = [one for one in moments.values() if isinstance(one, Tensor)]
-        if any(one.ndim and one.shape != shapes[number] for one in tensors):
-            return [f"optimizer's moments of parameter {number}"]
-    return []
+    shapes = dict(enumerate(parameter.shape for parameter in network.parameters()))
+    match optimizer:
+        # Parameters are numbered in the network's order; one without moments has no entry.
+        case {"param_groups": list(), "state": dict(state)} if state.keys() <= shapes.keys():
+            if all(isinstance(moments, dict) for moments in state.values()):
+                # AdamW's step counter has no axes; all other tensors have the parameter's shape.
+                return [
+                    f"optimizer's moments of parameter {number}"
+                    for number, moments in state.items()
+                    for one in moments.values()
+                    if isinstance(one, Tensor) and one.ndim and one.shape != shapes[number]
+                ]
+    return ["optimizer"]

@@ -18,6 +18,8 @@ from mer_kit.records import EpochRecord
 from mer_kit.training import networks
 from mer_kit.training.evaluation import (
     SegmentSource,
+    Standardise,
+    band_statistics,
     batches,
     losses,
     mean_probabilities,
@@ -28,7 +30,7 @@ from mer_kit.training.malloc import keep_freed_memory
 from mer_kit.training.method import Epoch
 from mer_kit.training.partition import Partition
 from mer_kit.training.settings import TrainingSettings
-from mer_kit.training.training_state import TrainingData, TrainingState
+from mer_kit.training.training_state import TrainingState
 
 _log = logging.getLogger("mer_kit")
 #: What a network accepts → the axes of one segment, and their description.
@@ -107,13 +109,13 @@ class Trainer:
             If there is no segment, the shapes differ, a loss becomes non-finite, or the checkpoint
             belongs to other settings or data.
         """
+        # Each segment inherits its song's label, so that some labels are wrong for their segment.
         labels = check_labels("labels", labels, self.n_classes, length=len(segments))
-        if songs is None:
-            songs = np.zeros(len(labels), dtype=np.int64)
         songs = _checked_songs(songs, len(labels))
         self._state = state = self._start(segments, labels, songs)
         method = state.method
-        self._call_watch()
+        if self.watch:
+            self.watch(self)
         # A resumed training has a history already and continues after its last epoch.
         for epoch in range(len(state.history) + 1, self.settings.epochs + 1):
             started = time.perf_counter()
@@ -121,20 +123,12 @@ class Trainer:
             # SSSL makes its partition here, from the evaluation pass of the epoch before (Eq. 3).
             method.begin_epoch(Epoch(epoch, phase, since, state.last_probabilities))
             self._warn_once(epoch)
+            # The evaluation pass has switched dropout and the batch statistics off.
             for network in state.networks:
                 network.train()
+            # rows: int64 [B], the segments' numbers; x: float32 [B, 1, d, n] or [B, d].
             for rows, x in batches(segments, method.draw(), self.settings.batch_size):
-                x_device = state.placement.put(state.standardise(x))  # [B, 1, d, n] or [B, d]
-                step_losses = method.loss(state.networks, x_device, rows)  # a scalar per network
-                for optimizer in state.optimizers:
-                    optimizer.zero_grad(set_to_none=True)
-                # All at once, since the losses of two networks may share a part of the graph.
-                torch.autograd.backward(step_losses)
-                for network in state.networks:
-                    clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
-                for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
-                    optimizer.step()
-                    scheduler.step()
+                self._step(rows, x)
             method.before_evaluation(state.networks)
             # [S, K] with dropout off: the losses of the next epoch's partition come from here.
             state.append_pass(
@@ -147,36 +141,58 @@ class Trainer:
                 state.save(self.checkpoint_file)
             if self.on_epoch:
                 self.on_epoch(record)
-            self._call_watch()
+            # An observer may raise to stop the training between two epochs.
+            if self.watch:
+                self.watch(self)
         return self
 
-    def _call_watch(self) -> None:
-        # An observer may raise in here to stop the training between two epochs.
-        if self.watch:
-            self.watch(self)
+    def _step(self, rows: np.ndarray, x: np.ndarray) -> None:
+        """Change the weights by one step along the gradient of a batch's loss."""
+        state = self._state
+        x_device = state.placement.put(state.standardise(x))  # [B, 1, d, n] or [B, d]
+        step_losses = state.method.loss(state.networks, x_device, rows)  # a scalar per network
+        for optimizer in state.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        # All at once, since the losses of two networks may share a part of the graph.
+        torch.autograd.backward(step_losses)
+        # One long gradient, for instance of a wrong label, cannot throw the weights far off.
+        for network in state.networks:
+            clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+        for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
+            optimizer.step()
+            # The learning rate changes with every step, not with every epoch.
+            scheduler.step()
 
     def _start(
         self, segments: SegmentSource, labels: np.ndarray, songs: np.ndarray
     ) -> TrainingState:
         """Return the state to continue from: own checkpoint, shared warm-up, or a fresh one."""
         placement = place(self.device, self.precision)
+        # On the CPU, activations of the last batch are reused instead of being mapped again.
         if placement.device.type == "cpu":
             keep_freed_memory()
-        n_features = self._n_features(segments)
-        data = TrainingData(labels, songs, n_classes=self.n_classes, n_features=n_features)
-        state = TrainingState(self.settings, data, seed=self.seed, placement=placement)
+        state = TrainingState(
+            self.settings,
+            labels,
+            songs,
+            n_classes=self.n_classes,
+            n_features=self._n_features(segments),
+            seed=self.seed,
+            placement=placement,
+        )
         warmup = self.warmup_file
+        # The own checkpoint is further than any warm-up; a shared warm-up saves its epochs.
         if self.checkpoint_file and self.checkpoint_file.exists():
             state.load(self.checkpoint_file)
         elif not (warmup and warmup.exists() and state.load_warmup(warmup)):
             # Both files hold the band statistics; without either, they are measured here.
-            state.measure(segments)
+            state.standardise = Standardise(*band_statistics(segments))
         return state
 
     def _n_features(self, segments: SegmentSource) -> int:
         """Return the features of a frame [B, 1, d, n] or of a vector [B, d]."""
-        shape, accepts = segments.shape, networks.MODULES[self.settings.network].ACCEPTS
-        n_axes, described = _ACCEPTED[accepts]
+        shape = segments.shape
+        n_axes, described = _ACCEPTED[networks.MODULES[self.settings.network].ACCEPTS]
         if len(shape) != n_axes:
             raise MerKitError(
                 f"segments have shape {list(shape)}, but network {self.settings.network} accepts "
@@ -188,9 +204,8 @@ class Trainer:
         """Return the epoch's phase ("warmup", or the method's) and its epochs since the warm-up."""
         s, state = self.settings, self._state
         if state.split_epoch is None:
-            accuracy = 0.0  # agreement with the inherited labels, before the first epoch
-            if state.history:
-                accuracy = state.history[-1].train_accuracy
+            # Agreement with the inherited labels; there is none before the first epoch.
+            accuracy = max((record.train_accuracy for record in state.history[-1:]), default=0.0)
             if epoch <= s.warmup_epochs or accuracy < (s.warmup_accuracy or 0.0):
                 return "warmup", 0
             # The first epoch after the warm-up: the state still is that of the warm-up's end.
@@ -202,6 +217,7 @@ class Trainer:
     def _warn_once(self, epoch: int) -> None:
         """Log why an epoch keeps every label, the first time that this happens."""
         partition = self._state.method.partition
+        # `all` of no records is True: the first epoch with a partition can be the one to report.
         before = [record.separated for record in self._state.history if record.phase != "warmup"]
         if partition is not None and not partition.separated and all(before):
             _log.warning("epoch %d keeps every label: %s (reported once)", epoch, partition.note)
@@ -215,14 +231,17 @@ class Trainer:
             If a loss is not finite, or the method's summary uses a column that exists already.
         """
         state = self._state
-        partition, sums, summary = state.method.partition, state.method.sums, state.method.summary()
+        # The method's own numbers become further columns, which must not replace others; λ may.
+        sums, summary = state.method.sums, state.method.summary()
         taken = {field.name for field in dataclasses.fields(EpochRecord)} - {"lambda_kl"}
         if taken & set(summary):
             raise MerKitError(
                 f"the summary of method {self.settings.method} has {min(taken & set(summary))}, "
                 "which history.csv has already: give it another name"
             )
-        loss, last = sums.mean("loss"), state.epochs[-1]  # last: float16 [S, K]
+        # `loss` is the mean over the epoch's batches, with dropout and mixup on; `last` float16
+        # [S, K] is the evaluation pass after it, with both off: the two losses may differ much.
+        loss, last = sums.mean("loss"), state.epochs[-1]
         evaluation_loss = float(losses(last, labels).mean())
         if not np.isfinite(loss + evaluation_loss):
             raise MerKitError(
@@ -230,10 +249,9 @@ class Trainer:
                 "expected finite numbers: lower learning_rate "
                 f"(now {self.settings.learning_rate:g}) or switch batch_norm on"
             )
-        # Without a partition every label counts as clean: X is everything, and U is empty.
-        clean, separated, loss_gap = np.ones(len(labels), dtype=bool), False, float("nan")
-        if partition is not None:
-            clean, separated, loss_gap = partition.clean, partition.separated, partition.loss_gap
+        partition = state.method.partition or self._undivided(epoch, phase)
+        clean = partition.clean  # bool [S]
+        # [K], the fraction of X in each class: a partition that rejects one class shows here.
         share = np.bincount(labels[clean], minlength=self.n_classes) / max(1, clean.sum())
         return EpochRecord(
             epoch=epoch,
@@ -247,23 +265,23 @@ class Trainer:
             train_accuracy=float((last.argmax(axis=1) == labels).mean()),
             n_labelled=int(clean.sum()),
             n_unlabelled=int((~clean).sum()),
-            separated=separated,
-            loss_gap=loss_gap,
+            separated=partition.separated,
+            loss_gap=partition.loss_gap,
             pseudo_agreement=sums.mean("agreement"),
             pseudo_confidence=sums.mean("confidence"),
             labelled_class_share=tuple(float(value) for value in share),
             seconds=seconds,
-            note=self._note(epoch, phase, partition),
+            note=partition.note,
             own={name: float(value) for name, value in summary.items()},
         )
 
-    def _note(self, epoch: int, phase: str, partition: Partition | None) -> str:
-        if partition is not None:
-            return partition.note
-        s = self.settings
-        if phase == "warmup" and epoch > s.warmup_epochs:
-            return f"warm-up goes on: agreement with the labels is under {s.warmup_accuracy:.2f}"
-        return ""
+    def _undivided(self, epoch: int, phase: str) -> Partition:
+        """Return the partition of an epoch without one: X is everything, and U is empty."""
+        everything = np.ones(self._state.epochs.shape[1], dtype=bool)
+        least, note = self.settings.warmup_accuracy, ""
+        if phase == "warmup" and epoch > self.settings.warmup_epochs:
+            note = f"warm-up goes on: agreement with the labels is under {least:.2f}"
+        return Partition(everything, everything, (), False, float("nan"), note)
 
     # ---- after training --------------------------------------------------------------------------
 
@@ -292,9 +310,9 @@ class Trainer:
         return self._state
 
 
-def _checked_songs(songs: np.ndarray, n_segments: int) -> np.ndarray:
-    """Return the song of each segment, int [S], S ≥ 1."""
-    songs = np.asarray(songs)
+def _checked_songs(songs: np.ndarray | None, n_segments: int) -> np.ndarray:
+    """Return the song of each segment, int [S], S ≥ 1; None means that all are of one song."""
+    songs = np.zeros(n_segments, dtype=np.int64) if songs is None else np.asarray(songs)
     if not n_segments or songs.shape != (n_segments,) or songs.dtype.kind not in "iu":
         raise MerKitError(
             f"got {n_segments} segments and {songs.dtype} songs of shape {songs.shape}, expected "

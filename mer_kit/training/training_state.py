@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.training import checkpoint, methods, networks
 from mer_kit.training.batch_loss import n_drawn
-from mer_kit.training.evaluation import Placement, SegmentSource, Standardise, band_statistics
+from mer_kit.training.evaluation import Placement, Standardise
 from mer_kit.training.method import Training
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.optimization import make_optimizer, make_scheduler
@@ -27,40 +25,38 @@ from mer_kit.training.tensor_files import check_training
 _DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
 
 
-class _OtherTraining(Exception):
-    """An intact warm-up that belongs to another training."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a state must have of its segments: labels and songs, int64 [S] each, K and d."""
-
-    labels: np.ndarray
-    songs: np.ndarray
-    n_classes: int
-    n_features: int
-
-    def digest(self) -> str:
-        """Return 16 hexadecimal digits that change with any label or song."""
-        data = self.labels.astype(np.int64).tobytes() + self.songs.astype(np.int64).tobytes()
-        return hashlib.blake2b(data, digest_size=8).hexdigest()
+class _OtherTraining(MerKitError):
+    """An intact checkpoint that belongs to another training."""
 
 
 class TrainingState:
     """Networks, optimizers, schedules, generators, history and evaluation passes of one training.
 
+    Parameters
+    ----------
+    labels, songs : int64 [S], the inherited label and the song of each segment
+    n_classes, n_features : K and d
+
     Attributes
     ----------
     epochs : float16 [E, S, K], the evaluation passes so far
     split_epoch : the first epoch after the warm-up, None during it
-    standardise : set by `measure`, or restored from a file
+    standardise : set by the trainer, or restored from a file
     """
 
     def __init__(
-        self, settings: TrainingSettings, data: TrainingData, *, seed: int, placement: Placement
+        self,
+        settings: TrainingSettings,
+        labels: np.ndarray,
+        songs: np.ndarray,
+        *,
+        n_classes: int,
+        n_features: int,
+        seed: int,
+        placement: Placement,
     ) -> None:
         self.settings, self.placement, self.seed = settings, placement, seed
-        self.n_classes, self.n_features = data.n_classes, data.n_features
+        self.n_classes, self.n_features = n_classes, n_features
         self.method = methods.of(settings.method)(settings)
         # Most methods train one network; each has its own optimizer and schedule.
         self.networks = [self._network(number) for number in range(self.method.networks)]
@@ -68,7 +64,7 @@ class TrainingState:
         self.optimizers = [
             make_optimizer(network, settings, fused=fused) for network in self.networks
         ]
-        steps = -(-n_drawn(data.songs, settings.share) // settings.batch_size)  # rounded up
+        steps = -(-n_drawn(songs, settings.share) // settings.batch_size)  # rounded up
         self.schedulers = [
             make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers
         ]
@@ -76,15 +72,17 @@ class TrainingState:
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
         self.dropout = torch_generator(seed, "dropout", str(placement.device))
         self.history: list[EpochRecord] = []
-        self.epochs = np.empty((0, len(data.labels), data.n_classes), dtype=np.float16)
+        self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
         self.split_epoch: int | None = None
         self.standardise: Standardise
-        self._data = data.digest()
+        # Changes with any label or song: a checkpoint of other data is not continued.
+        data = labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes()
+        self._data = hashlib.blake2b(data, digest_size=8).hexdigest()
         self.method.start(
             Training(
-                labels=data.labels,
-                songs=data.songs,
-                n_classes=data.n_classes,
+                labels=labels,
+                songs=songs,
+                n_classes=n_classes,
                 seed=seed,
                 placement=placement,
                 generators=self.generators,
@@ -94,18 +92,14 @@ class TrainingState:
 
     def _network(self, number: int) -> SegmentNetwork:
         """Return a fresh network on its device; each of several draws its own initial weights."""
-        name = "weights"
-        if number > 0:
-            name = f"weights {number + 1}"
         network = networks.build(
             self.settings.network,
             self.n_classes,
             n_features=self.n_features,
-            generator=torch_generator(self.seed, name),
+            generator=torch_generator(self.seed, f"weights {number + 1}" if number else "weights"),
             **flat(self.settings.model),
         )
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.to(self.placement.device)
+        self.placement.move(network)
         if self.settings.compile:
             network.compile_trunk()
         return network
@@ -114,10 +108,6 @@ class TrainingState:
     def network(self) -> SegmentNetwork:
         """The first network."""
         return self.networks[0]
-
-    def measure(self, segments: SegmentSource) -> None:
-        """Measure the band statistics of the training segments."""
-        self.standardise = Standardise(*band_statistics(segments))
 
     @property
     def last_probabilities(self) -> np.ndarray | None:
@@ -133,9 +123,7 @@ class TrainingState:
 
     def key(self, *, warmup: bool = False) -> str:
         """Return what a checkpoint must agree on: settings, seed, data and placement, as JSON."""
-        settings = self.settings.identity()
-        if warmup:
-            settings = self.settings.warmup_key()
+        settings = self.settings.warmup_key() if warmup else self.settings.identity()
         # Bits differ between devices and precisions, so a training must end where it began.
         here = {"classes": self.n_classes, "seed": self.seed, "data": self._data}
         here |= {"device": self.placement.device.type, "precision": self.placement.precision}
@@ -143,6 +131,9 @@ class TrainingState:
 
     def save(self, path: Path) -> None:
         """Write the whole state, atomically."""
+        pairs = zip(self.networks[1:], self.optimizers[1:], strict=True)
+        more = [{"network": one.state_dict(), "optimizer": its.state_dict()} for one, its in pairs]
+        own = {"more": more, "method": self.method.state()}
         checkpoint.save(
             path,
             {
@@ -158,24 +149,14 @@ class TrainingState:
                 "epochs": torch.from_numpy(self.epochs),
                 "split_epoch": self.split_epoch,
                 "bands": self._bands(),
-                **self._more(),
+                # Left out if empty, so that files of older runs have the same keys.
+                **{name: entry for name, entry in own.items() if entry},
             },
         )
 
     def _bands(self) -> list[torch.Tensor]:
         """Return mean and standard deviation of each feature, float32 [d]."""
         return [torch.from_numpy(self.standardise.mean), torch.from_numpy(self.standardise.sd)]
-
-    def _more(self) -> dict[str, Any]:
-        """Return a checkpoint's entries for further networks and for the method's own tensors."""
-        pairs = zip(self.networks[1:], self.optimizers[1:], strict=True)
-        more = [
-            {"network": network.state_dict(), "optimizer": one.state_dict()}
-            for network, one in pairs
-        ]
-        # Left out if empty, so that files of older runs have the same keys.
-        entries = {"more": more, "method": self.method.state()}
-        return {name: entry for name, entry in entries.items() if entry}
 
     def load(self, path: Path) -> None:
         """Restore the whole state.
@@ -186,7 +167,7 @@ class TrainingState:
             If the checkpoint is unreadable, or belongs to other settings, another seed or other
             data.
         """
-        self._adopt(self._read(path, self._check_key), path.name)
+        self._adopt(self._read(path, "key"), path.name)
 
     def load_warmup(self, path: Path) -> bool:
         """Restore the end of a warm-up that another method saved; False if it does not fit.
@@ -194,7 +175,7 @@ class TrainingState:
         A damaged file is removed, so that this training can save an intact one.
         """
         try:
-            stored = self._read(path, self._check_warmup_key)
+            stored = self._read(path, "warmup_key")
         except _OtherTraining:
             return False
         except MerKitError:
@@ -203,8 +184,8 @@ class TrainingState:
         self._adopt(stored, path.name)
         return True
 
-    def _read(self, path: Path, check: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Return a checkpoint's contents, after `check` and a comparison of every shape."""
+    def _read(self, path: Path, key: str) -> dict[str, Any]:
+        """Return a checkpoint's contents, after a comparison of this key and of every shape."""
 
         def check_outline(stored: Any) -> None:
             if not isinstance(stored, dict) or not {"key", "warmup_key"} <= set(stored):
@@ -212,7 +193,12 @@ class TrainingState:
                     f"{path.name} holds no training, expected a checkpoint of one: "
                     "pass another checkpoint_file"
                 )
-            check(stored)
+            difference = _first_difference(stored[key], self.key(warmup=key == "warmup_key"))
+            if difference:
+                raise _OtherTraining(
+                    f"the checkpoint belongs to another training ({difference}): "
+                    "delete it or train elsewhere"
+                )
             check_training(
                 stored,
                 path.name,
@@ -222,18 +208,6 @@ class TrainingState:
             )
 
         return dict(checkpoint.load(path, check=check_outline))
-
-    def _check_key(self, stored: dict[str, Any]) -> None:
-        difference = _first_difference(stored["key"], self.key())
-        if difference:
-            raise MerKitError(
-                f"the checkpoint belongs to another training ({difference}): "
-                "delete it or train elsewhere"
-            )
-
-    def _check_warmup_key(self, stored: dict[str, Any]) -> None:
-        if stored["warmup_key"] != self.key(warmup=True):
-            raise _OtherTraining
 
     def _adopt(self, stored: dict[str, Any], name: str) -> None:
         """Continue from a checkpoint.
@@ -286,13 +260,11 @@ def _first_difference(stored: Any, wanted: str) -> str:
     """Return the first setting in which two keys differ, or ""."""
     new = json.loads(wanted)
     try:
-        old = json.loads(stored)
+        old = {**json.loads(stored)}
     except (TypeError, ValueError, RecursionError):
-        old = None
-    if not isinstance(old, dict):
         return "its settings cannot be read"
-    for name in sorted(set(old) | set(new)):
-        if old.get(name) != new.get(name):
-            before, now = shortened(old.get(name)), shortened(new.get(name))
-            return f"{plain(str(name), 80)} {before}, now {now}"
+    for name in sorted({**old, **new}):
+        before, now = old.get(name), new.get(name)
+        if before != now:
+            return f"{plain(name, 80)} {shortened(before)}, now {shortened(now)}"
     return ""

@@ -141,7 +141,9 @@ def test_auto_takes_the_gpu_and_bfloat16_where_they_are(monkeypatch):
     assert str(evaluation.place().device) == "cuda" and evaluation.place().precision == "bfloat16"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for capable, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr(evaluation, "_cpu_has_bf16", lambda capable=capable: capable)
+        monkeypatch.setattr(
+            torch.cpu, "_is_avx512_bf16_supported", lambda capable=capable: capable, raising=False
+        )
         assert (str(evaluation.place().device), evaluation.place().precision) == ("cpu", precision)
 
 

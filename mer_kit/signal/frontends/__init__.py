@@ -7,24 +7,18 @@ and segments are views of them; with `pool` the store keeps one vector for each 
 Notebook: 01_segmentation
 """
 
-from types import ModuleType
 from typing import Any
 
-from mer_kit import extensions
-from mer_kit.checks import check_choice
-from mer_kit.extensions import settings_of
+from mer_kit.extensions import Members, source_mark
 from mer_kit.signal.frontend import BaseFrontend
 
 #: The front-end of the paper, used by every run that names none.
 DEFAULT = "logmel"
+_MEMBERS = Members[BaseFrontend](__name__, "front-end", "Frontend")
 #: Name → module of each front-end.
-MODULES: dict[str, ModuleType] = extensions.modules(
-    __name__, needed=("TITLE", "SAYS", "SOURCE", "Frontend")
-)
+MODULES = _MEMBERS.modules
 #: Name → one sentence on what the front-end computes.
-FRONTENDS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
-#: Name → title in tables.
-TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+FRONTENDS = _MEMBERS.texts("SAYS")
 
 
 def of(name: str) -> type[BaseFrontend]:
@@ -40,8 +34,7 @@ def of(name: str) -> type[BaseFrontend]:
     >>> of("logmel").unit
     'dB'
     """
-    frontend: type[BaseFrontend] = MODULES[check_choice("front-end", name, MODULES)].Frontend
-    return frontend
+    return _MEMBERS.of(name)
 
 
 def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
@@ -59,8 +52,7 @@ def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
     >>> frontend.frames(np.zeros(22050)).shape, round(frontend.frames_per_second, 2)
     ((44, 64), 43.07)
     """
-    kind = of(name)
-    return kind(settings_of(f"front-end {name}", kind.settings, settings))
+    return of(name)(_MEMBERS.settings(name, settings))
 
 
 def name_of(frontend: BaseFrontend) -> str:
@@ -85,10 +77,7 @@ def identity(frontend: BaseFrontend) -> dict[str, Any]:
     {'sample_rate': 22050, 'n_fft': 1024, 'hop_length': 512, 'n_mels': 128}
     """
     name = name_of(frontend)
+    own = frontend.identity()
     if name == DEFAULT:
-        return frontend.identity()
-    return {
-        "frontend": name,
-        "source": extensions.source_mark(MODULES[name]),
-        **frontend.identity(),
-    }
+        return own
+    return {"frontend": name, "source": source_mark(MODULES[name]), **own}

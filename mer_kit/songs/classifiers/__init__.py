@@ -11,22 +11,23 @@ Notebook: 04_song_decisions
 
 import inspect
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
-from mer_kit import extensions
-from mer_kit.checks import check_choice
+from mer_kit.extensions import Members
 from mer_kit.songs.classifier import SongClassifier
 
-#: Every classifier's module by name, the paper's first.
-MODULES: dict[str, ModuleType] = extensions.modules(
+_MEMBERS = Members[Any](
     __name__,
-    needed=("TITLE", "SAYS", "SOURCE", "LEARNS", "Classifier"),
+    "song-level classifier",
+    "Classifier",
+    needed=("LEARNS",),
     # Columns and rows of the tables of scores have these names already.
     reserved=("clip_id", "fold", "label", "segments", "majority", "system"),
 )
+#: Every classifier's module by name, the paper's first.
+MODULES = _MEMBERS.modules
 NAMES: tuple[str, ...] = tuple(MODULES)
-TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+TITLES = _MEMBERS.texts("TITLE")
 #: Those that learn from training songs.
 LEARNING: tuple[str, ...] = tuple(name for name, module in MODULES.items() if module.LEARNS)
 
@@ -51,11 +52,9 @@ def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
 
     Notebook: 04_song_decisions
     """
-    kind = _kind(name)
+    kind, given = _MEMBERS.of(name), {"theta": theta, "seed": seed}
     accepted = inspect.signature(kind).parameters
-    given = {"theta": theta, "seed": seed}
-    options = {key: value for key, value in given.items() if key in accepted}
-    return cast(SongClassifier, kind(**options))
+    return cast(SongClassifier, kind(**{key: given[key] for key in given if key in accepted}))
 
 
 def load(name: str, path: str | Path, *, inside: Path | None = None) -> SongClassifier:
@@ -78,7 +77,7 @@ def load(name: str, path: str | Path, *, inside: Path | None = None) -> SongClas
     >>> load("svm", file).predict(p, songs, 4).tolist()
     [0, 0, 1, 1]
     """
-    return cast(SongClassifier, _kind(name).load(path, inside=inside))
+    return cast(SongClassifier, _MEMBERS.of(name).load(path, inside=inside))
 
 
 def is_saved(name: str) -> bool:
@@ -89,8 +88,4 @@ def is_saved(name: str) -> bool:
     >>> is_saved("svm"), is_saved("vote")
     (True, False)
     """
-    return hasattr(_kind(name), "save") and hasattr(_kind(name), "load")
-
-
-def _kind(name: str) -> Any:
-    return MODULES[check_choice("song-level classifier", name, NAMES)].Classifier
+    return all(hasattr(_MEMBERS.of(name), verb) for verb in ("save", "load"))

@@ -25,5 +25,6 @@ class Classifier(Rule):
 
     def answer(self, p: np.ndarray) -> int:
         """Return the class with the highest mean probability over the segments [n, K]."""
+        # Unlike a vote, sure segments count more than unsure ones.
         # `argmax` returns the first of several maxima, that is the smallest class index.
         return int(mean_probabilities(p).argmax())

@@ -5,7 +5,7 @@ Notebook: 04_song_decisions
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -79,7 +79,10 @@ class SVM:
                 f"the {len(y)} training songs are all of class {y[0]}, "
                 "expected at least two classes: use stratified folds or more songs"
             )
-        x = features.pool(p, song, n_songs=len(y), theta=self.theta)  # [songs, 7·K]
+        # From here on a song is one row: [songs, 7·K], however many segments it has.
+        x = features.pool(p, song, n_songs=len(y), theta=self.theta)
+        # An RBF kernel measures distances, so that every feature must have the same scale; balanced
+        # weights make an error on a rare class cost as much more as the class is rarer.
         pipeline = make_pipeline(
             StandardScaler(), SVC(C=1.0, gamma="scale", class_weight="balanced")
         )
@@ -105,6 +108,7 @@ class SVM:
             segment.
         """
         self._check_fitted()
+        # Another K would give another number of features, or the same ones with another meaning.
         p = check_probabilities("probabilities", probabilities)
         if p.shape[1] != self.n_classes_:
             raise MerKitError(
@@ -123,15 +127,13 @@ class SVM:
             If it is not fitted.
         """
         self._check_fitted()
-        about: dict[str, Any] = {
+        about = {
             "theta": float(self.theta),
             "n_classes": int(self.n_classes_),
             "searched": bool(self.searched_),
+            # JSON has no NaN: without a search the score is null.
+            "inner_score": float(self.inner_score_) if np.isfinite(self.inner_score_) else None,
         }
-        # JSON has no NaN: without a search the score is null.
-        about["inner_score"] = None
-        if np.isfinite(self.inner_score_):
-            about["inner_score"] = float(self.inner_score_)
         svm_file.write(Path(path), self.pipeline_, about)
 
     @classmethod
@@ -151,9 +153,7 @@ class SVM:
         svm.pipeline_, svm.n_classes_ = pipeline, int(about["n_classes"])
         inner = about.get("inner_score")
         svm.searched_ = about.get("searched") is True
-        svm.inner_score_ = float("nan")
-        if isinstance(inner, (int, float)):
-            svm.inner_score_ = float(inner)
+        svm.inner_score_ = float(inner) if isinstance(inner, (int, float)) else float("nan")
         svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
 
@@ -161,6 +161,7 @@ class SVM:
         self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int
     ) -> tuple[Pipeline, float]:
         """Return the pipeline refitted on all songs with the best C and γ, and its inner score."""
+        # Whole songs are divided: x has one row for each, so that no song is on both sides.
         random_state = derive(self.seed, "svm") % 2**32
         inner = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}

@@ -7,19 +7,15 @@ A file `<name>.py` sets TITLE (its name in tables), SAYS (one sentence), SOURCE,
 Notebook: 03_sssl_training
 """
 
-from types import ModuleType
-
-from mer_kit import extensions
-from mer_kit.checks import check_choice
+from mer_kit.extensions import Members
 from mer_kit.training.method import BaseMethod
 
+_MEMBERS = Members[BaseMethod](__name__, "method", "Method", needed=("COLOUR", "LINE"))
 #: Every method's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(
-    __name__, needed=("TITLE", "SAYS", "SOURCE", "COLOUR", "LINE", "Method")
-)
+MODULES = _MEMBERS.modules
 #: Method → what it does, in one sentence.
-METHODS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
-TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+METHODS = _MEMBERS.texts("SAYS")
+TITLES = _MEMBERS.texts("TITLE")
 
 
 def of(name: str) -> type[BaseMethod]:
@@ -35,5 +31,4 @@ def of(name: str) -> type[BaseMethod]:
     >>> of("sssl").makes_partition, of("ce").makes_partition
     (True, False)
     """
-    method: type[BaseMethod] = MODULES[check_choice("method", name, MODULES)].Method
-    return method
+    return _MEMBERS.of(name)

@@ -13,4 +13,5 @@ class Method(BaseMethod):
     """The defaults of `BaseMethod`: no mixup, no partition, no pseudo-labels."""
 
     shares_warmup = True
+    # Nothing is divided, mixed or compared, so that these settings cannot change a number.
     idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))

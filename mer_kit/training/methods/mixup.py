@@ -20,6 +20,7 @@ class Method(BaseMethod):
     """Each segment is mixed with another of its batch, and so are their labels."""
 
     shares_warmup = True
+    # α counts here, unlike for ce; whether the warm-up mixes is not asked, since every epoch does.
     idle = frozenset((*SPLIT, *RDROP, "warmup_mixup"))
 
     @classmethod

@@ -43,6 +43,7 @@ class Method(BaseMethod):
     def begin_epoch(self, epoch: Epoch) -> None:
         """Divide the segments by the losses of the last evaluation pass (Eq. 3)."""
         super().begin_epoch(epoch)
+        # The partition is made anew in each epoch: a segment may move from U back to X.
         self.partition = None
         if epoch.phase == "ssl" and epoch.probabilities is not None:
             # All segments are divided, also those that this epoch does not draw.
@@ -57,6 +58,7 @@ class Method(BaseMethod):
     def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
         """Return a batch that names its rows in U and carries this step's λ."""
         labelled = super().batch(x, rows)
+        # X and U share a batch, and with it mixup's partners, as in MixMatch.
         if self.partition is None:
             return labelled
         # [Bᵤ], positions within the batch; the targets there are replaced in `batch_loss`.
@@ -70,6 +72,7 @@ class Method(BaseMethod):
 
     def _pseudo(self, rows: np.ndarray) -> Tensor | None:
         """Return the last evaluation pass's probabilities [B, K]; None to use the current model."""
+        # D "epoch": pseudo-labels from the pass that made the partition change once per epoch only.
         if self.s.pseudo_labels != "epoch" or self.epoch.probabilities is None:
             return None
         return torch.from_numpy(self.epoch.probabilities[rows].astype(np.float32)).to(
@@ -78,6 +81,7 @@ class Method(BaseMethod):
 
     def _lambda(self, fraction: float) -> float:
         """Return λ after a fraction of this epoch's segments."""
+        # λ starts at 0 after the warm-up: early pseudo-labels are not worth agreeing on.
         weight, ramp_epochs = self.weight_kl(self.s), self.s.ramp_epochs
         return objectives.ramp(self.epoch.since + fraction, weight=weight, ramp_epochs=ramp_epochs)
 
@@ -95,6 +99,7 @@ class Method(BaseMethod):
     @classmethod
     def unused(cls, settings: TrainingSettings) -> frozenset[str]:
         """Return R-Drop's settings if λ is 0: the ramp then has no effect."""
+        # Two runs that differ in nothing else are then one and the same run.
         if cls.weight_kl(settings) == 0:
             return cls.idle.union(RDROP)
         return cls.idle

@@ -19,6 +19,7 @@ ORDER = 2
 class Method(sssl.Method):
     """SSSL without R-Drop."""
 
+    # R-Drop acts after the warm-up only: until then this is SSSL itself, to the last bit.
     shares_warmup = True
 
     @classmethod

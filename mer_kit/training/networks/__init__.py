@@ -8,25 +8,22 @@ Notebook: 03_sssl_training
 """
 
 import inspect
-from types import ModuleType
 from typing import Any
 
 import torch
 
-from mer_kit import extensions
-from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.extensions import settings_of
+from mer_kit.checks import MerKitError, check_range
+from mer_kit.extensions import Members
 from mer_kit.training.network import SegmentNetwork
 
 #: The paper's network, used by every run that names none.
 DEFAULT = "vgg16"
+_MEMBERS = Members[SegmentNetwork](__name__, "network", "Network", needed=("ACCEPTS",))
 #: Every network's module by name.
-MODULES: dict[str, ModuleType] = extensions.modules(
-    __name__, needed=("TITLE", "SAYS", "SOURCE", "ACCEPTS", "Network")
-)
+MODULES = _MEMBERS.modules
 #: Network → what it is, in one sentence.
-NETWORKS: dict[str, str] = {name: str(module.SAYS) for name, module in MODULES.items()}
-TITLES: dict[str, str] = {name: str(module.TITLE) for name, module in MODULES.items()}
+NETWORKS = _MEMBERS.texts("SAYS")
+_PLURAL = {"frames": "frames", "vector": "one vector for each segment"}
 
 
 def of(name: str) -> type[SegmentNetwork]:
@@ -42,25 +39,7 @@ def of(name: str) -> type[SegmentNetwork]:
     >>> of("vgg16").__name__
     'VGG16'
     """
-    network: type[SegmentNetwork] = MODULES[check_choice("network", name, MODULES)].Network
-    return network
-
-
-def check(name: str, settings: dict[str, Any]) -> None:
-    """Check a network's settings without building it.
-
-    Raises
-    ------
-    MerKitError
-        If a name is unknown or a value is out of range.
-
-    Examples
-    --------
-    >>> check("vgg16", {"width": 0})
-    Traceback (most recent call last):
-    mer_kit.checks.MerKitError: width is 0, expected a whole number of at least 1: change width
-    """
-    settings_of(f"network {name}", of(name).settings, settings)
+    return _MEMBERS.of(name)
 
 
 def build(
@@ -90,9 +69,9 @@ def build(
     >>> network.eval()(torch.zeros(5, 1, 128, 129)).shape
     torch.Size([5, 4])
     """
-    kind = of(name)
-    check(name, settings)
+    _MEMBERS.settings(name, settings)
     check_range("n_classes", n_classes, 2, whole=True)
+    kind = of(name)
     # VGG16 pools its feature maps to a fixed size and works with any number of bands.
     if "n_features" in inspect.signature(kind).parameters:
         settings["n_features"] = n_features
@@ -113,16 +92,10 @@ def check_pair(network: str, *, pools: bool, frontend: str) -> None:
     """
     accepts = MODULES[network].ACCEPTS
     given = "vector" if pools else "frames"
-    if accepts == given:
-        return
-    others = [name for name, module in MODULES.items() if given == module.ACCEPTS]
-    advice = f"choose network {' or '.join(others)}"
-    if not others:
-        advice = f"add a network that accepts {_PLURAL[given]} (docs/extending.md)"
-    raise MerKitError(
-        f"network {network} accepts {_PLURAL[accepts]}, "
-        f"but front-end {frontend} gives {_PLURAL[given]}: {advice}"
-    )
-
-
-_PLURAL = {"frames": "frames", "vector": "one vector for each segment"}
+    if accepts != given:
+        others = " or ".join(name for name, one in MODULES.items() if given == one.ACCEPTS)
+        new = f"add a network that accepts {_PLURAL[given]} (docs/extending.md)"
+        raise MerKitError(
+            f"network {network} accepts {_PLURAL[accepts]}, but front-end {frontend} gives "
+            f"{_PLURAL[given]}: {f'choose network {others}' if others else new}"
+        )

@@ -1,7 +1,6 @@
 """VGG16 for log-mel segments, with the parameter names of torchvision's VGG16."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +85,7 @@ class VGG16(SegmentNetwork):
         check_range("n_classes", n_classes, 2, whole=True)
         Settings(width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
         self.n_classes = n_classes
+        # 4096 with the standard width; the head of a narrower network is narrower in proportion.
         hidden = 64 * width
         # torch's layers draw initial weights of their own, which `_initialise` replaces: the fork
         # keeps those draws from moving torch's global state.
@@ -132,6 +132,7 @@ def _convolutions(in_channels: int, width: int, batch_norm: bool) -> list[nn.Mod
         if entry == "M":
             layers.append(nn.MaxPool2d(2, 2))
             continue
+        # 3×3 with padding 1 keeps bands and frames: only the poolings shrink them.
         layers.append(nn.Conv2d(channels, int(entry) * width, 3, padding=1))
         channels = int(entry) * width
         if batch_norm:
@@ -150,10 +151,12 @@ def _initialise(network: nn.Module, generator: torch.Generator | None) -> None:
         if not isinstance(module, (nn.Conv2d, nn.Linear)):
             continue
         # Layer by layer in their order: a seed fixes every weight.
-        mode: Literal["fan_in", "fan_out"] = "fan_in"
-        if isinstance(module, nn.Conv2d):
-            mode = "fan_out"
-        nn.init.kaiming_normal_(module.weight, mode=mode, nonlinearity="relu", generator=generator)
+        nn.init.kaiming_normal_(
+            module.weight,
+            mode="fan_out" if isinstance(module, nn.Conv2d) else "fan_in",
+            nonlinearity="relu",
+            generator=generator,
+        )
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
