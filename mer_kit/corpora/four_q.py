@@ -166,8 +166,9 @@ def _find_audio(
         problems.append(
             ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
         )
-    in_place = [path for path in paths if path.parent.name == label]
-    return audio_files.pick_file(root, clip_id, in_place, problems)
+    return audio_files.pick_file(
+        root, clip_id, [path for path in paths if path.parent.name == label], problems
+    )
 
 
 def _make_clip(

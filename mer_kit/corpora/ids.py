@@ -110,11 +110,14 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
             "write its whole name",
             clip_id,
         )
-    what = f"listed in {table}, but there is no such audio file"
     near = names.nearest(where)
     hint = f"did you mean {near!r}? Correct its row, or restore the file"
     return audio_files.problem(
-        "absent", shown, what, hint if near else "restore it or delete its row", clip_id
+        "absent",
+        shown,
+        f"listed in {table}, but there is no such audio file",
+        hint if near else "restore it or delete its row",
+        clip_id,
     )
 
 
@@ -223,7 +226,8 @@ def align(
             audio_files.problem(
                 "nothing_matches",
                 table,
-                f"none of its {len(wanted)} ids matches a clip (first {lost[0]!r}; the first clip's id is "
+                f"none of its {len(wanted)} ids matches a clip "
+                f"(first {lost[0]!r}; the first clip's id is "
                 f"{next(iter(names.names))!r}), so its {what} would be lost",
                 "correct the ids",
             )

@@ -94,8 +94,8 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
     """
     spans = truth.sort_values(["clip_id", "start_s"], kind="stable")
     ends = spans.groupby("clip_id")["end_s"].cummax().shift()
-    same = spans["clip_id"] == spans["clip_id"].shift()
-    wrong = spans[(same & (spans["start_s"] < ends - 1e-6)).to_numpy()]
+    same_clip = spans["clip_id"] == spans["clip_id"].shift()
+    wrong = spans[same_clip & (spans["start_s"] < ends - 1e-6)]
     if not len(wrong):
         return []
     first = wrong.iloc[0]

@@ -180,7 +180,7 @@ def check_scale(
     else:
         one = f"valence ranges {ranges[0]}" if one_sided[0] else f"arousal ranges {ranges[1]}"
         what = f"{one}, all in one half of {text}, so this scale may be wrong"
-        problems = notes
+        problems = notes  # one column alone proves nothing
     problems.append(audio_files.problem("scale", table, what, next_step))
 
 

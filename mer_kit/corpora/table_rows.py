@@ -258,7 +258,7 @@ def truth_of(
     if not audio_files.is_there(path):
         return None
     tasks = sorted({task for of_clip in labels.values() for task in of_clip})
-    truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
-    truth = align(path.name, truth, rows.index, notes, problems)
+    every = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
+    truth = align(path.name, every, rows.index, notes, problems)
     problems += overlaps(path.name, truth)
     return truth

@@ -102,8 +102,11 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     check_choice("ties", ties, TIES)
     check_range("min_agreement", min_agreement, 0, 1)
     root = check_folder(f"{TITLE} root", root, next_step=REQUEST)
-    folder = check_folder(
-        "MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository"
+    files = audio_files.list_audio(
+        check_folder(
+            "MIDI folder", root / "labelled" / "midi", next_step="restore it from the repository"
+        ),
+        endings=MIDI_ENDINGS,
     )
     notes: list[Problem] = []
     problems: list[Problem] = []
@@ -112,7 +115,6 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
         for name in ANNOTATIONS
         for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)
     ]
-    files = audio_files.list_audio(folder, endings=MIDI_ENDINGS)
     names = Names(files)
     stems = {piece.clip_id: names.find(Path(piece.midi).stem).name for piece in pieces}
     own = {clip_id: files[stem] for clip_id, stem in stems.items() if stem is not None}

@@ -226,9 +226,11 @@ def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
         for section in clip.sections
         for note in score.compose(section.quadrant, section.start_s, section.end_s, character, rng)
     ]
-    dry = synth.play(notes, clip.sections[-1].end_s, rng)
     sample_rate, channels = clip.format
-    samples = synth.master(dry, production, rng, sample_rate=sample_rate, channels=channels)
+    samples = synth.master(
+        synth.play(notes, clip.sections[-1].end_s, rng), production, rng,
+        sample_rate=sample_rate, channels=channels,
+    )  # fmt: skip
     with wave.open(str(folder / clip.quadrant / f"{clip.clip_id}.wav"), "wb") as file:
         file.setnchannels(channels)
         file.setsampwidth(2)

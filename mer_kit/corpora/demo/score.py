@@ -121,10 +121,9 @@ def compose(
             late_s = float(rng.uniform(0, character.looseness_s))
             onset_s = start_s + bar * bar_s + note.start_s + late_s
             if onset_s < end_s:
-                longest_s = end_s - onset_s + 0.04
                 notes.append(
                     note._replace(
-                        start_s=onset_s, seconds=min(note.seconds, longest_s),
+                        start_s=onset_s, seconds=min(note.seconds, end_s - onset_s + 0.04),
                         level=note.level * section.gain,
                     )
                 )  # fmt: skip

@@ -112,8 +112,8 @@ def master(
     length = round(len(dry) * sample_rate / SYNTH_RATE)
     tracks = []
     for _ in range(channels):
-        room = np.fft.rfft(_room(production, rng), size)
-        wet = np.fft.irfft(dry_spectrum * room, size)[: len(dry)]
+        spectrum = dry_spectrum * np.fft.rfft(_room(production, rng), size)
+        wet = np.fft.irfft(spectrum, size)[: len(dry)]
         wet += 10 ** (production.noise_db / 20) * rng.standard_normal(len(dry))
         tracks.append(_resample(wet, length))
     mix = 10 ** ((production.fader_db + _HEADROOM_DB) / 20) * np.stack(tracks, axis=1)
@@ -135,8 +135,11 @@ def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
     if note.glide:
         bend += note.glide * np.exp(-t / 0.2)
     if note.vibrato:
-        wave = np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
-        bend += note.vibrato * np.minimum(1, t / 0.6) * wave
+        bend += (
+            note.vibrato
+            * np.minimum(1, t / 0.6)
+            * np.sin(2 * np.pi * 5.2 * t + rng.uniform(0, 6.28))
+        )
     cycles = t * frequency
     if bend.any():
         cycles = np.cumsum(2 ** (bend / 12)) * (frequency / SYNTH_RATE)
