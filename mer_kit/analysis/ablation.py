@@ -3,13 +3,16 @@
 One fold only: differences between methods carry the standard error of one test set.
 """
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice
 from mer_kit.corpora.truth import segment_truth
 from mer_kit.runs import decisions, run_folder
-from mer_kit.runs.config import changed
+from mer_kit.runs.config import RunConfig, changed
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import METHOD_VERSION, METHODS
@@ -21,9 +24,16 @@ def with_method(experiment: Experiment, method: str) -> Experiment:
     Notebook: 03_sssl_training
     """
     check_choice("method", method, METHODS)
+    return alike(experiment, changed(experiment.config, method=method))
+
+
+def alike(
+    experiment: Experiment, config: RunConfig, *, runs_dir: str | Path | None = None
+) -> Experiment:
+    """Return an experiment with another configuration; corpus, store and folds are shared."""
     other = Experiment(
-        changed(experiment.config, method=method),
-        runs_dir=experiment.runs_dir,
+        config,
+        runs_dir=runs_dir or experiment.runs_dir,
         on_epoch=experiment.on_epoch,
         device=experiment.device,
         precision=experiment.precision,
@@ -48,15 +58,15 @@ def counterpart(experiment: Experiment) -> Experiment:
 
 def on_disk(experiment: Experiment, number: int) -> list[str]:
     """Return the methods with this fold finished at these settings, in the order of `METHODS`."""
-    methods = []
-    for method in METHODS:
-        config = changed(experiment.config, method=method)
-        fingerprint = run_folder.fingerprint(
-            config, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
-        )
-        if RunFolder.of(experiment.runs_dir, config, fingerprint).fold_done(number):
-            methods.append(method)
-    return methods
+    configs = {method: changed(experiment.config, method=method) for method in METHODS}
+    fingerprint = partial(
+        run_folder.fingerprint, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
+    )
+    return [
+        method
+        for method, config in configs.items()
+        if RunFolder.of(experiment.runs_dir, config, fingerprint(config)).fold_done(number)
+    ]
 
 
 def compare(experiment: Experiment, number: int) -> pd.DataFrame:
@@ -75,7 +85,7 @@ def compare(experiment: Experiment, number: int) -> pd.DataFrame:
         result, _ = other.decide(number)
         last = other.folder.history(number)[-1]
         songs = float(result.songs["svm"]["accuracy"])
-        row = {
+        rows.append({
             "method": method,
             "says": METHODS[method],
             "segments": float(result.segments["accuracy"]),
@@ -85,8 +95,7 @@ def compare(experiment: Experiment, number: int) -> pd.DataFrame:
             "n_songs": result.n_test,
             "majority": float(result.majority["accuracy"]),
             "share_unlabelled": last.n_unlabelled / (last.n_labelled + last.n_unlabelled),
-        }
-        rows.append(row)
+        })  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -94,7 +103,7 @@ def truth_accuracy(experiment: Experiment, number: int) -> float:
     """Return the accuracy of a finished fold's test segments against the truth; NaN if unknown."""
     table = experiment.folder.segments(number)
     table = table[table["part"] == "test"]
-    clip = decisions.positions(table["clip_id"], [clip.clip_id for clip in experiment.corpus.clips])
+    clip = decisions.positions(table["clip_id"], experiment.clip_ids)
     start_s, end_s = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task)
     if truth is None or not (truth >= 0).any():

@@ -105,6 +105,6 @@ def choose_pair(passes: Passes, after_epoch: int) -> tuple[int, int]:
     first = int(labelled[np.argmin(losses[labelled])])
     other_label = np.flatnonzero(labels != labels[first])
     in_u = np.intersect1d(other_label, unlabelled)
-    in_u_and_predicted_so = in_u[predicted[in_u] != labels[first]]
-    candidates = next(rows for rows in (in_u_and_predicted_so, in_u, other_label) if len(rows))
+    predicted_so = in_u[predicted[in_u] != labels[first]]
+    candidates = next(rows for rows in (predicted_so, in_u, other_label) if len(rows))
     return first, int(candidates[np.argmax(losses[candidates])])

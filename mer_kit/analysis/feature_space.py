@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs import schema
 from mer_kit.runs.decisions import fitted, with_names
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features
@@ -80,7 +79,7 @@ class SongSpace:
         values = np.atleast_1d(svc.decision_function(self.test.z[[song]])[0])
         if len(svc.classes_) == 2:  # here a positive value of scikit-learn means the second class
             values = -values
-        pairs = itertools.combinations([int(k) for k in svc.classes_], 2)
+        pairs = itertools.combinations(svc.classes_.tolist(), 2)
         return [(i, j, float(value)) for (i, j), value in zip(pairs, values, strict=True)]
 
     def nearest(self, song: int, n: int = 5) -> list[tuple[int, float]]:
@@ -97,7 +96,7 @@ class SongSpace:
         check_range("n", n, 1, whole=True)
         distance = np.linalg.norm(self.train.z - self.test.z[song], axis=1)
         order = np.argsort(distance, kind="stable")[: int(n)]
-        return [(int(i), float(distance[i])) for i in order]
+        return list(zip(order.tolist(), distance[order].tolist(), strict=True))
 
     def usual_distance(self) -> float:
         """Return the median distance from a training song to its nearest neighbour, as a yardstick.
@@ -106,8 +105,7 @@ class SongSpace:
         (`song_features="in_sample"`), these are close together and test songs are further away.
         """
         z = self.train.z
-        others = (np.delete(np.linalg.norm(z - song, axis=1), i) for i, song in enumerate(z))
-        return float(np.median([distance.min() for distance in others]))
+        return float(np.median([np.sort(np.linalg.norm(z - song, axis=1))[1] for song in z]))
 
 
 def song_space(experiment: Experiment, fold: int) -> SongSpace:
@@ -123,7 +121,6 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
     Notebook: 04_song_decisions
     """
     check_choice("fold", fold, range(len(experiment.folds)))
-    answers = named_songs(experiment, fold)
     svm, n_classes = _svm(experiment, fold), len(experiment.classes)
     if svm.n_classes_ != n_classes:
         raise MerKitError(
@@ -136,12 +133,7 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
     tables = {str(name): rows.reset_index(drop=True) for name, rows in by_song}
     train = _songs(experiment, svm, tables, experiment.folds[fold].train)
     test = _songs(experiment, svm, tables, experiment.folds[fold].test)
-    ids = [experiment.corpus.clips[i].clip_id for i in test.clip]
-    answers = answers.set_index("clip_id").reindex(ids).reset_index()
-    if answers["label"].isna().any():
-        raise MerKitError(
-            f"songs.csv lacks test songs of fold {fold}, expected them all: run the fold again"
-        )
+    answers = named_songs(experiment, fold)
     decisions = _decisions(svm, test.z, n_classes)
     return SongSpace(experiment.classes, train, test, svm, answers, decisions)
 
@@ -156,7 +148,7 @@ def _svm(experiment: Experiment, fold: int) -> SVM:
         experiment.folder.segments(fold),
         experiment.folds[fold],
         experiment.labels,
-        clip_ids=[clip.clip_id for clip in experiment.corpus.clips],
+        clip_ids=experiment.clip_ids,
         config=experiment.config,
     )
     assert isinstance(svm, SVM)
@@ -166,27 +158,10 @@ def _svm(experiment: Experiment, fold: int) -> SVM:
 def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
     """Return a finished fold's song table with class names: clip_id, fold, label, classifiers.
 
-    Songs that songs.csv lacks are classified anew; nothing is written.
+    Answers that the fold's scores.json lacks are computed anew; nothing is written.
 
     Notebook: 04_song_decisions
     """
-    file = experiment.folder.path / "songs.csv"
-    if file.exists():
-        columns = ("clip_id", "fold", "label", *CLASSIFIERS)
-        table = schema.read_table(
-            file, dict.fromkeys(columns, str), inside=experiment.folder.path, optional=CLASSIFIERS
-        )
-        if not set(CLASSIFIERS) <= set(table):  # a classifier was added since
-            return with_names(experiment.decide(fold)[1], experiment.classes)
-        table["clip_id"] = table["clip_id"].map(schema.restored)
-        table = table[table["fold"] == str(fold)].reset_index(drop=True)
-        if not table[["label", *CLASSIFIERS]].isin(experiment.classes).all(axis=None):
-            raise MerKitError(
-                f"songs.csv has an answer in fold {fold} that is none of "
-                f"{', '.join(experiment.classes)}: run notebook 04_song_decisions again"
-            )
-        if len(table):
-            return table
     return with_names(experiment.decide(fold)[1], experiment.classes)
 
 
@@ -201,8 +176,7 @@ def answered(space: SongSpace, classifier: str) -> np.ndarray:
     [1, 0, 1]
     """
     check_choice("classifier", classifier, CLASSIFIERS)
-    codes = {name: number for number, name in enumerate(space.classes)}
-    return space.answers[classifier].map(codes).to_numpy(dtype=np.int64)
+    return pd.Categorical(space.answers[classifier], space.classes).codes.astype(np.int64)
 
 
 def _songs(
@@ -210,7 +184,7 @@ def _songs(
 ) -> Songs:
     """Return these clips with their segments, features and scaled features."""
     classes = list(experiment.classes)
-    ids = [experiment.corpus.clips[i].clip_id for i in clips]
+    ids = [experiment.clip_ids[i] for i in clips]
     missing = [clip_id for clip_id in ids if clip_id not in tables]
     if missing:
         raise MerKitError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit.analysis.passes import quality_table
 from mer_kit.checks import check_choice, check_range
 from mer_kit.records import SegmentIndex
 from mer_kit.runs.experiment import Experiment
@@ -63,14 +64,11 @@ class NoiseStudy:
 
     def quality(self) -> pd.DataFrame:
         """Return kind, realised, after_epoch and `partition_quality`, one row per pass."""
-        about = {"kind": self.kind, "realised": self.realised}
-        rows = []
-        for epoch, partition in enumerate(self.partitions, start=1):
-            quality = diagnostics.partition_quality(
-                partition.clean, partition.omega, ~self.corrupted
-            )
-            rows.append({**about, "after_epoch": epoch, **quality})
-        return pd.DataFrame(rows)
+        everything = np.ones(len(self.labels), dtype=bool)
+        table = quality_table(self.partitions, ~self.corrupted, known=everything)
+        table.insert(0, "realised", self.realised)
+        table.insert(0, "kind", self.kind)
+        return table
 
 
 def noise_study(
@@ -100,7 +98,7 @@ def noise_study(
     check_choice("fold", number, range(len(experiment.folds)))
     check_range("n_songs", n_songs, len(experiment.classes), whole=True)
     check_range("every_seconds", every_seconds, 1)
-    n_classes, seed = len(experiment.classes), experiment.config.seed
+    seed = experiment.config.seed
     songs = draw_songs(experiment.folds[number].train, experiment.labels, n_songs, seed=seed)
     rows = experiment.index.rows_of(songs)
     index = experiment.index.take(rows[experiment.index.start_s[rows] % every_seconds < 1e-9])
@@ -109,7 +107,7 @@ def noise_study(
         inherited,
         rate,
         kind=kind,
-        n_classes=n_classes,
+        n_classes=len(experiment.classes),
         generator=numpy_generator(seed, f"noise study {kind}"),
         songs=index.clip,
     )
@@ -117,9 +115,10 @@ def noise_study(
     probabilities = _train(experiment, index, labels, epochs)
     settings = PartitionSettings(tau=experiment.config.training.partition.tau)
     partitions = [diagnostics.replay(one, labels, settings=settings) for one in probabilities]
-    seconds = time.perf_counter() - started
-    corrupted = labels != inherited
-    return NoiseStudy(kind, rate, realised, labels, corrupted, probabilities, partitions, seconds)
+    return NoiseStudy(
+        kind, rate, realised, labels, labels != inherited, probabilities, partitions,
+        seconds=time.perf_counter() - started,
+    )  # fmt: skip
 
 
 def _train(
@@ -151,8 +150,5 @@ def draw_songs(
     [4, 5]
     """
     order = numpy_generator(seed, "noise study songs").permutation(np.asarray(clips))
-    rank = np.zeros(len(order), dtype=np.int64)
-    for k in np.unique(labels[order]):
-        of_class = labels[order] == k
-        rank[of_class] = np.arange(of_class.sum())
+    rank = pd.Series(labels[order]).groupby(labels[order]).cumcount()
     return np.sort(order[np.argsort(rank, kind="stable")][:n])

@@ -57,31 +57,29 @@ def choose(experiment: Experiment, song: str = "", *, fold: int = 0) -> SongChoi
 
     Notebook: 05_emotion_curve
     """
-    ids = [clip.clip_id for clip in experiment.corpus.clips]
+    ids = experiment.clip_ids
     if song in ids:
         return _clip(experiment, ids.index(song), f"{song} was asked for")
     if song:
         return _file(experiment, song, fold)
-    if experiment.config.corpus == "4q" and PAPER_CLIP in ids:
-        why = f"{PAPER_CLIP} is the clip of the paper's Fig. 2"
-        return _clip(experiment, ids.index(PAPER_CLIP), why)
     drifts, test = drift(experiment), experiment.folds[fold].test
-    if drifts is None:
-        why = f"{ids[test[0]]} is the first test song of fold {fold}"
-        return _clip(experiment, int(test[0]), why)
-    position = int(test[np.where(drifts[test] <= 0.5, drifts[test], -1.0).argmax()])
-    why = (
-        f"{ids[position]} is the test song of fold {fold} that is of another class than its label "
-        "for the longest time, up to half"
-    )
-    return _clip(experiment, position, why)
+    if experiment.config.corpus == "4q" and PAPER_CLIP in ids:
+        position, why = ids.index(PAPER_CLIP), "the clip of the paper's Fig. 2"
+    elif drifts is None:
+        position, why = int(test[0]), f"the first test song of fold {fold}"
+    else:
+        position = int(test[np.where(drifts[test] <= 0.5, drifts[test], -1.0).argmax()])
+        why = (
+            f"the test song of fold {fold} that is of another class than its label for the longest "
+            "time, up to half"
+        )
+    return _clip(experiment, position, f"{ids[position]} is {why}")
 
 
 def _clip(experiment: Experiment, position: int, why: str) -> SongChoice:
     fold = next(fold.number for fold in experiment.folds if position in fold.test)
     clip = experiment.corpus.clips[position]
-    why = f"{why}; it is a test song of fold {fold}."
-    return SongChoice(clip.path, clip.clip_id, fold, why)
+    return SongChoice(clip.path, clip.clip_id, fold, f"{why}; it is a test song of fold {fold}.")
 
 
 def _file(experiment: Experiment, song: str, fold: int) -> SongChoice:
@@ -166,19 +164,18 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
         within = curve[(curve["start_s"] >= low) & (curve["start_s"] < high)]
         if within.empty:
             continue
-        p, k = within[classes].to_numpy(), classes.index(expected)
-        led_by, mean = classes[int(p.mean(axis=0).argmax())], float(p[:, k].mean())
-        lower = high < np.inf or not rows or mean < rows[-1]["mean"]
+        means, leads = within[classes].mean(), within[classes].idxmax(axis=1)
+        lower = high < np.inf or not rows or means[expected] < rows[-1]["mean"]
         row = {
             "paper": words,
             "from_s": low,
             "to_s": float(within["start_s"].iloc[-1]) + 1,
             "segments": len(within),
             "expected": expected,
-            "led_by": led_by,
-            "share_led": float((p.argmax(axis=1) == k).mean()),
-            "mean": mean,
-            "agrees": led_by == expected and lower,
+            "led_by": means.idxmax(),
+            "share_led": float((leads == expected).mean()),
+            "mean": float(means[expected]),
+            "agrees": bool(means.idxmax() == expected and lower),
         }
         rows.append(row)
     return pd.DataFrame(rows)

@@ -74,16 +74,15 @@ class Passes:
     def last_separating_epoch(self) -> int:
         """The latest pass before the final one whose mixture separates; E − 1 if none does."""
         latest = max(1, len(self) - 1)
-        epochs = range(latest, 0, -1)
-        return next((epoch for epoch in epochs if self.partitions[epoch - 1].separated), latest)
+        separate = (e for e in range(latest, 0, -1) if self.partitions[e - 1].separated)
+        return next(separate, latest)
 
     @property
     def groups(self) -> dict[str, np.ndarray]:
         """Name → bool [S]: right and wrong labels, or all segments if no truth is known."""
         if self.truth is None or not (self.truth >= 0).any():
             return {"all segments": np.ones(len(self.labels), dtype=bool)}
-        known = self.truth >= 0
-        right = self.truth == self.labels
+        known, right = self.truth >= 0, self.truth == self.labels
         return {"right label": known & right, "wrong label": known & ~right}
 
     @property
@@ -112,7 +111,7 @@ class Passes:
 
     def epochs_to_plot(self, n: int = 6) -> list[int]:
         """Return up to n evenly spaced passes, with the one behind the first partition."""
-        chosen = np.unique(np.linspace(1, len(self), min(n, len(self))).round().astype(int))
+        chosen = np.linspace(1, len(self), min(n, len(self))).round().astype(int)
         decisive = (self.first_partition or 0) - 1
         if 1 < decisive < len(self) and len(chosen) > 2:
             inner = chosen[1:-1]
@@ -123,13 +122,12 @@ class Passes:
         self, after_epoch: int, *, group: int = 0
     ) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
         """Return losses, mixture and wrong labels of one fit: all segments, or class `group`."""
-        losses = self.losses[after_epoch - 1]
+        losses, wrong = self.losses[after_epoch - 1], self.wrong
         mixtures = self.partitions[after_epoch - 1].mixtures
         if not self.partition.per_class:
-            return losses, mixtures[0], self.wrong
+            return losses, mixtures[0], wrong
         rows = self.labels == group
-        wrong = None if self.wrong is None else self.wrong[rows]
-        return losses[rows], mixtures[group], wrong
+        return losses[rows], mixtures[group], None if wrong is None else wrong[rows]
 
     def unlabelled_rows(self, after_epoch: int) -> np.ndarray:
         """Return the rows of U by this pass, int64; without separation a tenth, by smallest ω."""
@@ -146,7 +144,7 @@ class Passes:
         (in the warm-up, or with ce or mixup) they are what a partition would have given.
         """
         phases = {record.epoch: record.phase for record in self.history}
-        rows = [
+        return pd.DataFrame(
             {
                 "after_epoch": epoch,
                 "decides_on": epoch + 1,
@@ -157,22 +155,14 @@ class Passes:
                 "note": partition.note,
             }
             for epoch, partition in enumerate(self.partitions, start=1)
-        ]
-        return pd.DataFrame(rows)
+        )
 
     def quality(self) -> pd.DataFrame | None:
         """Return after_epoch and `partition_quality` of each pass; None without truth."""
-        if self.truth is None or not (self.truth >= 0).any():
+        if self.wrong is None:
             return None
-        known = self.truth >= 0
-        right = self.groups["right label"][known]
-        rows = []
-        for epoch, partition in enumerate(self.partitions, start=1):
-            clean, omega = partition.clean[known], partition.omega[known]
-            rows.append(
-                {"after_epoch": epoch, **diagnostics.partition_quality(clean, omega, right)}
-            )
-        return pd.DataFrame(rows)
+        right = self.groups["right label"]
+        return quality_table(self.partitions, right, known=right | self.wrong)
 
     def pseudo_labels(self) -> pd.DataFrame:
         """Return one row per pass: is the model's guess on U better than the label it replaces?
@@ -192,9 +182,8 @@ class Passes:
             }
             if self.truth is not None:
                 truth = self.truth[noisy]
-                known = truth >= 0
-                row["label_is_true"] = _fraction(label[known] == truth[known])
-                row["guess_is_true"] = _fraction(guess[known] == truth[known])
+                for name, answer in (("label_is_true", label), ("guess_is_true", guess)):
+                    row[name] = _fraction((answer == truth)[truth >= 0])
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -207,6 +196,25 @@ def first_partition_epoch(history: Sequence[EpochRecord]) -> int | None:
 def _fraction(flags: np.ndarray) -> float:
     """Return the fraction of True; NaN if there are no flags."""
     return float(pd.Series(flags, dtype=float).mean())
+
+
+def quality_table(
+    partitions: Sequence[Partition], right: np.ndarray, *, known: np.ndarray
+) -> pd.DataFrame:
+    """Return after_epoch and `training.diagnostics.partition_quality` for the pass of each epoch.
+
+    Parameters
+    ----------
+    right : bool [S], the label is right
+    known : bool [S], the segments to look at
+    """
+    rows = [
+        diagnostics.partition_quality(one.clean[known], one.omega[known], right[known])
+        for one in partitions
+    ]
+    table = pd.DataFrame(rows)
+    table.insert(0, "after_epoch", range(1, len(rows) + 1))
+    return table
 
 
 def read_passes(experiment: Experiment, number: int) -> Passes:
@@ -228,8 +236,8 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
         )
     folder.check_seal(number, ("epochs.npz", "history.csv"))
     stored, history = folder.epochs(number), folder.history(number)
-    _, _, n_classes = stored["probabilities"].shape
-    fits = len(history) == len(stored["probabilities"]) and n_classes == len(experiment.classes)
+    n_epochs, _, n_classes = stored["probabilities"].shape
+    fits = (n_epochs, n_classes) == (len(history), len(experiment.classes))
     if not fits or stored["clip"].max() >= len(experiment.corpus.clips):
         raise MerKitError(
             f"epochs.npz of fold {number} in {folder.path.name} does not belong to its "
@@ -251,8 +259,8 @@ def passes_of(
     ----------
     stored : probabilities [E, S, K], labels [S], clip [S] and start_s [S], as in `epochs.npz`
     """
-    config = experiment.config
-    clip, start_s = stored["clip"].astype(np.int64), stored["start_s"].astype(np.float64)
+    config, clip = experiment.config, stored["clip"].astype(np.int64)
+    start_s = stored["start_s"].astype(np.float64)
     end_s = start_s + config.segment_seconds
     return Passes(
         probabilities=stored["probabilities"],

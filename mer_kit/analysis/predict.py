@@ -77,7 +77,7 @@ def predict_curve(
     mean = np.mean(list(by_fold.values()), axis=0)
     start_s, end_s = source.index.start_s, source.index.end_s
     times = {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
-    curve = pd.DataFrame(times | {name: mean[:, k] for k, name in enumerate(classes)})
+    curve = pd.DataFrame(times | dict(zip(classes, mean.T, strict=True)))
     answers = {
         name: {
             k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]]
@@ -96,13 +96,12 @@ def predict_curve(
 
 def _segments_of(path: Path, config: Mapping[str, Any]) -> SegmentView:
     """Return the segments of a whole file, one starting each second, with a run's front-end."""
-    frontend = frontends.make(
-        config.get("frontend", frontends.DEFAULT), **config.get("frontend_settings", {})
-    )
-    store = FileStore(path, Recipe(frontend, config["segment_seconds"]))
+    name, seconds = config.get("frontend", frontends.DEFAULT), config["segment_seconds"]
+    frontend = frontends.make(name, **config.get("frontend_settings", {}))
+    store = FileStore(path, Recipe(frontend, seconds))
     index = segments.index(
         store.durations_s,
-        config["segment_seconds"],
+        seconds,
         max_seconds=None,
         frames_per_second=frontend.frames_per_second,
         clip_ids=[path.name],
@@ -135,9 +134,8 @@ def decide(
             votes = Counter(answers[name].values())
             decisions[name] = max(classes, key=lambda one: (votes[one], means[one]))
         elif name not in classifiers.LEARNING:
-            rule = classifiers.make(name)
-            [answer] = rule.predict(probabilities, _one_song(probabilities), 1)
-            decisions[name] = classes[int(answer)]
+            answer = classifiers.make(name).predict(probabilities, _one_song(probabilities), 1)
+            decisions[name] = classes[answer[0]]
     return decisions
 
 
@@ -163,14 +161,11 @@ def describe(curve: pd.DataFrame) -> str:
     about, end_s = curve.attrs, curve["end_s"].iloc[-1]
     means = [f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in TASKS[about["task"]]]
     decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
-    lines = [
+    return (
         f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "
-        f"up to {end_s:g} s",
-        about["note"],
-        f"mean probability: {', '.join(means)}",
-        f"decided: {', '.join(decisions)}",
-    ]
-    return "\n".join(lines)
+        f"up to {end_s:g} s\n{about['note']}\n"
+        f"mean probability: {', '.join(means)}\ndecided: {', '.join(decisions)}"
+    )
 
 
 def newest_run(runs_dir: str | Path) -> Path:
@@ -218,31 +213,26 @@ def _who_answers(
         )
     if fold is not None:
         check_choice(f"fold (finished ones of {run.path.name})", fold, done)
-    parts = {k: _parts(run, k) for k in done}
+    tables = pd.concat({k: run.segments(k)[["clip_id", "part"]] for k in done}, names=["fold"])
+    parts = tables.groupby(["clip_id", "fold"])["part"].first()  # "train" or "test"
     corpus, allowed = config["corpus"], done if fold is None else [fold]
-    clip_id, compared = _known_clip(run, path, set().union(*parts.values()), data_root)
+    clip_id, compared = _known_clip(run, path, set(tables["clip_id"]), data_root)
     if clip_id is None:
         network = f"the mean of {len(allowed)} folds' networks"
         if len(allowed) == 1:
             network = f"the network of fold {allowed[0]}"
-        if compared:
-            return allowed, f"{path.name} is not a clip of {corpus}: {network} is used.", None, True
-        unknown = f"has no name of {corpus}, whose audio is not available for comparison"
-        return allowed, f"{path.name} {unknown}: {network} is used.", None, None
-    tested = [k for k in done if parts[k].get(clip_id) == "test"]
-    chosen = [k for k in allowed if k in tested] or allowed
-    if set(chosen) <= set(tested):
-        where = f"fold {chosen[0]} is used, where it was a test song"
-        return chosen, f"{clip_id} is a clip of {corpus}: {where}.", clip_id, True
-    trained = ", ".join(f"fold {k}" for k in chosen)
+        reason = {
+            True: f"is not a clip of {corpus}",
+            False: f"has no name of {corpus}, whose audio is not available for comparison",
+        }[compared]
+        return allowed, f"{path.name} {reason}: {network} is used.", None, compared or None
+    tested = [k for k in allowed if parts[clip_id].get(k) == "test"]
+    if tested:
+        where = f"fold {tested[0]} is used, where it was a test song"
+        return tested, f"{clip_id} is a clip of {corpus}: {where}.", clip_id, True
+    trained = ", ".join(f"fold {k}" for k in allowed)
     note = f"Beware: {clip_id} was a training song in {trained}, so this curve shows memorisation."
-    return chosen, note, clip_id, False
-
-
-def _parts(run: RunFolder, fold: int) -> dict[str, str]:
-    """Return {clip id: "train" or "test"} of a finished fold."""
-    table = run.segments(fold).drop_duplicates("clip_id")
-    return dict(zip(table["clip_id"], table["part"], strict=True))
+    return allowed, note, clip_id, False
 
 
 def _known_clip(
@@ -265,10 +255,8 @@ def _known_clip(
 
 
 def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:
-    network = SegmentClassifier(
-        run.fold(fold) / "model.safetensors", device=device, precision=precision
-    )
-    task = run.config["task"]
+    file, task = run.fold(fold) / "model.safetensors", run.config["task"]
+    network = SegmentClassifier(file, device=device, precision=precision)
     if network.n_classes != len(TASKS[task]):
         raise MerKitError(
             f"model.safetensors in fold {fold} of {run.path.name} has {network.n_classes} classes, "
@@ -285,8 +273,7 @@ def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
     config: dict[str, Any] = run.config
     classes = list(TASKS[config["task"]])
     table = run.segments(fold).query("part == 'train'")
-    song, ids = pd.factorize(table["clip_id"])
-    label_of = dict(zip(table["clip_id"], table["label"], strict=True))
-    labels = np.array([classes.index(label_of[clip_id]) for clip_id in ids], dtype=np.int64)
+    song, _ = pd.factorize(table["clip_id"])
+    labels = [classes.index(label) for label in table.drop_duplicates("clip_id")["label"]]
     classifier = fresh(name, theta=config.get("theta", 0.5), seed=config["seed"])
-    return classifier.fit(table[classes].to_numpy(), np.asarray(song, dtype=np.int64), labels)
+    return classifier.fit(table[classes].to_numpy(), song.astype(np.int64), np.array(labels))

@@ -3,18 +3,17 @@
 Notebook: 03_sssl_training
 """
 
-import copy
 import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from mer_kit.analysis.ablation import alike
 from mer_kit.checks import check_choice, check_range
-from mer_kit.runs import run_folder
 from mer_kit.runs.config import changed
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.run_folder import RunFolder
-from mer_kit.training import METHOD_VERSION, networks
+from mer_kit.training import networks
 
 #: D: at most this width and this many segments: an epoch takes seconds on one core.
 WIDTH, SEGMENTS = 8, 240
@@ -40,9 +39,12 @@ def rehearse(
     """
     check_choice("fold", number, range(len(experiment.folds)))
     check_range("epochs", epochs, 2, whole=True)
-    short = copy.copy(experiment)  # with its own folds and fingerprint, unlike a real run
     config, fold = experiment.config, experiment.folds[number]
-    short.config = changed(
+    model = config.training.model
+    if config.network == networks.DEFAULT and model.width > WIDTH:
+        narrow = {"width": WIDTH, "head_pool": min(2, model.head_pool), "batch_norm": True}
+        config = changed(config, **narrow)
+    config = changed(
         config,
         epochs=epochs,
         warmup_epochs=epochs // 2,
@@ -51,19 +53,10 @@ def rehearse(
         warmup_accuracy=None,
         song_features="in_sample",
     )
-    model = config.training.model
-    if config.network == networks.DEFAULT and model.width > WIDTH:
-        short.config = changed(
-            short.config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True
-        )
-    short.folds = list(experiment.folds)
+    short = alike(experiment, config, runs_dir=runs_dir)
     songs = some_songs(experiment, fold.train, segments=SEGMENTS)
+    short.folds = list(experiment.folds)
     short.folds[number] = dataclasses.replace(fold, train=songs, test=fold.test[:TEST_SONGS])
-    short.runs_dir = Path(runs_dir).absolute()
-    short.fingerprint = run_folder.fingerprint(
-        short.config, corpus_checksum=short.checksum, code_version=f"{METHOD_VERSION} rehearsal"
-    )
-    short.folder = RunFolder.of(short.runs_dir, short.config, short.fingerprint)
     return short
 
 
@@ -83,7 +76,7 @@ def some_songs(experiment: Experiment, clips: np.ndarray, *, segments: int) -> n
     [0, 1, 3, 4]
     """
     labels = experiment.labels[clips]
-    turn = np.array([int((labels[:i] == label).sum()) for i, label in enumerate(labels)])
+    turn = pd.Series(labels).groupby(labels).cumcount()
     order = np.lexsort((labels, turn))
     per_clip = np.bincount(experiment.train_index.clip, minlength=len(experiment.labels))
     total = np.cumsum(per_clip[clips[order]])

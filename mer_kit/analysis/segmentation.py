@@ -10,27 +10,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.checks import MerKitError, check_range
 from mer_kit.corpora.truth import class_of, segment_truth
 from mer_kit.records import TASKS, Corpus, SegmentIndex
 from mer_kit.signal import segments
 from mer_kit.signal.frontends.logmel import MelSettings, log_mel
 from mer_kit.signal.segments import DURATIONS
-
-
-@dataclass(frozen=True)
-class SegmentedClip:
-    """The segments of one clip at one duration.
-
-    Attributes
-    ----------
-    index : SegmentIndex of this clip alone
-    truth : int64 [S], the class that covers most of each segment, −1 if unknown; None if the corpus
-        has no segment-level ground truth
-    """
-
-    index: SegmentIndex
-    truth: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -54,26 +39,27 @@ class SegmentCounts:
     mixed_percent: float | None = None
 
 
-def segment_clip(
+def segment(
     corpus: Corpus,
     durations_s: Sequence[float] | np.ndarray,
-    clip: int,
     segment_seconds: float,
     *,
     task: str,
     max_seconds: float | None = 30.0,
-) -> SegmentedClip:
-    """Return one clip's segments at a duration, each with its truth; none if the clip is too short.
+) -> tuple[SegmentIndex, np.ndarray | None]:
+    """Return a corpus' segments at one duration, without clips that are too short, and their truth.
+
+    The truth is int64 [S], the class that covers most of each segment, −1 if unknown; None if the
+    corpus has no segment-level ground truth.
 
     Parameters
     ----------
     durations_s : [clips], seconds of each clip of `corpus`, in its order
-    clip : position in `corpus.clips`
 
     Raises
     ------
     MerKitError
-        If there is no such clip or the duration is invalid.
+        If the duration is invalid.
 
     Notebook: 01_segmentation
 
@@ -83,17 +69,15 @@ def segment_clip(
     >>> spans = [("a", 0.0, 3.0, "Q1"), ("a", 3.0, 5.0, "Q2")]
     >>> truth = pd.DataFrame(spans, columns=["clip_id", "start_s", "end_s", "label"])
     >>> corpus = Corpus("tiny", None, (Clip("a", None, {"quadrant": 0}),), truth=truth)
-    >>> cut = segment_clip(corpus, [5.0], 0, 2.0, task="quadrant")
-    >>> cut.index.start_s.tolist(), cut.truth.tolist()
+    >>> index, truth = segment(corpus, [5.0], 2.0, task="quadrant")
+    >>> index.start_s.tolist(), truth.tolist()
     ([0.0, 1.0, 2.0, 3.0], [0, 0, 0, 1])
     """
-    check_choice("clip", clip, range(len(corpus.clips)))
     index = segments.index(
-        [float(durations_s[clip])], segment_seconds, max_seconds=max_seconds, on_bad_clip="skip"
+        durations_s, segment_seconds, max_seconds=max_seconds, on_bad_clip="skip"
     )
-    of_clip = np.full(len(index), clip, dtype=np.int64)
-    truth = segment_truth(corpus, of_clip, index.start_s, index.end_s, task=task)
-    return SegmentedClip(index, truth)
+    truth = segment_truth(corpus, index.clip, index.start_s, index.end_s, task=task)
+    return index, truth
 
 
 def count_segments(
@@ -124,17 +108,11 @@ def count_segments(
     >>> count_segments(corpus, [5.0], 2.0, task="quadrant").segments
     4
     """
-    counts = np.array(
-        [segments.count(float(d), segment_seconds, max_seconds=max_seconds) for d in durations_s]
-    )
-    total, too_short = int(counts.sum()), int((counts == 0).sum())
-    table = noise_by_duration(
-        corpus, durations_s, (segment_seconds,), task=task, max_seconds=max_seconds
-    )
-    if table is None or not int(table["segments"].iloc[0]):
-        return SegmentCounts(total, too_short)
-    _, known, wrong, mixed = table.iloc[0]
-    return SegmentCounts(total, too_short, int(known), float(wrong), float(mixed))
+    index, truth = segment(corpus, durations_s, segment_seconds, task=task, max_seconds=max_seconds)
+    too_short = len(corpus.clips) - len(np.unique(index.clip))
+    if truth is None or not (truth >= 0).any():
+        return SegmentCounts(len(index), too_short)
+    return SegmentCounts(len(index), too_short, *_noise(corpus, index, truth, task))
 
 
 def noise_by_duration(
@@ -165,25 +143,31 @@ def noise_by_duration(
     >>> noise_by_duration(corpus, [5.0], [1, 2], task="quadrant").to_numpy().tolist()
     [[1.0, 5.0, 40.0, 0.0], [2.0, 4.0, 25.0, 25.0]]
     """
-    if corpus.truth is None:
-        return None
-    labels, rows = corpus.labels(task), []
+    rows = []
     for seconds in segment_seconds:
-        index = segments.index(durations_s, seconds, max_seconds=max_seconds, on_bad_clip="skip")
-        truth = segment_truth(corpus, index.clip, index.start_s, index.end_s, task=task)
-        assert truth is not None
-        known = truth >= 0
-        wrong = (truth != labels[index.clip])[known]
-        mixed = _mixed(corpus, index, task)[known]
-        rows.append((float(seconds), int(known.sum()), _percent(wrong), _percent(mixed)))
+        index, truth = segment(corpus, durations_s, seconds, task=task, max_seconds=max_seconds)
+        if truth is None:
+            return None
+        rows.append((float(seconds), *_noise(corpus, index, truth, task)))
     return pd.DataFrame(
         rows, columns=["segment_seconds", "segments", "wrong_percent", "mixed_percent"]
     )
 
 
-def _percent(flags: np.ndarray) -> float:
-    """Return the percentage of True; NaN if there are no flags."""
-    return 100 * float(pd.Series(flags, dtype=float).mean())
+def _noise(
+    corpus: Corpus, index: SegmentIndex, truth: np.ndarray, task: str
+) -> tuple[int, float, float]:
+    """Return the number of segments with truth, and the percentages of wrong and mixed among them.
+
+    The percentages are NaN if there are none.
+    """
+    known = truth >= 0
+    flags = {
+        "wrong": truth != corpus.labels(task)[index.clip],
+        "mixed": _mixed(corpus, index, task),
+    }
+    percent = 100 * pd.DataFrame(flags)[known].astype(float).mean()
+    return int(known.sum()), float(percent["wrong"]), float(percent["mixed"])
 
 
 def _mixed(corpus: Corpus, index: SegmentIndex, task: str) -> np.ndarray:
@@ -192,13 +176,10 @@ def _mixed(corpus: Corpus, index: SegmentIndex, task: str) -> np.ndarray:
     tables = dict(list(corpus.truth.groupby("clip_id")))
     overlaps = np.zeros((len(index), len(TASKS[task])), dtype=bool)
     for position in np.unique(index.clip):
-        spans = tables.get(corpus.clips[position].clip_id)
-        if spans is None:
-            continue
         rows = index.rows_of([position])
-        for _, span in spans.iterrows():
-            inside = (index.start_s[rows] < span["end_s"]) & (index.end_s[rows] > span["start_s"])
-            overlaps[rows[inside], class_of(str(span["label"]), task)] = True
+        for span in tables.get(corpus.clips[position].clip_id, corpus.truth[:0]).itertuples():
+            inside = (index.start_s[rows] < span.end_s) & (index.end_s[rows] > span.start_s)
+            overlaps[rows[inside], class_of(str(span.label), task)] = True
     return np.asarray(overlaps.sum(axis=1) > 1)
 
 

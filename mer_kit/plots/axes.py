@@ -39,9 +39,13 @@ def axes_or_new(ax: Axes | None, *, size: tuple[float, float] | None = None) -> 
 
 
 def percent(
-    ax: Axes, which: str = "y", *, low: float | None = 0.0, high: float | None = 1.0
+    ax: Axes, which: str = "y", *, low: float = 0.0, high: float = 1.0, **settings: Any
 ) -> None:
     """Label an axis of fractions in percent and set its limits to `low` and `high`.
+
+    Parameters
+    ----------
+    settings : further ones, as in `Axes.set`
 
     Examples
     --------
@@ -51,9 +55,9 @@ def percent(
     '25%'
     >>> plt.close(ax.figure)
     """
-    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis = {"x": ax.xaxis, "y": ax.yaxis}[which]
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    ax.set(**{f"{which}lim": (low, high)})
+    ax.set(**{f"{which}lim": (low, high)}, **settings)
 
 
 def epoch_axis(
@@ -84,7 +88,7 @@ def epoch_axis(
     """
     room_right(ax, 1, n_epochs, share)
     end_labels(ax, n_epochs, ends, gap=gap, size=size)
-    step = max(1, math.ceil(n_epochs / 10))
+    step = math.ceil(n_epochs / 10)
     ax.set(xticks=range(step, n_epochs + 1, step), xlabel=label, ylabel=ylabel)
 
 

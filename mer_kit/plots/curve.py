@@ -46,8 +46,8 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     for name in classes:
         colour, line = LOOK[name]
         ax.plot(x, curve[name], color=colour, linestyle=line, marker=marker, markersize=3)
-    percent(ax, low=-0.02, high=1.02)
-    ax.set(xlabel="seconds (centre of the segment)", ylabel="probability")
+    xlabel = "seconds (centre of the segment)"
+    percent(ax, low=-0.02, high=1.02, xlabel=xlabel, ylabel="probability")
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
     names = zip(classes, class_names(classes), strict=True)
@@ -165,9 +165,8 @@ def probability_bars(
         ax.text(value + 0.02, k, f"{value:.0%}", va="center", fontsize=9)
     ax.set_yticks(range(len(classes)), class_names(classes))
     ax.invert_yaxis()
-    percent(ax, "x", high=1.18)
+    percent(ax, "x", high=1.18, xticks=[0, 0.5, 1])
     ax.grid(False, axis="y")
-    ax.set_xticks([0, 0.5, 1])
     span = f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s"
     ax.set_title(": ".join(filter(None, (name, span))), fontsize=10)
     return ax

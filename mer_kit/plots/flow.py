@@ -3,10 +3,10 @@
 Notebook: 00_start_here
 """
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
@@ -109,9 +109,11 @@ def flow(ax: Axes | None = None) -> Axes:
 def _box(ax: Axes, step: Step) -> tuple[float, float]:
     """Draw a box and return its centre."""
     x, y = step.column * STEP_X, step.row * STEP_Y
-    corner, shape = (x - WIDTH / 2, y - HEIGHT / 2), "round,pad=0.02,rounding_size=0.12"
-    look: dict[str, Any] = {"facecolor": "white", "edgecolor": step.colour, "linewidth": 1.6}
-    ax.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=shape, zorder=2, **look))
+    box = FancyBboxPatch(
+        (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, facecolor="white", edgecolor=step.colour,
+        boxstyle="round,pad=0.02,rounding_size=0.12", linewidth=1.6, zorder=2,
+    )  # fmt: skip
+    ax.add_patch(box)
     centred: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
     ax.text(x, y + 0.31, step.name, fontsize=8.5, weight="bold", **centred)
     ax.text(x, y - 0.13, step.text, fontsize=7, linespacing=1.25, **centred)
@@ -126,8 +128,8 @@ def _box(ax: Axes, step: Step) -> tuple[float, float]:
 def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Draw an arrow between the facing edges of two boxes."""
     (x0, y0), (x1, y1) = start, end
-    dx = math.copysign(WIDTH / 2 + 0.05, x1 - x0) if x0 != x1 else 0
-    dy = math.copysign(HEIGHT / 2 + 0.05, y1 - y0) if x0 == x1 else 0
+    dx = (WIDTH / 2 + 0.05) * np.sign(x1 - x0)
+    dy = (HEIGHT / 2 + 0.05) * np.sign(y1 - y0) * (x0 == x1)
     tail, head = (x0 + dx, y0 + dy), (x1 - dx, y1 - dy)
     ax.annotate("", xy=head, xytext=tail, arrowprops=_ARROW_STYLE, zorder=1)
 
@@ -140,5 +142,7 @@ def _return_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]
     ax.plot(xs, ys, color=style.NEUTRAL, linewidth=1.4, linestyle="--")
     look = {**_ARROW_STYLE, "linestyle": "--"}
     ax.annotate("", xy=(x1, y1 + HEIGHT / 2 + 0.05), xytext=(x1, top), arrowprops=look)
-    text = "again at the start of every epoch"
-    ax.text((x0 + x1) / 2, top + 0.12, text, ha="center", va="bottom", fontsize=8)
+    ax.text(
+        (x0 + x1) / 2, top + 0.12, "again at the start of every epoch", ha="center", va="bottom",
+        fontsize=8,
+    )  # fmt: skip

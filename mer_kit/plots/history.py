@@ -106,17 +106,16 @@ def ramp_curve(
     n_epochs, first = len(history), first_partition_epoch(history) or np.inf
     epochs = np.linspace(1, n_epochs + 1, 40 * n_epochs + 1)
     values = [
-        objectives.ramp(epoch - first, weight=weight, ramp_epochs=ramp_epochs)
-        if epoch >= first
-        else 0.0
+        (epoch >= first) * objectives.ramp(epoch - first, weight=weight, ramp_epochs=ramp_epochs)
         for epoch in epochs
     ]
     ax.plot(epochs, values, color=NEUTRAL)
     ends = [record.epoch + 1 for record in history]
     ax.plot(ends, [record.lambda_kl for record in history], "o", color=CLEAN, markersize=5)
-    ax.set(xlim=(1, n_epochs + 1.2), ylim=(0, max(1.05 * weight, 0.1)))
-    ax.set(xticks=range(1, n_epochs + 2, max(1, n_epochs // 6)))
-    ax.set(xlabel="beginning of epoch", ylabel="λ")
+    ax.set(
+        xlim=(1, n_epochs + 1.2), xticks=range(1, n_epochs + 2, max(1, n_epochs // 6)),
+        xlabel="beginning of epoch", ylim=(0, max(1.05 * weight, 0.1)), ylabel="λ",
+    )  # fmt: skip
     return ax
 
 
@@ -264,7 +263,6 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         va="bottom", fontsize=8, color=NEUTRAL,
     )  # fmt: skip
     ax.set_yticks(range(len(table)), table["method"])
-    percent(ax, "x")
-    ax.set(ylim=(len(table) - 0.45, -0.55), xlabel="accuracy on the test songs")
+    percent(ax, "x", ylim=(len(table) - 0.45, -0.55), xlabel="accuracy on the test songs")
     ax.grid(axis="y", visible=False)
     return ax

@@ -60,24 +60,26 @@ def data_map_scatter(
         for name, rows in groups.items():
             colour, _, marker = GROUP_LOOK[name]
             ax.scatter(
-                x[rows], y[rows], s=26 if marker == "X" else 10, color=colour, marker=marker,
+                x[rows], y[rows], s={"o": 10, "X": 26}[marker], color=colour, marker=marker,
                 alpha=0.55, linewidths=0.3, label=f"{name} (n = {int(rows.sum())})",
             )  # fmt: skip
         ax.legend(
             loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6
         )
-    percent(ax, low=-0.02, high=1.02)
+    percent(ax, low=-0.02, high=1.02, ylabel="confidence (mean p(label))")
     ax.set(
-        xlim=(0, max(0.3, 1.12 * float(x.max()))), ylabel="confidence (mean p(label))",
+        xlim=(0, max(0.3, 1.12 * float(x.max()))),
         xlabel="variability (standard deviation of p(label) over the evaluation passes)",
-    )  # fmt: skip
+    )
     for x_text, y_text, text, side in (
         (0.01, 0.97, "easy to learn", "left"),
         (0.99, 0.5, "ambiguous", "right"),
         (0.01, 0.03, "never learned: suspect", "left"),
     ):
-        look: dict[str, Any] = {"ha": side, "va": "center", "style": "italic", "color": NEUTRAL}
-        ax.text(x_text, y_text, text, transform=ax.transAxes, **look)
+        ax.text(
+            x_text, y_text, text, transform=ax.transAxes, ha=side, va="center", style="italic",
+            color=NEUTRAL,
+        )  # fmt: skip
     return ax
 
 
@@ -118,9 +120,9 @@ def count_bars(
         look = {**HATCHED, "hatch": HATCHED["hatch"] if number else ""}
         ax.bar(left, shares, width=0.92 * width, label=name, color=GROUP_LOOK[name][0], **look)
     ax.set_xticks(range(len(names)), names)
-    ax.set(xlabel=xlabel, ylabel="fraction of the group")
     highest = max(bar.get_height() for bar in ax.patches)  # type: ignore[attr-defined]
-    percent(ax, high=min(1.0, max(1.08 * highest, ax.get_ylim()[1])))
+    top = min(1.0, max(1.08 * highest, ax.get_ylim()[1]))
+    percent(ax, high=top, xlabel=xlabel, ylabel="fraction of the group")
     ax.grid(axis="x", visible=False)
     if len(groups) > 1:
         ax.legend()

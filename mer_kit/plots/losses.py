@@ -63,8 +63,7 @@ def loss_over_epochs(
         text = f"{name} (n = {int(rows.sum())})" if counts else name
         ends.append((float(middle[-1]), text, colour))
     ax.set_ylim(bottom=0)
-    ylabel = "loss against its label (nats)"
-    epoch_axis(ax, len(losses), ends, ylabel=ylabel, label="after epoch")
+    epoch_axis(ax, len(losses), ends, ylabel="loss against its label (nats)", label="after epoch")
     return ax
 
 
@@ -159,8 +158,7 @@ def posterior_curve(mixture: Mixture | None, *, tau: float, ax: Axes | None = No
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    percent(ax, low=-0.03, high=1.03)
-    ax.set_ylabel("ω")
+    percent(ax, low=-0.03, high=1.03, ylabel="ω")
     ax.axhline(tau, color=NEUTRAL, linewidth=1, linestyle=":")
     if mixture is None:
         return ax

@@ -53,20 +53,25 @@ def loop(*, ax: Axes | None = None) -> Axes:
     Source: paper Fig. 1, its training part. Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax, size=(9.0, 4.2))
-    size = (2 * _HALF_WIDTH, 2 * _HALF_HEIGHT)
-    look: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=1", "alpha": 0.16}
     for x, y, text, colour in _BOXES.values():
-        corner = (x - _HALF_WIDTH, y - _HALF_HEIGHT)
-        ax.add_patch(FancyBboxPatch(corner, *size, facecolor=colour, **look))
+        box = FancyBboxPatch(
+            (x - _HALF_WIDTH, y - _HALF_HEIGHT), 2 * _HALF_WIDTH, 2 * _HALF_HEIGHT,
+            boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16,
+        )  # fmt: skip
+        ax.add_patch(box)
         ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
-    for start, end in _ARROWS:
-        _arrow(ax, _edge(*start), _edge(*end))
     # U goes to R-Drop too, around the pseudo-labels.
     (x0, y0), (x1, y1) = _edge("u", 1, 0), _edge("rdrop", 1, 0)
     ax.plot([x0, 95, 95], [y0, y0, y1], color=NEUTRAL, linewidth=1.2)
-    _arrow(ax, (95, y1), (x1, y1))
-    upright: dict[str, Any] = {"rotation": 90, "ha": "right", "va": "center", "fontsize": 8}
-    ax.text(8.8, 22.5, "next epoch", color=NEUTRAL, **upright)
+    arrows = [(_edge(*start), _edge(*end)) for start, end in _ARROWS]
+    for start, end in [*arrows, ((95, y1), (x1, y1))]:
+        arrow = FancyArrowPatch(
+            start, end, shrinkA=0, shrinkB=0, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL
+        )
+        ax.add_patch(arrow)
+    ax.text(
+        8.8, 22.5, "next epoch", color=NEUTRAL, rotation=90, ha="right", va="center", fontsize=8
+    )
     ax.set(xlim=(-0.5, 97), ylim=(-1, 41))
     ax.axis("off")
     return ax
@@ -74,13 +79,8 @@ def loop(*, ax: Axes | None = None) -> Axes:
 
 def _edge(name: str, right: float, up: float) -> tuple[float, float]:
     """Return a point just outside a box; offsets in half widths and half heights."""
-    x, y, _, _ = _BOXES[name]
+    x, y, *_ = _BOXES[name]
     return x + right * (_HALF_WIDTH + 0.3), y + up * (_HALF_HEIGHT + 0.2)
-
-
-def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "color": NEUTRAL}
-    ax.add_patch(FancyArrowPatch(start, end, shrinkA=0, shrinkB=0, **look))
 
 
 def sharpen(p: np.ndarray, temperature: float) -> np.ndarray:
@@ -148,9 +148,8 @@ def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -
     for temperature, shade, line in zip(temperatures, shades, lines, strict=False):
         values = p ** (1 / temperature) / (p ** (1 / temperature) + (1 - p) ** (1 / temperature))
         ax.plot(p, values, color=shade, linestyle=line, label=f"T = {temperature:g}")
-    percent(ax, "x")
-    percent(ax)
-    ax.set(xlabel="p of one of two classes", ylabel="Sharpen(p, T)")
+    percent(ax, "x", xlabel="p of one of two classes")
+    percent(ax, ylabel="Sharpen(p, T)")
     ax.legend()
     return ax
 
@@ -208,16 +207,17 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax)
     x = np.linspace(0.005, 0.995, 397)
     constant = math.exp(math.lgamma(2 * alpha) - 2 * math.lgamma(alpha))
-    density = constant * (x * (1 - x)) ** (alpha - 1)
-    half = x >= 0.5
+    density, half = constant * (x * (1 - x)) ** (alpha - 1), x >= 0.5
     ax.plot(x, density, color=NEUTRAL, linestyle="--")
     ax.plot(x[half], 2 * density[half], color=CLEAN)
     ax.fill_between(x[half], 0, 2 * density[half], color=CLEAN, alpha=0.15, linewidth=0)
-    look: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": NEUTRAL}
-    ax.annotate(f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), (0, 8), **look)
+    ax.annotate(
+        f"Beta({alpha:g}, {alpha:g})", (0.25, density[100]), (0, 8), textcoords="offset points",
+        ha="center", color=NEUTRAL,
+    )  # fmt: skip
     ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
-    ax.set(xlim=(0, 1), ylim=(0, 1.3 * float(np.quantile(2 * density[half], 0.95))))
-    ax.set(xlabel="mixing weight δ", ylabel="density")
+    ax.set(xlim=(0, 1), xlabel="mixing weight δ", ylabel="density")
+    ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
     return ax
 
 
@@ -275,9 +275,8 @@ def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) ->
         below = np.arange(1, len(kl) + 1) / len(kl)
         text = f"{name} ({len(kl)} segments), mean {kl.mean():.3f}"
         ax.step(np.sort(kl), below, where="post", color=colour, linestyle=line, label=text)
-    percent(ax, high=1.02)
+    percent(ax, high=1.02, xlim=(0, top or 1e-3), ylabel="fraction of the set below")
     ax.legend(loc="lower right")
-    ax.set(xlim=(0, top or 1e-3), ylabel="fraction of the set below")
     ax.set_xlabel("½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)")
     return ax
 
@@ -309,7 +308,6 @@ def _class_bars(
             ax.bar(x, value, width=width, **{**look, "color": LOOK[name][0], "label": ""})
             ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=size)
     ax.set_xticks(range(len(classes)), class_names(classes))
-    percent(ax, high=1.1)
-    ax.set(yticks=np.linspace(0, 1, 5), ylabel="probability")
+    percent(ax, high=1.1, yticks=np.linspace(0, 1, 5), ylabel="probability")
     ax.grid(axis="x", visible=False)
     return ax

@@ -45,10 +45,12 @@ def x_u_bars(clean: np.ndarray, *, wrong: np.ndarray | None = None, ax: Axes | N
         ax.text(size, place, text, va="center")
     ax.set_yticks([0, 1], ["X", "U"], weight="bold")
     ax.tick_params(axis="y", length=0)
-    ax.set(ylim=(1.5, -0.5), xlim=(0, 1.3 * max(clean.sum(), (~clean).sum(), 1)))
+    ax.set(
+        ylim=(1.5, -0.5), xlim=(0, 1.3 * max(clean.sum(), (~clean).sum(), 1)),
+        xlabel="segments" if wrong is None else "segments (hatched: the label is wrong)",
+    )  # fmt: skip
     ax.spines["left"].set_visible(False)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel("segments" if wrong is None else "segments (hatched: the label is wrong)")
     return ax
 
 
@@ -88,8 +90,7 @@ def tau_curve(
     ax.annotate(
         f"τ = {tau:g}", (tau, 0.0), (4, 4), textcoords="offset points", color=NEUTRAL, fontsize=9
     )
-    percent(ax, high=1.05)
-    ax.set(xlim=(0, 1), xlabel="threshold τ")
+    percent(ax, high=1.05, xlim=(0, 1), xlabel="threshold τ")
     return ax
 
 
@@ -144,10 +145,8 @@ def roc_curves(
         text = f"after epoch {epoch}: {roc_auc_score(right, omega):.2f}"
         ax.plot(*roc_curve(right, omega)[:2], color=shade, label=text)
     ax.plot([0, 1], [0, 1], color=NEUTRAL, linestyle=":", linewidth=1)
-    percent(ax, "x", low=-0.02)
-    percent(ax, high=1.02)
-    ax.set(xlabel="fraction of wrong labels kept in X")
-    ax.set(ylabel="fraction of right labels kept in X")
+    percent(ax, "x", low=-0.02, xlabel="fraction of wrong labels kept in X")
+    percent(ax, high=1.02, ylabel="fraction of right labels kept in X")
     ax.legend(title="ROC AUC", loc="lower right")
     return ax
 

@@ -64,8 +64,10 @@ def fold_dots(
         _dots(ax, values, y, colour=colour, markersize=6)
         ax.vlines(values.mean(), y - 0.3, y + 0.3, color=colour, linewidth=3)
         sd = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
-        text, right = f"{100 * values.mean():.1f}{sd} %", ("axes fraction", "data")
-        ax.annotate(text, (1.01, y), xycoords=right, va="center", fontsize=9)
+        ax.annotate(
+            f"{100 * values.mean():.1f}{sd} %", (1.01, y), xycoords=("axes fraction", "data"),
+            va="center", fontsize=9,
+        )  # fmt: skip
     guess = float(folds.loc[classifier == "majority", score].mean())
     ax.axvline(guess, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.annotate(
@@ -74,9 +76,10 @@ def fold_dots(
     )  # fmt: skip
     ax.set_yticks(range(len(rows)), [ROW_TITLES.get(name, name) for name in rows])
     ax.grid(False, axis="y")
-    percent(ax, "x")
-    xlabel = f"{score.replace('_', '-')}, one dot per fold, bar: mean"
-    ax.set(ylim=(len(rows) - 0.4, -0.75), xlabel=xlabel)
+    percent(
+        ax, "x", ylim=(len(rows) - 0.4, -0.75),
+        xlabel=f"{score.replace('_', '-')}, one dot per fold, bar: mean",
+    )  # fmt: skip
     return ax
 
 
@@ -126,9 +129,11 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         names.append(f"{second}\nagainst {first}")
     ax.set_yticks(range(len(names)), names)
     reach = 1.15 * max(1.0, float(np.abs(ax.get_xlim()).max()))
-    ax.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5))
+    ax.set(
+        xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5),
+        xlabel="difference in percentage points, one dot per fold (right: better)",
+    )  # fmt: skip
     ax.grid(False, axis="y")
-    ax.set_xlabel("difference in percentage points, one dot per fold (right: better)")
     return ax
 
 
@@ -148,26 +153,25 @@ def accuracy_by_duration(
     Source: paper, table 2. Notebook: 06_results
     """
     ax = axes_or_new(ax)
-    wanted = (results["corpus"] == corpus) & (results["task"] == task)
-    ours = results[wanted & results["song_accuracy_mean"].notna()]
+    ours = results.query("corpus == @corpus and task == @task").dropna(subset="song_accuracy_mean")
     series = list(ours.groupby(["method", "preset", "song_features", "recipe"], sort=False))
     labels = []
     for number, ((method, preset, *_), runs) in enumerate(series):
         colour, line = METHOD_LOOK.get(str(method), (NEUTRAL, "-"))
         x, y, sd = seeds_combined(runs)
         x += 0.06 * (number - (len(series) - 1) / 2)
-        look: dict[str, Any] = {"color": colour, "linestyle": line, "marker": "o", "capsize": 3}
-        ax.errorbar(x, y, yerr=np.nan_to_num(sd), **look)
+        ax.errorbar(
+            x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3
+        )
         labels.append((float(y[-1]), _series_name(f"{method}, {preset}", runs), colour))
-    percent(ax)
-    ax.set(xlim=(0.6, 7.2), xticks=range(1, 6))
+    percent(ax, xlim=(0.6, 7.2), xticks=range(1, 6), ylabel="accuracy, whole songs")
     last = float(ours["segment_seconds"].max())
     end_labels(ax, last + 0.15, spread(labels, 0.055), gap=0.05, size=8)
     references = _paper_reference(ax, corpus, task)
     guess = float(ours["majority_accuracy_mean"].mean())
     ax.plot([0.6, 5.1], [guess, guess], color=NEUTRAL, linewidth=1, linestyle="--")
     end_labels(ax, 5.1, [*references, (guess, f"majority {guess:.0%}", NEUTRAL)], gap=0.075, size=8)
-    ax.set(xlabel="segment duration (s)", ylabel="accuracy, whole songs")
+    ax.set_xlabel("segment duration (s)")
     ax.set_title(f"{style.name(corpus)}, {task}", parse_math=False)
     return ax
 

@@ -4,7 +4,6 @@ Notebook: 01_segmentation
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -194,8 +193,10 @@ def staircase(
         x, side = float(start_s[last]) + segment_seconds + 0.2, "left"
         if x > 0.7 * end:  # to the left of the bar above as well, which the text would reach
             x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
-        bold: dict[str, Any] = {"color": style.class_colour(name), "weight": "bold"}
-        ax.text(x, last, text, ha=side, va="center", fontsize=9, **bold)
+        ax.text(
+            x, last, text, ha=side, va="center", fontsize=9, color=style.class_colour(name),
+            weight="bold",
+        )  # fmt: skip
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
@@ -229,10 +230,13 @@ def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     )
     for column, text, colour, line, marker in rows:
         ax.plot(x, table[column], color=colour, linestyle=line, marker=marker)
-        end = (x.iloc[-1], table[column].iloc[-1])
-        ax.annotate(text, end, (8, 0), textcoords="offset points", color=colour, va="center")
-    ax.set(xlabel="segment duration in seconds", ylabel="segments (%)")
-    ax.set(xticks=list(x), ylim=(0, None))
+        ax.annotate(
+            text, (x.iloc[-1], table[column].iloc[-1]), (8, 0), textcoords="offset points",
+            color=colour, va="center",
+        )  # fmt: skip
+    ax.set(
+        xticks=list(x), xlabel="segment duration in seconds", ylim=(0, None), ylabel="segments (%)"
+    )
     ax.margins(x=0.04)
     return ax
 
@@ -253,14 +257,15 @@ def transform_difference(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ("exact_start_db", "cut at the exact second", style.NOISY, "--"),
         ("same_start_db", "cut at the view's first frame", style.CLEAN, "-"),
     )
-    centred: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
     for column, text, colour, line in rows:
         values = table[column].clip(lower=1e-4)
         ax.plot(table["second"], values, color=colour, linestyle=line)
         # Above the highest point of the middle half, which the edges do not reach.
         middle = values.iloc[len(values) // 4 : max(3 * len(values) // 4, 1)]
-        top = (table["second"].mean(), float(middle.max()))
-        ax.annotate(text, top, (0, 6), color=colour, **centred)
+        ax.annotate(
+            text, (table["second"].mean(), float(middle.max())), (0, 6), color=colour,
+            textcoords="offset points", ha="center", va="bottom",
+        )  # fmt: skip
     ax.margins(y=0.15)
     ax.set(yscale="log", xlabel="seconds", ylabel="mean difference (dB)")
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

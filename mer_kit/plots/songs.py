@@ -54,8 +54,8 @@ def seven_numbers(
         ax.plot(k, mean, marker="D", markersize=5, color="white", markeredgecolor="black")
         ax.text(k, 1.04, f"{above:.0%} > θ", ha="center", fontsize=9)
     ax.set_xticks(range(len(classes)), class_names(classes, separator="\n"))
-    percent(ax, low=-0.02, high=1.12)
-    ax.set(xlim=(-0.5, len(classes) - 0.5), yticks=np.linspace(0, 1, 6))
+    ticks = np.linspace(0, 1, 6)
+    percent(ax, low=-0.02, high=1.12, xlim=(-0.5, len(classes) - 0.5), yticks=ticks)
     ax.grid(False, axis="x")
     ax.set_title("box: quartiles · line: median · diamond: mean", fontsize=9, fontweight="normal")
     return ax
@@ -101,9 +101,10 @@ def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None)
     fractions = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     ax.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     for i, j in np.ndindex(*table.shape):
-        text = f"{table[i, j]}\n{fractions[i, j]:.0%}" if table[i, j] else "0"
-        ink = "white" if fractions[i, j] > 0.55 else "black"
-        colour = ink if table[i, j] else NEUTRAL
+        text, colour = "0", NEUTRAL
+        if table[i, j]:
+            text = f"{table[i, j]}\n{fractions[i, j]:.0%}"
+            colour = "white" if fractions[i, j] > 0.55 else "black"
         ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
     names = class_names(classes, separator="\n")
     ax.set_xticks(range(len(classes)), names)
@@ -170,11 +171,10 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
         text = f"{name}: mean {means.mean():.0%}, n = {len(means)}"
         labels.append((float(means.mean()), text, colour, line))
     high = 1.3 * ax.get_ylim()[1]
-    percent(ax, low=0, high=high)
-    percent(ax, "x")
+    percent(ax, high=high, ylabel="fraction of the songs")
+    percent(ax, "x", xlabel="mean probability of the song's label")
     for row, (x, text, colour, line) in enumerate(labels):
         top, side = high * (1 - 0.09 * row), "right" if x > 0.5 else "left"
         ax.vlines(x, 0, top - 0.07 * high, color=colour, linewidth=1, linestyle=line)
         ax.text(x, top, text, color=colour, ha=side, va="top", fontsize=9)
-    ax.set(xlabel="mean probability of the song's label", ylabel="fraction of the songs")
     return ax

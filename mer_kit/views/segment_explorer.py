@@ -94,23 +94,20 @@ class SegmentExplorer(View):
         seconds = float(
             check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s)
         )
-        cut = segmentation.segment_clip(
-            self.corpus, self.store.durations_s, clip, seconds, **self._settings
-        )
+        one = (self.corpus.select([clip]), self.store.durations_s[[clip]])
+        index, truth = segmentation.segment(*one, seconds, **self._settings)
         if seconds not in self._counts:
             self._counts[seconds] = segmentation.count_segments(
                 self.corpus, self.store.durations_s, seconds, **self._settings
             )
-        own = segmentation.count_segments(
-            self.corpus.select([clip]), self.store.durations_s[[clip]], seconds, **self._settings
-        )
+        own = segmentation.count_segments(*one, seconds, **self._settings)
         return {
             "clip": clip,
             "seconds": seconds,
-            "start_s": cut.index.start_s.tolist(),
-            "start_frame": cut.index.start_frame.tolist(),
-            "n_frames": cut.index.n_frames,
-            "truth": None if cut.truth is None else cut.truth.tolist(),
+            "start_s": index.start_s.tolist(),
+            "start_frame": index.start_frame.tolist(),
+            "n_frames": index.n_frames,
+            "truth": None if truth is None else truth.tolist(),
             "of_clip": asdict(own),
             "of_corpus": asdict(self._counts[seconds]),
         }

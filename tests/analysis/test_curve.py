@@ -53,6 +53,7 @@ def experiment(
         labels=np.array([0, 1, 0, 1]),
         index=SegmentIndex(clip, start, start.astype(int) * 43, 129, 4, 3.0),
         folds=folds,
+        clip_ids=list(ids),
     )
 
 

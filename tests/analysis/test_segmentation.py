@@ -39,12 +39,13 @@ def by_hand(clip: int, d: float) -> list[tuple[float, str, bool]]:
 def test_a_clips_segments_and_their_truth_are_those_counted_by_hand(
     stand: Any, clip: int, d: float
 ) -> None:
-    cut = segmentation.segment_clip(stand.corpus, stand.store.durations_s, clip, d, task="quadrant")
+    one = (stand.corpus.select([clip]), stand.store.durations_s[[clip]])
+    index, truth = segmentation.segment(*one, d, task="quadrant")
     expected = by_hand(clip, d)
-    assert cut.index.start_s.tolist() == [start for start, _, _ in expected]
-    assert cut.index.n_frames == round(d * 22050 / 512)
-    assert cut.truth is not None
-    names = [stand.classes[k] if k >= 0 else "" for k in cut.truth]
+    assert index.start_s.tolist() == [start for start, _, _ in expected]
+    assert index.n_frames == round(d * 22050 / 512)
+    assert truth is not None
+    names = [stand.classes[k] if k >= 0 else "" for k in truth]
     assert names == [truth for _, truth, _ in expected]
 
 
@@ -77,14 +78,8 @@ def test_without_a_truth_segments_are_counted_and_nothing_else_is_said(tmp_path:
         None,
         None,
     )
-    assert (
-        segmentation.segment_clip(
-            stand.corpus, stand.store.durations_s, 1, 2.0, task="quadrant"
-        ).truth
-        is None
-    )
-    with pytest.raises(MerKitError, match="clip is 3, expected one of 0, 1, 2"):
-        segmentation.segment_clip(stand.corpus, stand.store.durations_s, 3, 2.0, task="quadrant")
+    _, truth = segmentation.segment(stand.corpus, stand.store.durations_s, 2.0, task="quadrant")
+    assert truth is None
 
 
 # ---- noise by duration, and the transform ----------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def songs(folder: Path, *, task: str = "quadrant", n: int = 32, spread: float = 
     return SimpleNamespace(
         config=config,
         corpus=corpus,
+        clip_ids=[clip.clip_id for clip in clips],
         classes=classes,
         labels=labels,
         folds=[fold],
