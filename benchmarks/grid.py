@@ -63,7 +63,7 @@ def small_cells(count: int) -> list[grid.Cell]:
 def trainings(runs: Path, count: int) -> list[grid.Task]:
     """Return notebook 03 of so many runs that differ in their seed."""
     opener = grid.CorpusCache(runs)
-    planned = [grid.tasks(c, opener.experiment(c), runs_dir=runs, data_root=None) for c in small_cells(count)]
+    planned = [grid.tasks(c, opener) for c in small_cells(count)]
     return [task for tasks in planned for task in tasks if task.job.source.stem.startswith("03")]
 
 

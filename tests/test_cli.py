@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mer_kit.batch import jobs, planning
-from mer_kit.cli import main, parse_setting, run
+from mer_kit.cli import main, run
+from mer_kit.cli.options import parse_setting
 from mer_kit.paths import cache_root
 from mer_kit.runs.run_folder import all_runs
 

@@ -27,7 +27,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import site_api
 
 from mer_kit.batch import planning
-from mer_kit.batch.jobs import PLACES, execute
+from mer_kit.batch.executed import PLACES
+from mer_kit.batch.jobs import execute
 from mer_kit.batch.parameters import declared_parameters
 from mer_kit.checks import MerKitError
 from mer_kit.paths import default_runs_dir

@@ -1,12 +1,10 @@
 """Execute a grid with dask.distributed: on this machine, on a running scheduler, or on SLURM."""
 
 import contextlib
-import functools
 import queue
 import signal
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +13,8 @@ from distributed import Client, KilledWorker, LocalCluster
 from distributed.security import Security
 
 from mer_kit.batch import grid
-from mer_kit.batch.jobs import Outcome, execute_once, execute_one, note_failure
-from mer_kit.batch.limits import ResourceLimits
+from mer_kit.batch.jobs import Outcome, execute_once, execute_one, failure
+from mer_kit.batch.limits import NO_LIMITS, Limits
 from mer_kit.batch.planning import Job
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.signal.builder import usable_processors
@@ -43,15 +41,6 @@ SLURM_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits of one notebook, and the worker resources it needs ({"GPU": 1}: one run per GPU)."""
-
-    seconds: float | None = None
-    memory_mb: float | None = None
-    resources: Mapping[str, float] | None = None
-
-
 def work(task: grid.Task, before: Mapping[str, Outcome], limits: Limits) -> Outcome:
     """Execute one notebook on a worker, unless it is finished or one of `before` failed.
 
@@ -69,17 +58,14 @@ def work(task: grid.Task, before: Mapping[str, Outcome], limits: Limits) -> Outc
     failed = [name for name, outcome in before.items() if outcome.state in ("failed", "skipped")]
     if failed and not task.anyway:
         return Outcome(task.job, "skipped", message=f"after {failed[0]}")
-    run = functools.partial(_execute, mark=task.mark, limits=limits)
-    return execute_once(task.job, run, mark=task.mark)
+    return execute_once(task.job, _execute, task.mark, limits=limits)
 
 
 def _execute(job: Job, *, mark: str, limits: Limits) -> Outcome:
-    """Execute one notebook within limits, and once more if its kernel died for another reason."""
-    watch = ResourceLimits(limits.seconds, limits.memory_mb)
-    outcome = execute_one(job, mark=mark, watch=watch)
-    if outcome.message.startswith("DeadKernelError") and not watch.reason:
-        watch = ResourceLimits(limits.seconds, limits.memory_mb)
-        outcome = execute_one(job, mark=mark, watch=watch)
+    """Execute one notebook, and once more if its kernel died, but not because of a limit."""
+    outcome = execute_one(job, mark=mark, limits=limits)
+    if outcome.message.startswith("DeadKernelError"):
+        outcome = execute_one(job, mark=mark, limits=limits)
     return outcome
 
 
@@ -98,9 +84,10 @@ def local(workers: int, *, threads: int | None = None, dashboard: bool = False) 
     """
     check_range("workers", workers, 1, MOST_WORKERS, whole=True)
     per_worker = threads or max(1, usable_processors() // workers)
-    settings: dict[str, Any] = {"distributed.scheduler.allowed-failures": WORKER_DEATHS}
-    for name in THREADS:
-        settings[f"distributed.nanny.pre-spawn-environ.{name}"] = str(per_worker)
+    settings: dict[str, Any] = {
+        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
+        **{f"distributed.nanny.pre-spawn-environ.{name}": str(per_worker) for name in THREADS},
+    }
     if not dashboard:
         settings |= NO_HTTP
     with (
@@ -132,10 +119,8 @@ def joined(
     MerKitError
         If a file is missing, or the scheduler does not answer or refuses the certificate.
     """
-    scheme = address.partition("://")[0]
-    check_choice("scheduler address", scheme, ("tcp", "tls"))
     security = None
-    if scheme == "tls":
+    if check_choice("scheduler address", address.partition("://")[0], ("tcp", "tls")) == "tls":
         for name, file in (("--tls-ca", ca), ("--tls-cert", certificate), ("--tls-key", key)):
             if not file or not Path(file).is_file():
                 raise MerKitError(
@@ -176,7 +161,23 @@ def slurm(path: str | Path) -> Iterator[Client]:
         ) from error
     finally:  # the import replaces the handler of Ctrl-C by one that exits with success
         signal.signal(signal.SIGINT, ctrl_c)
-    jobs, options = _slurm_options(path)
+    options = grid.read_mapping(path, example="jobs: 4")
+    for name in options:
+        check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
+    jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))
+    lifetime = options.pop("lifetime", None)
+    # workers end before SLURM kills them, and return their task
+    end = ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"] if lifetime else []
+    more = options.get("worker_extra_args", [])
+    # one notebook at a time, however many cores the job has
+    options["worker_extra_args"] = ["--nthreads", "1", *end, *more]
+    scheduler = options.setdefault("scheduler_options", {})
+    if isinstance(scheduler, dict) and "dashboard_address" not in scheduler:
+        # the dashboard has no password, and the login node has many users
+        scheduler.setdefault("dashboard", False)
+    if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:
+        # for the certificates, which the jobs read; a site's own setting takes precedence
+        options.setdefault("shared_temp_directory", str(Path.cwd()))
     try:
         cluster = SLURMCluster(security=security, nanny=True, **options)
     except (TypeError, ValueError, OSError) as error:
@@ -190,32 +191,11 @@ def slurm(path: str | Path) -> Iterator[Client]:
         yield client
 
 
-def _slurm_options(path: str | Path) -> tuple[int, dict[str, Any]]:
-    """Return the number of jobs and the arguments of SLURMCluster that a YAML file describes."""
-    options = grid.read_mapping(path, example="jobs: 4")
-    for name in options:
-        check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
-    jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))
-    lifetime = options.pop("lifetime", None)
-    extra = ["--nthreads", "1"]  # one notebook at a time, however many cores the job has
-    if lifetime:  # workers end before SLURM kills them, and return their task
-        extra += ["--lifetime", str(lifetime), "--lifetime-stagger", "2m"]
-    options["worker_extra_args"] = [*extra, *options.get("worker_extra_args", [])]
-    scheduler = options.setdefault("scheduler_options", {})
-    if isinstance(scheduler, dict) and "dashboard_address" not in scheduler:
-        # the dashboard has no password, and the login node has many users
-        scheduler.setdefault("dashboard", False)
-    if dask.config.get("jobqueue.slurm.shared-temp-directory", None) is None:
-        # for the certificates, which the jobs read; a site's own setting takes precedence
-        options.setdefault("shared_temp_directory", str(Path.cwd()))
-    return jobs, options
-
-
 def run(
     client: Client,
     tasks: Sequence[grid.Task],
     *,
-    limits: Limits = Limits(),
+    limits: Limits = NO_LIMITS,
     say: Callable[[str], None] = print,
 ) -> dict[str, Outcome]:
     """Execute tasks, each after those it names; return the outcomes by name, as they finished.
@@ -276,13 +256,11 @@ def _free(client: Client, running: int) -> int:
 
 def _outcome(task: grid.Task, future: Any) -> Outcome:
     """Return the outcome of a finished future."""
-    message = "the scheduler was lost"
-    if future.status != "cancelled":
-        try:
-            return cast(Outcome, future.result())
-        except KilledWorker as error:
-            message = f"its worker died {error.allowed_failures + 1} times"
-            note_failure(task.job, task.mark, message)
-        except Exception as error:  # of dask itself: `work` raises none
-            message = f"{type(error).__name__}: {error}"
-    return Outcome(task.job, "failed", message=message)
+    if future.status == "cancelled":
+        return Outcome(task.job, "failed", message="the scheduler was lost")
+    try:
+        return cast(Outcome, future.result())
+    except KilledWorker as error:
+        return failure(task.job, task.mark, f"its worker died {error.allowed_failures + 1} times")
+    except Exception as error:  # of dask itself: `work` raises none
+        return Outcome(task.job, "failed", message=f"{type(error).__name__}: {error}")

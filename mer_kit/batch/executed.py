@@ -1,20 +1,15 @@
 """Executed notebooks: whether they finished, their last output, and removal of local paths."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mer_kit.paths import project_root
 from mer_kit.runs.schema import LOG_LINES, LOG_WIDTH
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 #: Parameters that are local paths: they change no number, and are removed from copies.
 PLACES = ("runs_dir", "data_root")
@@ -23,7 +18,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SHORTEST = 5
 
 
-def unfinished(notebook: NotebookNode) -> str:
+def unfinished(notebook: Any) -> str:
     """Return why an executed notebook is incomplete, or "" if it is complete.
 
     Needed because papermill marks cells as completed whose kernel died.
@@ -47,7 +42,7 @@ def unfinished(notebook: NotebookNode) -> str:
     return ""
 
 
-def last_lines(notebook: NotebookNode, more: str = "") -> list[str]:
+def last_lines(notebook: Any, more: str = "") -> list[str]:
     """Return the last lines that the last executed cell printed or raised, then `more`.
 
     Colours are removed.
@@ -60,14 +55,11 @@ def last_lines(notebook: NotebookNode, more: str = "") -> list[str]:
     >>> last_lines(new_notebook(cells=[cell]), "Killed")
     ['epoch 1', 'epoch 2', 'Killed']
     """
-    ran = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.get("outputs")]
-    text: list[str] = []
-    for cell in ran[-1:]:
-        for output in cell.outputs:
-            if output.output_type == "stream":
-                text.append(output.text)
-            elif output.output_type == "error":
-                text.append("\n".join(output.traceback))
+    ran = [cell.outputs for cell in notebook.cells if cell.get("outputs")]
+    text = [
+        output.get("text") or "\n".join(output.get("traceback", []))
+        for output in (ran[-1] if ran else [])
+    ]
     lines = [_ANSI.sub("", line).rstrip() for line in "\n".join([*text, more]).splitlines()]
     return [line[:LOG_WIDTH] for line in lines if line.strip()][-LOG_LINES:]
 
@@ -83,7 +75,7 @@ def places(parameters: Mapping[str, Any], cwd: str | Path) -> dict[str, str]:
     >>> places({"runs_dir": "/data/ada/runs"}, "/data/ada/kit/notebooks")["/data/ada/runs"]
     '[runs]'
     """
-    named: list[tuple[Any, str]] = [
+    named = (
         (parameters.get("runs_dir"), "[runs]"),
         (parameters.get("data_root"), "[data]"),
         (os.environ.get("MER_RUNS"), "[runs]"),
@@ -96,12 +88,10 @@ def places(parameters: Mapping[str, Any], cwd: str | Path) -> dict[str, str]:
         (sys.base_prefix, "[python]"),
         (tempfile.gettempdir(), "[temporary]"),
         (Path.home(), "~"),
-    ]
+    )
     replacements: dict[str, str] = {}
     for place, name in named:
-        if not place:
-            continue
-        for path in {str(place), str(Path(place).expanduser().resolve())}:
+        for path in {str(place), str(Path(place).expanduser().resolve())} if place else ():
             if len(path.rstrip("/\\")) >= _SHORTEST or path == tempfile.gettempdir():
                 replacements.setdefault(path.rstrip("/\\"), name)
     return dict(sorted(replacements.items(), key=lambda item: -len(item[0])))
@@ -121,7 +111,7 @@ def without_places(text: str, known: Mapping[str, str]) -> str:
     return text
 
 
-def strip_places(notebook: NotebookNode, known: Mapping[str, str]) -> NotebookNode:
+def strip_places(notebook: Any, known: Mapping[str, str]) -> Any:
     """Remove local paths from papermill's metadata, the injected parameters and all outputs.
 
     Examples
@@ -147,7 +137,6 @@ def strip_places(notebook: NotebookNode, known: Mapping[str, str]) -> NotebookNo
             if "traceback" in output:
                 output["traceback"] = [without_places(line, known) for line in output["traceback"]]
             for kind, content in output.get("data", {}).items():
-                is_text = kind.startswith("text/") or kind == "image/svg+xml"
-                if is_text and isinstance(content, str):
+                if kind.startswith(("text/", "image/svg")) and isinstance(content, str):
                     output["data"][kind] = without_places(content, known)
     return notebook

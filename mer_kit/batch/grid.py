@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import math
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ import yaml
 
 from mer_kit import files
 from mer_kit.batch import planning
-from mer_kit.batch.parameters import as_mapping, parameters_of
+from mer_kit.batch.parameters import as_mapping
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.corpora import truth
 from mer_kit.runs.config import RunConfig
@@ -23,10 +24,10 @@ from mer_kit.runs.experiment import Experiment, OpenedCorpus, open_corpus
 from mer_kit.runs.presets import merged, resolve
 from mer_kit.songs.folds import parse_folds
 
-#: What a notebook waits for: 02 reads the first fold that 03 trains, 04 reads all of them.
-AFTER = {"02": ("01", "03 first"), "04": ("03 all",), "05": ("04",)}
 #: Limits on the entries of one list and on the runs of a grid; anything larger is a typing error.
 MOST_ENTRIES, MOST_RUNS = 1000, 10_000
+#: Types of entries that are not just plain, and their name in messages.
+KINDS = {"seeds": (int, "whole numbers")}
 #: Limit on the size of a YAML file.
 MOST_BYTES = 1 << 20
 _VARIED = ("corpus", "task", "seconds", "method", "seeds")
@@ -52,8 +53,10 @@ class Grid:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Grid:
+    def of(cls, given: Mapping[str, Any], base: Grid | None = None) -> Grid:
         """Return a grid from plain names and values: a value or a list; `seeds: 3` means 0, 1, 2.
+
+        What is not given is taken from `base`, or is the default.
 
         Raises
         ------
@@ -65,12 +68,10 @@ class Grid:
         >>> Grid.of({"corpus": ["demo", "4q"], "seeds": 2}).seeds
         (0, 1)
         """
-        names = [f.name for f in dataclasses.fields(cls)]
-        values: dict[str, Any] = {}
-        for name, value in given.items():
-            check_choice("name in the grid", name, names)
-            values[name] = _field(name, value)
-        return cls(**values)
+        for name in given:
+            check_choice("name in the grid", name, [f.name for f in dataclasses.fields(cls)])
+        values = {name: _field(name, value) for name, value in given.items()}
+        return dataclasses.replace(base or cls(), **values)
 
 
 def _field(name: str, value: Any) -> Any:
@@ -79,13 +80,9 @@ def _field(name: str, value: Any) -> Any:
         return as_mapping("overrides", value)
     if name == "seeds" and not isinstance(value, (list, tuple)):
         value = range(int(check_range("seeds", value, 1, MOST_ENTRIES, whole=True)))
-    entries = [value]
-    if isinstance(value, (list, tuple, range)):
-        entries = list(value[: MOST_ENTRIES + 1])
-    kinds: tuple[type, ...] = (str, int, float, type(None))
-    expected = "plain names or numbers"
-    if name == "seeds":
-        kinds, expected = (int,), "whole numbers"
+    several = isinstance(value, (list, tuple, range))
+    entries = list(value[: MOST_ENTRIES + 1]) if several else [value]
+    kinds, expected = KINDS.get(name, (str | int | float | None, "plain names or numbers"))
     plain = all(isinstance(one, kinds) and not isinstance(one, bool) for one in entries)
     if not 1 <= len(entries) <= MOST_ENTRIES or not plain:
         raise MerKitError(
@@ -135,16 +132,12 @@ def read_mapping(path: str | Path, *, example: str) -> dict[str, Any]:
             f"{Path(path).name} cannot be read as YAML ({type(error).__name__}), expected lines "
             f"like '{example}': correct the file"
         ) from error
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise MerKitError(
-            f"{Path(path).name} must be a mapping, with lines like '{example}': correct the file"
+            f"{Path(path).name} must be a mapping of names that are text, but holds "
+            f"{shortened(content)}, expected lines like '{example}': correct the file"
         )
-    if not all(isinstance(name, str) for name in content):
-        raise MerKitError(
-            f"{Path(path).name} has names that are not text ({shortened(list(content))}), expected "
-            f"lines like '{example}': correct the file"
-        )
-    return dict(content)
+    return content
 
 
 @dataclass(frozen=True)
@@ -206,6 +199,11 @@ class CorpusCache:
         self.runs_dir, self.data_root = runs_dir, data_root
         self._opened: dict[str, OpenedCorpus] = {}
 
+    def parameters(self, cell: Cell) -> dict[str, Any]:
+        """Return the parameters of a cell's notebooks, with the two folders."""
+        folders = {"runs_dir": str(self.runs_dir), "data_root": str(self.data_root or "")}
+        return {**cell.parameters, **folders}
+
     def experiment(self, cell: Cell) -> Experiment:
         """Return the cell's experiment.
 
@@ -215,9 +213,9 @@ class CorpusCache:
             If the corpus is missing or has bad clips and the configuration says "stop".
         """
         c = cell.config
-        options = sorted(c.corpus_options.items())
-        clips = (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip, options)
-        key = repr((clips, c.frontend, c.frontend_settings, c.train_every_seconds))
+        clips = (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip)
+        features = (c.frontend, c.frontend_settings, c.train_every_seconds)
+        key = repr((clips, sorted(c.corpus_options.items()), features))
         if key not in self._opened:
             self._opened[key] = open_corpus(c, self.data_root)
         return Experiment(
@@ -239,14 +237,7 @@ class Task:
     anyway: bool = False
 
 
-def tasks(
-    cell: Cell,
-    experiment: Experiment,
-    *,
-    runs_dir: Path,
-    data_root: str | Path | None,
-    notebooks: Sequence[str] = (),
-) -> list[Task]:
+def tasks(cell: Cell, cache: CorpusCache, *, notebooks: Sequence[str] = ()) -> list[Task]:
     """Return a run's notebooks with their prerequisites: 01 → 02 ← first 03; all 03 → 04 → 05.
 
     Parameters
@@ -260,41 +251,35 @@ def tasks(
     """
     for number in notebooks:
         check_choice("notebook", number, [name[:2] for name in OF_A_RUN])
-    shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
+    experiment = cache.experiment(cell)
     jobs = planning.plan(
         experiment.folder,
-        shared,
+        cache.parameters(cell),
         cell.folds,
         truth=truth.digest(experiment.corpus),
         config=cell.config,
     )
     run = experiment.folder.path.name
-    names: dict[str, list[str]] = {}  # of the tasks, by the notebook's number
-    chosen: list[tuple[str, planning.Job]] = []
-    for job in jobs:
-        number = job.source.stem[:2]
-        if job.source.stem in OF_A_RUN and (not notebooks or number in notebooks):
-            names.setdefault(number, []).append(f"{run} · {job.name}")
-            chosen.append((names[number][-1], job))
-    names |= {"03 first": names.get("03", [])[:1], "03 all": names.get("03", [])}
+    chosen = {
+        f"{run} · {job.name}": job
+        for job in jobs
+        if job.source.stem in OF_A_RUN and (not notebooks or job.source.stem[:2] in notebooks)
+    }
+    names: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)  # by the notebook's number
+    for name, job in chosen.items():
+        names[job.source.stem[:2]] += (name,)
+    # 02 reads the first fold that 03 trains, 04 reads all of them
+    after = {"02": names["01"] + names["03"][:1], "04": names["03"], "05": names["04"]}
+    return [
+        Task(name, job, experiment.fingerprint, after.get(job.source.stem[:2], ()))
+        for name, job in chosen.items()
+    ]
 
-    def after(job: planning.Job) -> tuple[str, ...]:
-        wanted = AFTER.get(job.source.stem[:2], ())
-        return tuple(name for number in wanted for name in names.get(number, ()))
 
-    return [Task(name, job, experiment.fingerprint, after(job)) for name, job in chosen]
-
-
-def results_task(
-    cell: Cell, runs_dir: Path, data_root: str | Path | None, after: Sequence[str]
-) -> Task:
+def results_task(cell: Cell, cache: CorpusCache, after: Sequence[str]) -> Task:
     """Return notebook 06 as a task after all others; always executed, into the runs folder itself.
 
     It reads every run; `cell` is the one whose settings become its parameters.
     """
-    source = planning.notebooks_folder() / "06_results.ipynb"
-    shared = {**cell.parameters, "runs_dir": str(runs_dir), "data_root": str(data_root or "")}
-    declared = parameters_of(source)
-    given = {name: value for name, value in shared.items() if name in declared}
-    job = planning.Job("06_results", source, runs_dir / "06_results.ipynb", given)
+    job = planning.job_of("06_results", cache.runs_dir, cache.parameters(cell))
     return Task("06_results", job, f"{time.time_ns()}", tuple(after), anyway=True)

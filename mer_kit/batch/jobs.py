@@ -1,43 +1,30 @@
 """Execute notebooks with papermill into a run folder; finished copies are kept."""
 
-from __future__ import annotations
-
 import contextlib
-import dataclasses
-import functools
-import hashlib
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat.v4 import new_notebook
 
 from mer_kit import files
-from mer_kit.batch.executed import (
-    PLACES,
-    last_lines,
-    places,
-    strip_places,
-    unfinished,
-    without_places,
-)
-from mer_kit.batch.limits import ResourceLimits
+from mer_kit.batch.executed import last_lines, places, strip_places, unfinished, without_places
+from mer_kit.batch.kernel import STDERR, kernel_manager
+from mer_kit.batch.limits import NO_LIMITS, Limits, watched
 from mer_kit.batch.planning import Job
-from mer_kit.checks import MerKitError
-from mer_kit.files import writing
-from mer_kit.runs.config import RunConfig
 from mer_kit.runs.locks import exclusive
-from mer_kit.runs.run_folder import read_json, write_json
-
-if TYPE_CHECKING:  # takes seconds to import, and planning does not need it
-    from nbformat import NotebookNode
+from mer_kit.runs.run_folder import write_json
 
 #: Messages of jupyter-client about a kernel that did not start: a busy machine, an early kill.
-START_ERRORS = ("didn't respond", "died before replying")
-#: Parameters that are covered by a run's fingerprint.
-SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)))
+START_ERRORS = (
+    "RuntimeError: Kernel didn't respond",
+    "RuntimeError: Kernel died before replying",
+)
 
 
 @dataclass(frozen=True)
@@ -57,16 +44,11 @@ class Outcome:
 
     def line(self, name: str) -> str:
         """Return the outcome as one line that begins with `name`."""
-        words = f"{name}: {self.state}"
-        if self.state == "kept":
-            return f"{words} (done before)"
-        if self.state in ("done", "failed"):
-            words += f" in {self.seconds:.0f} s"
-        if self.peak_mb:
-            words += f", {self.peak_mb:.0f} MB"
-        if self.message:
-            words += f": {self.message}"
-        return words
+        more = {"kept": " (done before)", "skipped": ""}.get(
+            self.state, f" in {self.seconds:.0f} s"
+        )
+        memory = f", {self.peak_mb:.0f} MB" if self.peak_mb else ""
+        return ": ".join(filter(None, (name, f"{self.state}{more}{memory}", self.message)))
 
 
 def execute(
@@ -76,143 +58,107 @@ def execute(
     force: bool = False,
     say: Callable[[str], None] = print,
     progress_bar: bool = False,
-    finished: Callable[[Outcome], None] = lambda outcome: None,
+    finished: Callable[[Outcome], object] = lambda outcome: None,
 ) -> list[Outcome]:
     """Execute jobs one after the other, each in its own kernel; continue after a failure.
 
     Parameters
     ----------
-    mark : the run's fingerprint; see `is_done`
+    mark : the run's fingerprint; see `Job.is_done`
     force : also execute finished notebooks
     say : called with one line per job
     progress_bar : show papermill's bar over the cells
     finished : called with each outcome; the next job waits for it
     """
-    run = functools.partial(execute_one, mark=mark, progress_bar=progress_bar)
     outcomes: list[Outcome] = []
     for number, job in enumerate(jobs, start=1):
         label = f"[{number}/{len(jobs)}] {job.name}"
-        if force or not is_done(job, mark):
+        if force or not job.is_done(mark):
             say(f"{label} …")
-        outcome = execute_once(job, run, mark=mark, force=force)
-        outcomes.append(outcome)
+        outcome = execute_once(job, execute_one, mark, force=force, progress_bar=progress_bar)
         finished(outcome)
         say(outcome.line(label))
+        outcomes.append(outcome)
     return outcomes
 
 
 def execute_once(
-    job: Job, run: Callable[[Job], Outcome], *, mark: str, force: bool = False
+    job: Job, run: Callable[..., Outcome], mark: str, *, force: bool = False, **options: Any
 ) -> Outcome:
-    """Call `run` for a job unless its copy is finished; wait for other processes that execute it.
+    """Call `run(job, mark=mark, **options)` unless the job's copy is finished.
 
-    Any exception becomes a failure of this notebook alone, and is noted in its status file.
+    Other processes that execute it are waited for. Any exception becomes a failure of this
+    notebook alone, and is noted in its status file.
     """
     try:
         # asked before locking too: a finished copy may be in a read-only folder
-        if not force and is_done(job, mark):
+        if not force and job.is_done(mark):
             return Outcome(job, "kept")
-        with exclusive(lock_file(job)):
-            if not force and is_done(job, mark):  # by another process, while this one waited
+        with exclusive(job.lock_file):
+            if not force and job.is_done(mark):  # by another process, while this one waited
                 return Outcome(job, "kept")
-            return run(job)
+            return run(job, mark=mark, **options)
     except Exception as error:
-        outcome = Outcome(job, "failed", message=f"{type(error).__name__}: {error}")
-        note_failure(job, mark, outcome.message)
-        return outcome
+        return failure(job, mark, f"{type(error).__name__}: {error}")
 
 
-def lock_file(job: Job) -> Path:
-    """Return the lock file that a process holds while it executes a notebook.
-
-    Examples
-    --------
-    >>> lock_file(Job("01", Path("01.ipynb"), Path("run/01_segmentation.ipynb"), {})).name
-    '.01_segmentation.lock'
-    """
-    return job.target.with_name(f".{job.target.stem}.lock")
+def failure(job: Job, mark: str, message: str) -> Outcome:
+    """Return the outcome of a job that ended without writing its status file, and write that."""
+    with contextlib.suppress(OSError):
+        _write_status(job, mark, "failed", message)
+    return Outcome(job, "failed", message=message)
 
 
-def is_done(job: Job, mark: str) -> bool:
-    """Return whether a job's copy is finished, with the same source, parameters and fingerprint.
-
-    Examples
-    --------
-    >>> is_done(Job("01", Path("01.ipynb"), Path("nowhere/01.ipynb"), {}), "0123456789")
-    False
-    """
-    status = _status_file(job)
-    if not (status.exists() and job.target.exists()):
-        return False
-    try:
-        stored = read_json(status)
-    except MerKitError:  # unreadable, so not known to be done
-        return False
-    return stored.get("state") == "done" and stored.get("key") == _key(job, mark)
+def _write_status(
+    job: Job, mark: str, state: str, message: str, log: Sequence[str] = (), **measured: float
+) -> None:
+    """Write a job's status file, without local paths."""
+    known = places(job.parameters, job.source.parent)
+    texts: dict[str, Any] = {
+        "message": without_places(message, known),
+        "log": [without_places(line, known) for line in log],
+    }
+    write_json(job.status_file, {"state": state, "key": job.key(mark), **measured, **texts})
 
 
 def execute_one(
-    job: Job, *, mark: str, progress_bar: bool = False, watch: ResourceLimits | None = None
+    job: Job, *, mark: str, progress_bar: bool = False, limits: Limits = NO_LIMITS
 ) -> Outcome:
     """Execute one notebook; write the copy and its status file at the end, also if a cell failed.
 
     Both are written atomically and without local paths; the returned message has them. After a
     failure the status file holds the message and the last lines that the notebook printed.
-
-    Parameters
-    ----------
-    watch : limits on seconds and memory; also records the peak memory
     """
-    import nbformat
-    from nbformat.v4 import new_notebook
-
-    watch = watch or ResourceLimits()
     started = time.perf_counter()
-    write_json(_status_file(job), {"state": "running", "key": _key(job, mark)})
-    known = places(job.parameters, job.source.parent)
-    state, log = "done", []
+    write_json(job.status_file, {"state": "running", "key": job.key(mark)})
+    log: list[str] = []
     with files.scratch() as scratch:
         copy = Path(scratch) / "executed.ipynb"
-        with watch:
-            message = _papermill_failure(job, copy, scratch, progress_bar, watch)
+        with watched(limits) as usage:
+            message = _papermill_failure(job, copy, scratch, progress_bar)
+            if message.startswith(START_ERRORS) and not usage.reason:  # no cell has run yet
+                message = _papermill_failure(job, copy, scratch, progress_bar)
         notebook = nbformat.read(copy, as_version=4) if copy.exists() else new_notebook()
-        message = watch.reason or message or unfinished(notebook)
+        message = usage.reason or message or unfinished(notebook)
         if message:
-            state = "failed"
             of_python = "Error" in message.split()[0]
             log = last_lines(notebook, _stderr(scratch) if of_python else "")
         if log and message.endswith("CellExecutionError: "):  # without a reason: it was printed
             message = message.removesuffix("CellExecutionError: ") + log[-1]
         if copy.exists():
-            _write_notebook(job.target, strip_places(notebook, known))
-    seconds = time.perf_counter() - started
-    peak_mb = round(watch.peak_mb)
-    status = {
-        "state": state,
-        "key": _key(job, mark),
-        "seconds": round(seconds, 2),
-        "peak_mb": peak_mb,
-        "message": without_places(message, known),
-        "log": [without_places(line, known) for line in log],
-    }
-    write_json(_status_file(job), status)
+            with files.writing(job.target) as partial:
+                known = places(job.parameters, job.source.parent)
+                nbformat.write(strip_places(notebook, known), partial)
+    seconds, peak_mb = time.perf_counter() - started, round(usage.peak_mb)
+    state = "failed" if message else "done"
+    _write_status(job, mark, state, message, log, seconds=round(seconds, 2), peak_mb=peak_mb)
     return Outcome(job, state, seconds, message, peak_mb, tuple(log))
 
 
-def _papermill_failure(
-    job: Job, copy: Path, scratch: str, progress_bar: bool, watch: ResourceLimits
-) -> str:
+def _papermill_failure(job: Job, copy: Path, scratch: str, progress_bar: bool) -> str:
     """Execute a notebook into `copy`; return why it failed, or "" if papermill reports nothing."""
-    import papermill
-
     try:
-        try:
-            _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
-        except RuntimeError as error:
-            if watch.reason or not any(words in str(error) for words in START_ERRORS):
-                raise
-            # no cell has run yet: try again
-            _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
+        _run_papermill(job, copy, tempfile.mkdtemp(prefix="k", dir=scratch), progress_bar)
     except papermill.PapermillExecutionError as error:
         return f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
     except (RuntimeError, OSError) as error:  # nbclient: dead kernel, time-out, start failure
@@ -221,75 +167,20 @@ def _papermill_failure(
     return ""
 
 
+def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
+    papermill.execute_notebook(
+        nbformat.read(job.source, as_version=4),
+        str(copy),
+        parameters=dict(job.parameters),
+        kernel_name="python3",
+        progress_bar=progress_bar,
+        log_output=False,
+        start_timeout=90,
+        kernel_manager_class=kernel_manager(sockets),
+    )
+
+
 def _stderr(scratch: str) -> str:
     """Return what the last kernel's process wrote to stderr."""
-    from mer_kit.batch.kernel import STDERR
-
-    logs = list(Path(scratch).glob(f"*/{STDERR}"))
-    if not logs:
-        return ""
-    latest = max(logs, key=lambda path: path.stat().st_mtime)
-    return latest.read_text("utf-8", errors="replace")
-
-
-def note_failure(job: Job, mark: str, message: str) -> None:
-    """Write a job's status file as failed, for a job that ended without writing it."""
-    with contextlib.suppress(OSError):
-        public = without_places(message, places(job.parameters, job.source.parent))
-        status = {"state": "failed", "key": _key(job, mark), "message": public, "log": []}
-        write_json(_status_file(job), status)
-
-
-def _run_papermill(job: Job, copy: Path, sockets: str, progress_bar: bool) -> None:
-    import nbformat
-    import papermill
-
-    from mer_kit.batch.kernel import kernel_manager
-
-    notebook = nbformat.read(job.source, as_version=4)
-    before = os.environ.get("MER_BATCH")
-    os.environ["MER_BATCH"] = "1"
-    try:
-        papermill.execute_notebook(
-            notebook,
-            str(copy),
-            parameters=dict(job.parameters),
-            kernel_name="python3",
-            progress_bar=progress_bar,
-            log_output=False,
-            start_timeout=90,
-            kernel_manager_class=kernel_manager(sockets),
-        )
-    finally:
-        if before is None:
-            del os.environ["MER_BATCH"]
-        else:
-            os.environ["MER_BATCH"] = before
-
-
-def _write_notebook(target: Path, notebook: NotebookNode) -> None:
-    import nbformat
-
-    with writing(target) as partial:
-        nbformat.write(notebook, partial)
-
-
-def _status_file(job: Job) -> Path:
-    return job.target.with_suffix(".status.json")
-
-
-def _key(job: Job, mark: str) -> str:
-    """Return the identity of a copy: fingerprint, source, and parameters that are not settings.
-
-    The fingerprint covers the settings, whether they were given or are defaults.
-    """
-    source = hashlib.blake2b(job.source.read_bytes(), digest_size=6).hexdigest()
-    others = {
-        name: value
-        for name, value in sorted(job.parameters.items())
-        if name not in (*PLACES, *SETTINGS)
-    }
-    key = f"{mark} {source} {others}"
-    if job.truth:
-        key += f" truth {job.truth}"
-    return key
+    logs = sorted(Path(scratch).glob(f"*/{STDERR}"), key=lambda path: path.stat().st_mtime)
+    return logs[-1].read_text("utf-8", errors="replace") if logs else ""

@@ -20,18 +20,17 @@ class QuietKernelManager(AsyncKernelManager):
     @default("transport")
     def _transport(self) -> str:
         # The path of a socket is limited to about a hundred characters.
-        if os.name == "posix" and 0 < len(self.folder) < 80:
-            return "ipc"
-        return "tcp"
+        return "ipc" if os.name == "posix" and 0 < len(self.folder) < 80 else "tcp"
 
     @default("ip")
     def _ip(self) -> str:
         return os.path.join(self.folder, "kernel") if self.transport == "ipc" else localhost()
 
     async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]
-        """Start the kernel, with the stderr of its process (such as a crash report) in a file."""
+        """Start the kernel with MER_BATCH set, and the stderr of its process in a file."""
+        environment = {**options.pop("env", os.environ), "MER_BATCH": "1"}
         with open(os.path.join(self.folder, STDERR), "ab") as file:
-            await super().start_kernel(**options, stderr=file)
+            await super().start_kernel(**options, env=environment, stderr=file)
 
 
 def kernel_manager(folder: str) -> type[QuietKernelManager]:

@@ -1,12 +1,10 @@
 """Peak memory of a notebook, and limits on its seconds and memory."""
 
-from __future__ import annotations
-
 import contextlib
 import threading
 import time
-from dataclasses import dataclass, field
-from types import TracebackType
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import psutil
 
@@ -14,66 +12,66 @@ import psutil
 INTERVAL_SECONDS = 0.25
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one notebook, and the worker resources it needs ({"GPU": 1}: one run per GPU)."""
+
+    seconds: float | None = None
+    memory_mb: float | None = None
+    resources: Mapping[str, float] | None = None
+
+    def exceeded(self, seconds: float, memory_mb: float) -> str:
+        """Return which limit this exceeds, "" if none.
+
+        Examples
+        --------
+        >>> Limits(seconds=60).exceeded(61.0, 900.0)
+        'took more than the limit of 60 s'
+        """
+        if self.seconds is not None and seconds > self.seconds:
+            return f"took more than the limit of {self.seconds:g} s"
+        if self.memory_mb is not None and memory_mb > self.memory_mb:
+            return f"took {memory_mb:.0f} MB, more than the limit of {self.memory_mb:g} MB"
+        return ""
+
+
+NO_LIMITS = Limits()
+
+
 @dataclass
-class ResourceLimits:
-    """Watch the child processes started inside a `with` block; kill them if a limit is exceeded.
+class Usage:
+    """The peak resident memory of all child processes together, and why they were killed, or ""."""
 
-    Parameters
-    ----------
-    limit_seconds, limit_mb : kill the child processes beyond this; None for no limit
-
-    Attributes
-    ----------
-    peak_mb : largest resident memory of all child processes together, MB
-    reason : why they were killed, or ""
-    """
-
-    limit_seconds: float | None = None
-    limit_mb: float | None = None
     peak_mb: float = 0.0
     reason: str = ""
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _before: frozenset[int] = frozenset()
 
-    def __enter__(self) -> ResourceLimits:
-        self._before = frozenset(child.pid for child in psutil.Process().children(recursive=True))
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
+@contextlib.contextmanager
+def watched(limits: Limits) -> Iterator[Usage]:
+    """Watch the child processes started inside the block; kill them if a limit is exceeded."""
+    process, usage, stop = psutil.Process(), Usage(), threading.Event()
+    before = set(process.children(recursive=True))
 
-    def _children(self) -> list[psutil.Process]:
-        return [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if child.pid not in self._before
-        ]
-
-    def _watch(self) -> None:
+    def watch() -> None:
         began = time.monotonic()
-        while not self._stop.wait(INTERVAL_SECONDS):
+        while not stop.wait(INTERVAL_SECONDS):
+            children = set(process.children(recursive=True)) - before
             memory = 0
-            for child in self._children():
+            for child in children:
                 with contextlib.suppress(psutil.Error):
                     memory += child.memory_info().rss
-            memory_mb, seconds = memory / 2**20, time.monotonic() - began
-            self.peak_mb = max(self.peak_mb, memory_mb)
-            if self.limit_seconds is not None and seconds > self.limit_seconds:
-                self._kill(f"took more than the limit of {self.limit_seconds:g} s")
-            elif self.limit_mb is not None and memory_mb > self.limit_mb:
-                self._kill(f"took {memory_mb:.0f} MB, more than the limit of {self.limit_mb:g} MB")
+            usage.peak_mb = max(usage.peak_mb, memory / 2**20)
+            exceeded = limits.exceeded(time.monotonic() - began, memory / 2**20)
+            usage.reason = usage.reason or exceeded
+            if exceeded:
+                for child in children:
+                    with contextlib.suppress(psutil.Error):
+                        child.kill()
 
-    def _kill(self, reason: str) -> None:
-        self.reason = self.reason or reason
-        for child in self._children():
-            with contextlib.suppress(psutil.Error):
-                child.kill()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield usage
+    finally:
+        stop.set()
+        thread.join()

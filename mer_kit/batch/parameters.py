@@ -1,15 +1,13 @@
 """The parameters that a notebook declares, read from its code without running it."""
 
-from __future__ import annotations
-
 import ast
+import contextlib
 import functools
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mer_kit.checks import MerKitError, check_range, shortened
 
@@ -17,11 +15,8 @@ from mer_kit.checks import MerKitError, check_range, shortened
 TEXTS = ("data_root", "only_folds", "runs_dir", "song")
 COUNTS = ("fold", "folds", "seed")
 
-if TYPE_CHECKING:  # every kernel imports this module, and importing nbformat takes two seconds
-    from nbformat import NotebookNode
 
-
-def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
+def declared_parameters(notebook: Any) -> tuple[str, ...]:
     """Return the names that the cell tagged `parameters` assigns.
 
     Examples
@@ -31,11 +26,8 @@ def declared_parameters(notebook: NotebookNode) -> tuple[str, ...]:
     >>> declared_parameters(new_notebook(cells=[cell, new_code_cell("x = 2")]))
     ('seed', 'fold')
     """
-    names: list[str] = []
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            names += assigned(cell.source)
-    return tuple(names)
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    return tuple(name for cell in cells for name in assigned(cell.source))
 
 
 def parameters_of(source: Path) -> tuple[str, ...]:
@@ -68,13 +60,13 @@ def assigned(cell: str) -> list[str]:
         body = ast.parse(cell).body
     except SyntaxError:
         return []
-    names: list[str] = []
-    for node in body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names.append(node.target.id)
-        elif isinstance(node, ast.Assign):
-            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
-    return names
+    assignments = [node for node in body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    targets = [
+        target
+        for node in assignments
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def as_mapping(name: str, value: Any) -> dict[str, Any]:
@@ -90,18 +82,16 @@ def as_mapping(name: str, value: Any) -> dict[str, Any]:
     >>> as_mapping("overrides", '{"tau": 0.3}'), as_mapping("overrides", None)
     ({'tau': 0.3}, {})
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return {}
     content = value
     if isinstance(value, str):
         try:
-            content = json.loads(value, object_pairs_hook=_each_once)
+            content = json.loads(value.strip() or "null", object_pairs_hook=_each_once)
         except MerKitError as error:
             raise MerKitError(f"{name} {error}") from None
         except (ValueError, RecursionError):
             content = value
-        if content is None:
-            return {}
+    if content is None:
+        return {}
     if isinstance(content, Mapping) and all(isinstance(key, str) for key in content):
         return dict(content)
     raise MerKitError(
@@ -124,22 +114,17 @@ def as_declared(name: str, value: Any) -> Any:
     ('2058', '0,2', 5)
     """
     if name == "overrides":
-        return _with_options(as_mapping(name, value))
+        overrides = as_mapping(name, value)
+        if isinstance(overrides.get("corpus_options"), str):
+            overrides["corpus_options"] = as_mapping("corpus_options", overrides["corpus_options"])
+        return overrides
     if name in TEXTS:
         return _as_text(name, value)
-    if name not in COUNTS and name != "segment_seconds":
-        return value
-    number = check_range(name, _as_number(value), whole=name in COUNTS)
     if name in COUNTS:
-        return int(number)
-    return float(number)
-
-
-def _with_options(overrides: dict[str, Any]) -> dict[str, Any]:
-    """Return overrides with corpus_options as a dict, if they were given as JSON text."""
-    if isinstance(overrides.get("corpus_options"), str):
-        overrides["corpus_options"] = as_mapping("corpus_options", overrides["corpus_options"])
-    return overrides
+        return int(check_range(name, _as_number(value), whole=True))
+    if name == "segment_seconds":
+        return float(check_range(name, _as_number(value)))
+    return value
 
 
 def _as_text(name: str, value: Any) -> str:
@@ -147,31 +132,25 @@ def _as_text(name: str, value: Any) -> str:
         return ""
     if name == "only_folds" and isinstance(value, (list, tuple)):
         return ",".join(str(as_declared("fold", number)) for number in value)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, os.PathLike)):
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Path)):
         raise MerKitError(
             f"{name} is {shortened(value)}, expected text: papermill passes it unchanged after "
             f"-r {name}"
         )
-    if isinstance(value, os.PathLike):
-        return str(os.fspath(value))
     return str(value)
 
 
 def _as_number(value: Any) -> Any:
     """Return text as a number if it is one; `check_range` rejects anything else."""
-    if not isinstance(value, str):
-        return value
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
+    if isinstance(value, str):
+        for kind in (int, float):
+            with contextlib.suppress(ValueError):
+                return kind(value)
     return value
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    counts = Counter(name for name, _ in pairs)
-    repeated = [name for name, count in counts.items() if count > 1]
+    repeated = [name for name, n in Counter(name for name, _ in pairs).items() if n > 1]
     if repeated:
         raise MerKitError(
             f"has {shortened(repeated[0])} twice, expected each name once: delete one of them"

@@ -1,15 +1,18 @@
-"""The notebooks that a run executes: their order, output files and parameters."""
+"""The notebooks that a run executes: their order, output files, parameters, and which are done."""
 
+import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mer_kit.batch.executed import PLACES
 from mer_kit.batch.parameters import parameters_of
 from mer_kit.checks import MerKitError
 from mer_kit.paths import project_root
 from mer_kit.runs.config import RunConfig
-from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.run_folder import RunFolder, read_json
 
 #: The notebooks in order; 03 is executed once per fold.
 NOTEBOOKS = (
@@ -23,6 +26,8 @@ NOTEBOOKS = (
 )
 #: Those for a run of a system; the others show segments and their training.
 OF_SYSTEMS = ("04", "06")
+#: Parameters that are covered by a run's fingerprint.
+SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)))
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,50 @@ class Job:
     parameters: Mapping[str, Any]
     truth: str = ""
 
+    @property
+    def lock_file(self) -> Path:
+        """The lock file that a process holds while it executes the notebook."""
+        return self.target.with_name(f".{self.target.stem}.lock")
+
+    @property
+    def status_file(self) -> Path:
+        """The file that tells how the last execution ended."""
+        return self.target.with_suffix(".status.json")
+
+    def status(self) -> dict[str, Any]:
+        """Return the content of the status file, {} if there is none or it cannot be read."""
+        try:
+            return read_json(self.status_file)
+        except MerKitError:
+            return {}
+
+    def key(self, mark: str) -> str:
+        """Return the identity of a copy: fingerprint, source, parameters that are not settings.
+
+        The fingerprint covers the settings, whether they were given or are defaults.
+        """
+        source = hashlib.blake2b(self.source.read_bytes(), digest_size=6).hexdigest()
+        others = {
+            name: value
+            for name, value in sorted(self.parameters.items())
+            if name not in (*PLACES, *SETTINGS)
+        }
+        truth = f" truth {self.truth}" if self.truth else ""
+        return f"{mark} {source} {others}{truth}"
+
+    def is_done(self, mark: str) -> bool:
+        """Return whether the copy is finished, with the same source, parameters and fingerprint.
+
+        Examples
+        --------
+        >>> Job("01", Path("01.ipynb"), Path("nowhere/01.ipynb"), {}).is_done("0123456789")
+        False
+        """
+        stored = self.status()
+        if stored.get("state") != "done" or not self.target.exists():
+            return False
+        return bool(stored.get("key") == self.key(mark))
+
 
 def notebooks_folder() -> Path:
     """Return the folder of the notebooks: of the checkout, else of the installed package.
@@ -52,10 +101,8 @@ def notebooks_folder() -> Path:
     >>> (notebooks_folder() / "03_sssl_training.ipynb").is_file()
     True
     """
-    root = project_root()
-    candidates = [Path(__file__).resolve().parents[1] / "notebooks"]
-    if root:
-        candidates.insert(0, root / "notebooks")
+    roots = (project_root(), Path(__file__).resolve().parents[1])
+    candidates = [root / "notebooks" for root in roots if root]
     for folder in candidates:
         if (folder / f"{NOTEBOOKS[0]}.ipynb").exists():
             return folder
@@ -63,6 +110,16 @@ def notebooks_folder() -> Path:
         f"the notebooks were not found in {' or '.join(map(str, candidates))}, expected "
         f"{NOTEBOOKS[0]}.ipynb and the others: install mer-kit again"
     )
+
+
+def job_of(
+    name: str, home: Path, parameters: Mapping[str, Any], title: str = "", truth: str = ""
+) -> Job:
+    """Return the job that executes a notebook into `home`, with the parameters it declares."""
+    source = notebooks_folder() / f"{name}.ipynb"
+    declared = parameters_of(source)
+    given = {key: value for key, value in parameters.items() if key in declared}
+    return Job(title or name, source, home / f"{name}.ipynb", given, truth)
 
 
 def plan(
@@ -87,21 +144,18 @@ def plan(
     >>> jobs[4].target.as_posix(), jobs[4].parameters
     ('run/folds/2/03_sssl_training.ipynb', {'seed': 1, 'fold': 2})
     """
-    source = notebooks_folder()
-    shared = {**parameters, "only_folds": ",".join(str(number) for number in only_folds)}
+    shared = {**parameters, "only_folds": ",".join(map(str, only_folds))}
+    system = config is not None and config.system
     jobs: list[Job] = []
     for name in NOTEBOOKS:
-        if config is not None and config.system and not name.startswith(OF_SYSTEMS):
+        if system and not name.startswith(OF_SYSTEMS):
             continue
-        notebook = source / f"{name}.ipynb"
-        declared = parameters_of(notebook)
-        copies = [(name, folder.path / "notebooks", number) for number in only_folds[:1]]
         if name.startswith("03"):
-            copies = [
-                (f"{name} fold {number}", folder.fold(number), number) for number in only_folds
+            jobs += [
+                job_of(name, folder.fold(k), {**shared, "fold": k}, f"{name} fold {k}", truth)
+                for k in only_folds
             ]
-        for title, home, number in copies:
-            values = {**shared, "fold": number}
-            given = {key: value for key, value in values.items() if key in declared}
-            jobs.append(Job(title, notebook, home / f"{name}.ipynb", given, truth))
+        else:
+            first = {**shared, "fold": only_folds[0]}
+            jobs.append(job_of(name, folder.path / "notebooks", first, truth=truth))
     return jobs

@@ -1,19 +1,19 @@
 """Progress of a grid and an estimate of the remaining time."""
 
+import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from mer_kit.batch import jobs
 from mer_kit.batch.grid import Cell, Task
 from mer_kit.checks import MerKitError
 from mer_kit.runs import schema
 from mer_kit.runs.locks import is_held
-from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
+from mer_kit.runs.run_folder import RunFolder, all_runs
 
 #: Seconds of a notebook without training, for estimates before any of its name was measured.
 SECONDS_A_NOTEBOOK = 10.0
@@ -23,8 +23,8 @@ TRAINING = "training"
 LIKENESS = ("corpus", "preset", "method", "segment_seconds", "task")
 
 
-def state(task: Task) -> tuple[str, str]:
-    """Return "done", "running", "failed" or "to do", and the message of a failure.
+def state(task: Task) -> str:
+    """Return "done", "running", "failed" or "to do".
 
     A notebook with the status "running" but without a living process was interrupted: "to do".
 
@@ -32,19 +32,13 @@ def state(task: Task) -> tuple[str, str]:
     --------
     >>> from mer_kit.batch.planning import Job
     >>> state(Task("01", Job("01", Path("01.ipynb"), Path("nowhere/01.ipynb"), {}), "", after=()))
-    ('to do', '')
+    'to do'
     """
-    if jobs.is_done(task.job, task.mark):
-        return "done", ""
-    if is_held(jobs.lock_file(task.job)):
-        return "running", ""
-    try:
-        stored = read_json(task.job.target.with_suffix(".status.json"))
-    except MerKitError:  # there is none, or it cannot be read
-        stored = {}
-    if stored.get("state") == "failed":
-        return "failed", str(stored.get("message", ""))
-    return "to do", ""
+    if task.job.is_done(task.mark):
+        return "done"
+    if is_held(task.job.lock_file):
+        return "running"
+    return "failed" if task.job.status().get("state") == "failed" else "to do"
 
 
 def unit_costs(runs_dir: Path) -> pd.DataFrame:
@@ -62,29 +56,26 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
         except (MerKitError, KeyError):
             continue
         measured = [(TRAINING, seconds) for seconds in trained.values()]
-        measured += _notebook_seconds(run, trained)
+        for home, training in {
+            run.path / "notebooks": 0.0,
+            **{run.fold(k): trained[k] for k in trained},
+        }.items():
+            measured += _notebook_seconds(home, training, inside=run.path)
         rows += [{"what": what, **about, "seconds": seconds} for what, seconds in measured]
     return pd.DataFrame(rows, columns=["what", *LIKENESS, "seconds"])
 
 
-def _notebook_seconds(run: RunFolder, trained: Mapping[int, float]) -> list[tuple[str, float]]:
-    """Return name and seconds of a run's finished notebooks, with 03 reduced by its training.
+def _notebook_seconds(home: Path, training: float, *, inside: Path) -> Iterator[tuple[str, float]]:
+    """Yield name and seconds of a folder's finished notebooks, without its fold's training.
 
     A 03 that took less than its fold's training is left out: an unknown part of the training had
     been done before.
     """
-    measured = []
-    homes = [(run.path / "notebooks", 0.0), *((run.fold(k), trained[k]) for k in trained)]
-    for home, training in homes:
-        for file in sorted(home.glob("*.status.json")):
-            try:
-                stored = schema.read_json(file, schema.STATUS, inside=run.path)
-            except MerKitError:
-                continue
+    for file in sorted(home.glob("*.status.json")):
+        with contextlib.suppress(MerKitError):
+            stored = schema.read_json(file, schema.STATUS, inside=inside)
             if stored.get("state") == "done" and stored.get("seconds", -1.0) >= training:
-                name = file.name.removesuffix(".status.json")
-                measured.append((name, float(stored["seconds"]) - training))
-    return measured
+                yield file.name.removesuffix(".status.json"), float(stored["seconds"]) - training
 
 
 def estimate(cell: Cell, costs: pd.DataFrame, what: str = TRAINING) -> float | None:
@@ -121,7 +112,7 @@ def plan_table(
     rows: list[dict[str, Any]] = []
     total, unknown = 0.0, 0
     for cell, planned in found:
-        states = [state(task)[0] for task in planned]
+        states = list(map(state, planned))
         todo = [t for t, s in zip(planned, states, strict=True) if s in ("to do", "failed")]
         seconds, complete = _remaining(cell, todo, costs)
         minutes = f"{seconds / 60:.0f}" if complete else "?"
@@ -163,9 +154,10 @@ def choose(
     limit: int | None = None,
 ) -> list[tuple[Cell, Sequence[Task]]]:
     """Return the first `limit` runs that are not finished, or with `only_failed` that failed."""
-    chosen = []
-    for cell, planned in found:
-        states = {state(task)[0] for task in planned}
-        if "failed" in states or (not only_failed and states != {"done"}):
-            chosen.append((cell, planned))
+    states = [set(map(state, planned)) for _, planned in found]
+    chosen = [
+        run
+        for run, of_run in zip(found, states, strict=True)
+        if "failed" in of_run or (not only_failed and of_run != {"done"})
+    ]
     return chosen[:limit]

@@ -5,13 +5,14 @@ Notebook: 00_start_here
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from mer_kit.checks import MerKitError, check_columns
+from mer_kit.checks import MerKitError
 from mer_kit.corpora.audio_files import place
 from mer_kit.corpora.tables import read_table
 from mer_kit.files import write_table
@@ -44,21 +45,19 @@ def measure(
     """
     ids = {clip.path: clip.clip_id for clip in corpus.clips}
     others = [path for path in corpus.root.rglob("*") if path.suffix.lower() in TABLES]
-    tables = [path for path in others if path.name != INDEX and path.is_file()]
-    files = sorted({*ids, *tables})
-    problems: list[Problem] = []
-    rows = []
+    files = sorted({*ids, *(path for path in others if path.name != INDEX and path.is_file())})
+    measured = []
     reporter = reporting(len(files), progress, what="checking", unit="file")
     with ThreadPoolExecutor(workers or usable_processors()) as pool, reporter as report:
-        futures = [pool.submit(_measure, path, corpus.root, ids.get(path)) for path in files]
-        for done, future in enumerate(as_completed(futures), start=1):
-            row, problem = future.result()
-            rows.append(row)
-            if problem:
-                problems.append(problem)
+        results = pool.map(lambda path: _measure(path, corpus.root, ids.get(path)), files)
+        for done, result in enumerate(results, start=1):
+            measured.append(result)
             report(done, len(files))
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
-    return table, sorted(problems, key=lambda problem: problem.clip_id or "")
+    table = pd.DataFrame([row for row, _ in measured], columns=list(COLUMNS))
+    problems = [problem for _, problem in measured if problem]
+    return table.sort_values("path", ignore_index=True), sorted(
+        problems, key=lambda problem: problem.clip_id or ""
+    )
 
 
 def _measure(
@@ -84,23 +83,21 @@ def _measure(
     return row | {"duration_s": round(n_samples / audio.SAMPLE_RATE, 3)}, None
 
 
-def write_index(table: pd.DataFrame, corpus: Corpus, path: str | Path | None = None) -> Path:
-    """Write the index into the corpus' folder (or to `path`) and return its path.
+def write_index(table: pd.DataFrame, path: Path) -> None:
+    """Write the index.
 
     Raises
     ------
     MerKitError
         If the folder cannot be written.
     """
-    target = Path(path) if path else corpus.root / INDEX
     try:
-        write_table(target, table)
+        write_table(path, table)
     except OSError as error:
         raise MerKitError(
-            f"the index cannot be written to {str(target)!r} ({error.strerror}), expected a "
+            f"the index cannot be written to {str(path)!r} ({error.strerror}), expected a "
             "writable folder: name another file with --index-file"
         ) from error
-    return target
 
 
 def read_index(path: str | Path) -> pd.DataFrame:
@@ -126,10 +123,8 @@ def read_index(path: str | Path) -> pd.DataFrame:
             "copy that you trust, with `mer-kit data CORPUS --index`"
         )
     table = read_table(path, COLUMNS)
-    check_columns(path, list(table.columns), COLUMNS)
-    table["size"] = pd.to_numeric(table["size"], errors="coerce")
-    table["duration_s"] = pd.to_numeric(table["duration_s"], errors="coerce")
-    return table[list(COLUMNS)]
+    numbers = table[["size", "duration_s"]].apply(pd.to_numeric, errors="coerce")
+    return table[list(COLUMNS)].assign(**numbers)
 
 
 def compare(found: pd.DataFrame, index: pd.DataFrame) -> list[Problem]:
@@ -144,30 +139,28 @@ def compare(found: pd.DataFrame, index: pd.DataFrame) -> list[Problem]:
     both = index.merge(
         found, on="path", how="outer", suffixes=("_was", "_is"), indicator="where"
     ).sort_values("path")
-    problems = []
-    for row in both.to_dict("records"):
-        difference = _difference({str(name): value for name, value in row.items()})
-        if difference is not None:
-            kind, what, next_step = difference
-            problems.append(Problem(kind, str(row["path"]), what, next_step))
-    return problems
+    problems = [_difference(str(row["path"]), row) for row in both.to_dict("records")]
+    return [problem for problem in problems if problem]
 
 
-def _difference(row: dict[str, object]) -> tuple[str, str, str] | None:
-    """Return (kind, what, next step) for one file of both indices, None if it is the same."""
+def _difference(path: str, row: Mapping[Hashable, Any]) -> Problem | None:
+    """Return how a file differs between both indices, None if it is the same."""
     if row["where"] == "left_only":
-        return "gone", "is in the index, but not in the folder or no longer a clip", "restore it"
+        what = "is in the index, but not in the folder or no longer a clip"
+        return Problem("gone", path, what, "restore it")
     if row["where"] == "right_only":
-        return "new", "is not in the index", "write the index again if it belongs there"
+        what, next_step = "is not in the index", "write the index again if it belongs there"
+        return Problem("new", path, what, next_step)
     if row["size_was"] != row["size_is"]:
         what = f"has {row['size_is']:.0f} bytes, the index says {row['size_was']:.0f}"
-        return "other_size", what, "copy it again"
+        return Problem("other_size", path, what, "copy it again")
     if row["md5_was"] != row["md5_is"]:
-        return "other_content", "has the indexed size, but other content", "copy it again"
-    was, now = float(str(row["duration_s_was"])), float(str(row["duration_s_is"]))
+        what = "has the indexed size, but other content"
+        return Problem("other_content", path, what, "copy it again")
+    was, now = float(row["duration_s_was"]), float(row["duration_s_is"])
     if was == was and not abs(was - now) <= SAME_SECONDS:
         what = f"decodes to {now:.2f} s, the index says {was:.2f}"
-        return "other_duration", what, "update librosa and soundfile"
+        return Problem("other_duration", path, what, "update librosa and soundfile")
     return None
 
 

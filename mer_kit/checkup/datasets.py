@@ -3,8 +3,6 @@
 Notebook: 00_start_here
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,22 +12,11 @@ import pandas as pd
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.format import plural, short
+from mer_kit.format import plural
+from mer_kit.format import short as short  # for the notebooks
 from mer_kit.records import TASKS, Corpus, Problem
 from mer_kit.runs import plausible
 from mer_kit.signal import audio
-
-__all__ = [
-    "COUNTS",
-    "as_text",
-    "class_counts",
-    "notes",
-    "overview",
-    "row_of",
-    "short",
-    "summary",
-    "typical",
-]
 
 #: The columns of `overview` that count something.
 COUNTS = ("clips", "labels", "missing", "extra", "unreadable", "problems", "notes")
@@ -60,10 +47,11 @@ def overview(
     Notebook: 00_start_here
     """
     names = [only] if only else corpora.names()
-    rows = [dict.fromkeys(_columns()) | row_of(name, data_root, options or {}) for name in names]
-    table = pd.DataFrame(rows, columns=_columns())
+    tasks = [column for task in TASKS for column in (task, f"majority_{task}")]
+    columns = ["corpus", "title", "state", "folder", *COUNTS, "hours", *tasks, "next_step"]
+    rows = [dict.fromkeys(columns) | row_of(name, data_root, options or {}) for name in names]
     fractions = dict.fromkeys(("hours", *(f"majority_{task}" for task in TASKS)), "Float64")
-    return table.astype(dict.fromkeys(COUNTS, "Int64") | fractions)
+    return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64") | fractions)
 
 
 def row_of(
@@ -99,8 +87,7 @@ def _found(
     root = data_root or None
     folder = corpora.locate(name, root, **options)
     if folder is None and module.GENERATED:
-        root = None
-        folder = corpora.locate(name, **options)
+        root, folder = None, corpora.locate(name, **options)
     if folder is None:
         state = "made on first use" if module.GENERATED else "missing"
         return {"state": state, "next_step": module.REQUEST}
@@ -110,17 +97,21 @@ def _found(
     except MerKitError as error:
         return {"state": "broken", "folder": str(folder), "next_step": str(error)}
     more, oddities = plausible.hindrances(corpus)
-    row: dict[str, Any] = {"state": "found", "folder": str(folder), "clips": len(corpus.clips)}
-    row |= {
-        "problems": len(corpus.problems) + len(more),
+    problems = [*corpus.problems, *more]
+    row: dict[str, Any] = {
+        "state": "found",
+        "folder": str(folder),
+        "clips": len(corpus.clips),
+        "problems": len(problems),
         "notes": len(corpus.notes),
         **_files(corpus),
+        "next_step": _next_step(problems, oddities),
     }
     for task, numbers in counts.items():
         row[task] = " · ".join(f"{label} {number}" for label, number in numbers.items())
         if numbers.sum():
             row[f"majority_{task}"] = numbers.max() / numbers.sum()
-    return row | {"next_step": _next_step([*corpus.problems, *more], oddities)}
+    return row
 
 
 def _files(corpus: Corpus) -> dict[str, Any]:
@@ -144,7 +135,7 @@ def _header(path: Path) -> float | None:
         return None
 
 
-def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
+def class_counts(corpus: Corpus, task: str) -> "pd.Series[int]":
     """Return the number of clips of each class, by class name; clips without a label do not count.
 
     Examples
@@ -154,11 +145,9 @@ def class_counts(corpus: Corpus, task: str) -> pd.Series[int]:
     >>> class_counts(Corpus("mine", Path("."), clips), "valence").to_dict()
     {'V-': 0, 'V+': 2}
     """
-    labels = pd.Series(
-        [clip.labels[task] for clip in corpus.clips if task in clip.labels], dtype="int64"
-    )
-    counts = labels.value_counts().reindex(range(len(TASKS[task])), fill_value=0)
-    return counts.set_axis(list(TASKS[task]))
+    labels = [clip.labels[task] for clip in corpus.clips if task in clip.labels]
+    names = list(TASKS[task])
+    return pd.Series([labels.count(k) for k in range(len(names))], index=names, dtype="int64")
 
 
 def typical(corpus: Corpus, task: str) -> list[int]:
@@ -192,15 +181,9 @@ def _next_step(problems: Sequence[Problem], oddities: Sequence[Problem]) -> str:
     return "Ready to use."
 
 
-def _columns() -> list[str]:
-    tasks = [column for task in TASKS for column in (task, f"majority_{task}")]
-    return ["corpus", "title", "state", "folder", *COUNTS, "hours", *tasks, "next_step"]
-
-
 def as_text(row: dict[str, Any]) -> str:
     """Return a row of `overview` as a few lines for the terminal."""
-    lines = [f"{row['corpus']:<6} {row['state']}: {row['title']}"]
-    more = [row["next_step"]]
+    more = []
     if row["state"] == "found":
         more = [
             "{clips} clips ({hours:.1f} h), {problems} problems, in {folder}".format_map(row),
@@ -208,17 +191,16 @@ def as_text(row: dict[str, Any]) -> str:
                 row
             ),
             *(_classes(row, task) for task in TASKS),
-            row["next_step"],
         ]
-    return "\n".join([*lines, *(f"{'':<7}{line}" for line in more)])
+    first = f"{row['corpus']:<6} {row['state']}: {row['title']}"
+    return "\n".join([first, *(f"{'':<7}{line}" for line in [*more, row["next_step"]])])
 
 
 def _classes(row: dict[str, Any], task: str) -> str:
     """Return the class counts of a task and the fraction of the majority class."""
     fraction = row.get(f"majority_{task}")  # none where no clip has a label
-    if pd.isna(fraction):
-        return f"{task}: {row[task]}"
-    return f"{task}: {row[task]} (majority {fraction:.1%})"
+    majority = "" if pd.isna(fraction) else f" (majority {fraction:.1%})"
+    return f"{task}: {row[task]}{majority}"
 
 
 def summary(table: pd.DataFrame) -> str:
@@ -248,11 +230,9 @@ def notes(corpus: Corpus, more: Sequence[Problem] = ()) -> list[str]:
     """
     kinds: dict[tuple[str, str], list[Problem]] = {}
     for note in (*corpus.notes, *more):
-        key = (note.kind, "")
-        if note.kind in OF_A_TABLE:
-            key = (note.kind, note.where)
-        kinds.setdefault(key, []).append(note)
-    lines = []
-    for first, *others in kinds.values():
-        lines.append(f"{first} (and {len(others)} more)" if others else f"{first}")
-    return lines
+        where = note.where if note.kind in OF_A_TABLE else ""
+        kinds.setdefault((note.kind, where), []).append(note)
+    return [
+        f"{first} (and {len(others)} more)" if others else f"{first}"
+        for first, *others in kinds.values()
+    ]

@@ -31,12 +31,12 @@ def lines(corpus: Corpus) -> list[str]:
         return notes
     pairs = same_music(store)
     notes += [f"note: {_pair(store, pair)}" for pair in pairs]
-    counts = (
-        f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several names"
-    )
-    if pairs or artists:
-        counts += ": folds keep them together (grouping=normalised)"
-    return [*notes, counts]
+    advice = ": folds keep them together (grouping=normalised)" if pairs or artists else ""
+    return [
+        *notes,
+        f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several "
+        f"names{advice}",
+    ]
 
 
 def _pair(store: FeatureStore, pair: Pair) -> str:
@@ -47,9 +47,7 @@ def _pair(store: FeatureStore, pair: Pair) -> str:
         how = "equal files"
     elif abs(pair.lag_s) >= 0.05:
         how += f", {abs(pair.lag_s):.1f} s apart"
-    labels = ""
-    if dict(first.labels) != dict(second.labels):
-        labels = ", with different labels"
+    labels = ", with different labels" if dict(first.labels) != dict(second.labels) else ""
     return f"the same music twice ({how}){labels}: {_name(first)} and {_name(second)}"
 
 

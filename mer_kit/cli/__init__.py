@@ -7,17 +7,10 @@ To add a command, write a function with `@click.command()`, its options (shared 
 the function, so that `mer-kit --help` stays fast.
 """
 
-import io
-import sys
-from typing import Any
-
 import click
 
 import mer_kit
 from mer_kit.cli import data, doctor, grid, predict, report, run
-from mer_kit.cli.options import parse_setting
-
-__all__ = ["COMMANDS", "main", "parse_setting"]
 
 #: Every command of `mer-kit`.
 COMMANDS: tuple[click.Command, ...] = (
@@ -31,25 +24,10 @@ COMMANDS: tuple[click.Command, ...] = (
 )
 
 
-class _Program(click.Group):
-    """The command group; also works on terminals and files whose encoding lacks some characters."""
-
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run a command; characters that the output's encoding lacks are written as escapes."""
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        return super().main(*arguments, **options)
-
-
-@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(mer_kit.__version__, prog_name="mer-kit")
 def main() -> None:
     """A research kit for music emotion recognition with noisy segment labels.
 
     Start with `mer-kit demo`, then open notebooks/00_start_here.ipynb in JupyterLab.
     """
-
-
-for _command in COMMANDS:
-    main.add_command(_command)

@@ -47,17 +47,17 @@ def data(
         raise click.UsageError(
             "--check, --index and --option need the name of a corpus: mer-kit data CORPUS …"
         )
-    chosen = dict(parse_setting(text) for text in options)
+    chosen = dict(map(parse_setting, options))
     table = datasets.overview(data_root, only=corpus, options=chosen)
     if corpus is None:
         click.echo(datasets.summary(table) + "\n")
     for row in table.to_dict("records"):
         click.echo(datasets.as_text({str(name): value for name, value in row.items()}))
-    if corpus is None:
-        return
-    if table["state"].item() in ("missing", "broken"):
-        raise MerKitError(f"{corpus} is {table['state'].item()}: see above")
-    list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
+    state = table["state"].iloc[0]
+    if corpus and state in ("missing", "broken"):
+        raise MerKitError(f"{corpus} is {state}: see above")
+    if corpus:
+        list_problems(corpora.load(corpus, data_root, **chosen), check, make_index, index_file)
 
 
 def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str | None) -> None:
@@ -82,7 +82,8 @@ def list_problems(corpus: Corpus, check: bool, make_index: bool, index_file: str
         click.echo(f"  decoded {len(corpus.clips)} clips in {time.perf_counter() - started:.0f} s")
         index = Path(index_file or corpus.root / checksums.INDEX)
         if make_index:
-            click.echo(f"  wrote {checksums.write_index(measured, corpus, index)}")
+            checksums.write_index(measured, index)
+            click.echo(f"  wrote {index}")
         elif index_file or index.is_file():
             problems += checksums.compare(measured, checksums.read_index(index))
             click.echo(f"  compared {len(measured)} files with {index.name}")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mer_kit.checks import MerKitError, shortened
+from mer_kit.checks import MerKitError
 from mer_kit.cli.options import (
     data_option,
     frontend_option,
     network_option,
-    parse_setting,
+    overrides_of,
     preset_option,
     report_errors,
     runs_folder,
@@ -24,7 +22,6 @@ from mer_kit.cli.options import (
 
 if TYPE_CHECKING:
     from mer_kit.batch import grid
-    from mer_kit.batch.jobs import Outcome
 
 
 @click.command("grid")
@@ -130,12 +127,8 @@ def grid_command(
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     cache = grid.CorpusCache(runs, data_root)
-    folders: dict[str, Any] = {"runs_dir": runs, "data_root": data_root}
     only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
-    everything = [
-        (cell, grid.tasks(cell, cache.experiment(cell), **folders, notebooks=only))
-        for cell in planned
-    ]
+    everything = [(cell, grid.tasks(cell, cache, notebooks=only)) for cell in planned]
     chosen = progress.choose(everything, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:
         shown = everything if typed["only_status"] else chosen
@@ -146,7 +139,7 @@ def grid_command(
         return
     for cell, _ in chosen:
         cache.experiment(cell).write_config()
-    execute_grid(chosen, runs, data_root, typed)
+    execute_grid(chosen, cache, typed)
 
 
 def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
@@ -156,51 +149,27 @@ def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
     --------
     >>> options = dict.fromkeys(("corpus", "seconds", "task", "method", "folds", "only_folds",
     ...                          "preset", "seeds", "frontend", "network"))
-    >>> grid_of(None, {**options, "method": "ce, sssl", "settings": ()}).method
-    ('ce', 'sssl')
+    >>> grid = grid_of(None, {**options, "method": "ce, sssl", "seeds": 2, "settings": ()})
+    >>> grid.method, grid.seeds
+    (('ce', 'sssl'), (0, 1))
     """
     from mer_kit.batch import grid
+    from mer_kit.batch.parameters import as_declared
 
     base = grid.read(file) if file else grid.Grid()
-    given = varied(typed)
-    if "overrides" in given:  # one by one: the file's other settings are kept
-        given["overrides"] = {**base.overrides, **given["overrides"]}
-    return dataclasses.replace(base, **given)
-
-
-def varied(typed: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a grid that were given as options.
-
-    Examples
-    --------
-    >>> options = dict.fromkeys(("corpus", "seconds", "task", "method", "folds", "only_folds",
-    ...                          "preset", "seeds", "frontend", "network"))
-    >>> varied({**options, "seconds": "1,2", "seeds": 3, "settings": ("tau=0.3",)})
-    {'seeds': (0, 1, 2), 'seconds': (1.0, 2.0), 'overrides': {'tau': 0.3}}
-    """
-    from mer_kit.batch import grid
-
     plain = ("folds", "only_folds", "preset", "seeds")
     given: dict[str, Any] = {name: typed[name] for name in plain if typed[name] is not None}
-    for name in ("corpus", "task", "method"):
+    for name in ("corpus", "task", "method", "seconds"):
         if typed[name]:
             given[name] = [entry.strip() for entry in typed[name].split(",")]
-    if typed["seconds"]:
-        try:
-            given["seconds"] = [float(entry) for entry in typed["seconds"].split(",")]
-        except ValueError as error:
-            raise click.UsageError(
-                f"--seconds {shortened(typed['seconds'])} cannot be read: write numbers like 1,2,3"
-            ) from error
-    overrides = {name: typed[name] for name in ("frontend", "network") if typed[name]}
-    overrides |= dict(parse_setting(text) for text in typed["settings"])
-    if overrides:
-        given["overrides"] = overrides
-    checked = grid.Grid.of(given)
-    return {name: getattr(checked, name) for name in given}
+    if "seconds" in given:
+        given["seconds"] = [as_declared("segment_seconds", text) for text in given["seconds"]]
+    # one by one: the file's other settings are kept
+    given["overrides"] = {**base.overrides, **overrides_of(typed)}
+    return grid.Grid.of(given, base)
 
 
-def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[str, Any]) -> None:
+def execute_grid(chosen: Any, cache: grid.CorpusCache, typed: dict[str, Any]) -> None:
     """Execute the chosen runs, then notebook 06, and write the results page.
 
     Raises
@@ -209,27 +178,26 @@ def execute_grid(chosen: Any, where: Path, data_root: str | None, typed: dict[st
         If a notebook failed.
     """
     from mer_kit.batch import cluster, grid
+    from mer_kit.batch.limits import Limits
     from mer_kit.pages import report
 
     tasks = [task for _, planned in chosen for task in planned]
-    limits = cluster.Limits(
+    limits = Limits(
         seconds=(typed["limit_minutes"] or 0.0) * 60 or None,
         memory_mb=typed["limit_mb"],
         resources={"GPU": 1} if typed["gpus"] else None,
     )
-    outcomes: dict[str, Outcome] = {}
+    outcomes = {}
     if tasks:
-        names = [task.name for task in tasks]
-        tasks.append(grid.results_task(chosen[0][0], where, data_root, names))
+        tasks.append(grid.results_task(chosen[0][0], cache, [task.name for task in tasks]))
         with workers(typed) as client:
             if typed["dashboard"]:
                 click.echo(f"dashboard {client.dashboard_link}")
             click.echo(f"{len(chosen)} runs, {len(tasks)} notebooks")
             outcomes = cluster.run(client, tasks, limits=limits, say=click.echo)
-    page = report.write(where)
+    click.echo(f"\nresults page  {report.write(cache.runs_dir)}")
     failed = [name for name, outcome in outcomes.items() if outcome.state == "failed"]
     skipped = sum(outcome.state == "skipped" for outcome in outcomes.values())
-    click.echo(f"\nresults page  {page}")
     if failed:
         raise MerKitError(
             f"{len(failed)} of {len(outcomes)} notebooks failed and {skipped} were skipped, first "
@@ -244,6 +212,10 @@ def workers(typed: dict[str, Any]) -> AbstractContextManager[Any]:
     if typed["slurm"]:
         return cluster.slurm(typed["slurm"])
     if typed["scheduler"]:
-        tls = {"ca": typed["tls_ca"], "certificate": typed["tls_cert"], "key": typed["tls_key"]}
-        return cluster.joined(typed["scheduler"], **tls)
+        return cluster.joined(
+            typed["scheduler"],
+            ca=typed["tls_ca"],
+            certificate=typed["tls_cert"],
+            key=typed["tls_key"],
+        )
     return cluster.local(typed["workers"], dashboard=typed["dashboard"])

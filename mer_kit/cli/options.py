@@ -3,7 +3,7 @@
 import errno
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -91,14 +91,13 @@ def report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except MerKitError as error:
-            click.echo(f"mer-kit: {terminal(str(error))}", err=True)
-            sys.exit(1)
+            sentence = terminal(str(error))
         except OSError as error:
-            click.echo(f"mer-kit: {system_error(error)}", err=True)
-            sys.exit(1)
+            sentence = system_error(error)
         except KeyboardInterrupt:
-            click.echo("mer-kit: stopped; the same command resumes from here", err=True)
-            sys.exit(1)
+            sentence = "stopped; the same command resumes from here"
+        click.echo(f"mer-kit: {sentence}", err=True)
+        sys.exit(1)
 
     return wrapper
 
@@ -143,9 +142,19 @@ def runs_folder(runs_dir: str | None) -> Path:
     >>> runs_folder("/data/runs").as_posix()
     '/data/runs'
     """
-    if not runs_dir:
-        return default_runs_dir()
-    return Path(runs_dir).expanduser().absolute()
+    return Path(runs_dir or default_runs_dir()).expanduser().absolute()
+
+
+def overrides_of(typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what --set, --frontend and --network override.
+
+    Examples
+    --------
+    >>> overrides_of({"settings": ("tau=0.3",), "frontend": "cnn14", "network": None})
+    {'tau': 0.3, 'frontend': 'cnn14'}
+    """
+    chosen = {name: typed[name] for name in ("frontend", "network") if typed[name]}
+    return dict(map(parse_setting, typed["settings"])) | chosen
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

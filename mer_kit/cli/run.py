@@ -1,11 +1,8 @@
 """Executes one run, notebook by notebook: `mer-kit demo` and `mer-kit run`."""
 
-from __future__ import annotations
-
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,6 +13,7 @@ from mer_kit.cli.options import (
     data_option,
     frontend_option,
     network_option,
+    overrides_of,
     parse_setting,
     preset_option,
     report_errors,
@@ -27,11 +25,6 @@ from mer_kit.records import TASKS
 from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS
-
-if TYPE_CHECKING:
-    from mer_kit.batch.jobs import Outcome
-    from mer_kit.batch.planning import Job
-    from mer_kit.runs.experiment import Experiment
 
 
 @click.command()
@@ -76,6 +69,7 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 )
 @click.option(
     "--seconds",
+    "segment_seconds",
     type=click.FloatRange(0, 30, min_open=True),
     default=3.0,
     show_default=True,
@@ -120,21 +114,18 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @report_errors
 def run(
     data_root: str | None,
-    seconds: float,
     runs_dir: str | None,
-    settings: tuple[str, ...],
     options: tuple[str, ...],
     official_split: bool,
     **typed: Any,
 ) -> None:
     """Execute the notebooks for one corpus, duration, task and method; resume if interrupted."""
-    parameters = {name: typed[name] for name in ("corpus", "task", "method", "folds", "seed")}
-    parameters["segment_seconds"] = seconds
+    names = ("corpus", "task", "segment_seconds", "method", "folds", "seed")
+    parameters = {name: typed[name] for name in names}
     parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
-    overrides = dict(parse_setting(text) for text in settings)
-    overrides |= {name: typed[name] for name in ("frontend", "network") if typed[name]}
+    overrides = overrides_of(typed)
     if options:
-        overrides["corpus_options"] = dict(parse_setting(text) for text in options)
+        overrides["corpus_options"] = dict(map(parse_setting, options))
     if official_split:
         overrides["divide_by"] = "official"
     run_notebooks(
@@ -164,63 +155,45 @@ def run_notebooks(
         If a notebook failed.
     """
     click.echo("loading libraries …")
-    from mer_kit.batch import planning
+    from mer_kit.batch import jobs, planning
     from mer_kit.corpora import truth
     from mer_kit.pages import report
+    from mer_kit.pages.notebooks import export_notebook
     from mer_kit.runs.experiment import Experiment
 
+    given: dict[str, Any] = {"overrides": overrides or {}, "data_root": data_root or ""}
     try:
-        config = resolve(**merged(parameters, overrides or {}))
+        config = resolve(**merged(parameters, given["overrides"]))
         numbers = folds.parse_folds(only_folds, config.folds)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
-    runs = runs_folder(runs_dir)
     about = f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}"
     click.echo(f"{about}: opening the corpus …")
-    experiment = Experiment(config, data_root=data_root, runs_dir=runs)
+    experiment = Experiment(config, data_root=data_root, runs_dir=runs_folder(runs_dir))
+    folder, runs = experiment.folder, experiment.runs_dir
     experiment.write_config()
-    shared = {
-        **parameters,
-        "overrides": overrides or {},
-        "runs_dir": str(runs),
-        "data_root": data_root or "",
-    }
-    jobs = planning.plan(
-        experiment.folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
+    shared = {**parameters, **given, "runs_dir": str(runs)}
+    planned = planning.plan(
+        folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
     )
-    outcomes = _execute_and_export(experiment, jobs, force=force)
-    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
-    if failed:
-        names = ", ".join(outcome.job.name for outcome in failed)
-        experiment.folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
-    elif experiment.folder.status == "failed":  # from an earlier call
-        experiment.summarise()
-    page = report.write(runs)
-    click.echo(f"\nexecuted notebooks  {experiment.folder.path}")
-    click.echo(f"results page        {page}")
-    if failed:
-        raise MerKitError(
-            f"{len(failed)} of {len(jobs)} notebooks failed, first {names}: {failed[0].message}"
-        )
-
-
-def _execute_and_export(
-    experiment: Experiment, jobs: Sequence[Job], *, force: bool
-) -> list[Outcome]:
-    """Execute notebooks; export each to HTML while the next one is executed."""
-    from mer_kit.batch.jobs import execute
-    from mer_kit.pages.notebooks import export_notebook
-
-    with ThreadPoolExecutor(1) as exporter:
-
-        def export(outcome: Outcome) -> None:
-            exporter.submit(export_notebook, outcome.job.target, experiment.folder.path)
-
-        return execute(
-            jobs,
+    with ThreadPoolExecutor(1) as exporter:  # while the next notebook is executed
+        outcomes = jobs.execute(
+            planned,
             mark=experiment.fingerprint,
             force=force,
             say=click.echo,
             progress_bar=sys.stderr.isatty(),
-            finished=export,
+            finished=lambda one: exporter.submit(export_notebook, one.job.target, folder.path),
+        )
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    names = ", ".join(outcome.job.name for outcome in failed)
+    if failed:
+        folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
+    elif folder.status == "failed":  # from an earlier call
+        experiment.summarise()
+    page = report.write(runs)
+    click.echo(f"\nexecuted notebooks  {folder.path}\nresults page        {page}")
+    if failed:
+        raise MerKitError(
+            f"{len(failed)} of {len(planned)} notebooks failed, first {names}: {failed[0].message}"
         )

@@ -45,7 +45,8 @@ def check(
     right = solve()
     if isinstance(right, (int, float)) and not isinstance(right, bool):
         try:
-            ok = _is_close(float(answer), right, tolerance)
+            near_zero = tolerance * min(1.0, abs(right) + 1e-9) if right else tolerance
+            ok = math.isclose(float(answer), right, rel_tol=tolerance, abs_tol=near_zero)
         except (TypeError, ValueError):
             print(f"✘ {title}: not yet. Expected a number, not {type(answer).__name__}.")
             return False
@@ -59,8 +60,3 @@ def check(
     shown = next((text for text, fits in (traps or {}).items() if fits(answer)), hint)
     print(f"✘ {title}: not yet. {shown}")
     return False
-
-
-def _is_close(value: float, right: float, tolerance: float) -> bool:
-    near_zero = tolerance * min(1.0, abs(right) + 1e-9) if right else tolerance
-    return math.isclose(value, right, rel_tol=tolerance, abs_tol=near_zero)

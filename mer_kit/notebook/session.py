@@ -12,6 +12,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from IPython import get_ipython
+from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 import mer_kit
@@ -60,6 +62,8 @@ class Session:
     def open(self, data_root: str | Path | None = None) -> Experiment:
         """Return the experiment, after opening it with the corpus in `data_root` if that is given.
 
+        "" stands for MER_DATA or ./data.
+
         Raises
         ------
         MerKitError
@@ -67,7 +71,7 @@ class Session:
         """
         if data_root is not None:
             self.experiment = Experiment(
-                self.config, data_root=data_root, runs_dir=self.runs_dir, on_epoch=_say
+                self.config, data_root=data_root or None, runs_dir=self.runs_dir, on_epoch=_say
             )
             self.figures = self.experiment.folder.path / "figures"
         if self.experiment is None:
@@ -81,7 +85,9 @@ class Session:
     ) -> None:
         """Save a figure in the run folder (SVG, PDF, PNG, data as CSV) and show it."""
         paths = style.save_figure(figure, self.figures / name, alt=alt, data=data)
-        show_image(paths["png"], alt)
+        # embedded, so that executed copies and exports are complete
+        css = "max-width:100%;height:auto"
+        display(HTML(png_html(paths["png"].read_bytes(), alt, css=css)))
         plt.close(figure)
 
     def keep_table(self, table: pd.DataFrame, name: str) -> None:
@@ -89,19 +95,11 @@ class Session:
         write_table(self.figures / f"{name}.csv", table, float_format="%.6g")
 
 
-def show_image(path: Path, alt: str) -> None:
-    """Display a PNG with alt text, embedded, so that executed copies and exports are complete."""
-    from IPython.display import HTML, display
-
-    display(HTML(png_html(path.read_bytes(), alt, css="max-width:100%;height:auto")))
-
-
 def start(
     name: str,
     parameters: MutableMapping[str, Any],
     *,
     open_corpus: bool = True,
-    allowed: tuple[str, ...] = PARAMETERS,
 ) -> Session:
     """Check a notebook's parameters, set the figure style, open the corpus and its run.
 
@@ -114,7 +112,6 @@ def start(
     name : the notebook's file name without its extension
     parameters : a mapping that holds the parameters, usually `globals()`
     open_corpus : load the corpus and create the Experiment
-    allowed : the parameters that this notebook may have
 
     Raises
     ------
@@ -125,29 +122,26 @@ def start(
     Notebook: 00_start_here
     """
     injected, declared = injected_names(), declared_names()
-    reject_unknown(injected, tuple(dict.fromkeys([*declared, *allowed])))
-    given = {key: as_declared(key, parameters[key]) for key in allowed if key in parameters}
+    for key in injected:
+        check_choice("parameter", key, dict.fromkeys([*declared, *PARAMETERS]))
+    given = {key: as_declared(key, parameters[key]) for key in PARAMETERS if key in parameters}
     parameters.update(given)
     style.use()
     tables_are_plain()
-    watched = is_watched()
-    data_root = given.pop("data_root", "") or None
+    data_root = given.pop("data_root", "")
     runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
-    for choice in ("fold", "song", "only_folds"):  # not settings of the run
-        given.pop(choice, None)
     overrides = given.pop("overrides", {})
-    config = resolve(**merged(given, overrides))
-    session = Session(name, config, runs_dir, watched, figures=runs_dir / "figures")
+    choices = ("fold", "song", "only_folds")  # not settings of the run
+    settings = {key: value for key, value in given.items() if key not in choices}
+    config = resolve(**merged(settings, overrides))
+    session = Session(name, config, runs_dir, is_watched(), figures=runs_dir / "figures")
     if open_corpus:
         _check_system(name, config)
-        session.experiment = Experiment(
-            config, data_root=data_root, runs_dir=runs_dir, on_epoch=_say
-        )
-        _check_fold(parameters.get("fold"), session.experiment)
-        folder = session.experiment.folder
-        session.figures = folder.path / "figures"
+        experiment = session.open(data_root)
+        if parameters.get("fold") is not None:
+            check_choice("fold", parameters["fold"], range(len(experiment.folds)))
         if name.startswith("03"):  # the one notebook that is executed once per fold
-            session.figures = folder.fold(int(parameters["fold"])) / "figures"
+            session.figures = experiment.folder.fold(int(parameters["fold"])) / "figures"
     print(_line(session))
     unused = [name for name in injected if declared and name not in declared]
     if unused:
@@ -170,38 +164,27 @@ def _check_system(name: str, config: RunConfig) -> None:
         )
 
 
-def _check_fold(fold: Any, experiment: Experiment) -> None:
-    if fold is not None:
-        check_choice("fold", fold, range(len(experiment.folds)))
-
-
 def _line(session: Session) -> str:
     c = session.config
-    parts = [
-        f"mer-kit {mer_kit.__version__}",
-        f"Python {platform.python_version()}",
-        f"torch {torch.__version__.split('+')[0]}",
-        f"seed {c.seed}",
-        f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}",
-    ]
-    if session.experiment:
-        parts.append(f"run {session.experiment.folder.path.name}")
-    return " · ".join(parts)
+    run = f" · run {session.experiment.folder.path.name}" if session.experiment else ""
+    return (
+        f"mer-kit {mer_kit.__version__} · Python {platform.python_version()} · "
+        f"torch {torch.__version__.split('+')[0]} · seed {c.seed} · "
+        f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}{run}"
+    )
 
 
 def _say(fold: int, record: EpochRecord) -> None:
     """Print one line per epoch; a progress bar would flood the log of an executed notebook."""
-    parts = [
+    share = record.n_unlabelled / max(1, record.n_labelled + record.n_unlabelled)
+    of_u = f" · U {share:.1%}" if record.phase == "ssl" else ""
+    parts = (
         f"fold {fold} epoch {record.epoch:>2} {record.phase:<6} loss {record.loss:.3f}",
-        f"agrees with the labels {record.train_accuracy:.1%}",
-    ]
-    if record.phase == "ssl":
-        total = record.n_labelled + record.n_unlabelled
-        parts.append(f"U {record.n_unlabelled / total:.1%}")
-    parts.append(f"{record.seconds:.1f} s")
-    if record.note:
-        parts.append(record.note)
-    print(" · ".join(parts), flush=True)
+        f"agrees with the labels {record.train_accuracy:.1%}{of_u}",
+        f"{record.seconds:.1f} s",
+        record.note,
+    )
+    print(" · ".join(filter(None, parts)), flush=True)
 
 
 def is_watched() -> bool:
@@ -215,22 +198,18 @@ def is_watched() -> bool:
     >>> is_watched()  # not in a test
     False
     """
-    if os.environ.get("MER_BATCH") or _papermill_ran() or "ipykernel" not in sys.modules:
+    if os.environ.get("MER_BATCH") or injected_names() or "ipykernel" not in sys.modules:
         return False
-    signs = (
-        "JPY_SESSION_NAME" in os.environ,
-        _variable("__vsc_ipynb_file__") is not None,
-        "google.colab" in sys.modules,
+    return (
+        "JPY_SESSION_NAME" in os.environ
+        or _variable("__vsc_ipynb_file__") is not None
+        or "google.colab" in sys.modules
+        or bool(os.environ.get("MER_WATCHED"))
     )
-    return any(signs) or bool(os.environ.get("MER_WATCHED"))
 
 
 def _variable(name: str) -> Any:
     """Return the value of a name in this kernel, or None."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
     return getattr(get_ipython(), "user_ns", {}).get(name)
 
 
@@ -242,10 +221,6 @@ def _inputs() -> list[str]:
 def _is_injected(cell: str) -> bool:
     """Tell whether papermill wrote a cell."""
     return cell.lstrip().startswith("# Parameters")
-
-
-def _papermill_ran() -> bool:
-    return any(map(_is_injected, _inputs()))
 
 
 def injected_names() -> tuple[str, ...]:
@@ -267,25 +242,7 @@ def declared_names() -> tuple[str, ...]:
     >>> declared_names()
     ()
     """
-    if not _papermill_ran():
+    if not injected_names():
         return ()
     own = itertools.takewhile(lambda cell: not _is_injected(cell), _inputs())
     return tuple(name for cell in own for name in assigned(cell))
-
-
-def reject_unknown(injected: tuple[str, ...], known: tuple[str, ...]) -> None:
-    """Check that the notebook declares every injected parameter.
-
-    Raises
-    ------
-    MerKitError
-        If it does not.
-
-    Examples
-    --------
-    >>> reject_unknown(("sed",), ("task", "seed"))
-    Traceback (most recent call last):
-    mer_kit.checks.MerKitError: parameter is 'sed', expected one of task, seed: did you mean 'seed'?
-    """
-    for name in injected:
-        check_choice("parameter", name, known)

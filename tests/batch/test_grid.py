@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mer_kit.batch import grid, jobs, progress
+from mer_kit.batch import grid, progress
 from mer_kit.batch.parameters import parameters_of
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
@@ -29,10 +29,7 @@ SMALL = {"corpus_options": {"clips": 16, "seconds": 8.0}}
 def planned(tmp_path: Path, **more: object) -> list[tuple[grid.Cell, list[grid.Task]]]:
     wanted = grid.Grid.of({"preset": "smoke", "folds": 2, "overrides": SMALL, **more})
     opener = grid.CorpusCache(tmp_path)
-    return [
-        (cell, grid.tasks(cell, opener.experiment(cell), runs_dir=tmp_path, data_root=None))
-        for cell in grid.cells(wanted)
-    ]
+    return [(cell, grid.tasks(cell, opener)) for cell in grid.cells(wanted)]
 
 
 # ---- what is varied --------------------------------------------------------------------------------------------------
@@ -110,13 +107,13 @@ def test_single_notebooks_of_a_run_wait_for_nothing_that_is_not_asked_for(tmp_pa
             {"preset": "smoke", "folds": 2, "overrides": {"corpus_options": {"clips": 16}}}
         )
     )
-    experiment = grid.CorpusCache(tmp_path).experiment(cell)
-    (only,) = grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["04"])
+    cache = grid.CorpusCache(tmp_path)
+    (only,) = grid.tasks(cell, cache, notebooks=["04"])
     assert only.job.name == "04_song_decisions" and only.after == ()
     with pytest.raises(
         MerKitError, match="notebook is '4', expected one of 01, .*did you mean '04'"
     ):
-        grid.tasks(cell, experiment, runs_dir=tmp_path, data_root=None, notebooks=["4"])
+        grid.tasks(cell, cache, notebooks=["4"])
 
 
 def test_folds_may_be_a_number_or_a_list() -> None:
@@ -178,17 +175,17 @@ def test_states_come_from_our_own_status_files_and_living_locks(tmp_path: Path) 
     for task, stored in ((one, "done"), (two, "running"), (three, "failed"), (four, "running")):
         task.job.target.parent.mkdir(parents=True, exist_ok=True)
         task.job.target.write_text("{}")
-        key = jobs._key(task.job, task.mark)
+        key = task.job.key(task.mark)
         write_json(
-            task.job.target.with_suffix(".status.json"),
+            task.job.status_file,
             {"state": stored, "key": key, "message": "the cable"},
         )
-    with exclusive(jobs.lock_file(four.job)):
-        assert is_held(jobs.lock_file(four.job))
+    with exclusive(four.job.lock_file):
+        assert is_held(four.job.lock_file)
         assert [progress.state(task) for task in tasks[:4]] == [
-            ("done", ""), ("to do", ""), ("failed", "the cable"), ("running", "")
+            "done", "to do", "failed", "running"
         ]  # fmt: skip
-    assert progress.state(four) == ("to do", "") and not is_held(jobs.lock_file(four.job))
+    assert progress.state(four) == "to do" and not is_held(four.job.lock_file)
 
 
 def test_only_failed_and_limit_choose_runs(tmp_path: Path) -> None:

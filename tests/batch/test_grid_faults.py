@@ -28,7 +28,7 @@ from click.testing import CliRunner
 from distributed import Client
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from mer_kit.batch import cluster, grid, jobs, planning, progress
+from mer_kit.batch import cluster, grid, planning, progress
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.pages import report
@@ -95,7 +95,7 @@ def test_a_full_disk_is_told_and_the_rest_finishes(
     ended, messages = run(client, *tasks)
     assert ended == {"fills": "failed", "elsewhere": "done", "later": "skipped"}
     assert FULL in messages["fills"] and messages["later"] == "after fills"
-    assert progress.state(tasks[0])[0] in ("failed", "to do") and partials(disk) == []
+    assert progress.state(tasks[0]) in ("failed", "to do") and partials(disk) == []
     assert mount(disk, "remount,size=24m")
     ended, messages = run(client, *tasks)
     assert ended == {"fills": "done", "elsewhere": "kept", "later": "done"}, messages
@@ -106,8 +106,8 @@ def test_a_full_disk_that_was_cleared_again_is_remembered(client: Client, disk: 
     clears = f"import os\ntry:\n    {FILL.replace(chr(10), chr(10) + '    ')}\nfinally:\n    os.remove(place + '.big')"
     cleared = task(disk, "clears", clears)
     ended, _ = run(client, cleared)
-    state, message = progress.state(cleared)
-    assert ended == {"clears": "failed"} and state == "failed" and FULL in message
+    assert ended == {"clears": "failed"} and progress.state(cleared) == "failed"
+    assert FULL in cleared.job.status()["message"]
     (last,) = nbformat.read(cleared.job.target, as_version=4).cells[-1].outputs
     assert last.ename == "OSError"
 
@@ -121,7 +121,7 @@ def test_a_full_folder_for_temporary_files_is_told(
     job = planning.Job("fills", filling.job.source, filling.job.target, parameters)
     outcome = cluster.work(grid.Task("fills", job, "m", ()), {}, cluster.Limits())
     assert outcome.state == "failed" and FULL in outcome.message, outcome
-    assert not jobs.is_done(job, "m") and not (disk / "log").exists()
+    assert not job.is_done("m") and not (disk / "log").exists()
 
 
 def test_a_grid_on_a_full_disk_ends_with_1_and_goes_on_when_there_is_space(
@@ -214,8 +214,8 @@ def test_a_folder_that_takes_nothing_keeps_what_is_done_and_tells_the_rest(
             messages[name]
         )
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
-    assert [progress.state(one)[0] for one in (done, failed, new)] == ["done", "failed", "to do"]
-    assert "the cable" in progress.state(failed)[1]
+    assert [progress.state(one) for one in (done, failed, new)] == ["done", "failed", "to do"]
+    assert "the cable" in failed.job.status()["message"]
 
 
 # ---- workers ---------------------------------------------------------------------------------------------------------
@@ -247,7 +247,8 @@ def test_a_notebook_that_always_kills_its_worker_takes_no_other_with_it(tmp_path
     }, messages
     assert messages["kills"] == "its worker died 1 times" and messages["later"] == "after kills"
     assert (tmp_path / "log").read_text().split() == ["fine", "last"]
-    assert progress.state(tasks[0]) == ("failed", "its worker died 1 times")
+    assert progress.state(tasks[0]) == "failed"
+    assert tasks[0].job.status()["message"] == "its worker died 1 times"
 
 
 def test_a_lost_scheduler_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -112,24 +112,24 @@ def test_a_kernel_that_cannot_start_says_why(
 def test_another_run_parameter_or_source_is_executed_again(tmp_path: Path) -> None:
     tiny = job(tmp_path, "1 + 1", value=1)
     jobs.execute([tiny], mark="m")
-    assert jobs.is_done(tiny, "m")
-    assert not jobs.is_done(tiny, "other mark")
+    assert tiny.is_done("m")
+    assert not tiny.is_done("other mark")
     parameters = {**tiny.parameters, "seed": 0, "overrides": {}, "runs_dir": "elsewhere"}
-    assert jobs.is_done(planning.Job("tiny", tiny.source, tiny.target, parameters), "m"), (
+    assert planning.Job("tiny", tiny.source, tiny.target, parameters).is_done("m"), (
         "the mark stands for the settings"
     )
-    assert not jobs.is_done(planning.Job("tiny", tiny.source, tiny.target, {"value": 2}), "m")
+    assert not planning.Job("tiny", tiny.source, tiny.target, {"value": 2}).is_done("m")
     notebook(tiny.source, "1 + 2")
-    assert not jobs.is_done(tiny, "m")
+    assert not tiny.is_done("m")
 
 
 def test_another_segment_truth_is_executed_again(tmp_path: Path) -> None:
     tiny = job(tmp_path, "value")
     for mark in ("", "a", "b"):
         changed = dataclasses.replace(tiny, truth=mark)
-        assert not jobs.is_done(changed, "m")
+        assert not changed.is_done("m")
         jobs.execute([changed], mark="m", say=lambda line: None)
-        assert jobs.is_done(changed, "m")
+        assert changed.is_done("m")
     corpus = Corpus("made-up", tmp_path, ())
     table = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [9.0], "label": ["Q1"]})
     digests = {
@@ -147,7 +147,7 @@ def test_a_torn_status_file_is_not_done_and_a_full_disk_stops_nobody_else(
     bad, good = job(tmp_path / "bad", "1"), job(tmp_path / "good", "1")
     jobs.execute([bad], mark="m")
     bad.target.with_suffix(".status.json").write_text('{"state": "do')
-    assert not jobs.is_done(bad, "m")
+    assert not bad.is_done("m")
     write = jobs.write_json
 
     def full(path: Path, content: dict[str, object]) -> None:
@@ -182,7 +182,7 @@ def test_failures_are_failed_with_the_true_reason_and_the_rest_goes_on(
     outcomes = jobs.execute([bad, good], mark="m")
     assert [outcome.state for outcome in outcomes] == ["failed", "done"]
     assert any(part in outcomes[0].message for part in reason.split("|")), outcomes[0].message
-    assert not jobs.is_done(bad, "m")
+    assert not bad.is_done("m")
     assert json.loads(bad.target.with_suffix(".status.json").read_text())["state"] == "failed"
 
 

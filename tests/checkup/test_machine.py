@@ -37,9 +37,8 @@ def test_a_look_that_fails_is_a_finding(monkeypatch):
     def fall_over():
         raise RuntimeError("no libsndfile")
 
-    finding = machine._safely("decoding WAV", fall_over)
-    assert (finding.item, finding.state, finding.found) == (
-        "decoding WAV",
+    finding = machine._safely(fall_over)
+    assert (finding.state, finding.found) == (
         "problem",
         "RuntimeError: no libsndfile",
     )
@@ -70,14 +69,14 @@ def test_space(monkeypatch, tmp_path, free_gb, state):
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: asked.append(path) or Usage(9e9, 0, free_gb * 1e9)
     )
-    finding = machine._space("space for runs", tmp_path / "a" / "b")
+    finding = machine._space(tmp_path / "a" / "b")
     assert finding.state == state and f"{free_gb:.1f} GB free" in finding.found
     assert asked == [tmp_path]
 
 
 def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setattr(machine.os, "access", lambda path, mode: False)
-    assert machine._space("space for runs", tmp_path).state == "problem"
+    assert machine._space(tmp_path).state == "problem"
 
 
 def _kernel_with(monkeypatch, program):
