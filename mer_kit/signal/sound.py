@@ -8,6 +8,7 @@ import functools
 import io
 import mmap
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ MISSING_SECONDS = 0.5
 BLOCK = 1 << 20
 #: A header that states more samples than this means that the length is unknown.
 UNKNOWN_FRAMES = 1 << 40
+_ROOM = threading.local()
 #: Lowest and highest sample rate of music in Hz.
 LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000
 #: Formats that need ffmpeg: offset and first bytes, and the format's name.
@@ -86,9 +88,16 @@ class Piece:
 
     def _read(self) -> Iterator[np.ndarray]:
         n = min(max(2 * BLOCK // max(self.file.channels, 2), 1), max(self.frames, 1))
-        room = np.empty((n, self.file.channels), dtype=np.float32)
+        room = _room(n * self.file.channels).reshape(n, self.file.channels)
         while len(block := self.file.read(dtype="float32", always_2d=True, out=room)):
             yield block
+
+
+def _room(n: int) -> np.ndarray:
+    """Return float32 [n], reused by this thread: new memory would take 5 % of decoding time."""
+    if len(getattr(_ROOM, "samples", ())) < n:
+        _ROOM.samples = np.empty(n, dtype=np.float32)
+    return np.asarray(_ROOM.samples[:n])
 
 
 def check_rate(rate: int) -> int:
