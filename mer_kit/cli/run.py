@@ -157,8 +157,7 @@ def run_notebooks(
     click.echo("loading libraries …")
     from mer_kit.batch import jobs, planning
     from mer_kit.corpora import truth
-    from mer_kit.pages import report
-    from mer_kit.pages.notebooks import export_notebook
+    from mer_kit.pages import notebooks, report
     from mer_kit.runs.experiment import Experiment
 
     given: dict[str, Any] = {"overrides": overrides or {}, "data_root": data_root or ""}
@@ -176,14 +175,14 @@ def run_notebooks(
     planned = planning.plan(
         folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
     )
-    with ThreadPoolExecutor(1) as exporter:  # while the next notebook is executed
+    with ThreadPoolExecutor(1) as pool:  # while the next notebook is executed
         outcomes = jobs.execute(
             planned,
             mark=experiment.fingerprint,
             force=force,
             say=click.echo,
             progress_bar=sys.stderr.isatty(),
-            finished=lambda one: exporter.submit(export_notebook, one.job.target, folder.path),
+            finished=lambda o: pool.submit(notebooks.export_notebook, o.job.target, folder.path),
         )
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     names = ", ".join(outcome.job.name for outcome in failed)
@@ -191,8 +190,7 @@ def run_notebooks(
         folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
     elif folder.status == "failed":  # from an earlier call
         experiment.summarise()
-    page = report.write(runs)
-    click.echo(f"\nexecuted notebooks  {folder.path}\nresults page        {page}")
+    click.echo(f"\nexecuted notebooks  {folder.path}\nresults page        {report.write(runs)}")
     if failed:
         raise MerKitError(
             f"{len(failed)} of {len(planned)} notebooks failed, first {names}: {failed[0].message}"
