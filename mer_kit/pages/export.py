@@ -3,7 +3,6 @@
 Formulae become MathML, and the only scripts that run are those of mer-kit's own views.
 """
 
-import copy
 import hashlib
 import re
 import sys
@@ -14,15 +13,13 @@ import nbconvert
 import nbformat
 from jinja2 import pass_context as contextfilter
 from nbconvert import HTMLExporter
-from nbformat import NotebookNode
 
 import mer_kit
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.files import writing
 from mer_kit.pages import sanitizer
 from mer_kit.pages.mathml import to_mathml
-from mer_kit.views import html_fragments
+from mer_kit.views import html_fragments, js
 
 # As in Pandoc: an inline formula touches its dollar signs, and no digit follows, so that prices
 # are not read as formulae.
@@ -70,7 +67,7 @@ def version() -> str:
     (16, True)
     """
     texts = [mer_kit.__version__, nbconvert.__version__, STYLE]
-    texts += map(html_fragments.code, html_fragments.VIEWS)
+    texts += map(html_fragments.code, js.VIEWS)
     modules = (sanitizer, html_fragments, sys.modules[to_mathml.__module__], sys.modules[__name__])
     sources = [Path(module.__file__ or "").read_bytes() for module in modules]
     return hashlib.blake2b("\n".join(texts).encode() + b"".join(sources), digest_size=8).hexdigest()
@@ -103,16 +100,17 @@ def to_html(source: str | Path, target: str | Path) -> Path:
             f"{Path(source).name} has about {pieces:,} lists and objects, "
             f"expected at most {MOST_PIECES:,}: clear its outputs"
         )
-    notebook = with_mathml(sanitizer.tamed(nbformat.reads(raw.decode("utf-8"), as_version=4)))
+    notebook = sanitizer.tamed(nbformat.reads(raw.decode("utf-8"), as_version=4))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = mathml(cell.source)
     name = re.sub(r"[^\w .-]", "_", Path(source).stem)
     exporter = _Exporter(template_name="lab")
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": name}})
     page = _guarded(_without_scripts(page.replace(".ipynb", ".html")))
     page = page.replace("</head>", f"{STYLE}</head>", 1)
-    path = Path(target)
-    with writing(path) as partial:
-        partial.write_text(page, "utf-8")
-    return path
+    html_fragments.write_page(Path(target), page)
+    return Path(target)
 
 
 def _without_scripts(page: str) -> str:
@@ -132,24 +130,7 @@ def _guarded(page: str) -> str:
             "the page has no <meta charset>, expected one from nbconvert: "
             "use the nbconvert version of this release"
         )
-    end = encoding.end()
-    return f"{page[:end]}{html_fragments.policy(page)}{page[end:]}"
-
-
-def with_mathml(notebook: NotebookNode) -> NotebookNode:
-    """Return a copy of a notebook with the formulae of its Markdown as MathML.
-
-    Examples
-    --------
-    >>> notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("so $x$ grows")])
-    >>> with_mathml(notebook).cells[0].source[:8], notebook.cells[0].source[:6]
-    ('so <math', 'so $x$')
-    """
-    converted = copy.deepcopy(notebook)
-    for cell in converted.cells:
-        if cell.cell_type == "markdown":
-            cell.source = mathml(cell.source)
-    return converted
+    return f"{page[: encoding.end()]}{html_fragments.policy(page)}{page[encoding.end() :]}"
 
 
 def mathml(text: str) -> str:

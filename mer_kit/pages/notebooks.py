@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, plain
-from mer_kit.files import writing
 from mer_kit.pages import export, sanitizer
 from mer_kit.paths import cache_root
 from mer_kit.runs.run_folder import RunFolder
@@ -39,11 +38,14 @@ def export_notebook(source: Path, run: Path) -> str:
         return "not a regular file of this folder: copy the notebook itself here"
     try:
         _bring_up_to_date(source, run)
+        return ""
     except (MerKitError, OSError) as error:
-        return _failed(source, run, plain(str(error))[:200])
+        reason = plain(str(error))[:200]
     except Exception as error:  # nbconvert and its libraries raise anything on invalid notebooks
-        return _failed(source, run, type(error).__name__)
-    return ""
+        reason = type(error).__name__
+    message = "%s of %s cannot be exported (%s): run it again"
+    _log.warning(message, plain(source.name), plain(run.name), reason)
+    return f"cannot be exported ({reason}): run it again"
 
 
 def _bring_up_to_date(source: Path, run: Path) -> None:
@@ -53,14 +55,8 @@ def _bring_up_to_date(source: Path, run: Path) -> None:
     if known and files.checksum(target) == note.read_text("utf-8"):
         return
     export.to_html(source, target)
-    with contextlib.suppress(OSError), writing(note) as partial:  # without a cache it only repeats
-        partial.write_text(files.checksum(target), "utf-8")
-
-
-def _failed(source: Path, run: Path, reason: str) -> str:
-    message = "%s of %s cannot be exported (%s): run it again"
-    _log.warning(message, plain(source.name), plain(run.name), reason)
-    return f"cannot be exported ({reason}): run it again"
+    with contextlib.suppress(OSError):  # without a cache it only repeats
+        html_fragments.write_page(note, files.checksum(target))
 
 
 def notebook_files(run: Path) -> list[Path]:
@@ -84,14 +80,12 @@ def notebook_files(run: Path) -> list[Path]:
 
 def is_view_page(page: Path) -> bool:
     """Tell whether a page contains one of mer-kit's views; if it is outdated, write it again."""
-    if not files.is_plain_file(page, inside=page.parent.parent):
-        return False
     try:
-        text = files.read_bytes(page, most=export.MOST_NOTEBOOK).decode("utf-8")
+        raw = files.read_bytes(page, most=export.MOST_NOTEBOOK, inside=page.parent.parent)
+        text = raw.decode("utf-8")
         current = html_fragments.rebuilt_page(text, sanitizer.clean)
         if current is not None and current != text:
-            with writing(page) as partial:
-                partial.write_text(current, "utf-8")
+            html_fragments.write_page(page, current)
     except (OSError, ValueError, RecursionError):
         return False
     return current is not None

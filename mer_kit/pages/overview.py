@@ -75,10 +75,6 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
     name, state = html.escape(str(row["folder"])), html.escape(str(row["status"]))
     majority: Any = row.get("majority_accuracy_mean")
     seconds: Any = row.get("seconds")
-    minutes, minutes_text = None, "–"
-    if known(seconds):
-        minutes = float(seconds) / 60
-        minutes_text = f"{minutes:.1f}"
     look = ' class="failed"' if row["status"] == "failed" else ""
     done, total = row.get("folds_done"), row.get("folds")
     spark = sparkline(folds["accuracy"].to_numpy(dtype=float), majority)
@@ -90,7 +86,7 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
         _score_cell(row, "segment_accuracy"),
         (percent(majority), majority),
         (f"{number(done)} of {number(total)}", done),
-        (minutes_text, minutes),
+        (f"{seconds / 60:.1f}" if known(seconds) else "–", seconds),
         (f"<span{look}>{state}</span>", state),
     ]
     return f"<tr>{''.join(_cell(text, value) for text, value in cells)}</tr>"
@@ -103,9 +99,7 @@ def _score_cell(row: dict[Any, Any], score: str) -> tuple[str, Any]:
 
 def _cell(text: str, value: Any) -> str:
     """Return a table cell; unknown values are sorted below all known ones."""
-    if not known(value):
-        value = -1
-    return f'<td data-value="{html.escape(str(value))}">{text}</td>'
+    return f'<td data-value="{html.escape(str(value if known(value) else -1))}">{text}</td>'
 
 
 def sparkline(scores: np.ndarray, majority: Any = None) -> str:
@@ -123,17 +117,16 @@ def sparkline(scores: np.ndarray, majority: Any = None) -> str:
     width, height = SPARK
     x = (np.arange(len(scores)) + 0.5) * width / len(scores)
     y = 2 + (1 - np.clip(scores, 0, 1)) * (height - 4)
-    circles = [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True)]
-    text = "accuracy of the folds: " + ", ".join(percent(score) for score in scores)
-    line = ""
+    marks = [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.2"/>' for a, b in zip(x, y, strict=True)]
+    label = "accuracy of the folds: " + ", ".join(map(percent, scores))
     if known(majority):
         level = f"{2 + (1 - float(majority)) * (height - 4):.1f}"
-        line = f'<line x1="0" x2="{width}" y1="{level}" y2="{level}" stroke-dasharray="3 3"/>'
-        text += f"; majority {percent(majority)}"
-    label = html.escape(text)
+        ends = f'x1="0" x2="{width}" y1="{level}" y2="{level}"'
+        marks.insert(0, f'<line {ends} stroke-dasharray="3 3"/>')
+        label += f"; majority {percent(majority)}"
     return (
         f'<svg class="spark" width="{width}" height="{height}" role="img" aria-label="{label}">'
-        f"<title>{label}</title>{line}{''.join(circles)}</svg>"
+        f"<title>{label}</title>{''.join(marks)}</svg>"
     )
 
 

@@ -32,21 +32,12 @@ def section(folder: Path, table: pd.DataFrame) -> str:
     ----------
     table : from `results.runs_table.collect`
     """
-    parts = []
-    first = table1(table)
-    if len(first):
-        note = (
-            "Clips are cut to their first seconds as configured in each run; difference: ours "
-            "relative to the paper's, – if the paper has no such corpus."
-        )
-        parts.append(_table("Table 1: segments", first, note))
-    for name, make in (
-        ("Table 2: segment duration", runs_table.table2),
-        ("Table 3: methods", runs_table.table3),
-    ):
-        comparison = make(table)
-        if len(comparison):
-            parts.append(_table(name, comparison, str(comparison.attrs.get("note", ""))))
+    tables = {
+        "Table 1: segments": table1(table),
+        "Table 2: segment duration": runs_table.table2(table),
+        "Table 3: methods": runs_table.table3(table),
+    }
+    parts = [_table(name, one) for name, one in tables.items() if len(one)]
     figures = "".join(duration_figures(folder, table))
     if figures:
         parts.append("<h2>Accuracy against segment duration</h2>")
@@ -73,7 +64,12 @@ def table1(table: pd.DataFrame) -> pd.DataFrame:
                 counts[corpus] = pd.read_csv(file)[list(_TITLES)]
     if not counts:
         return pd.DataFrame()
-    return pd.concat(counts.values()).rename(columns=_TITLES)
+    joined = pd.concat(counts.values()).rename(columns=_TITLES)
+    joined.attrs["note"] = (
+        "Clips are cut to their first seconds as configured in each run; difference: ours "
+        "relative to the paper's, – if the paper has no such corpus."
+    )
+    return joined
 
 
 def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
@@ -114,9 +110,10 @@ def _duration_figure(
     )
 
 
-def _table(name: str, table: pd.DataFrame, note: str) -> str:
+def _table(name: str, table: pd.DataFrame) -> str:
+    note = html.escape(str(table.attrs.get("note", "")))
     text = table.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format)
     return (
         f"<h2>{name}, compared with the paper</h2><div class='scroll'>{text}</div>"
-        f"<p class='quiet'>{html.escape(note)}</p>"
+        f"<p class='quiet'>{note}</p>"
     )

@@ -1,6 +1,5 @@
 """The results page of a folder of runs: one HTML file that works offline, with results.csv."""
 
-import hashlib
 import html
 import os
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ import pandas as pd
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, plain
-from mer_kit.files import writing
 from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
@@ -93,10 +91,9 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     runs_table.write_table_csv(table, folder)
     tables.write_run_table(table, folder)
-    page = _page(folder, table, copies, exported)
-    with writing(folder / "index.html") as partial:
-        partial.write_text(page, "utf-8")
-    return folder / "index.html"
+    target = folder / "index.html"
+    html_fragments.write_page(target, _page(folder, table, copies, exported))
+    return target
 
 
 def _check_no_run(folder: Path) -> None:
@@ -148,9 +145,9 @@ def _page(
 
 def _policy() -> str:
     """Return the content security policy: the page's own script, local images and frames only."""
-    digest = html_fragments.text(hashlib.sha256(SCRIPT.encode()).digest())
     rules = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'sha256-{html_fragments.sha256(SCRIPT)}'; "
+        "style-src 'unsafe-inline'; "
         "img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; form-action 'none'"
     )
     return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
@@ -163,10 +160,10 @@ def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened
         run /= "none"  # the target of a link is neither shown nor written into
     failures = runs_table.failures(run)
     figures = "".join(_figure(folder, path) for path in _figure_files(run))
-    pages = [path for path, reason in exported.items() if not reason]
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'
-        for path in pages
+        for path, reason in exported.items()
+        if not reason
     )
     open_ = " open" if failures or (opened and row["status"] == "done") else ""
     return (
@@ -182,34 +179,28 @@ def _messages(
     row: dict[Any, Any], failures: Sequence[Mapping[str, Any]], exported: Mapping[Path, str]
 ) -> str:
     """Return what went wrong in a run as HTML: failed notebooks, its state, failed exports."""
-    parts = [_failure(failure) for failure in failures]
+    parts = []
+    for failure in failures:
+        parts.append(_paragraph(f"{failure['notebook']}: {failure['message']}"))
+        if log := "\n".join(failure["log"]):
+            parts.append(f"<pre>{html.escape(log)}</pre>")
     reason = row.get("reason")
     if not failures and known(reason) and reason:
         bad = row.get("status") in ("failed", "unreadable", "changed")
-        look = "failed" if bad else "quiet"
-        parts.append(f'<p class="{look}">{html.escape(str(reason))}</p>')
-    for path, why in exported.items():
-        if why:
-            text = f"{plain(path.name)}: {why}"
-            parts.append(f'<p class="failed">{html.escape(text)}</p>')
+        parts.append(_paragraph(str(reason), "failed" if bad else "quiet"))
+    parts += [_paragraph(f"{plain(path.name)}: {why}") for path, why in exported.items() if why]
     return "".join(parts)
 
 
-def _failure(failure: Mapping[str, Any]) -> str:
-    """Return the message and the last lines of a failed notebook as HTML."""
-    message = html.escape(f"{failure['notebook']}: {failure['message']}")
-    text = f'<p class="failed">{message}</p>'
-    log = "\n".join(failure["log"])
-    if log:
-        text += f"<pre>{html.escape(log)}</pre>"
-    return text
+def _paragraph(text: str, look: str = "failed") -> str:
+    return f'<p class="{look}">{html.escape(text)}</p>'
 
 
 def _figure_files(run: Path) -> list[Path]:
     """Return the figures of a run and of its first fold (from notebook 03), by name."""
     homes = [run / "figures", *sorted((run / "folds").glob("*/figures"))[:1]]
-    paths = [path for home in homes for path in home.glob("*.png") if _is_shown(path, inside=run)]
-    return sorted(paths, key=lambda path: path.name)
+    paths = sorted((path for home in homes for path in home.glob("*.png")), key=lambda p: p.name)
+    return [p for p in paths if files.is_plain_file(p, inside=run) and sanitizer.is_picture(p)]
 
 
 def _link(path: Path, folder: Path) -> str:
@@ -217,10 +208,8 @@ def _link(path: Path, folder: Path) -> str:
 
 
 def _link_text(path: Path) -> str:
-    text = path.stem
-    if path.parent.parent.name == "folds":
-        text += f" (fold {path.parent.name})"
-    return plain(text)
+    of_fold = path.parent.parent.name == "folds"
+    return plain(f"{path.stem} (fold {path.parent.name})" if of_fold else path.stem)
 
 
 def _figure(folder: Path, path: Path) -> str:
@@ -245,10 +234,6 @@ def _player(folder: Path, page: Path) -> str:
         f'src="{link}" title="The curve with its sound"></iframe>'
         f'<a href="{link}">open as a separate page</a></details>'
     )
-
-
-def _is_shown(path: Path, *, inside: Path) -> bool:
-    return files.is_plain_file(path, inside=inside) and sanitizer.is_picture(path)
 
 
 def alt_text(path: Path) -> str:

@@ -60,7 +60,8 @@ _RAW = {
     name: re.compile(f"</{name}", re.ASCII | re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "iframe")
 }
-_NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.ASCII | re.IGNORECASE)
+#: The beginning of a comment, or a tag up to its closing bracket: slash and name.
+_TAG = re.compile(r"<!--|<(/?)([a-z][a-z0-9]*)[^>]*", re.ASCII | re.IGNORECASE)
 #: Values of a style: words, colours and lengths that are not negative (those could cover others).
 _STYLE_VALUE = re.compile(
     r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[#\w.%,!\s]|-(?=[a-z]))+", re.ASCII | re.IGNORECASE
@@ -89,21 +90,22 @@ MOST_PIXELS = 50_000_000
 #: Prefixes of names that the page's own style sheet and scripts use; notebooks may not use them.
 _OF_THE_PAGE = re.compile(r"(?:^|\s)(?:jp|lm|mer|p)-", re.IGNORECASE)
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-_PICTURES = ("image/png", "image/jpeg", "image/gif")
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
     """Return the allowed value of an attribute, or None if it must be removed."""
-    if name == "style":
-        return _style(value) or None
-    allowed = True
-    if name == "src":
-        is_data = tag in ("img", "audio") and _DATA.fullmatch(value) is not None
-        allowed = is_data and _is_shown(value)
-    elif name == "href":
-        allowed = tag == "a" and _LINK.match(value) is not None
-    elif name in ("class", "id"):
-        allowed = _OF_THE_PAGE.search(value) is None and (name == "class" or tag in _HEADINGS)
+    match name:
+        case "style":
+            return _style(value) or None
+        case "src":
+            data = _DATA.fullmatch(value) is not None
+            allowed = tag in ("img", "audio") and data and _is_shown(value)
+        case "href":
+            allowed = tag == "a" and _LINK.match(value) is not None
+        case "class" | "id":
+            allowed = _OF_THE_PAGE.search(value) is None and (name == "class" or tag in _HEADINGS)
+        case _:
+            allowed = True
     if allowed:
         return value
     return None
@@ -111,13 +113,13 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 def _style(value: str) -> str:
     """Return the declarations of a style that neither move an element nor load anything."""
-    kept = []
-    for declaration in value.split(";"):
-        name, _, setting = declaration.partition(":")
-        name, setting = name.strip().lower(), setting.strip()
-        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(setting):
-            kept.append(f"{name}: {setting};")
-    return " ".join(kept)
+    parts = [declaration.partition(":") for declaration in value.split(";")]
+    settings = [(name.strip().lower(), setting.strip()) for name, _, setting in parts]
+    return " ".join(
+        f"{name}: {setting};"
+        for name, setting in settings
+        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(setting)
+    )
 
 
 _CLEANER = nh3.Cleaner(
@@ -184,10 +186,9 @@ def _too_much(text: str) -> str:
 
 def _without_last(formatting: list[tuple[str, int]], name: str) -> list[tuple[str, int]]:
     """Return open formatting without the last element of a name."""
-    for k in range(len(formatting) - 1, -1, -1):
-        if formatting[k][0] == name:
-            return formatting[:k] + formatting[k + 1 :]
-    return formatting
+    places = reversed(range(len(formatting)))
+    last = next((k for k in places if formatting[k][0] == name), len(formatting))
+    return formatting[:last] + formatting[last + 1 :]
 
 
 def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
@@ -195,25 +196,17 @@ def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
 
     The content of scripts, styles and comments is skipped.
     """
-    start = text.find("<")
-    while start >= 0:
-        if text.startswith("<!--", start):
-            start = text.find("-->", start)
-        elif tag := _NAME.match(text, start):
-            close = text.find(">", start)
-            if close < 0:
-                return
+    place = 0
+    while place >= 0 and (tag := _TAG.search(text, place)):
+        place = tag.end()
+        if tag[2] is None:
+            place = text.find("-->", tag.start())
+        elif place < len(text):
             end, name = bool(tag[1]), tag[2].lower()
-            yield end, name, text[start:close]
-            start = close
+            yield end, name, tag[0]
             if name in _RAW and not end:
-                after = _RAW[name].search(text, close)
-                if after is None:
-                    return
-                start = after.start() - 1
-        if start < 0:
-            return
-        start = text.find("<", start + 1)
+                after = _RAW[name].search(text, place)
+                place = after.start() if after else -1
 
 
 def tamed(notebook: NotebookNode) -> NotebookNode:
@@ -251,27 +244,26 @@ def _output(output: NotebookNode) -> NotebookNode:
         return output
     data = NotebookNode()
     for kind, value in output.data.items():
-        if isinstance(value, list):
-            value = "".join(value)
-        if isinstance(value, str):
-            data.update(_representation(kind, value))
+        text = "".join(value) if isinstance(value, list) else value
+        if isinstance(text, str):
+            data.update(_representation(kind, text))
     return NotebookNode(output_type="display_data", metadata=NotebookNode(), data=data)
 
 
 def _representation(kind: str, text: str) -> dict[str, str]:
     """Return what a page may show of one representation of an output; {} for nothing."""
-    if kind == "text/html":
-        return {kind: html_fragments.rebuilt(text, clean) or clean(text)}
-    if kind == "image/svg+xml":
-        encoded = base64.b64encode(text.encode("utf-8", "replace")).decode("ascii")
-        return {"text/html": f'<img alt="figure" src="data:image/svg+xml;base64,{encoded}">'}
-    if kind == "text/latex":
-        return {"text/html": html.escape(text)}
-    # Markdown is sanitized after it has become HTML.
-    if kind in ("text/plain", "text/markdown"):
-        return {kind: text}
-    if kind in _PICTURES and _is_shown(f"data:{kind};base64,{text}"):
-        return {kind: text}
+    match kind:
+        case "text/html":
+            return {kind: html_fragments.rebuilt(text, clean) or clean(text)}
+        case "image/svg+xml":
+            encoded = html_fragments.text(text.encode("utf-8", "replace"))
+            return {"text/html": f'<img alt="figure" src="data:image/svg+xml;base64,{encoded}">'}
+        case "text/latex":
+            return {"text/html": html.escape(text)}
+        case "text/plain" | "text/markdown":  # Markdown is sanitized after it has become HTML
+            return {kind: text}
+        case "image/png" | "image/jpeg" | "image/gif" if _is_shown(f"data:{kind};base64,{text}"):
+            return {kind: text}
     return {}
 
 

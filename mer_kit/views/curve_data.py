@@ -4,7 +4,7 @@ Notebook: 05_emotion_curve
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,9 @@ import pandas as pd
 from mer_kit.analysis.curve import classes_of
 from mer_kit.analysis.passes import read_passes
 from mer_kit.checks import MerKitError
-from mer_kit.plots.curve import readable_on
 from mer_kit.runs.experiment import Experiment
 from mer_kit.training import diagnostics
 
-#: matplotlib's line styles as SVG's dashes.
-DASHES = {"-": "", "--": "8 5", "-.": "9 4 2 4", ":": "2 3.5"}
 #: The number of decimal places of the probabilities that are sent to the browser.
 DIGITS = 5
 
@@ -53,17 +50,17 @@ def check_curves(curves: Mapping[str, pd.DataFrame]) -> None:
         raise MerKitError(
             f"{len(curves)} curves were given, expected one or two by name: choose two methods"
         )
-    first, *others = curves.values()
+    (known, first), *others = curves.items()
     if first.empty:
         raise MerKitError(
             "the curve has no segments, expected at least one: "
             "make it with analysis.predict.predict_curve"
         )
-    for name, other in zip(list(curves)[1:], others, strict=True):
+    for name, other in others:
         same = classes_of(first) == classes_of(other) and len(first) == len(other)
         if not same or not np.allclose(first[["start_s", "end_s"]], other[["start_s", "end_s"]]):
             raise MerKitError(
-                f"curve {name!r} has other segments or classes than {next(iter(curves))!r}, "
+                f"curve {name!r} has other segments or classes than {known!r}, "
                 "expected the same song, task "
                 "and segment_seconds: predict both from the same file"
             )
@@ -73,42 +70,22 @@ def records(table: pd.DataFrame | None, *columns: str) -> list[dict[str, Any]] |
     """Return spans as JSON objects: start_s and end_s as numbers, further columns as text."""
     if table is None:
         return None
-    keys = ("start_s", "end_s", *columns)
-    return [dict(zip(keys, span, strict=False)) for span in spans(table, *columns)]
+    kinds = {"start_s": float, "end_s": float, **dict.fromkeys(columns, str)}
+    rows = table[list(kinds)].astype(kinds).itertuples(index=False)
+    return [dict(zip(kinds, row, strict=True)) for row in rows]
 
 
-def spans(table: pd.DataFrame | None, column: str = "") -> list[tuple[float, float, str]]:
-    """Return a table's spans as (start_s, end_s, text of a column); an empty list for None."""
-    if table is None:
-        return []
-    names: Sequence[str] = [""] * len(table)
-    if column:
-        names = table[column].astype(str).tolist()
-    return list(
-        zip(table["start_s"].astype(float), table["end_s"].astype(float), names, strict=True)
-    )
-
-
-def overlap(low: float, high: float, start: float, end: float) -> float:
-    """Return how many seconds two spans have in common.
+def overlap(span: Mapping[str, float], start: float, end: float) -> float:
+    """Return for how many seconds a span lies between `start` and `end`.
 
     Examples
     --------
-    >>> overlap(0.0, 3.0, 2.0, 5.0), overlap(0.0, 1.0, 2.0, 3.0)
-    (1.0, 0.0)
+    >>> overlap({"start_s": 0.0, "end_s": 3.0}, 2.0, 5.0)
+    1.0
+    >>> overlap({"start_s": 0.0, "end_s": 1.0}, 2.0, 3.0)
+    0.0
     """
-    return max(0.0, min(high, end) - max(low, start))
-
-
-def ink(colour: str) -> str:
-    """Return black or white as a CSS colour, whichever is readable on a colour.
-
-    Examples
-    --------
-    >>> ink("#ffffff"), ink("#000000")
-    ('#000', '#fff')
-    """
-    return {"black": "#000", "white": "#fff"}[readable_on(colour)]
+    return max(0.0, min(span["end_s"], end) - max(span["start_s"], start))
 
 
 def percent(share: float) -> str:

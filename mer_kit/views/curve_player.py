@@ -14,15 +14,22 @@ import pandas as pd
 import traitlets
 
 from mer_kit.analysis.curve import classes_of, leaders
-from mer_kit.checks import MerKitError, check_range
 from mer_kit.plots import style
 from mer_kit.plots.curve import alt_text, curve_figure
 from mer_kit.plots.names import escaped
 from mer_kit.records import EMOTIONS
 from mer_kit.views import curve_data as parts
-from mer_kit.views import html_fragments, js
-from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_bytes
-from mer_kit.views.view import View
+from mer_kit.views import html_fragments
+from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_or_reason
+from mer_kit.views.view import Position, View, class_entries
+
+
+class _Sides(traitlets.HasTraits):
+    """The traits that the browser and the kernel share."""
+
+    sound = traitlets.Bytes().tag(sync=True)
+    mime = traitlets.Unicode().tag(sync=True)
+    selected = Position(lambda view: len(view.data["start_s"])).tag(sync=True)
 
 
 class CurvePlayer(View, traitlets.HasTraits):
@@ -58,8 +65,8 @@ class CurvePlayer(View, traitlets.HasTraits):
     Notebook: 05_emotion_curve
     """
 
-    module = "player"
-    selected = traitlets.Int(0)
+    module, sides = "player", _Sides
+    selected = Position(lambda player: len(player.curve))
 
     def __init__(
         self,
@@ -79,31 +86,20 @@ class CurvePlayer(View, traitlets.HasTraits):
         self.classes = classes_of(self.curve)
         self.truth, self.rejected, self.label = truth, rejected, label
         self.title = title or str(self.curve.attrs.get("song", "song"))
-        self.sound: SongSound | None = None
-        self.silence = "No sound was given with this curve."
+        self.page_title = f"{self.title}: emotion curve"
+        sound, self.silence = SongSound(b"", ""), "No sound was given with this curve."
         if song is not None:
-            try:
-                self.sound, self.silence = song_bytes(song, max_bytes=max_bytes), ""
-            except MerKitError as error:
-                self.silence = f"No sound here: {error}."
-
-    @traitlets.validate("selected")
-    def _within(self, proposal: Any) -> int:
-        check_range("selected", proposal["value"], 0, len(self.curve) - 1, whole=True)
-        return int(proposal["value"])
+            sound, self.silence = song_or_reason(song, max_bytes=max_bytes)
+        self.sound = sound if sound.data else None
 
     @property
     def segment(self) -> dict[str, Any]:
         """The chosen segment: start_s, end_s, leader and probabilities (class → probability)."""
         row = self.curve.iloc[self.selected]
         shares = {name: float(row[name]) for name in self.classes}
-        leader = max(shares, key=lambda name: shares[name])
-        return {
-            "start_s": row["start_s"],
-            "end_s": row["end_s"],
-            "leader": leader,
-            "probabilities": shares,
-        }
+        leader = max(shares, key=shares.__getitem__)
+        span = {"start_s": row["start_s"], "end_s": row["end_s"]}
+        return {**span, "leader": leader, "probabilities": shares}
 
     def sentence(self) -> str:
         """Return the sentence about the chosen segment that the view announces."""
@@ -115,42 +111,24 @@ class CurvePlayer(View, traitlets.HasTraits):
         text = f"{parts.short(start)} to {parts.short(end)} s: {lead}; {', '.join(rest)}."
         for method, curve in list(self.curves.items())[1:]:
             row = curve[self.classes].iloc[self.selected].round(parts.DIGITS)
-            best = str(row.idxmax())
-            share = parts.percent(row.max())
+            best, share = str(row.idxmax()), parts.percent(row.max())
             text += f" By {method} {best} {EMOTIONS[best]} leads, {share}."
-        met = [
-            (name, parts.overlap(low, high, start, end))
-            for low, high, name in parts.spans(self.truth, "leader")
-        ]
-        if true := list(dict.fromkeys(name for name, length in met if length > 1e-6)):
-            text += f" Truth: {', '.join(true)}."
-        lost = sum(
-            parts.overlap(low, high, start, end) for low, high, _ in parts.spans(self.rejected)
-        )
+        spans = parts.records(self.truth, "leader") or []
+        true = [span["leader"] for span in spans if parts.overlap(span, start, end) > 1e-6]
+        if true:
+            text += f" Truth: {', '.join(dict.fromkeys(true))}."
+        lost = sum(parts.overlap(s, start, end) for s in parts.records(self.rejected) or [])
         if lost > 1e-6:
             text += f" Label rejected for {parts.short(lost)} of {parts.short(end - start)} s."
         return text
 
     def data(self) -> dict[str, Any]:
         """Return everything that the view shows, ready for JSON; the sound is sent separately."""
-        looks = [(name, *style.LOOK[name]) for name in self.classes]
-        label = ""
-        if self.label:
-            label = f"label {self.label} {EMOTIONS[self.label]}"
         return {
             "title": self.title,
-            "label": label,
+            "label": f"label {self.label} {EMOTIONS[self.label]}" if self.label else "",
             "alt": alt_text(self.curve, truth=self.truth),
-            "classes": [
-                {
-                    "name": name,
-                    "emotion": EMOTIONS[name],
-                    "colour": colour,
-                    "ink": parts.ink(colour),
-                    "dash": parts.DASHES[line],
-                }
-                for name, colour, line in looks
-            ],
+            "classes": class_entries(self.classes),
             "curves": [
                 {
                     "name": name,
@@ -170,40 +148,16 @@ class CurvePlayer(View, traitlets.HasTraits):
             "selected": self.selected,
         }
 
-    def widget(self) -> Any:
+    def widget(self, **values: Any) -> Any:
         """Return the view for a notebook with a kernel, linked to this player's `selected`."""
         sound = self.sound or SongSound(b"", "")
-        view = js.widget(
-            self.module,
-            self.data(),
-            sides=_Sides,
-            sound=sound.data,
-            mime=sound.mime,
-            selected=self.selected,
-        )
+        view = super().widget(sound=sound.data, mime=sound.mime, selected=self.selected, **values)
         traitlets.link((self, "selected"), (view, "selected"))
         return view
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a player: the view that needs no kernel."""
         return self.fragment()
-
-    @property
-    def page_title(self) -> str:
-        """The heading of the player's page."""
-        return f"{self.title}: emotion curve"
-
-    def to_html(  # type: ignore[override]  # a note instead of options
-        self, path: str | Path | None = None, *, note: str = ""
-    ) -> str:
-        """Return the player as one page; `note` is text below it, one paragraph per line.
-
-        The page is also written to `path` if one is given.
-        """
-        lines = [line for line in note.splitlines() if line.strip()]
-        paragraphs = "".join(f"<p>{escaped(line)}</p>" for line in lines)
-        page = html_fragments.page(self.page_title, f"{self.fragment()}\n{paragraphs}")
-        return html_fragments.kept(page, path)
 
     def save(self, path: str | Path, *, note: str = "") -> Path:
         """Write `to_html()` to a file and return its path."""
@@ -220,24 +174,9 @@ class CurvePlayer(View, traitlets.HasTraits):
                 figure, buffer, format="svg", metadata={"Date": None, "Creator": "mer-kit"}
             )
             plt.close(figure)
-        name, alt = escaped(self.title), escaped(alt_text(self.curve, truth=self.truth))
         picture = f"data:image/svg+xml;base64,{html_fragments.text(buffer.getvalue())}"
-        still = f'<img alt="{alt}" src="{picture}">'
+        still = f'<img alt="{escaped(data["alt"])}" src="{picture}">'
         if self.sound is None:
             return f"{still}<p>{escaped(self.silence)}</p>"
-        audio = f'<audio controls="" preload="metadata" aria-label="{name}"'
+        audio = f'<audio controls="" preload="metadata" aria-label="{escaped(self.title)}"'
         return f'{still}{audio} src="{self.sound.address}"></audio>'
-
-
-class _Sides(traitlets.HasTraits):
-    """The traits that the browser and the kernel share."""
-
-    sound = traitlets.Bytes().tag(sync=True)
-    mime = traitlets.Unicode().tag(sync=True)
-    selected = traitlets.Int(0).tag(sync=True)
-
-    @traitlets.validate("selected")
-    def _within(self, proposal: Any) -> int:
-        last = len(self.data["start_s"]) - 1  # type: ignore[attr-defined]
-        check_range("selected", proposal["value"], 0, last, whole=True)
-        return int(proposal["value"])

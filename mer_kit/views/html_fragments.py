@@ -7,6 +7,7 @@ Notebook: 05_emotion_curve
 """
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -19,9 +20,6 @@ from mer_kit.checks import check_choice
 from mer_kit.files import writing
 from mer_kit.plots.names import escaped
 from mer_kit.views import js
-
-#: Views whose script may be in a page.
-VIEWS = js.VIEWS
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -68,7 +66,7 @@ def fragment(view: str, data: dict[str, Any], still: str) -> str:
     MerKitError
         If there is no such view.
     """
-    check_choice("view", view, VIEWS)
+    check_choice("view", view, js.VIEWS)
     embedded = js.embedded(data)
     mark = f"{view}-{hashlib.blake2b((embedded + still).encode(), digest_size=8).hexdigest()}"
     return (
@@ -84,17 +82,15 @@ def rebuilt(text: str, clean: Callable[[str], str]) -> str | None:
     Whatever else stood in it, styles and scripts are those of this version.
     """
     found = _FRAGMENT.fullmatch(text.strip())
-    if found is None or found["view"] not in VIEWS or len(found["data"]) > MOST_DATA:
+    if found is None or found["view"] not in js.VIEWS or len(found["data"]) > MOST_DATA:
         return None
     try:
         data = json.loads(found["data"])
     except (ValueError, RecursionError):
         return None
-    return (
-        fragment(found["view"], _plain_colours(data), clean(found["still"]))
-        if isinstance(data, dict)
-        else None
-    )
+    if not isinstance(data, dict):
+        return None
+    return fragment(found["view"], _plain_colours(data), clean(found["still"]))
 
 
 def _plain_colours(data: Any) -> Any:
@@ -112,8 +108,8 @@ def _plain_colours(data: Any) -> Any:
 def rebuilt_page(text: str, clean: Callable[[str], str]) -> str | None:
     """Return a page of ours with one view, built anew; None where it is none of ours."""
     found = _OUR_PAGE.fullmatch(text)
-    made = rebuilt(found["fragment"], clean) if found else None
-    if found is None or made is None:
+    made = found and rebuilt(found["fragment"], clean)
+    if not found or not made:
         return None
     return page(html.unescape(found["title"]), f"{made}\n{clean(found['rest'])}")
 
@@ -135,12 +131,10 @@ def page(title: str, body: str) -> str:
     )
 
 
-def kept(page: str, path: str | Path | None) -> str:
-    """Return a page, after writing it to `path` if one is given."""
-    if path is not None:
-        with writing(Path(path)) as partial:
-            partial.write_text(page, "utf-8")
-    return page
+def write_page(path: Path, page: str) -> None:
+    """Write a page to a file, as a whole or not at all."""
+    with writing(path) as partial:
+        partial.write_text(page, "utf-8")
 
 
 def text(data: bytes) -> str:
@@ -154,6 +148,11 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def sha256(script: str) -> str:
+    """Return the digest of a script as a content security policy names it."""
+    return text(hashlib.sha256(script.encode()).digest())
+
+
 def policy(page: str) -> str:
     """Return a page's content security policy, a meta element: only our scripts run.
 
@@ -165,9 +164,8 @@ def policy(page: str) -> str:
     >>> "script-src 'none';" in policy("<p onclick='x()'>text</p>")
     True
     """
-    marks = sorted({mark[0] for mark in _MARKED.finditer(page) if mark[1] in VIEWS})
-    digests = [hashlib.sha256(code(mark).encode()).digest() for mark in marks]
-    allowed = " ".join(f"'sha256-{text(digest)}'" for digest in digests) or "'none'"
+    marks = sorted({mark[0] for mark in _MARKED.finditer(page) if mark[1] in js.VIEWS})
+    allowed = " ".join(f"'sha256-{sha256(code(mark))}'" for mark in marks) or "'none'"
     return (
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         f"script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -192,22 +190,16 @@ def trusted(element: str) -> str:
     '<script type="application/json" data-mer-data>{"a": "\\\\u003c/b\\\\u003e"}</script>'
     """
     found = _ELEMENT.fullmatch(element)
-    attributes = {}
-    if found is not None:
-        attributes = dict(_ATTRIBUTE.findall(found[1]))  # nbconvert changes their order
-    mark = _MARK.fullmatch(attributes.get("data-mer-script", ""))
-    if (
-        mark is not None
-        and mark[1] in VIEWS
-        and attributes == {"type": "module", "data-mer-script": mark[0]}
-    ):
-        return _script(mark[0])
-    if found is not None and attributes == {"type": "application/json", "data-mer-data": ""}:
-        try:
+    if found is None:
+        return ""
+    attributes = dict(_ATTRIBUTE.findall(found[1]))  # nbconvert changes their order
+    if attributes == {"type": "application/json", "data-mer-data": ""}:
+        with contextlib.suppress(ValueError):
             data = js.embedded(json.loads(found[2]))
             return f'<script type="application/json" data-mer-data>{data}</script>'
-        except ValueError:
-            return ""
+    mark = _MARK.fullmatch(attributes.pop("data-mer-script", ""))
+    if mark and mark[1] in js.VIEWS and attributes == {"type": "module"}:
+        return _script(mark[0])
     return ""
 
 

@@ -8,8 +8,6 @@ thread, since a kernel does not receive messages while a cell is running.
 Notebook: 03_sssl_training
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import dataclasses
@@ -18,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import traitlets
@@ -31,8 +29,14 @@ from mer_kit.checks import check_choice
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import Trainer
-from mer_kit.views import js
 from mer_kit.views.view import Reply, View
+
+
+class _Sides(traitlets.HasTraits):
+    """The traits that the browser and the kernel share."""
+
+    state = traitlets.Dict().tag(sync=True)
+    pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)
 
 
 class Paused(KeyboardInterrupt):
@@ -64,13 +68,13 @@ class LiveTraining(View):
     Notebook: 03_sssl_training
     """
 
-    module = "live"
+    module, sides = "live", _Sides
 
     def __init__(self, experiment: Experiment, number: int = 0) -> None:
         check_choice("fold", number, range(len(experiment.folds)))
         self.experiment, self.number = copy.copy(experiment), number
         self.experiment.on_epoch = None
-        self.title = f"Training fold {number}"
+        self.page_title = f"Training fold {number}"
         self.again: Callable[[], Experiment] | None = None
         self.state, self.message = "ready", ""
         self._since: float | None = None  # when the running epoch began
@@ -80,21 +84,20 @@ class LiveTraining(View):
         self._views: list[Any] = []
 
     @classmethod
-    def rehearsal(cls, experiment: Experiment, number: int = 0, *, epochs: int = 8) -> LiveTraining:
+    def rehearsal(cls, experiment: Experiment, number: int = 0, *, epochs: int = 8) -> Self:
         """Return a short training of a few songs in a scratch folder, also for a finished fold.
 
         Each start after the end starts again. See `analysis.preview.rehearse`.
         """
-        scratch = tempfile.TemporaryDirectory(
-            prefix="mer-rehearsal-"
-        )  # removed with the last object that can start in it
+        # Removed with the last object that can start in it.
+        scratch = tempfile.TemporaryDirectory(prefix="mer-rehearsal-")
 
         def again() -> Experiment:
             return rehearse(experiment, number, tempfile.mkdtemp(dir=scratch.name), epochs=epochs)
 
         made = cls(again(), number)
-        made.title = f"Rehearsal: {len(made.experiment.folds[number].train)} songs of fold {number}"
-        made.again = again
+        songs = len(made.experiment.folds[number].train)
+        made.page_title, made.again = f"Rehearsal: {songs} songs of fold {number}", again
         return made
 
     @property
@@ -105,9 +108,7 @@ class LiveTraining(View):
     @property
     def done(self) -> int:
         """The number of epochs that this object has seen finish."""
-        if self.passes is None:
-            return 0
-        return len(self.passes.history)
+        return 0 if self.passes is None else len(self.passes.history)
 
     # ---- training --------------------------------------------------------------------------------
 
@@ -180,9 +181,8 @@ class LiveTraining(View):
         index = self.experiment.train_index
         index = index.take(index.rows_of(self.experiment.folds[self.number].train))
         labels = self.experiment.labels[index.clip]
-        nothing = np.empty((0, len(labels), len(self.experiment.classes)), dtype=np.float16)
         stored = {
-            "probabilities": nothing,
+            "probabilities": np.empty((0, len(labels), len(self.experiment.classes)), np.float16),
             "labels": labels,
             "clip": index.clip,
             "start_s": index.start_s,
@@ -193,38 +193,39 @@ class LiveTraining(View):
 
     def words(self) -> str:
         """Return the progress of the training as a sentence."""
-        done, total = self.done, self.epochs
-        progress = ""
-        if self.passes:
-            last = self.passes.history[-1]
-            progress = f"Epoch {done} of {total} is finished: loss {last.loss:.3f}"
-            if last.n_unlabelled:
-                fraction = last.n_unlabelled / (last.n_labelled + last.n_unlabelled)
-                progress += f", {last.n_labelled} segments in X "
-                progress += f"and {last.n_unlabelled} in U ({fraction:.0%})"
-            progress += ". "
-        if self.state == "ready":
-            checkpoint = self.experiment.folder.fold(self.number) / "checkpoint.safetensors"
-            if self.experiment.folder.fold_done(self.number):
+        done, total, folder = self.done, self.epochs, self.experiment.folder
+        match self.state:
+            case "ready" if folder.fold_done(self.number):
                 return "This fold is trained."
-            if checkpoint.exists():
+            case "ready" if (folder.fold(self.number) / "checkpoint.safetensors").exists():
                 return "Resumes after the last finished epoch."
-            return f"{total} epochs, none started."
-        if self.state == "running":
-            if self._since is None:
+            case "ready":
+                return f"{total} epochs, none started."
+            case "running" if self._since is None:
                 return "Starting."
-            if done == total:
-                return f"{progress}The songs are being predicted."
-            asked = ", followed by a pause" if self._asked.is_set() else ""
-            return f"{progress}Epoch {done + 1} of {total} is running{asked}."
-        if self.state == "paused":
-            return (
-                f"Paused with {done} of {total} epochs done. "
-                f"The next start resumes with epoch {done + 1}."
+            case "running" if done == total:
+                return f"{self._finished()}The songs are being predicted."
+            case "running":
+                asked = ", followed by a pause" if self._asked.is_set() else ""
+                return f"{self._finished()}Epoch {done + 1} of {total} is running{asked}."
+            case "paused":
+                next_epoch = f"The next start resumes with epoch {done + 1}."
+                return f"Paused with {done} of {total} epochs done. {next_epoch}"
+            case "done":
+                return f"{self._finished()}The training is done."
+            case _:
+                return f"Failed: {self.message}"
+
+    def _finished(self) -> str:
+        if not self.passes:
+            return ""
+        last = self.passes.history[-1]
+        text = f"Epoch {self.done} of {self.epochs} is finished: loss {last.loss:.3f}"
+        if u := last.n_unlabelled:
+            text += (
+                f", {last.n_labelled} segments in X and {u} in U ({u / (last.n_labelled + u):.0%})"
             )
-        if self.state == "done":
-            return f"{progress}The training is done."
-        return f"Failed: {self.message}"
+        return f"{text}. "
 
     def pictures(self) -> list[bytes]:
         """Return the three pictures as PNG bytes, none before the first epoch's end."""
@@ -253,31 +254,18 @@ class LiveTraining(View):
     def data(self, *, buttons: bool = True) -> dict[str, Any]:
         """Return what the view is built from; with `buttons`, it has a start and stop button."""
         return {
-            "title": self.title,
+            "title": self.page_title,
             "epochs": self.epochs,
             "alts": list(plots.live.ALTS),
             "buttons": buttons,
         }
 
-    def widget(self, *, buttons: bool = True) -> Any:
+    def widget(self, *, buttons: bool = True, **values: Any) -> Any:
         """Return the anywidget view, with a start and stop button unless the cell itself trains."""
-        data = self.data(buttons=buttons)
-        view = js.widget(
-            self.module, data, sides=_Sides, state=self._report(), pictures=self.pictures()
-        )
-        view.on_msg(lambda _, message, __: self.hear(message))
+        view = super().widget(state=self._report(), pictures=self.pictures(), **values)
+        view.data = self.data(buttons=buttons)
         self._views.append(view)
         return view
-
-    def hear(self, message: Any) -> None:
-        """Do what the browser asks: {"kind": "start"} or {"kind": "stop"}.
-
-        Raises
-        ------
-        MerKitError
-            If it asks for anything else.
-        """
-        self.reply(message)
 
     def _on_start(self, _: Mapping[str, Any]) -> Reply:
         self.start()
@@ -306,10 +294,3 @@ class LiveTraining(View):
                 view.state = self._report()
                 if pictures is not None:
                     view.pictures = pictures
-
-
-class _Sides(traitlets.HasTraits):
-    """The traits that the browser and the kernel share."""
-
-    state = traitlets.Dict().tag(sync=True)
-    pictures = traitlets.List(traitlets.Bytes()).tag(sync=True)

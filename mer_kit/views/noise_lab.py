@@ -7,6 +7,7 @@ looks values up in them.
 Notebook: 02_noisy_labels
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +18,10 @@ from mer_kit import plots
 from mer_kit.analysis.passes import Passes
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.plots.picture import EmbeddedFigure
-from mer_kit.records import EMOTIONS
 from mer_kit.runs.experiment import Experiment
 from mer_kit.views import sound
 from mer_kit.views.noise_lab_data import PassArrays
-from mer_kit.views.view import Reply, View, still_picture
+from mer_kit.views.view import Reply, View, class_entries, still_picture
 
 #: D: sounds that a page without a kernel carries, and the seconds of each.
 MAX_SOUNDS, MAX_SOUND_SECONDS = 40, 3.0
@@ -61,11 +61,7 @@ class NoiseLab(View):
         self.experiment, self.passes = experiment, passes
         self.after_epoch = self._checked_epoch(after_epoch)
         self.arrays = PassArrays(passes)
-
-    @property
-    def per_class(self) -> bool:
-        """Whether the training fitted one mixture per class."""
-        return self.passes.partition.per_class
+        self.page_title = f"Noise lab: {experiment.corpus.title}"
 
     @property
     def at_once(self) -> bool:
@@ -73,28 +69,13 @@ class NoiseLab(View):
         segments = len(self.passes) * len(self.passes.labels)
         return BYTES_PER_SEGMENT * segments <= AT_ONCE_BYTES
 
-    @property
-    def page_title(self) -> str:
-        """The heading of the lab's page."""
-        return f"Noise lab: {self.experiment.corpus.title}"
-
     # ---- sound -----------------------------------------------------------------------------------
 
-    def play(self, row: int) -> tuple[bytes, str]:
-        """Return the sound of one segment and its MIME type.
-
-        Raises
-        ------
-        MerKitError
-            If there is no such row, or its file cannot be decoded.
-        """
-        return sound.wav_bytes(self._samples(row, sound.MAX_SECONDS)), "audio/wav"
-
-    def _samples(self, row: int, most_seconds: float) -> np.ndarray:
-        check_range("row", row, 0, len(self.passes.labels) - 1, whole=True)
-        clip = self.experiment.corpus.clips[int(self.passes.clip[int(row)])]
+    def _samples(self, row: Any, most_seconds: float) -> np.ndarray:
+        row = int(check_range("row", row, 0, len(self.passes.labels) - 1, whole=True))
+        clip = self.experiment.corpus.clips[int(self.passes.clip[row])]
         seconds = min(self.experiment.config.segment_seconds, most_seconds)
-        return sound.segment_audio(clip, float(self.passes.start_s[int(row)]), seconds)
+        return sound.segment_audio(clip, float(self.passes.start_s[row]), seconds)
 
     def doubtful(self, n: int = MAX_SOUNDS) -> list[int]:
         """Return n rows with the largest losses in the pass shown first, in turn over the songs."""
@@ -109,13 +90,13 @@ class NoiseLab(View):
 
     def _on_play(self, message: Mapping[str, Any]) -> Reply:
         """{"row"} → the sound of a segment."""
-        data, mime = self.play(message.get("row"))  # type: ignore[arg-type]  # play checks it
-        return {"row": message["row"], "mime": mime}, [data]
+        data = sound.wav_bytes(self._samples(message.get("row"), sound.MAX_SECONDS))
+        return {"row": message["row"], "mime": "audio/wav"}, [data]
 
     def _on_fit(self, message: Mapping[str, Any]) -> Reply:
         """{"after", "per_class"} → the tables of one pass, ω and curves."""
         after = self._checked_epoch(message.get("after"))
-        per_class = bool(check_choice("per_class", message.get("per_class"), (True, False)))
+        per_class = check_choice("per_class", message.get("per_class"), (True, False))
         one = self.arrays.tables(after, per_class=per_class)
         reply = {"after": after, "per_class": per_class, "tables": one.tables}
         return reply, [one.omega.tobytes(), one.curves.tobytes()]
@@ -123,7 +104,7 @@ class NoiseLab(View):
     def _on_pass(self, message: Mapping[str, Any]) -> Reply:
         """{"after"} → probabilities and answers of one pass."""
         after = self._checked_epoch(message.get("after"))
-        return {"after": after}, list(self.arrays.one_pass(after).values())
+        return {"after": after}, list(self.arrays.answers(after).values())
 
     def _checked_epoch(self, after_epoch: Any) -> int:
         return int(check_range("after_epoch", after_epoch, 1, len(self.passes), whole=True))
@@ -136,18 +117,17 @@ class NoiseLab(View):
         If `at_once`, all passes and the training's own kind of mixture are included.
         """
         p, clips = self.passes, self.experiment.corpus.clips
-        classes = self.experiment.classes
         training = p.table()[["phase", "n_labelled", "n_unlabelled", "note"]]
         data = {
             "title": self.experiment.corpus.title,
-            "classes": [{"name": name, "word": EMOTIONS.get(name, "")} for name in classes],
+            "classes": class_entries(self.experiment.classes),
             "segments": len(p.labels),
             "epochs": len(p),
             "after": self.after_epoch,
             "tau": p.tau,
             "taus": self.arrays.taus.tolist(),
             "seconds": self.experiment.config.segment_seconds,
-            "per_class": self.per_class,
+            "per_class": p.partition.per_class,
             "truth": p.wrong is not None,
             "max_unlabelled": p.partition.max_unlabelled,
             "training": training.to_dict("records"),
@@ -158,15 +138,17 @@ class NoiseLab(View):
             "arrays": dict(self.arrays.segments),
         }
         if self.at_once:
-            data["arrays"] |= self.arrays.every_pass()
-            self._add_tables(data, per_class=self.per_class)
+            data["arrays"] |= self.arrays.answers()
+            self._add_tables(data, per_class=p.partition.per_class)
         return data
 
     def _add_tables(self, data: dict[str, Any], *, per_class: bool) -> None:
-        """Put the tables of all passes into `data`."""
-        tables, arrays = self.arrays.all_tables(per_class=per_class)
-        data["tables"][("all", "class")[per_class]] = tables
-        data["arrays"] |= arrays
+        """Put the tables of all passes, and the bytes of ω [E, S] and their curves, into `data`."""
+        name, epochs = "class" if per_class else "all", range(1, len(self.passes) + 1)
+        every = [self.arrays.tables(epoch, per_class=per_class) for epoch in epochs]
+        data["tables"][name] = [one.tables for one in every]
+        data["arrays"][f"omega_{name}"] = b"".join(one.omega.tobytes() for one in every)
+        data["arrays"][f"curves_{name}"] = b"".join(one.curves.tobytes() for one in every)
 
     def page_data(self, *, sounds: int = MAX_SOUNDS) -> dict[str, Any]:
         """Return `data` with both kinds of mixtures and the sounds of the most doubtful segments.
@@ -186,28 +168,28 @@ class NoiseLab(View):
                 "use the widget, or longer segments"
             )
         data = self.data()
-        self._add_tables(data, per_class=not self.per_class)
-        data["sounds"] = {str(row): self._embedded_sound(row) for row in self.doubtful(sounds)}
+        self._add_tables(data, per_class=not p.partition.per_class)
+        data["sounds"] = {
+            str(row): dataclasses.asdict(sound.excerpt(self._samples(row, MAX_SOUND_SECONDS)))
+            for row in self.doubtful(sounds)
+        }
         return data
-
-    def _embedded_sound(self, row: int) -> dict[str, Any]:
-        """Return one segment's sound for a page: at most 3 s, as small as libsndfile makes it."""
-        excerpt = sound.excerpt(self._samples(row, MAX_SOUND_SECONDS))
-        return {"data": excerpt.data, "mime": excerpt.mime}
 
     def still(self, data: Mapping[str, Any]) -> str:
         """Return the picture and the sentence of the pass that is shown first."""
         picture = EmbeddedFigure(2, 1, size=(7.2, 4.4), height_ratios=[3, 1])
         losses, mixture, wrong = self.passes.fitted_mixture(self.after_epoch)
-        upper, lower = picture.axes
         plots.losses.histogram_with_posterior(
-            losses, mixture, tau=self.passes.tau, wrong=wrong, axes=(upper, lower)
+            losses,
+            mixture,
+            tau=self.passes.tau,
+            wrong=wrong,
+            axes=(picture.axes[0], picture.axes[1]),
         )
         partition = self.passes.partitions[self.after_epoch - 1]
-        in_x = int(partition.clean.sum())
         alt = (
             f"Losses after epoch {self.after_epoch} with both Gaussians, "
             f"and the posterior cut at τ = {self.passes.tau:g}"
         )
-        sizes = f"X {in_x}, U {len(partition.clean) - in_x} segments"
+        sizes = f"X {partition.clean.sum()}, U {(~partition.clean).sum()} segments"
         return still_picture(picture, alt, f"{alt}: {sizes}. {partition.note}")

@@ -23,6 +23,8 @@ GRID = np.linspace(0, 1, 401)
 TAUS = np.arange(101) / 100
 #: The bits of 1.0 in float16; probabilities have the bits 0 to this number.
 BITS_OF_ONE = 0x3C00
+#: The measures of the data map.
+MAP_MEASURES = ("confidence", "variability", "correctness")
 #: D: an ROC curve is drawn with at most about this many points.
 ROC_POINTS = 300
 
@@ -53,13 +55,11 @@ def pass_tables(
     """Return the tables of one pass for thresholds `taus`, with one mixture or one per class."""
     settings = dataclasses.replace(passes.partition, per_class=per_class)
     probabilities, labels = passes.probabilities[after_epoch - 1], passes.labels
-    if per_class == passes.partition.per_class:
-        partition = passes.partitions[after_epoch - 1]
-    else:
+    partition = passes.partitions[after_epoch - 1]
+    if per_class != passes.partition.per_class:
         partition = diagnostics.replay(probabilities, labels, settings=settings, seed=passes.seed)
-    loss, wrong = passes.losses[after_epoch - 1], np.zeros(len(labels), dtype=bool)
-    if passes.wrong is not None:
-        wrong = passes.wrong
+    loss = passes.losses[after_epoch - 1]
+    wrong = np.zeros(len(labels), dtype=bool) if passes.wrong is None else passes.wrong
     groups, curves = [], []
     for k, mixture in enumerate(partition.mixtures):
         rows = (labels == k) | (not per_class)
@@ -70,8 +70,7 @@ def pass_tables(
         "cuts": cut_table(passes, loss, partition, settings, taus),
         "roc": roc_table(passes, partition.omega),
     }
-    omega = half_precision(partition.omega, taus)
-    return PassTables(partition, tables, omega, np.stack(curves))
+    return PassTables(partition, tables, half_precision(partition.omega, taus), np.stack(curves))
 
 
 def loss_of_half() -> np.ndarray:
@@ -184,14 +183,13 @@ def cut_table(
     order = np.lexsort((-loss, partition.omega))
     in_u = np.searchsorted(partition.omega[order], taus, side="right")
     most = int(settings.max_unlabelled * len(loss) + 1e-9)
-    table: dict[str, list[Any]] = {"in_u": in_u.tolist(), "in_u_training": [], "refusal": []}
-    refusals: dict[int, str] = {}
-    for proposed in np.minimum(in_u, most).tolist():
-        if proposed not in refusals:
-            rows = order[:proposed]
-            refusals[proposed] = _refusal(rows, loss, passes, partition, settings)
-        table["refusal"].append(refusals[proposed])
-        table["in_u_training"].append(proposed * (not refusals[proposed]))
+    proposed = np.minimum(in_u, most).tolist()
+    refusal = {n: _refusal(order[:n], loss, passes, partition, settings) for n in set(proposed)}
+    table = {
+        "in_u": in_u.tolist(),
+        "in_u_training": [n * (not refusal[n]) for n in proposed],
+        "refusal": [refusal[n] for n in proposed],
+    }
     if passes.wrong is not None:
         right, wrong = passes.groups["right label"][order], passes.wrong[order]
         table |= quality_table(right, wrong, in_u)
@@ -263,10 +261,9 @@ def roc_table(passes: Passes, omega: np.ndarray) -> dict[str, Any] | None:
         return None
     known = passes.truth >= 0
     right = passes.groups["right label"][known]
-    if right.all() or not right.any():
+    if len(np.unique(right)) < 2:
         return None
-    x, y, _ = roc_curve(right, omega[known])
-    points = np.stack([x, y], axis=1)
+    points = np.stack(roc_curve(right, omega[known])[:2], axis=1)
     step = max(1, len(points) // ROC_POINTS)
     thinned = np.append(points[:-1:step], points[-1:], axis=0).round(4)
     return {"curve": thinned.tolist(), "area": float(roc_auc_score(right, omega[known]))}
@@ -278,39 +275,20 @@ class PassArrays:
     def __init__(self, passes: Passes) -> None:
         self.passes = passes
         self.taus = slider_taus(passes.tau)
-        self._tables: dict[tuple[int, bool], PassTables] = {}
+        #: `pass_tables` of one pass; they are computed when first asked for.
+        self.tables = functools.cache(functools.partial(pass_tables, passes, taus=self.taus))
 
-    def tables(self, after_epoch: int, *, per_class: bool) -> PassTables:
-        """Return `pass_tables` of one pass; they are computed when first asked for."""
-        key = (after_epoch, per_class)
-        if key not in self._tables:
-            self._tables[key] = pass_tables(
-                self.passes, after_epoch, per_class=per_class, taus=self.taus
-            )
-        return self._tables[key]
+    def answers(self, after_epoch: int | None = None) -> dict[str, bytes]:
+        """Return p of the label (float16) and model, the top class (uint8), of one pass or all.
 
-    def all_tables(self, *, per_class: bool) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-        """Return the tables of all passes, and the bytes of ω [E, S] and their curves."""
-        epochs = range(1, len(self.passes) + 1)
-        every = [self.tables(epoch, per_class=per_class) for epoch in epochs]
-        name = ("all", "class")[per_class]
-        arrays = {
-            f"omega_{name}": b"".join(one.omega.tobytes() for one in every),
-            f"curves_{name}": b"".join(one.curves.tobytes() for one in every),
-        }
-        return [one.tables for one in every], arrays
-
-    def one_pass(self, after_epoch: int) -> dict[str, bytes]:
-        """Return one pass: p of the label (float16 [S]) and model, the top class (uint8 [S])."""
-        one, labels = self.passes.probabilities[after_epoch - 1], self.passes.labels
-        own = one[np.arange(len(labels)), labels]
-        model = one.argmax(axis=1).astype(np.uint8)
+        Each is [S], or [E, S] of all passes.
+        """
+        probabilities, labels = self.passes.probabilities, self.passes.labels
+        if after_epoch is not None:
+            probabilities = probabilities[after_epoch - 1]
+        own = probabilities[..., np.arange(len(labels)), labels]
+        model = probabilities.argmax(axis=-1).astype(np.uint8)
         return {"p": own.astype("<f2").tobytes(), "model": model.tobytes()}
-
-    def every_pass(self) -> dict[str, bytes]:
-        """Return p and model of all passes, [E, S] each."""
-        passes = [self.one_pass(epoch) for epoch in range(1, len(self.passes) + 1)]
-        return {name: b"".join(one[name] for one in passes) for name in ("p", "model")}
 
     @functools.cached_property
     def segments(self) -> dict[str, bytes]:
@@ -321,12 +299,10 @@ class PassArrays:
         """
         p = self.passes
         table = diagnostics.data_map(p.probabilities, p.labels)
-        truth = np.full(len(p.labels), -1)
-        if p.truth is not None:
-            truth = p.truth
+        truth = np.full(len(p.labels), -1) if p.truth is None else p.truth
         used = (p.table()["phase"] == "ssl").tolist()
         in_u = np.stack([~one.clean & u for one, u in zip(p.partitions, used, strict=True)])
-        arrays = {
+        arrays = {name: table[name].to_numpy().astype("<f4") for name in MAP_MEASURES} | {
             "label": p.labels.astype(np.uint8),
             "truth": truth.astype(np.int8),
             "clip": p.clip.astype("<u4"),
@@ -334,6 +310,4 @@ class PassArrays:
             "in_u": np.packbits(in_u, bitorder="little"),
             "loss_of_half": loss_of_half(),
         }
-        for name in ("confidence", "variability", "correctness"):
-            arrays[name] = table[name].to_numpy().astype("<f4")
         return {name: values.tobytes() for name, values in arrays.items()}

@@ -10,20 +10,16 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import matplotlib
 import numpy as np
 import torch
 
 from mer_kit import plots
 from mer_kit.checks import MerKitError, check_choice, check_labels, check_probabilities, check_range
 from mer_kit.plots.picture import EmbeddedFigure
-from mer_kit.plots.segments import MEL_RANGE_DB
-from mer_kit.plots.style import LOOK
-from mer_kit.records import EMOTIONS
 from mer_kit.signal import frontends
 from mer_kit.training import objectives
-from mer_kit.views import js, sound
-from mer_kit.views.view import View, still_picture
+from mer_kit.views import sound
+from mer_kit.views.view import View, class_entries, levels, palette
 
 #: The smallest and the largest temperature of the slider, and its steps.
 TEMPERATURES = (0.05, 2.0)
@@ -38,14 +34,8 @@ class _Demo(View):
     """One part of the playground: its data and its still picture."""
 
     module = "playground"
-    #: What the browser's module calls it, and its title.
+    #: What the browser's module calls it.
     part: ClassVar[str]
-    title: ClassVar[str]
-
-    @property
-    def page_title(self) -> str:
-        """The heading of a page that shows this part."""
-        return self.title
 
     def picture(self) -> EmbeddedFigure:
         """Return what the view shows first, as a figure."""
@@ -53,11 +43,7 @@ class _Demo(View):
 
     def still(self, data: Mapping[str, Any]) -> str:
         """Return the picture for a page without scripts."""
-        return still_picture(self.picture(), self.title)
-
-    def widget(self) -> Any:
-        """Return the anywidget view; it sends no messages to the kernel."""
-        return js.widget(self.module, self.data())
+        return self.picture().html(self.page_title)
 
 
 class SharpeningTriangle(_Demo):
@@ -79,7 +65,7 @@ class SharpeningTriangle(_Demo):
     Source: paper Eq. (4). Notebook: 03_sssl_training
     """
 
-    part, title = "sharpening", "Sharpening: before and after"
+    part, page_title = "sharpening", "Sharpening: before and after"
 
     def __init__(
         self,
@@ -102,8 +88,7 @@ class SharpeningTriangle(_Demo):
 
     def among(self, row: int) -> tuple[int, ...]:
         """Return the three likeliest classes of a segment (both, if there are two), ascending."""
-        order = np.argsort(-self.probabilities[row], kind="stable")
-        return tuple(sorted(int(k) for k in order[:3]))
+        return tuple(sorted(np.argsort(-self.probabilities[row], kind="stable")[:3].tolist()))
 
     def sharpened(
         self, row: int, temperature: float, *, among: Sequence[int] | None = None
@@ -118,9 +103,7 @@ class SharpeningTriangle(_Demo):
             If there is no such row, or the temperature is not above 0.
         """
         check_choice("row", row, range(len(self.probabilities)))
-        if among is None:
-            among = self.among(row)
-        p = renormalised(self.probabilities[[row]], among)
+        p = renormalised(self.probabilities[[row]], among or self.among(row))
         return {"before": p[0], "after": sharpen_rows(p, [temperature])[0, 0]}
 
     def data(self) -> dict[str, Any]:
@@ -128,7 +111,7 @@ class SharpeningTriangle(_Demo):
         rows = zip(self.names, self.probabilities.tolist(), self.labels.tolist(), strict=True)
         return {
             "part": self.part,
-            "classes": _classes(self.classes),
+            "classes": class_entries(self.classes),
             "segments": [{"name": name, "p": p, "label": label} for name, p, label in rows],
             "among": list(self.among(0)),
             "temperature": self.temperature,
@@ -180,7 +163,7 @@ class MixupDeck(_Demo):
     Source: paper Eq. (6) and (7). Notebook: 03_sssl_training
     """
 
-    part, title = "mixup", "Mixup: two segments and their mixture"
+    part, page_title = "mixup", "Mixup: two segments and their mixture"
 
     def __init__(
         self,
@@ -216,19 +199,16 @@ class MixupDeck(_Demo):
     def data(self) -> dict[str, Any]:
         """Return what the view is built from; log-mels as 256 levels, sounds as WAV."""
         frames, bands = self.mels[0].shape
-        sounds = None
-        if self.sounds is not None:
-            sounds = [sound.wav_bytes(y) for y in self.sounds]
         return {
             "part": self.part,
-            "classes": _classes(self.classes),
+            "classes": class_entries(self.classes),
             "names": list(self.names),
             "frames": frames,
             "bands": bands,
             "seconds": frames / frontends.make().frames_per_second,
-            "mels": [_levels(mel) for mel in self.mels],
-            "colours": matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes(),
-            "sounds": sounds,
+            "mels": [levels(mel).tobytes() for mel in self.mels],
+            "colours": palette(),
+            "sounds": self.sounds and [sound.wav_bytes(y) for y in self.sounds],
             "targets": self.targets.tolist(),
             "delta": self.delta,
         }
@@ -258,7 +238,7 @@ class DropoutPairs(_Demo):
     Source: paper Eq. (9). Notebook: 03_sssl_training
     """
 
-    part, title = "passes", "R-Drop: two dropout passes"
+    part, page_title = "passes", "R-Drop: two dropout passes"
 
     def __init__(self, passes: np.ndarray, names: Sequence[str], classes: Sequence[str]) -> None:
         passes = np.asarray(passes, dtype=np.float64)
@@ -279,15 +259,14 @@ class DropoutPairs(_Demo):
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from."""
-        pairs = range(self.passes.shape[1] // 2)
         return {
             "part": self.part,
-            "classes": _classes(self.classes),
+            "classes": class_entries(self.classes),
             "segments": [
                 {
                     "name": name,
                     "passes": self.passes[row].tolist(),
-                    "kl": [self.kl(row, pair) for pair in pairs],
+                    "kl": [self.kl(row, pair) for pair in range(self.passes.shape[1] // 2)],
                 }
                 for row, name in enumerate(self.names)
             ],
@@ -337,12 +316,9 @@ def lattice_points(n: int, steps: int) -> np.ndarray:
     >>> lattice_points(2, 3).tolist(), lattice_points(3, 3).tolist()
     ([[3, 0], [2, 1]], [[3, 0, 0], [2, 1, 0], [1, 1, 1]])
     """
-    points = []
-    for first in itertools.product(range(steps, -1, -1), repeat=n - 1):
-        point = (*first, steps - sum(first))
-        if point[-1] >= 0 and sorted(point, reverse=True) == list(point):
-            points.append(point)
-    return np.array(points, dtype=np.int64)
+    firsts = itertools.product(range(steps, -1, -1), repeat=n - 1)
+    points = np.array([(*first, steps - sum(first)) for first in firsts], dtype=np.int64)
+    return points[(points[:, -1] >= 0) & (np.diff(points) <= 0).all(axis=1)]
 
 
 def mixed_sound(first: np.ndarray, second: np.ndarray, delta: float) -> np.ndarray:
@@ -356,16 +332,3 @@ def mixed_sound(first: np.ndarray, second: np.ndarray, delta: float) -> np.ndarr
     check_range("delta", delta, 0, 1)
     n = min(len(first), len(second))
     return np.asarray(delta * first[:n] + (1 - delta) * second[:n], dtype=np.float32)
-
-
-def _classes(names: Sequence[str]) -> list[dict[str, str]]:
-    return [
-        {"name": name, "word": EMOTIONS.get(name, ""), "colour": LOOK[name][0]} for name in names
-    ]
-
-
-def _levels(mel: np.ndarray) -> bytes:
-    """Return a log-mel as one byte per value, 0–255 over `MEL_RANGE_DB`."""
-    low, high = MEL_RANGE_DB
-    levels = (np.asarray(mel, dtype=np.float32) - low) / (high - low)
-    return bytes(np.round(255 * np.clip(levels, 0, 1)).astype(np.uint8).tobytes())

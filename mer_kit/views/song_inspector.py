@@ -4,6 +4,7 @@ Notebook: 04_song_decisions
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,23 +16,26 @@ from mer_kit import plots
 from mer_kit.analysis import feature_space
 from mer_kit.analysis.curve import truth_spans
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.plots import style
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.results import ROW_TITLES
 from mer_kit.records import EMOTIONS, Clip
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features, scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
-from mer_kit.views import curve_data as parts
-from mer_kit.views import js
 from mer_kit.views.curve_player import CurvePlayer
-from mer_kit.views.sound import SongSound, song_bytes
-from mer_kit.views.view import Reply, View, still_picture
+from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_bytes
+from mer_kit.views.view import Position, Reply, View, class_entries, credit, still_picture
 
 #: D: the number of neighbours that are listed.
 NEIGHBOURS = 5
 #: D: the most songs whose sound a page without a kernel carries, and the most bytes of each.
 MAX_SOUNDS, PAGE_SOUND_BYTES = 12, 250_000
+
+
+class _Sides(traitlets.HasTraits):
+    """The traits that the browser and the kernel share."""
+
+    song = Position(lambda view: len(view.data["test"])).tag(sync=True)
 
 
 class SongInspector(View, traitlets.HasTraits):
@@ -57,12 +61,14 @@ class SongInspector(View, traitlets.HasTraits):
     Notebook: 04_song_decisions
     """
 
-    module = "inspector"
-    song = traitlets.Int(0)
+    module, sides = "inspector", _Sides
+    song = Position(lambda inspector: len(inspector.space.test))
 
     def __init__(self, experiment: Experiment, fold: int, *, song: str = "") -> None:
         super().__init__()
         self.experiment, self.fold, self.classes = experiment, fold, experiment.classes
+        self.title = experiment.corpus.title or experiment.corpus.name
+        self.page_title = f"Songs of {self.title}, fold {fold}"
         self.space = feature_space.song_space(experiment, fold)
         self._answers = {name: feature_space.answered(self.space, name) for name in CLASSIFIERS}
         wrong = np.flatnonzero(self._answers["svm"] != self.space.test.label)
@@ -73,11 +79,6 @@ class SongInspector(View, traitlets.HasTraits):
             self.song = int(wrong[0])
         self._below: Any = None  # the player below the view; all views of one inspector share it
         self.observe(self._renew, names="song")
-
-    @traitlets.validate("song")
-    def _within(self, proposal: Any) -> int:
-        check_range("song", proposal["value"], 0, len(self.space.test) - 1, whole=True)
-        return int(proposal["value"])
 
     def clip(self, part: str, song: int) -> Clip:
         """Return the clip of a song of "test" or "train".
@@ -98,17 +99,17 @@ class SongInspector(View, traitlets.HasTraits):
 
     def features(self) -> pd.DataFrame:
         """Return the chosen song's 7·K features: one row per class, one column per statistic."""
-        rows = self.space.test.x[self.song].reshape(len(self.classes), len(features.STATISTICS))
+        rows = self.space.test.x[self.song].reshape(len(self.classes), -1)
         return pd.DataFrame(rows, index=list(self.classes), columns=list(features.STATISTICS))
 
     def sentence(self) -> str:
         """Return the chosen song's label and answers in words."""
         label = int(self.space.test.label[self.song])
-        answers = []
-        for name in CLASSIFIERS:
-            k = int(self._answers[name][self.song])
-            verdict = ("wrong", "right")[k == label]
-            answers.append(f"{ROW_TITLES[name]} says {self._named(k)}, {verdict}")
+        said = {name: int(self._answers[name][self.song]) for name in CLASSIFIERS}
+        answers = [
+            f"{ROW_TITLES[name]} says {self._named(k)}, {('wrong', 'right')[k == label]}"
+            for name, k in said.items()
+        ]
         clip_id = self.clip("test", self.song).clip_id
         return f"{clip_id}, label {self._named(label)}: {'; '.join(answers)}."
 
@@ -119,14 +120,11 @@ class SongInspector(View, traitlets.HasTraits):
 
     def data(self) -> dict[str, Any]:
         """Return what the view is built from: plain data and, under "arrays", bytes."""
-        space, looks = self.space, [(name, *style.LOOK[name]) for name in self.classes]
+        space = self.space
         return {
-            "title": self.experiment.corpus.title or self.experiment.corpus.name,
+            "title": self.title,
             "fold": self.fold,
-            "classes": [
-                {"name": n, "word": EMOTIONS[n], "colour": colour, "dash": parts.DASHES[line]}
-                for n, colour, line in looks
-            ],
+            "classes": class_entries(self.classes),
             "statistics": list(features.STATISTICS),
             "theta": float(space.svm.theta),
             "classifiers": {name: ROW_TITLES[name] for name in CLASSIFIERS},
@@ -135,11 +133,7 @@ class SongInspector(View, traitlets.HasTraits):
             "usual": space.usual_distance(),
             "confusion": {name: self.confusion(name).tolist() for name in CLASSIFIERS},
             "song": self.song,
-            "arrays": {
-                f"{part}_{name}": values
-                for part in ("test", "train")
-                for name, values in self._arrays(part)
-            },
+            "arrays": self._arrays("test") | self._arrays("train"),
             "sounds": None,
         }
 
@@ -148,7 +142,7 @@ class SongInspector(View, traitlets.HasTraits):
         table = songs.segments[at]
         return {
             "id": clip.clip_id,
-            "who": " – ".join(text for text in (clip.artist, clip.title) if text),
+            "who": credit(clip),
             "label": int(songs.label[at]),
             "segments": len(table),
             "end_s": float(table["end_s"].iloc[-1]),
@@ -162,20 +156,21 @@ class SongInspector(View, traitlets.HasTraits):
             "nearest": self.space.nearest(at, min(NEIGHBOURS, len(self.space.train))),
         }
 
-    def _arrays(self, part: str) -> list[tuple[str, bytes]]:
-        """Return (name, little-endian bytes) of the songs' arrays.
+    def _arrays(self, part: str) -> dict[str, bytes]:
+        """Return the songs' arrays as little-endian bytes.
 
         x and z are float32 [songs·7·K], p is float16 [segments·K], centre is float32 [segments]."""
         songs = getattr(self.space, part)
         p = np.concatenate([table[list(self.classes)].to_numpy() for table in songs.segments])
         centre = np.concatenate([table["centre_s"].to_numpy() for table in songs.segments])
-        arrays = {"x": songs.x.astype("<f4"), "z": songs.z.astype("<f4"), "p": p.astype("<f2")}
-        return [
-            (name, values.tobytes())
-            for name, values in {**arrays, "centre": centre.astype("<f4")}.items()
-        ]
+        return {
+            f"{part}_x": songs.x.astype("<f4").tobytes(),
+            f"{part}_z": songs.z.astype("<f4").tobytes(),
+            f"{part}_p": p.astype("<f2").tobytes(),
+            f"{part}_centre": centre.astype("<f4").tobytes(),
+        }
 
-    def play(self, part: str, song: int, *, max_bytes: int | None = None) -> SongSound:
+    def play(self, part: str, song: int, *, max_bytes: int = MAX_SONG_BYTES) -> SongSound:
         """Return the sound of a whole song of "test" or "train".
 
         Raises
@@ -183,10 +178,7 @@ class SongInspector(View, traitlets.HasTraits):
         MerKitError
             If there is no such song, or its sound cannot be decoded.
         """
-        options = {}
-        if max_bytes is not None:
-            options["max_bytes"] = max_bytes
-        return song_bytes(self.clip(part, song).path, **options)
+        return song_bytes(self.clip(part, song).path, max_bytes=max_bytes)
 
     def _on_play(self, message: Mapping[str, Any]) -> Reply:
         """{"part", "song"} → a song's sound."""
@@ -200,20 +192,16 @@ class SongInspector(View, traitlets.HasTraits):
         """Return the player of the chosen song."""
         clip, test = self.clip("test", self.song), self.space.test
         curve = test.segments[self.song].copy()
-        curve.attrs = {
-            "song": clip.clip_id,
-            "clip_id": clip.clip_id,
-            "task": self.experiment.config.task,
-        }
-        truth = truth_spans(self.experiment, clip.clip_id)
-        label = self.classes[int(test.label[self.song])]
-        return CurvePlayer(curve, clip.path, truth=truth, label=label, title=clip.clip_id)
+        name, task = clip.clip_id, self.experiment.config.task
+        curve.attrs = {"song": name, "clip_id": name, "task": task}
+        truth, label = truth_spans(self.experiment, name), self.classes[int(test.label[self.song])]
+        return CurvePlayer(curve, clip.path, truth=truth, label=label, title=name)
 
-    def widget(self) -> Any:
+    def widget(self, **values: Any) -> Any:
         """Return the view for a notebook with a kernel: inspector and player of the chosen song."""
         import ipywidgets as w
 
-        made = js.widget(self.module, self.data(), sides=_Sides, answer=self.answer, song=self.song)
+        made = super().widget(song=self.song, **values)
         traitlets.link((self, "song"), (made, "song"))
         if not self._has_player:
             self._below = w.VBox([self.player().widget()])
@@ -226,17 +214,9 @@ class SongInspector(View, traitlets.HasTraits):
 
     def _renew(self, _: Any) -> None:
         """Put the chosen song's player below the view."""
-        if not self._has_player:
-            return
-        before, self._below.children = self._below.children, [self.player().widget()]
-        for view in before:
-            view.close()
-
-    @property
-    def page_title(self) -> str:
-        """The heading of the inspector's page."""
-        corpus = self.experiment.corpus
-        return f"Songs of {corpus.title or corpus.name}, fold {self.fold}"
+        if self._has_player:
+            (before,), self._below.children = self._below.children, [self.player().widget()]
+            before.close()
 
     def page_data(self, sounds: Sequence[str] | None = None) -> dict[str, Any]:
         """Return `data` with the sounds of some songs.
@@ -255,8 +235,8 @@ class SongInspector(View, traitlets.HasTraits):
         known = {self.clip(part, i).clip_id: (part, i) for part, i in places}
         if sounds is None:
             near = self.space.nearest(self.song, min(NEIGHBOURS, len(self.space.train)))
-            sounds = [self.clip("train", i).clip_id for i, _ in near]
-            sounds = [self.clip("test", self.song).clip_id, *sounds]
+            chosen = [("test", self.song), *(("train", i) for i, _ in near)]
+            sounds = [self.clip(part, i).clip_id for part, i in chosen]
         if len(sounds) > MAX_SOUNDS:
             raise MerKitError(
                 f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: "
@@ -266,11 +246,9 @@ class SongInspector(View, traitlets.HasTraits):
         data["sounds"] = {}
         for clip_id in sounds:
             part, i = known[check_choice("song", clip_id, known)]
-            with contextlib.suppress(
-                MerKitError
-            ):  # the view disables the button of a missing sound
+            with contextlib.suppress(MerKitError):  # the view disables a missing sound's button
                 sound = self.play(part, i, max_bytes=PAGE_SOUND_BYTES)
-                data["sounds"][f"{part} {i}"] = {"mime": sound.mime, "data": sound.data}
+                data["sounds"][f"{part} {i}"] = dataclasses.asdict(sound)
         return data
 
     def still(self, data: Mapping[str, Any]) -> str:
@@ -283,15 +261,3 @@ class SongInspector(View, traitlets.HasTraits):
         plots.songs.seven_numbers(p, self.classes, right, theta=self.space.svm.theta)
         alt = f"Curve of {self.clip('test', self.song).clip_id} and its seven numbers per class"
         return still_picture(picture, alt, self.sentence())
-
-
-class _Sides(traitlets.HasTraits):
-    """The traits that the browser and the kernel share."""
-
-    song = traitlets.Int(0).tag(sync=True)
-
-    @traitlets.validate("song")
-    def _within(self, proposal: Any) -> int:
-        last = len(self.data["test"]) - 1  # type: ignore[attr-defined]
-        check_range("song", proposal["value"], 0, last, whole=True)
-        return int(proposal["value"])

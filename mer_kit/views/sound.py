@@ -33,15 +33,15 @@ PLAYABLE = {
     ".flac": "audio/flac",
     ".m4a": "audio/mp4",
 }
-#: What a song is encoded as, best first: format, its subtype, MIME type.
-ENCODINGS = (
-    ("MP3", "MPEG_LAYER_III", "audio/mpeg"),
-    ("OGG", "VORBIS", "audio/ogg"),
-    ("WAV", "PCM_16", "audio/wav"),
-)
 #: libsndfile's compression level → kbit/s that MP3 then takes at 22,050 Hz (OGG a little more or
 #: less), best first.
-LEVELS = {0.6: 64, 0.8: 40, 0.9: 24}
+LEVELS: dict[float | None, float] = {0.6: 64, 0.8: 40, 0.9: 24}
+#: What a song is encoded as, best first: format, its subtype, MIME type, levels.
+ENCODINGS = (
+    ("MP3", "MPEG_LAYER_III", "audio/mpeg", LEVELS),
+    ("OGG", "VORBIS", "audio/ogg", LEVELS),
+    ("WAV", "PCM_16", "audio/wav", {None: 16 * audio.SAMPLE_RATE / 1000}),
+)
 
 
 @dataclass(frozen=True)
@@ -71,33 +71,25 @@ def listen(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label: str) -
     MerKitError
         If `y` is not one row of finite samples, is longer than 10 s, or the label is empty.
 
+    Examples
+    --------
+    >>> element = listen(np.zeros(2205), label="a tenth of a second of nothing").data
+    >>> "<audio controls" in element, 'aria-label="a tenth of a second of nothing"' in element
+    (True, True)
+
     Notebook: 00_start_here
     """
     from IPython.display import HTML
 
-    return HTML(audio_element(y, sample_rate, label=label))
-
-
-def audio_element(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE, *, label: str) -> str:
-    """Return the HTML text of what `listen` shows; widgets put it into place themselves.
-
-    Examples
-    --------
-    >>> element = audio_element(np.zeros(2205), label="a tenth of a second of nothing")
-    >>> "<audio controls" in element, 'aria-label="a tenth of a second of nothing"' in element
-    (True, True)
-    """
     if not label.strip():
         raise MerKitError(
             "label is empty, expected a description of the sound: "
             "pass for example label='clip MT01, 3 to 6 s'"
         )
-    data = base64.b64encode(wav_bytes(y, sample_rate)).decode("ascii")
-    name = escaped(label)
-    return (
+    name, wav = escaped(label), SongSound(wav_bytes(y, sample_rate), "audio/wav")
+    return HTML(
         f'<figure style="margin:0.4em 0"><figcaption>{name}</figcaption>'
-        f'<audio controls preload="metadata" aria-label="{name}" '
-        f'src="data:audio/wav;base64,{data}">'
+        f'<audio controls preload="metadata" aria-label="{name}" src="{wav.address}">'
         "This browser plays no audio.</audio></figure>"
     )
 
@@ -111,23 +103,25 @@ def wav_bytes(y: np.ndarray, sample_rate: int = audio.SAMPLE_RATE) -> bytes:
         If `y` is not one row of finite samples or longer than 10 s.
     """
     check_range("sample_rate", sample_rate, 1, whole=True)
-    y = np.asarray(y, dtype=np.float64)
-    if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
-        raise MerKitError(
-            f"y has shape {y.shape}, expected one row of finite samples: "
-            "decode with signal.audio.load"
-        )
+    y = _row(y)
     if len(y) > MAX_SECONDS * sample_rate:
         raise MerKitError(
             f"the sound lasts {len(y) / sample_rate:.1f} s, "
             f"expected at most {MAX_SECONDS:g} s in a notebook: "
             "cut it with views.sound.segment_audio"
         )
-    import soundfile
+    return _encoded(y, "WAV", "PCM_16", None, rate=int(sample_rate))
 
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(y, -1.0, 1.0), int(sample_rate), format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+
+def _row(y: np.ndarray) -> np.ndarray:
+    """Return samples as an array, if they are one row of finite numbers."""
+    y = np.asarray(y)
+    if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
+        raise MerKitError(
+            f"y has shape {y.shape}, expected one row of finite samples: "
+            "decode with signal.audio.load"
+        )
+    return y
 
 
 def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSound:
@@ -152,17 +146,11 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     check_range("max_bytes", max_bytes, 1, whole=True)
     path = Path(path)
     kind = PLAYABLE.get(path.suffix.lower())
-    if (
-        kind is not None
-        and path.is_file()
-        and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes)
-    ):
+    if kind and path.is_file() and 0 < path.stat().st_size <= min(KEEP_BYTES, max_bytes):
         return SongSound(path.read_bytes(), kind)
     least_bytes_a_second = min(kbits for *_, kbits in _ways()) * 125
     longest = max_bytes / least_bytes_a_second
-    y = audio.decode(
-        path, max_seconds=longest + 1
-    )  # a song that does not fit is not decoded to its end
+    y = audio.decode(path, max_seconds=longest + 1)  # what does not fit is not decoded
     if isinstance(y, Problem):
         raise MerKitError(str(dataclasses.replace(y, where=audio.printable(path.name))))
     seconds = len(y) / audio.SAMPLE_RATE
@@ -180,6 +168,14 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     )
 
 
+def song_or_reason(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> tuple[SongSound, str]:
+    """Return `song_bytes` and "", or no bytes and a sentence that says why there is no sound."""
+    try:
+        return song_bytes(path, max_bytes=max_bytes), ""
+    except MerKitError as error:
+        return SongSound(b"", ""), f"No sound here: {error}."
+
+
 def excerpt(y: np.ndarray) -> SongSound:
     """Return mono samples `y` [n] at 22,050 Hz as a sound file, MP3 if libsndfile can write it.
 
@@ -190,45 +186,35 @@ def excerpt(y: np.ndarray) -> SongSound:
 
     Examples
     --------
-    >>> excerpt(np.zeros(22050)).mime in {mime for *_, mime in ENCODINGS}
+    >>> excerpt(np.zeros(22050)).mime in {mime for _, _, mime, _ in ENCODINGS}
     True
     """
-    y = np.asarray(y)
-    if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
-        raise MerKitError(
-            f"y has shape {y.shape}, expected one row of finite samples: "
-            "decode with signal.audio.load"
-        )
     kind, subtype, mime, level, _ = _ways()[0]
-    return SongSound(_encoded(y, kind, subtype, level), mime)
+    return SongSound(_encoded(_row(y), kind, subtype, level), mime)
 
 
 def _ways() -> list[tuple[str, str, str, float | None, float]]:
     """Return the available encodings, best first: format, subtype, MIME type, level, kbit/s."""
     import soundfile
 
-    found: list[tuple[str, str, str, float | None, float]] = []
-    for kind, subtype, mime in ENCODINGS:
-        if subtype in soundfile.available_subtypes(kind):
-            levels = (
-                [(None, 16 * audio.SAMPLE_RATE / 1000)] if kind == "WAV" else list(LEVELS.items())
-            )
-            found += [(kind, subtype, mime, level, kbits) for level, kbits in levels]
-    return found
+    return [
+        (kind, subtype, mime, level, kbits)
+        for kind, subtype, mime, levels in ENCODINGS
+        if subtype in soundfile.available_subtypes(kind)
+        for level, kbits in levels.items()
+    ]
 
 
-def _encoded(y: np.ndarray, kind: str, subtype: str, level: float | None) -> bytes:
-    """Return samples at 22,050 Hz as a file, written in blocks: long ones crash soundfile 0.14."""
+def _encoded(
+    y: np.ndarray, kind: str, subtype: str, level: float | None, *, rate: int = audio.SAMPLE_RATE
+) -> bytes:
+    """Return samples as a file, written in blocks: long ones crash soundfile 0.14."""
     import soundfile
 
-    rate, buffer = audio.SAMPLE_RATE, io.BytesIO()
-    how: dict[str, Any] = {}
-    if level is not None:
-        how["compression_level"] = level
-    if kind == "MP3":
-        how["bitrate_mode"] = (
-            "CONSTANT"  # the size is known beforehand, and every player finds every second
-        )
+    buffer = io.BytesIO()
+    how: dict[str, Any] = {} if level is None else {"compression_level": level}
+    if kind == "MP3":  # the size is known beforehand, and every player finds every second
+        how["bitrate_mode"] = "CONSTANT"
     with soundfile.SoundFile(buffer, "w", rate, 1, format=kind, subtype=subtype, **how) as file:
         for first in range(0, len(y), rate):
             file.write(np.clip(y[first : first + rate], -1.0, 1.0))
@@ -261,10 +247,7 @@ def segment_audio(clip: Clip, start_s: float, seconds: float) -> np.ndarray:
 def clip_audio(clip: Clip) -> np.ndarray:
     """Return a clip's samples, float32 [n] at 22,050 Hz, read-only; recent clips are cached."""
     path = Path(clip.path)
-    stamp = 0
-    if path.exists():
-        stamp = path.stat().st_mtime_ns
-    return _decoded(path, stamp)
+    return _decoded(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @functools.lru_cache(maxsize=8)

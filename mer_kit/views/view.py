@@ -3,17 +3,40 @@
 Notebook: 00_start_here
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mer_kit.checks import MerKitError, check_choice
+import matplotlib as mpl
+import numpy as np
+import traitlets
+
+from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.plots.curve import readable_on
 from mer_kit.plots.names import escaped
 from mer_kit.plots.picture import EmbeddedFigure
+from mer_kit.plots.segments import MEL_RANGE_DB
+from mer_kit.plots.style import LOOK
+from mer_kit.records import EMOTIONS, Clip
 from mer_kit.views import html_fragments, js
 
 #: The reply to a message and the bytes that are sent with it.
 Reply = tuple[dict[str, Any], list[bytes]]
+#: matplotlib's line styles as SVG's dashes.
+DASHES = {"-": "", "--": "8 5", "-.": "9 4 2 4", ":": "2 3.5"}
+
+
+class Position(traitlets.Int[int, Any]):
+    """A trait that holds a position: a whole number from 0, below `length(owner)`."""
+
+    def __init__(self, length: Callable[[Any], int]) -> None:
+        super().__init__(0)
+        self.length = length
+
+    def validate(self, obj: Any, value: Any) -> int:
+        """Return the position if the owner has it."""
+        last = self.length(obj) - 1
+        return int(check_range(str(self.name), super().validate(obj, value), 0, last, whole=True))
 
 
 class View:
@@ -26,11 +49,10 @@ class View:
 
     #: The browser module in `views/js` that draws the view.
     module: ClassVar[str]
-
-    @property
-    def page_title(self) -> str:
-        """The heading of a page that shows this view."""
-        raise NotImplementedError
+    #: The traits that the browser and the kernel share beside `data`.
+    sides: ClassVar[type[traitlets.HasTraits] | None] = None
+    #: The heading of a page that shows this view.
+    page_title: str
 
     def data(self, *args: Any, **options: Any) -> dict[str, Any]:
         """Return what the view is built from: plain data, and bytes for arrays and sounds."""
@@ -69,9 +91,14 @@ class View:
         except MerKitError as error:
             return {"kind": "sorry", "text": str(error), "to": message}, []
 
-    def widget(self) -> Any:
-        """Return the anywidget view for a notebook with a kernel, which `answer` serves."""
-        return js.widget(self.module, self.data(), answer=self.answer)
+    def widget(self, **values: Any) -> Any:
+        """Return the anywidget view for a notebook with a kernel, which `answer` serves.
+
+        Parameters
+        ----------
+        values : the first values of the traits in `sides`
+        """
+        return js.widget(self.module, self.data(), sides=self.sides, answer=self.answer, **values)
 
     def fragment(self, *args: Any, **options: Any) -> str:
         """Return HTML for a page without a kernel: a still picture that a script replaces.
@@ -81,13 +108,17 @@ class View:
         data = self.page_data(*args, **options)
         return html_fragments.fragment(self.module, as_text(data), self.still(data))
 
-    def to_html(self, path: str | Path | None = None, **options: Any) -> str:
+    def to_html(self, path: str | Path | None = None, *, note: str = "", **options: Any) -> str:
         """Return the view as one self-contained page, and write it to `path` if one is given.
 
-        Options are those of `page_data`.
+        `note` is text below the view, one paragraph per line. Options are those of `page_data`.
         """
-        page = html_fragments.page(self.page_title, self.fragment(**options))
-        return html_fragments.kept(page, path)
+        lines = [f"<p>{escaped(line)}</p>" for line in note.splitlines() if line.strip()]
+        body = f"{self.fragment(**options)}\n{''.join(lines)}"
+        page = html_fragments.page(self.page_title, body)
+        if path is not None:
+            html_fragments.write_page(Path(path), page)
+        return page
 
 
 def as_text(value: Any) -> Any:
@@ -102,15 +133,48 @@ def as_text(value: Any) -> Any:
         return html_fragments.text(value)
     if isinstance(value, Mapping):
         return {name: as_text(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [as_text(one) for one in value]
-    return value
+    return [as_text(one) for one in value] if isinstance(value, list) else value
 
 
-def still_picture(picture: EmbeddedFigure, alt: str, sentence: str = "") -> str:
+def still_picture(picture: EmbeddedFigure, alt: str, sentence: str) -> str:
     """Return a figure as an image element with its description, followed by a sentence."""
-    source = f"data:image/png;base64,{html_fragments.text(picture.png())}"
-    image = f'<img src="{source}" alt="{escaped(alt)}">'
-    if sentence:
-        return f"{image}<p>{escaped(sentence)}</p>"
-    return image
+    return f"{picture.html(alt)}<p>{escaped(sentence)}</p>"
+
+
+def class_entries(names: Sequence[str]) -> list[dict[str, str]]:
+    """Return name, emotion, colour, colour of a text on it, and SVG dashes of each class.
+
+    Examples
+    --------
+    >>> class_entries(["Q2"])
+    [{'name': 'Q2', 'word': 'angry', 'colour': '#e42536', 'ink': '#000', 'dash': '8 5'}]
+    """
+    inks = {"black": "#000", "white": "#fff"}
+    return [
+        {
+            "name": name,
+            "word": EMOTIONS[name],
+            "colour": colour,
+            "ink": inks[readable_on(colour)],
+            "dash": DASHES[line],
+        }
+        for name, (colour, line) in ((name, LOOK[name]) for name in names)
+    ]
+
+
+def credit(clip: Clip) -> str:
+    """Return a clip's artist and title, as far as they are known."""
+    return " – ".join(text for text in (clip.artist, clip.title) if text)
+
+
+def levels(mel: np.ndarray) -> np.ndarray:
+    """Return a log-mel in dB as uint8 of the same shape: 0 is −60 dB, 255 is 30 dB."""
+    low, high = MEL_RANGE_DB
+    shares = (np.asarray(mel, dtype=np.float32) - low) / (high - low)
+    return np.asarray(np.rint(255 * shares.clip(0, 1)), dtype=np.uint8)
+
+
+def palette() -> bytes:
+    """Return the colours of the 256 levels of a log-mel, three bytes each."""
+    colours = mpl.colormaps["magma"](np.arange(256))[:, :3]
+    return bytes(np.rint(255 * colours).astype(np.uint8).tobytes())

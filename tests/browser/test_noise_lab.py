@@ -253,7 +253,7 @@ def test_what_is_not_there_is_asked_from_the_kernel(
 ) -> None:
     lab = make_lab(tmp_path)
     data = lab.data()
-    one, after = lab.arrays.one_pass(lab.after_epoch), lab.after_epoch
+    one, after = lab.arrays.answers(lab.after_epoch), lab.after_epoch
     for name in ("p", "model"):
         del data["arrays"][name]
     data["arrays"] = as_text(data["arrays"])

@@ -286,4 +286,4 @@ def test_light_dark_and_small_are_accessible_and_fit(
 
 def test_without_scripts_the_picture_stays(page_of: Open, triangle: SharpeningTriangle) -> None:
     page = page_of(triangle.to_html(), java_script_enabled=False)
-    assert page.get_by_role("img", name=triangle.title).is_visible()
+    assert page.get_by_role("img", name=triangle.page_title).is_visible()

@@ -95,7 +95,7 @@ def stop_after(live: LiveTraining, epoch: int) -> Any:
     """Return a view through which somebody presses stop as soon as this epoch is over."""
     view = live.widget()
     view.observe(
-        lambda change: live.hear({"kind": "stop"}) if change.new["done"] == epoch else None,
+        lambda change: live.reply({"kind": "stop"}) if change.new["done"] == epoch else None,
         names="state",
     )
     return view
@@ -156,7 +156,7 @@ def test_in_a_thread_started_paused_and_started_again_equals_no_pause(
 ) -> None:
     live = LiveTraining(make(tmp_path))
     view = stop_after(live, 3)
-    live.hear({"kind": "start"})
+    live.reply({"kind": "start"})
     live.start()  # a second press while it runs starts nothing
     live.wait()
     assert view.state["state"] == "paused" and view.state["since"] is None
@@ -273,7 +273,7 @@ def test_a_pause_is_one_sentence_in_a_notebook_and_still_an_interrupt() -> None:
 def test_a_view_may_ask_for_start_and_stop_alone(make: Maker, tmp_path: Path, message: Any) -> None:
     live = LiveTraining(make(tmp_path))
     with pytest.raises(MerKitError, match="kind is|expected an object with a kind"):
-        live.hear(message)
+        live.reply(message)
     assert live.state == "ready"
 
 

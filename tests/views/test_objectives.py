@@ -194,7 +194,7 @@ def test_fragments_hold_a_picture_their_data_and_no_address(
         text = part.fragment()
         picture = text.partition('<img src="data:image/png;base64,')[2].partition('"')[0]
         assert base64.b64decode(picture).startswith(b"\x89PNG")
-        assert f'alt="{part.title}"' in text and f'"part": "{part.part}"' in text
+        assert f'alt="{part.page_title}"' in text and f'"part": "{part.part}"' in text
         assert "https://" not in text.replace("http://www.w3.org", "")
     assert plt.get_fignums() == [], "pyplot knows none of the pictures"
 

@@ -28,16 +28,16 @@ def _heard(element: str) -> tuple[np.ndarray, int]:
 @given(st.integers(1, 400), st.sampled_from([8000, 22050, 44100]), st.integers(0, 2**32 - 1))
 def test_what_is_heard_is_what_was_given(n, rate, seed):
     y = np.random.default_rng(seed).uniform(-0.99, 0.99, n)
-    heard, heard_rate = _heard(sound.audio_element(y, rate, label="noise"))
+    heard, heard_rate = _heard(sound.listen(y, rate, label="noise").data)
     assert heard_rate == rate
     assert heard.shape == (n,)
     np.testing.assert_allclose(heard, y, atol=1.01 / 2**15)
 
 
 def test_loudness_is_kept_and_overflow_clipped():
-    quiet, _ = _heard(sound.audio_element(np.full(10, 0.01), label="quiet"))
+    quiet, _ = _heard(sound.listen(np.full(10, 0.01), label="quiet").data)
     np.testing.assert_allclose(quiet, 0.01, atol=1 / 2**15)
-    loud, _ = _heard(sound.audio_element(np.array([-3.0, 3.0]), label="loud"))
+    loud, _ = _heard(sound.listen(np.array([-3.0, 3.0]), label="loud").data)
     np.testing.assert_allclose(loud, [-1, 1], atol=1.01 / 2**15)
 
 
@@ -50,7 +50,7 @@ def test_the_label_is_seen_and_read_aloud():
 
 
 def test_three_seconds_stay_small():
-    assert len(sound.audio_element(np.zeros(3 * 22050), label="three seconds")) < 200_000
+    assert len(sound.listen(np.zeros(3 * 22050), label="three seconds").data) < 200_000
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_three_seconds_stay_small():
 )
 def test_bad_sounds_get_a_sentence(y, label, sentence):
     with pytest.raises(MerKitError, match=sentence):
-        sound.audio_element(y, label=label)
+        sound.listen(y, label=label)
 
 
 def test_ten_seconds_are_allowed():

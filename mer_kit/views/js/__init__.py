@@ -1,7 +1,7 @@
 """The browser code of the interactive views: small ES modules and style sheets, joined as text.
 
 The view "player" has player.mjs and player.css here; larger views have further files whose names
-begin with theirs, such as noise_lab_pictures.mjs. A view's module has `export function mount(el,
+begin with theirs, such as noise_lab_pictures.mjs. A view's module exports the function `mount(el,
 data, talk)`, which builds the view in an element from plain data and returns a function that
 removes it. The same text serves a widget (anywidget) and a page without a kernel
 (`views.html_fragments`).
@@ -27,7 +27,7 @@ def module(name: str) -> str:
     Examples
     --------
     >>> text = module("live")
-    >>> "function createPlayer(" in text, "export function mount(" in text
+    >>> "function createPlayer(" in text, "export const mount =" in text
     (True, True)
     """
     files = sorted(path.name for path in resources.files(__package__).iterdir())
@@ -50,8 +50,8 @@ def widget(
     name: str,
     data: dict[str, Any],
     *,
-    sides: type[traitlets.HasTraits] | None = None,
-    answer: Callable[[Any], tuple[dict[str, Any], list[bytes]]] | None = None,
+    sides: type[traitlets.HasTraits] | None,
+    answer: Callable[[Any], tuple[dict[str, Any], list[bytes]]],
     **values: Any,
 ) -> Any:
     """Return a view for a notebook with a kernel, an anywidget.
@@ -65,13 +65,12 @@ def widget(
     values : those traits' first values
     """
     made = _widget_class(name, sides)(data=data, **values)
-    if answer is not None:
 
-        def hear(view: Any, message: Any, _: Any) -> None:
-            reply, buffers = answer(message)
-            view.send(reply, buffers=buffers)
+    def hear(view: Any, message: Any, _: Any) -> None:
+        reply, buffers = answer(message)
+        view.send(reply, buffers=buffers)
 
-        made.on_msg(hear)
+    made.on_msg(hear)
     return made
 
 
@@ -95,18 +94,9 @@ def embedded(data: Any) -> str:
     '{"title": "\\\\u003c/script\\\\u003e\\\\u003cb\\\\u003e"}'
     """
     text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-    text = text.encode("utf-8", "backslashreplace").decode(
-        "utf-8"
-    )  # bytes of a file name that are no UTF-8: \\udce9
-    for sign, code in (
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("&", "\\u0026"),
-        ("\u2028", "\\u2028"),
-        ("\u2029", "\\u2029"),
-    ):
-        text = text.replace(sign, code)
-    return text
+    # Bytes of a file name that are no UTF-8 become text: \\udce9.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
 
 
 def _read(name: str) -> str:

@@ -169,6 +169,30 @@ function channel(model, traits = []) {
   };
 }
 
+/** Return a function that builds a view of a class in an element and returns a function that removes it. */
+function mounting(View, name) {
+  return (el, data, talk) => {
+    el.classList.add("mer", `mer-${name}`);
+    ownKeys(el);
+    const view = new View(el, data, talk);
+    return () => {
+      view.remove();
+      el.replaceChildren();
+      el.classList.remove("mer", `mer-${name}`);
+    };
+  };
+}
+
+/** Return a view's module for anywidget: `mount` gets the data and the values of the traits. */
+function widgetOf(mount, traits = []) {
+  return {
+    render({ model, el }) {
+      const values = Object.fromEntries(traits.map((name) => [name, model.get(name)]));
+      return mountWidget(model, mount, el, { ...model.get("data"), ...values }, traits);
+    },
+  };
+}
+
 /** Mount a view for anywidget; return a function that removes the view and closes its connection. */
 function mountWidget(model, mount, el, data, traits = []) {
   const talk = channel(model, traits), unmount = mount(el, data, talk);

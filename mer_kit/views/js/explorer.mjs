@@ -24,7 +24,6 @@ class SegmentExplorer {
     clearTimeout(this.pause);
     this.clips.close();
     this.player.dispose();
-    this.el.replaceChildren();
   }
 
   build() {
@@ -45,7 +44,6 @@ class SegmentExplorer {
     this.playButton = button("Play", () => (this.player.playing() ? this.player.stop() : this.play()));
     this.back = button("Previous", () => this.choose(this.row - 1));
     this.next = button("Next", () => this.choose(this.row + 1));
-    this.el.classList.add("mer", "mer-explorer");
     this.el.replaceChildren(h("div", { class: "board" },
       h("div", { class: "chooser" }, h("label", { for: `${id}s`, text: "Find a clip" }), this.search, this.list, this.found),
       h("div", { class: "work" }, this.heading,
@@ -297,15 +295,6 @@ class SegmentExplorer {
   }
 }
 
-/** Build the explorer in `el`; return a function that removes it. */
-export function mount(el, data, talk) {
-  ownKeys(el);
-  const explorer = new SegmentExplorer(el, data, talk);
-  return () => explorer.remove();
-}
+export const mount = mounting(SegmentExplorer, "explorer");
 
-export default {
-  render({ model, el }) {
-    return mountWidget(model, mount, el, model.get("data"));
-  },
-};
+export default widgetOf(mount);

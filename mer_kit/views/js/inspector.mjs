@@ -22,7 +22,6 @@ class SongInspector {
   remove() {
     for (const off of this.off) off?.();
     this.sounds.close();
-    this.el.replaceChildren();
   }
 
   build() {
@@ -40,7 +39,6 @@ class SongInspector {
     this.card = h("section", { class: "card", "aria-label": "The chosen song" });
     this.around = h("section", { class: "around", "aria-label": "Its nearest training songs" });
     this.playing = h("p", { class: "quiet", text: "Nothing is playing." });
-    el.classList.add("mer", "mer-inspector");
     el.replaceChildren(h("div", { class: "board" },
       h("div", { class: "side" }, h("div", { class: "row" }, h("label", { for: `${id}b`, text: "Answers by" }), this.by), this.matrix,
         h("div", { class: "row" }, h("label", { for: `${id}l`, text: "Label" }), this.label, h("label", { class: "tick" }, this.wrong, "only wrong ones")),
@@ -212,15 +210,6 @@ class SongInspector {
   }
 }
 
-/** Build the inspector in `el`; return a function that removes it. The chosen song is a trait, sounds are messages. */
-export function mount(el, data, talk) {
-  ownKeys(el);
-  const inspector = new SongInspector(el, data, talk);
-  return () => inspector.remove();
-}
+export const mount = mounting(SongInspector, "inspector");
 
-export default {
-  render({ model, el }) {
-    return mountWidget(model, mount, el, { ...model.get("data"), song: model.get("song") }, ["song"]);
-  },
-};
+export default widgetOf(mount, ["song"]); // sounds are messages

@@ -22,10 +22,10 @@ function createImages(alts) {
   return { images, show, revoke: () => urls.forEach((url) => URL.revokeObjectURL(url)) };
 }
 
-/** Build the view in `el`; return a function that removes it. `talk` brings "state" and "pictures" when they change. */
-export function mount(el, data, talk) {
-  el.classList.add("mer", "mer-live");
-  ownKeys(el);
+/** Build the view in `el`; return what removes it. `talk` brings "state" and "pictures" when they change. */
+export const mount = mounting(LiveTraining, "live");
+
+function LiveTraining(el, data, talk) {
   let state = data.state, timer = 0;
   const press = () => {
     if (state.state !== "stopping") talk?.send({ kind: state.state === "running" ? "stop" : "start" });
@@ -56,12 +56,7 @@ export function mount(el, data, talk) {
   talk?.on("pictures", showPictures);
   showPictures(data.pictures ?? []);
   show();
-  return () => { clearInterval(timer); revoke(); el.replaceChildren(); };
+  this.remove = () => { clearInterval(timer); revoke(); };
 }
 
-export default {
-  render({ model, el }) {
-    const data = { ...model.get("data"), state: model.get("state"), pictures: model.get("pictures") };
-    return mountWidget(model, mount, el, data, ["state", "pictures"]);
-  },
-};
+export default widgetOf(mount, ["state", "pictures"]);

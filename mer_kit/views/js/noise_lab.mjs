@@ -26,8 +26,6 @@ class NoiseLab {
     this.observer.disconnect();
     clearTimeout(this.timer);
     this.sounds.close();
-    this.el.replaceChildren();
-    this.el.classList.remove("mer", "mer-noise_lab");
   }
 
   build() {
@@ -260,16 +258,6 @@ class NoiseLab {
   }
 }
 
-/** Build the lab in `el`; return a function that removes it. */
-export function mount(el, data, talk) {
-  el.classList.add("mer", "mer-noise_lab");
-  ownKeys(el);
-  const lab = new NoiseLab(el, data, talk);
-  return () => lab.remove();
-}
+export const mount = mounting(NoiseLab, "noise_lab");
 
-export default {
-  render({ model, el }) {
-    return mountWidget(model, mount, el, model.get("data"));
-  },
-};
+export default widgetOf(mount);

@@ -15,6 +15,7 @@ function iconAndText(icon, text) {
 /** The view. `selected` is the chosen segment, `shown` the curves that are drawn, `resume` where the song goes on. */
 class CurvePlayer {
   constructor(el, data, talk) {
+    if (data.sound?.byteLength) data.audio = { mime: data.mime, bytes: data.sound };
     Object.assign(this, { el, data, talk, last: data.start_s.length - 1, shown: data.curves.map((_, c) => c), place: null });
     Object.assign(this, { frame: 0, timer: 0, drawn: -Infinity, looping: false, following: true, held: false, before: "" });
     this.selected = this.bounded(data.selected ?? 0);
@@ -36,7 +37,6 @@ class CurvePlayer {
     clearTimeout(this.timer);
     this.voice.dispose();
     this.player?.dispose();
-    this.el.replaceChildren();
   }
 
   bounded(row) { return clamp(Math.round(row), 0, this.last); }
@@ -51,7 +51,6 @@ class CurvePlayer {
     this.notice = h("p", { class: "quiet notice", role: "status", "data-part": "notice", text: data.audio ? "" : data.silence });
     this.buildButtons();
     this.which = data.curves.length > 1 ? this.curveChoice() : null;
-    el.classList.add("mer", "mer-player");
     el.append(heading, this.legend, this.plot, h("p", { class: "unseen", id: about, text: data.alt }),
       h("div", { class: "row", role: "group", "aria-label": "Play and choose" },
         ...(player ? [this.one, this.all, this.loop] : []), this.previous, this.next, ...(player ? [this.auto] : []),
@@ -235,17 +234,6 @@ class CurvePlayer {
   }
 }
 
-/** Build the player in `el`; return a function that removes it. `talk` (or null) carries "selected" to and from Python. */
-export function mount(el, data, talk) {
-  ownKeys(el);
-  const player = new CurvePlayer(el, data, talk);
-  return () => player.remove();
-}
+export const mount = mounting(CurvePlayer, "player");
 
-export default {
-  render({ model, el }) {
-    const sound = model.get("sound"), data = { ...model.get("data"), selected: model.get("selected") };
-    if (sound?.byteLength) data.audio = { mime: model.get("mime"), bytes: sound };
-    return mountWidget(model, mount, el, data, ["selected"]);
-  },
-};
+export default widgetOf(mount, ["selected", "sound", "mime"]);

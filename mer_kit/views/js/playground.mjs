@@ -1,15 +1,10 @@
 // The playground of notebook 03: sharpening on a triangle, mixup with audio, and R-Drop.
 
-/** Build one part of the playground in `el`; return a function that removes it. */
-export function mount(el, data) {
-  el.classList.add("mer", "mer-playground");
-  ownKeys(el);
-  const unmount = { sharpening, mixup, passes }[data.part](el, data);
-  return () => { unmount(); el.replaceChildren(); };
+/** Return one part of the playground. */
+function Playground(el, data) {
+  return new { sharpening: SharpeningTriangle, mixup: MixupDeck, passes: DropoutPairs }[data.part](el, data);
 }
 
-export default {
-  render({ model, el }) {
-    return mount(el, model.get("data"));
-  },
-};
+export const mount = mounting(Playground, "playground");
+
+export default widgetOf(mount);

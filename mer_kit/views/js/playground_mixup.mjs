@@ -106,8 +106,3 @@ class MixupDeck {
     this.voice.dispose();
   }
 }
-
-function mixup(el, data) {
-  const deck = new MixupDeck(el, data);
-  return () => deck.remove();
-}

@@ -11,7 +11,7 @@ function drawDivergences(svg, drawn, current, largest) {
   return mean;
 }
 
-function passes(el, data) {
+function DropoutPairs(el, data) {
   const { classes, segments } = data, voice = announcements();
   let row = 0, pair = 0, drawn = 1;
   const table = barTable("Two dropout passes over one segment: same sound, same weights", classes,
@@ -40,5 +40,5 @@ function passes(el, data) {
     voice.say(`Pass 1 answers ${first}, pass 2 answers ${second}; they are ${kl[pair].toFixed(3)} nats apart.`);
   }
   show();
-  return voice.dispose;
+  this.remove = voice.dispose;
 }

@@ -91,6 +91,8 @@ class SharpeningTriangle {
     this.arrange();
   }
 
+  remove() { this.voice.dispose(); }
+
   build() {
     const { data, layout } = this;
     this.parts = {
@@ -275,9 +277,4 @@ class SharpeningTriangle {
     if (aloud || !this.voice.node.textContent)
       this.voice.say(`T = ${this.temperature.toFixed(2)}: p is ${values}; ${className(classes[among[lead]])} goes from ${p[lead].toFixed(2)} to ${after[lead].toFixed(2)}.`);
   }
-}
-
-function sharpening(el, data) {
-  const triangle = new SharpeningTriangle(el, data);
-  return () => triangle.voice.dispose();
 }
