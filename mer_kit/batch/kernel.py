@@ -20,7 +20,9 @@ class QuietKernelManager(AsyncKernelManager):
     @default("transport")
     def _transport(self) -> str:
         # The path of a socket is limited to about a hundred characters.
-        return "ipc" if os.name == "posix" and 0 < len(self.folder) < 80 else "tcp"
+        if os.name == "posix" and 0 < len(self.folder) < 80:
+            return "ipc"
+        return "tcp"
 
     @default("ip")
     def _ip(self) -> str:

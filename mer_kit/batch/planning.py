@@ -71,8 +71,10 @@ class Job:
             for name, value in sorted(self.parameters.items())
             if name not in (*PLACES, *SETTINGS)
         }
-        truth = f" truth {self.truth}" if self.truth else ""
-        return f"{mark} {source} {others}{truth}"
+        key = f"{mark} {source} {others}"
+        if self.truth:
+            key += f" truth {self.truth}"
+        return key
 
     def is_done(self, mark: str) -> bool:
         """Return whether the copy is finished, with the same source, parameters and fingerprint.

@@ -31,7 +31,9 @@ def lines(corpus: Corpus) -> list[str]:
         return notes
     pairs = same_music(store)
     notes += [f"note: {_pair(store, pair)}" for pair in pairs]
-    advice = ": folds keep them together (grouping=normalised)" if pairs or artists else ""
+    advice = ""
+    if pairs or artists:
+        advice = ": folds keep them together (grouping=normalised)"
     return [
         *notes,
         f"{len(pairs)} pairs of clips are the same music, {len(artists)} artists have several "
@@ -47,7 +49,9 @@ def _pair(store: FeatureStore, pair: Pair) -> str:
         how = "equal files"
     elif abs(pair.lag_s) >= 0.05:
         how += f", {abs(pair.lag_s):.1f} s apart"
-    labels = ", with different labels" if dict(first.labels) != dict(second.labels) else ""
+    labels = ""
+    if dict(first.labels) != dict(second.labels):
+        labels = ", with different labels"
     return f"the same music twice ({how}){labels}: {_name(first)} and {_name(second)}"
 
 
