@@ -3,9 +3,9 @@
 libsndfile silently shortens a truncated WAV, AIFF, AU, CAF or W64 file, trusts the sizes that
 programs writing to a pipe leave in a header, and reads only the first of files joined by `cat`.
 
-Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, EA's IFF (8SVX), Sun's AU,
-Sony's W64, RFC 9639 (FLAC), RFC 3533 (Ogg), ISO/IEC 14496-12 (boxes of MPEG-4), id3.org's ID3v2.4
-and hydrogenaud.io's APEv2 (tags).
+Source: Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF and CAF, Sun's AU, Sony's
+W64, RFC 9639 (FLAC), RFC 3533 (Ogg), ISO/IEC 14496-12 (boxes of MPEG-4), id3.org's ID3v2.4 and
+hydrogenaud.io's APEv2 (tags).
 """
 
 import re
@@ -25,7 +25,6 @@ MPEG_TAGS = (0x50, 0x55)
 Order = Literal["big", "little"]
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
-_IFF = (b"AIFF", b"AIFC", b"8SVX", b"16SV")
 _STARTS = (_W64_RIFF, b"caff\0\1", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0\2")
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 #: First bytes of the first packet of an audio stream in Ogg.
@@ -132,7 +131,7 @@ def begins(data: Any, position: int) -> bytes:
         return b"ftyp"
     if kind in (b"RIFF", b"RIFX", b"RF64", b"BW64") and inner == b"WAVE":
         return b"RIFF"
-    if head.startswith(_STARTS) or (kind == b"FORM" and inner in _IFF):
+    if head.startswith(_STARTS) or (kind == b"FORM" and inner in (b"AIFF", b"AIFC")):
         return kind
     return {b".snd": b".snd", b"dns.": b".snd"}.get(kind, b"")
 
@@ -191,22 +190,19 @@ def riff(data: Any, start: int) -> Extent | None:
     return None
 
 
-def iff(data: Any, start: int) -> Extent | None:
-    """Read AIFF, AIFF-C and 8SVX: big-endian chunks, the sound in SSND or BODY.
+def aiff(data: Any, start: int) -> Extent | None:
+    """Read AIFF and AIFF-C: big-endian chunks, the sound in SSND, which is 8 bytes if empty.
 
     Examples
     --------
-    >>> extent = iff(b"FORM" + bytes(4) + b"8SVXBODY" + bytes([0, 0, 0, 6, 1, 2, 3, 4]), 0)
+    >>> extent = aiff(b"FORM" + bytes(4) + b"AIFFSSND" + bytes([0, 0, 0, 10, 1, 2, 3, 4]), 0)
     >>> extent.stated, extent.there
-    (6, 4)
+    (10, 4)
     """
-    empty = {b"SSND": 8, b"BODY": 0}  # sizes of these chunks if they contain no sound
     for name, field, content, stated in _chunks(data, start + 12, order="big", align=2):
-        if name in empty:
-            length = _length(stated, NO_LENGTH[b"FORM"], above=empty[name])
-            extent = _sound(data, start, content, length, "big", (4, start + 4, field))
-            cut = name == b"BODY" and length is not None  # libsndfile would read on after its end
-            return replace(extent, end=content + extent.there) if cut else extent
+        if name == b"SSND":
+            length = _length(stated, NO_LENGTH[b"FORM"], above=8)
+            return _sound(data, start, content, length, "big", (4, start + 4, field))
     return None
 
 
@@ -469,7 +465,7 @@ def mp4(data: Any, start: int) -> Extent:
 #: First bytes → reader of a container.
 _READERS: dict[bytes, Callable[[Any, int], Extent | None]] = {
     b"RIFF": riff,
-    b"FORM": iff,
+    b"FORM": aiff,
     b"caff": caf,
     b"riff": w64,
     b".snd": au,

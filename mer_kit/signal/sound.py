@@ -7,7 +7,6 @@ import contextlib
 import functools
 import io
 import mmap
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_kit.signal import containers, mpeg, rare
+from mer_kit.signal import containers, mpeg
 from mer_kit.signal.containers import Extent
 
 #: A file is truncated if it ends this many seconds before the length in its header.
@@ -215,7 +214,7 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
     if looks or path.suffix.lower() in (".mp3", ".mp2"):
-        parts = _walked(file.fileno(), data)
+        parts = mpeg.walk(data)
         if any(part.frames + part.info_frames >= FEWEST_FRAMES for part in parts):
             return _mpeg_pieces(path, data, parts, stack)
     if head == b"ID" and containers.id3_length(data, 0) > len(data):
@@ -233,19 +232,6 @@ def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
 
 
 # ---- MP3 --------------------------------------------------------------------------------
-
-#: The last file walked and its parts: a file is often decoded right after its duration is read.
-_LAST_WALK: dict[tuple[int, ...], list[mpeg.Part]] = {}
-
-
-def _walked(number: int, data: Any) -> list[mpeg.Part]:
-    """Return the parts of an open MP3 file, given its file descriptor and its bytes."""
-    about = os.fstat(number)
-    key = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
-    parts = _LAST_WALK.get(key) or mpeg.walk(data)
-    _LAST_WALK.clear()
-    _LAST_WALK[key] = parts  # threads may clear it at any time
-    return parts
 
 
 def _mpeg_pieces(
@@ -324,8 +310,6 @@ def _container_piece(
     if piece.file.format == "MP3":  # it accepts any two bytes as a frame
         raise Unusable("not_audio", "no frames of MPEG audio")
     seconds = piece.frames / piece.rate
-    stated = rare.stated_frames(data, piece.file.format, piece.frames)
-    check_complete(seconds, stated / piece.rate)
     if not extent.rate:
         check_complete(seconds, seconds / extent.fraction)
     if extent.broken:
