@@ -7,8 +7,6 @@ from pathlib import Path
 from mer_kit.checks import check_folder
 from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import label_named
-from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.text import number
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
 NAME = "4q"
@@ -95,7 +93,7 @@ def load(root: str | Path) -> Corpus:
     )
     rows = {song: rest for song, *rest in tables.read_rows(root / METADATA, METADATA_COLUMNS)}
     about = ids.rekeyed(METADATA, rows, [*labels, *files], notes, problems, what="artists")
-    names = Names(stem for stem in files if stem not in labels)
+    names = ids.Names(stem for stem in files if stem not in labels)
     clips = []
     for clip_id, label in sorted(labels.items()):
         path = _find_audio(root, clip_id, label, files.pop(clip_id, []), names, problems)
@@ -148,7 +146,12 @@ def _wrong_row(song: str, quadrants: list[str]) -> Problem | None:
 
 
 def _find_audio(
-    root: Path, clip_id: str, label: str, paths: list[Path], names: Names, problems: list[Problem]
+    root: Path,
+    clip_id: str,
+    label: str,
+    paths: list[Path],
+    names: ids.Names,
+    problems: list[Problem],
 ) -> Path | None:
     """Return the clip's audio file in the folder of its label; appends to `problems`."""
     for path in paths:
@@ -164,7 +167,7 @@ def _find_audio(
             )
     if not paths:
         problems.append(
-            ids.no_such_file(names, Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
+            ids.no_such_file(names, ids.Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)
         )
     return audio_files.pick_file(
         root, clip_id, [path for path in paths if path.parent.name == label], problems
@@ -188,7 +191,7 @@ def _make_clip(
                 clip_id,
             )
         )
-    sure = 0 <= number(pquad) <= 1
+    sure = 0 <= tables.number(pquad) <= 1
     if pquad and not sure:
         problems.append(
             audio_files.problem(
@@ -202,5 +205,5 @@ def _make_clip(
     return Clip(
         clip_id, path, labels_from_quadrant(QUADRANTS.index(label)),
         group=artist.casefold() or None, title=title or None, artist=artist or None,
-        confidence=number(pquad) if sure else None,
+        confidence=tables.number(pquad) if sure else None,
     )  # fmt: skip

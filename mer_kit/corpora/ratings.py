@@ -12,8 +12,6 @@ import pandas as pd
 from mer_kit.checks import check_choice
 from mer_kit.corpora import audio_files, ids, tables
 from mer_kit.corpora.labels import of_clips
-from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.text import number
 from mer_kit.records import Clip, Corpus, Problem
 
 #: The class of a rating exactly at the middle.
@@ -128,7 +126,7 @@ def read_ratings(
             path.name, clip_id, texts, scale
         )
         if wrong is None:
-            ratings[clip_id] = Rating(*map(number, texts))
+            ratings[clip_id] = Rating(*map(tables.number, texts))
         else:
             problems.append(wrong)
     return ratings
@@ -156,7 +154,9 @@ def check_scale(
     valence ranges from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale
     of 0 to 100, so this scale is probably wrong
     """
-    ratings = np.array([(number(valence), number(arousal)) for valence, arousal in rows])
+    ratings = np.array(
+        [(tables.number(valence), tables.number(arousal)) for valence, arousal in rows]
+    )
     ratings = ratings[np.isfinite(ratings).all(axis=1)]
     if len(ratings) < FEWEST:
         return
@@ -231,7 +231,7 @@ def wrong_values(table: str, clip_id: str, texts: tuple[str, str], scale: Scale)
     """
     where, span = f"{table}, id {clip_id!r}", f"{scale.low:g} to {scale.high:g}"
     for name, text in zip(("valence", "arousal"), texts, strict=True):
-        if np.isnan(number(text)):
+        if np.isnan(tables.number(text)):
             return audio_files.problem(
                 "unknown_label",
                 where,
@@ -239,7 +239,7 @@ def wrong_values(table: str, clip_id: str, texts: tuple[str, str], scale: Scale)
                 "correct the table",
                 clip_id,
             )
-        if not scale.low <= number(text) <= scale.high:
+        if not scale.low <= tables.number(text) <= scale.high:
             return audio_files.problem(
                 "off_scale",
                 where,
@@ -278,11 +278,11 @@ def make_clips(
     7: listed in t.csv, but there is no such audio file: restore it or delete its row
     """
     clips = []
-    names = Names(stem for stem in files if stem not in labels)
+    names = ids.Names(stem for stem in files if stem not in labels)
     for clip_id in sorted(labels):
         paths = files.get(clip_id, [])
         if not paths:
-            problems.append(ids.no_such_file(names, Match(None), clip_id, clip_id, table))
+            problems.append(ids.no_such_file(names, ids.Match(None), clip_id, clip_id, table))
         path = audio_files.pick_file(root, clip_id, paths, problems)
         if path is not None:
             own = about.get(clip_id, About())

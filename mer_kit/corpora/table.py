@@ -7,7 +7,6 @@ from typing import Any
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.corpora import audio_files, ids, ratings, table_rows
 from mer_kit.corpora.labels import of_clips
-from mer_kit.corpora.matching import Names, plain
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
@@ -28,7 +27,7 @@ REQUEST = (
     "Write the table next to your audio and pass the folder (or the table itself) as data_root or "
     "--data."
 )
-#: Names of the table, and of its folder below the data root. A workbook gets an error message.
+#: ids.Names of the table, and of its folder below the data root. A workbook gets an error message.
 TABLES = ("clips.csv", "labels.csv", "table.csv", "clips.tsv", "clips.txt")
 WORKBOOKS = ("clips.xlsx", "clips.xls", "clips.ods", "clips.numbers")
 ENDINGS = (".csv", ".tsv", ".tab", ".txt")
@@ -52,7 +51,7 @@ def find(data_root: Path, **_: Any) -> Path | None:
 def _holds_table(folder: Path) -> bool:
     table = _table_in(folder)
     return table is not None and (
-        plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
+        ids.plain(table.name).startswith("clips.") or "path" in table_rows.columns(table)
     )
 
 
@@ -88,7 +87,9 @@ def _table_in(folder: Path) -> Path | None:
         return exact
     try:
         by_name = {
-            plain(path.name): path for path in sorted(folder.iterdir()) if audio_files.is_file(path)
+            ids.plain(path.name): path
+            for path in sorted(folder.iterdir())
+            if audio_files.is_file(path)
         }
     except OSError:
         return None
@@ -134,9 +135,9 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     problems: list[Problem] = []
     notes: list[Problem] = []
     files = audio_files.audio_below(path.parent)
-    rows = table_rows.read(path, Names(files), notes)
+    rows = table_rows.read(path, ids.Names(files), notes)
     used = set(rows["file"])
-    spare = Names(name for name in files if name not in used)
+    spare = ids.Names(name for name in files if name not in used)
     labels = table_rows.labels_of(path.name, rows, span, ties, spare, notes, problems)
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
     own = rows.loc[list(labels)]

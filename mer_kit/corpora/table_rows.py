@@ -13,8 +13,6 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables
 from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, wrong_label
-from mer_kit.corpora.matching import Match, Names
-from mer_kit.corpora.text import number
 from mer_kit.records import Problem
 
 Labels = dict[str, dict[str, int]]
@@ -54,7 +52,7 @@ def columns(path: Path) -> dict[str, str]:
     return named
 
 
-def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
+def read(path: Path, names: ids.Names, notes: list[Problem]) -> pd.DataFrame:
     """Return the table with all optional columns, indexed by clip id (which may repeat).
 
     The columns `match` and `file` give the existing file, one of `names`, that each path means.
@@ -97,14 +95,14 @@ def read(path: Path, names: Names, notes: list[Problem]) -> pd.DataFrame:
     return table.set_index("clip_id", drop=False)
 
 
-def _match(root: Path, text: str, names: Names) -> Match:
+def _match(root: Path, text: str, names: ids.Names) -> ids.Match:
     """Return the file below `root` that a path means."""
     if text and audio_files.stays_inside(text) and audio_files.is_file(root / text):
-        return Match(Path(text).as_posix())
+        return ids.Match(Path(text).as_posix())
     return names.find(text)
 
 
-def _id_of(text: str, match: Match) -> str:
+def _id_of(text: str, match: ids.Match) -> str:
     """Return the id of a row without an id: its path without the ending."""
     if match.how and match.name is not None:
         return unicodedata.normalize("NFC", str(PurePosixPath(match.name).with_suffix("")))
@@ -116,7 +114,7 @@ def labels_of(
     rows: pd.DataFrame,
     scale: ratings.Scale,
     ties: str,
-    spare: Names,
+    spare: ids.Names,
     notes: list[Problem],
     problems: list[Problem],
 ) -> Labels:
@@ -127,9 +125,9 @@ def labels_of(
     Examples
     --------
     >>> rows = pd.DataFrame({"clip_id": ["a", "b"], "label": ["Q1", "Q9"]}, index=["a", "b"])
-    >>> rows = rows.assign(path="1.wav", match=Match("1.wav"))
+    >>> rows = rows.assign(path="1.wav", match=ids.Match("1.wav"))
     >>> problems = []
-    >>> labels_of("clips.csv", rows, ratings.Scale(0, 1), "high", Names([]), [], problems)
+    >>> labels_of("clips.csv", rows, ratings.Scale(0, 1), "high", ids.Names([]), [], problems)
     {'a': {'valence': 1, 'arousal': 1, 'quadrant': 0}}
     >>> problems[0].clip_id, problems[0].kind
     ('b', 'unknown_label')
@@ -153,12 +151,12 @@ def labels_of(
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            rating = ratings.Rating(number(row["valence"]), number(row["arousal"]))
+            rating = ratings.Rating(tables.number(row["valence"]), tables.number(row["arousal"]))
             labels[clip_id] = ratings.classes(rating, scale.middle, ties)
     return labels
 
 
-def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: Names) -> Problem | None:
+def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: ids.Names) -> Problem | None:
     """Return the problem of a row's id or path, or None."""
     clip_id, path, match = str(row["clip_id"]), str(row["path"]), row["match"]
     if match.fits:

@@ -12,7 +12,6 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_folder, check_range
 from mer_kit.corpora import audio_files, ids, labels
-from mer_kit.corpora.matching import Names
 from mer_kit.corpora.ratings import (
     TIES,
     About,
@@ -115,7 +114,7 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
         for name in ANNOTATIONS
         for piece in _read_pieces(root / "labelled" / "annotations" / name, notes)
     ]
-    names = Names(files)
+    names = ids.Names(files)
     stems = {piece.clip_id: names.find(Path(piece.midi).stem).name for piece in pieces}
     own = {clip_id: files[stem] for clip_id, stem in stems.items() if stem is not None}
     labels = {

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_kit.corpora import ids
-from mer_kit.corpora.matching import Match, Names
+from mer_kit.corpora.ids import Match, Names
 from mer_kit.records import Problem
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"
