@@ -11,7 +11,7 @@ import pandas as pd
 from mer_kit import corpora, plots
 from mer_kit.plots import style
 from mer_kit.records import TASKS
-from mer_kit.results import runs_table
+from mer_kit.results.tables import table2, table3
 
 #: Table 1 for a run's corpus, all durations; notebook 01 writes it into the run's figures/.
 TABLE1 = "01-table1.csv"
@@ -34,8 +34,8 @@ def section(folder: Path, table: pd.DataFrame) -> str:
     """
     tables = {
         "Table 1: segments": table1(table),
-        "Table 2: segment duration": runs_table.table2(table),
-        "Table 3: methods": runs_table.table3(table),
+        "Table 2: segment duration": table2(table),
+        "Table 3: methods": table3(table),
     }
     parts = [_table(name, one) for name, one in tables.items() if len(one)]
     figures = "".join(duration_figures(folder, table))

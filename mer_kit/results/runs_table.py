@@ -18,7 +18,6 @@ from mer_kit.checks import MerKitError, plain
 from mer_kit.files import write_table
 from mer_kit.format import plural
 from mer_kit.later_settings import flat, without_absent
-from mer_kit.results.tables import markdown, table2, table3
 from mer_kit.runs import schema
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.decisions import SYSTEM
@@ -27,16 +26,6 @@ from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.training import METHODS, methods
 from mer_kit.training.settings import TrainingSettings
-
-__all__ = [
-    "collect",
-    "failures",
-    "fold_scores",
-    "markdown",
-    "table2",
-    "table3",
-    "write_results_csv",
-]
 
 #: Classifiers whose scores are a run's headline: the paper's SVM, and a system's own answer.
 HEADLINES = ("svm", SYSTEM)
@@ -154,8 +143,6 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     counts = ["fold", "n_train", "n_test"]
     rows: list[dict[str, Any]] = []
     for _, run in results[results["song_accuracy_mean"].notna()].iterrows():
-        if not isinstance(run["path"], str) or not run["folds_done"]:
-            continue
         for fold in RunFolder(run["path"]).metrics()["folds"]:
             shared = {**run[about], **{name: int(fold[name]) for name in counts}}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
@@ -342,14 +329,15 @@ def status_of(
             run.check_seal(number, quick=True)
     except MerKitError as error:
         return "changed", str(error)
-    unfinished = {}
-    for state, words in _OPEN.items():
-        numbers = [n for n in run.fold_numbers() if run.fold_status(n).get("state") == state]
-        if numbers:
-            unfinished[state] = f"{_folds(numbers)} {words}"
+    state_of = {number: run.fold_status(number).get("state") for number in run.fold_numbers()}
+    unfinished = {
+        state: f"{_folds([n for n, its in state_of.items() if its == state])} {words}"
+        for state, words in _OPEN.items()
+        if state in state_of.values()
+    }
     if metrics is None and done:
-        reason = "trained, no song is decided yet: run notebook 04_song_decisions"
-        return "undecided", f"{_folds(done)} {reason}"
+        action = "run notebook 04_song_decisions"
+        return "undecided", f"{_folds(done)} trained, no song is decided yet: {action}"
     if metrics is None:
         reason = "; ".join(unfinished.values()) or "no fold is finished yet"
         return next(iter(unfinished), "new"), reason
@@ -359,8 +347,9 @@ def status_of(
         reason = "trained, but not in the scores yet: run 04_song_decisions"
         return "partial", f"{_folds(late)} {reason}"
     if len(decided) < int(config["folds"]):
-        count = f"{len(decided)} of {config['folds']} folds"
-        return "partial", "; ".join([count, *unfinished.values()])
+        return "partial", "; ".join(
+            [f"{len(decided)} of {config['folds']} folds", *unfinished.values()]
+        )
     return "done", ""
 
 

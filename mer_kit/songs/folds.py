@@ -67,8 +67,9 @@ def make(
         splitter = StratifiedKFold(int(n_folds), shuffle=True, random_state=random_state)
     else:
         # A class needs songs of n artists, since each artist is tested in one fold only.
-        words = ("group (artist)", "groups (artists)")
-        _check_each_class(y, group_of_song, n_folds, words, class_names)
+        _check_each_class(
+            y, group_of_song, n_folds, ("group (artist)", "groups (artists)"), class_names
+        )
         splitter = StratifiedGroupKFold(int(n_folds), shuffle=True, random_state=random_state)
     # scikit-learn's first argument is the features, of which only the number matters.
     splits = splitter.split(y, y, group_of_song)

@@ -59,8 +59,8 @@ def score(truth: np.ndarray, predicted: np.ndarray, n_classes: int) -> dict[str,
         "accuracy": float(accuracy_score(t, p)),
         "macro_f1": float(f1.mean()),
         "weighted_f1": float((f1 * np.bincount(t, minlength=n_classes)).sum() / len(t)),
+        **{f"f1_{k}": float(value) for k, value in enumerate(f1)},
     }
-    result |= {f"f1_{k}": float(value) for k, value in enumerate(f1)}
     if n_classes == 2:
         result["positive_f1"] = float(f1[1])
     return result
@@ -133,10 +133,12 @@ def summarise(results: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
                 f"results[{fold}] and results[0] differ in {', '.join(odd)}, expected the same "
                 "scores in every fold: summarise one task at a time"
             )
-    summary = {}
-    for name in results[0]:
-        values = np.array([result[name] for result in results], dtype=np.float64)
-        # One fold has no spread.
-        sd = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-        summary[name] = {"mean": float(values.mean()), "sd": sd, "n": len(values)}
-    return summary
+    table = {name: np.array([float(one[name]) for one in results]) for name in results[0]}
+    return {
+        name: {
+            "mean": float(values.mean()),
+            "sd": float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
+            "n": len(values),
+        }
+        for name, values in table.items()
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,11 +22,8 @@ from mer_kit.checks import MerKitError
 
 #: The SVM of a fold has some thousand numbers; a file larger than this is something else.
 MOST_BYTES = 64 << 20
-#: What reading a damaged file, or one of another program, may raise.
-_NOT_OURS = (
-    OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError,
-    AttributeError,
-)  # fmt: skip
+#: The types of the arrays that are not float64.
+_KINDS = {"classes": np.int64, "n_support": np.int64}
 
 
 def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
@@ -44,13 +41,15 @@ def write(path: Path, pipeline: Pipeline, about: dict[str, Any]) -> None:
     """
     scaler, svc = pipeline[0], pipeline[-1]
     # libsvm's own arrays, from which scikit-learn derives the public ones.
-    floats = {
+    arrays = {
         "mean": scaler.mean_, "scale": scaler.scale_, "vectors": svc.support_vectors_,
         "dual": svc._dual_coef_, "intercept": svc._intercept_, "gamma": np.array([svc._gamma]),
+        "classes": svc.classes_, "n_support": svc.n_support_,
     }  # fmt: skip
-    whole = {"classes": svc.classes_, "n_support": svc.n_support_}
-    tensors = {name: np.ascontiguousarray(a, dtype=np.float64) for name, a in floats.items()}
-    tensors |= {name: a.astype(np.int64) for name, a in whole.items()}
+    tensors = {
+        name: np.ascontiguousarray(array, dtype=_KINDS.get(name, np.float64))
+        for name, array in arrays.items()
+    }
     # γ as it was chosen is "scale" or a number; `_gamma` above is the number in either case.
     about = {**about, "C": float(svc.C), "gamma": svc.gamma}
     with files.writing(path) as partial:
@@ -94,7 +93,7 @@ def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str,
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in list(file.keys())}
             about = json.loads((file.metadata() or {})["svm"])
-    except _NOT_OURS as error:
+    except Exception as error:  # whatever the libraries raise on a damaged file
         raise MerKitError(
             f"{described} cannot be read as a saved SVM ({type(error).__name__}): "
             "run the fold again"
@@ -120,9 +119,11 @@ def _what_is_wrong(arrays: dict[str, np.ndarray], about: Any) -> str:
     }  # fmt: skip
     if set(arrays) != set(shapes) or not isinstance(about, dict):
         return "it has other arrays"
-    whole = {"classes": np.int64, "n_support": np.int64}
     for name, shape in shapes.items():
-        if arrays[name].dtype != whole.get(name, np.float64) or not np.isfinite(arrays[name]).all():
+        if (
+            arrays[name].dtype != _KINDS.get(name, np.float64)
+            or not np.isfinite(arrays[name]).all()
+        ):
             return f"the numbers of {name} are of another kind"
         if arrays[name].shape != shape or not (2 <= k <= 1000 and d >= 1 and n >= 1):
             return f"{name} has the shape {arrays[name].shape}"
@@ -148,19 +149,25 @@ def _what_is_wrong(arrays: dict[str, np.ndarray], about: Any) -> str:
 
 def _is_number(value: Any, low: float, high: float) -> bool:
     """Tell whether a value from JSON is a number in a range; true is none, though Python counts."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and low <= value <= high
+    return type(value) in (int, float) and low <= value <= high
 
 
 def _pipeline(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> Pipeline:
     """Return a pipeline in the state in which fitting leaves it."""
     n, d = arrays["vectors"].shape
     scaler = StandardScaler()
-    vars(scaler).update(mean_=arrays["mean"], scale_=arrays["scale"], n_features_in_=d)
-    vars(scaler).update(var_=arrays["scale"] ** 2, n_samples_seen_=1)
+    vars(scaler).update(
+        mean_=arrays["mean"],
+        scale_=arrays["scale"],
+        var_=arrays["scale"] ** 2,
+        n_features_in_=d,
+        n_samples_seen_=1,
+    )
     value = float(arrays["gamma"][0])
     gamma = about["gamma"] if about.get("gamma") in ("scale", "auto") else value
     svc = SVC(C=about["C"], gamma=gamma, class_weight="balanced")
+    # For two classes, scikit-learn's public arrays have the opposite sign of libsvm's.
+    sign = -1.0 if len(arrays["classes"]) == 2 else 1.0
     # What `SVC.fit` would set, with libsvm's arrays in the layout that it expects.
     vars(svc).update(
         _sparse=False,
@@ -178,8 +185,7 @@ def _pipeline(arrays: dict[str, np.ndarray], about: dict[str, Any]) -> Pipeline:
         _intercept_=arrays["intercept"],
         _probA=np.empty(0),
         _probB=np.empty(0),
+        dual_coef_=sign * arrays["dual"],
+        intercept_=sign * arrays["intercept"],
     )
-    # For two classes, scikit-learn's public arrays have the opposite sign of libsvm's.
-    sign = -1.0 if len(arrays["classes"]) == 2 else 1.0
-    svc.dual_coef_, svc.intercept_ = sign * svc._dual_coef_, sign * svc._intercept_
     return make_pipeline(scaler, svc)

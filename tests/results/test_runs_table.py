@@ -346,7 +346,7 @@ def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -
     found = runs_table.collect(tmp_path)
     assert found.empty and list(found.columns) == list(runs_table.COLUMNS)
     assert runs_table.fold_scores(found).empty
-    assert runs_table.table2(found).empty and runs_table.table3(found).empty
+    assert tables.table2(found).empty and tables.table3(found).empty
 
 
 def test_results_csv_has_every_row_and_no_place_on_this_machine(tmp_path: Path) -> None:
@@ -392,7 +392,7 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
     write_run(tmp_path, "a", {0: 0.9}, corpus="4q", task="arousal")
     write_run(tmp_path, "q", {0: 0.9}, corpus="4q", task="quadrant")
     write_run(tmp_path, "d", {0: 0.9}, corpus="demo", task="valence")
-    table = runs_table.table2(runs_table.collect(tmp_path))
+    table = tables.table2(runs_table.collect(tmp_path))
     assert table["corpus"].unique().tolist() == ["4q"]
     assert table["who"].tolist() == [
         "paper",
@@ -413,7 +413,7 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
         "86.6",
         "86.1",
     ]
-    every = runs_table.table2(runs_table.collect(tmp_path), every_run=True)
+    every = tables.table2(runs_table.collect(tmp_path), every_run=True)
     assert every["corpus"].tolist() == ["pmemo"] * 5 + ["4q"] * 6 + ["demo"]
     assert (every["who"] == "paper").sum() == 10
 
@@ -423,7 +423,7 @@ def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:
         write_run(tmp_path, f"s{seed}", {0: 0.6 + 0.2 * seed}, corpus="4q", seed=seed)
     write_run(tmp_path, "twin", {0: 0.6}, corpus="4q", seed=0)
     write_run(tmp_path, "c", {0: 0.5}, corpus="4q", method="ce")
-    table = runs_table.table3(runs_table.collect(tmp_path))
+    table = tables.table3(runs_table.collect(tmp_path))
     ours = table[table["who"] != "paper"]
     assert ours["method"].tolist() == ["plain cross-entropy", "SSSL (Proposed)", "SSSL (Proposed)"]
     assert ours["run"].tolist() == ["c", "twin", "s0, s1"]
@@ -438,8 +438,8 @@ def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:
 
 def test_markdown_has_a_line_a_row_and_the_note(tmp_path: Path) -> None:
     write_run(tmp_path, "q", {0: 0.9}, corpus="4q")
-    table = runs_table.table3(runs_table.collect(tmp_path))
-    lines = runs_table.markdown(table).split("\n")
+    table = tables.table3(runs_table.collect(tmp_path))
+    lines = tables.markdown(table).split("\n")
     assert len(lines) == 2 + len(table) + 2 and lines[-1] == tables.NOTE
     assert all(line.count("|") == len(table.columns) + 1 for line in lines[: 2 + len(table)])
 

@@ -89,8 +89,8 @@ class SVM:
         # A class with a single song cannot be in both sets of an inner fold.
         self.searched_ = smallest >= 2
         if self.searched_:
-            n_folds = min(5, smallest)
-            self.pipeline_, self.inner_score_ = self._search(pipeline, x, y, n_folds=n_folds)
+            found = self._search(pipeline, x, y, n_folds=min(5, smallest))
+            self.pipeline_, self.inner_score_ = found.best_estimator_, float(found.best_score_)
         else:
             self.pipeline_, self.inner_score_ = pipeline.fit(x, y), float("nan")
         svc = self.pipeline_[-1]
@@ -159,15 +159,15 @@ class SVM:
 
     def _search(
         self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int
-    ) -> tuple[Pipeline, float]:
-        """Return the pipeline refitted on all songs with the best C and γ, and its inner score."""
+    ) -> GridSearchCV:
+        """Return the search for C and γ, its best pipeline refitted on all songs."""
         # Whole songs are divided: x has one row for each, so that no song is on both sides.
-        random_state = derive(self.seed, "svm") % 2**32
-        inner = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
+        inner = StratifiedKFold(
+            n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32
+        )
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}
         # The scaler is part of the pipeline: each inner fold is scaled by its own training songs.
-        search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner).fit(x, y)
-        return search.best_estimator_, float(search.best_score_)
+        return GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner).fit(x, y)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "pipeline_"):
