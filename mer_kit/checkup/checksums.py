@@ -75,7 +75,7 @@ def _measure(
     if clip_id is None:
         return row, None
     try:
-        with audio.blocks(path) as (_, stream):
+        with audio.blocks(path) as stream:
             n_samples = sum(len(block) for block in stream)
     except Unusable as error:
         problem = audio.problem(error, path)

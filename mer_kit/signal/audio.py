@@ -18,7 +18,7 @@ import numpy as np
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.records import Problem
 from mer_kit.signal import midi, sound
-from mer_kit.signal.sound import UNKNOWN_FRAMES, Piece, Unusable
+from mer_kit.signal.sound import Piece, Unusable
 
 #: D: librosa's default rate; the authors of 4Q used 22 kHz too.
 SAMPLE_RATE = 22050
@@ -27,8 +27,6 @@ SAMPLE_RATE = 22050
 SILENCE = 1e-6
 #: Largest absolute sample of a loud file (18 dB above full scale); beyond it the scale is wrong.
 LOUDEST = 8.0
-#: Most samples for which memory is reserved because a header states them; beyond, memory grows.
-MOST_RESERVED = 1 << 28
 #: Kind → what is wrong, and the next step.
 SENTENCES: dict[str, tuple[str, str]] = {
     "missing_file": (
@@ -150,28 +148,25 @@ def decode(
     >>> print(decode("no such file.wav").what)
     the audio file is missing, expected it at this path
     """
+    samples = np.empty(0, dtype=np.float32)
     try:
-        with blocks(path, sample_rate=sample_rate, max_seconds=max_seconds) as (n_expected, stream):
-            samples = np.empty(min(n_expected or 0, MOST_RESERVED), dtype=np.float32)
-            filled = 0
+        with blocks(path, sample_rate=sample_rate, max_seconds=max_seconds) as stream:
             for block in stream:
-                if filled + len(block) > len(samples):
-                    samples.resize(max(2 * filled, filled + len(block)), refcheck=False)
-                samples[filled : filled + len(block)] = block
-                filled += len(block)
-            return samples[:filled]
+                filled = len(samples)
+                samples.resize(filled + len(block), refcheck=False)
+                samples[filled:] = block
     except Unusable as error:
         return problem(error, path)
+    return samples
 
 
 @contextlib.contextmanager
 def blocks(
     path: str | Path, *, sample_rate: int = SAMPLE_RATE, max_seconds: float | None = None
-) -> Iterator[tuple[int | None, Iterator[np.ndarray]]]:
-    """Yield an upper bound of the number of samples, and the samples in blocks, float32 [n] each.
+) -> Iterator[Iterator[np.ndarray]]:
+    """Yield the samples in blocks, float32 [n] each.
 
-    The bound is None if the length is unknown. Joined, the blocks are what `decode` returns;
-    memory holds one of them at a time.
+    Joined, the blocks are what `decode` returns; memory holds one of them at a time.
 
     Raises
     ------
@@ -183,34 +178,21 @@ def blocks(
     >>> import soundfile, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/a.wav", np.full(22050, 0.5), 22050)
-    ...     with blocks(f"{folder}/a.wav", max_seconds=0.5) as (n_expected, stream):
-    ...         n_expected, sum(len(block) for block in stream)
-    (11025, 11025)
+    ...     with blocks(f"{folder}/a.wav", max_seconds=0.5) as stream:
+    ...         sum(len(block) for block in stream)
+    11025
     """
     check_range("sample_rate", sample_rate, 1, whole=True)
     limit = sys.maxsize if max_seconds is None else math.ceil(max_seconds * sample_rate)
-    with _pieces(Path(path), sample_rate) as pieces:
-        yield _upper_bound(pieces, sample_rate, limit), _mixed(pieces, sample_rate, limit)
-
-
-@contextlib.contextmanager
-def _pieces(path: Path, sample_rate: int) -> Iterator[list[Piece]]:
-    """Yield the pieces of a sound file, or one piece that is a rendered MIDI file."""
+    path = Path(path)
     _check_file(path)
-    if midi.is_midi(path):
-        channels = midi.render(path, sample_rate=sample_rate)
-        yield [Piece(sample_rate, len(channels), stream=lambda: filter(len, [channels]))]
-    else:
-        with sound.opened(path) as pieces:
-            yield pieces
-
-
-def _upper_bound(pieces: list[Piece], sample_rate: int, limit: int) -> int | None:
-    """Return an upper bound of the number of samples after resampling, or None if unknown."""
-    if any(piece.frames >= UNKNOWN_FRAMES for piece in pieces):
-        return None if limit == sys.maxsize else limit
-    n_samples = sum(math.ceil(piece.frames * sample_rate / piece.rate) + 1 for piece in pieces)
-    return min(n_samples, limit)
+    with contextlib.ExitStack() as stack:
+        if midi.is_midi(path):
+            channels = midi.render(path, sample_rate=sample_rate)
+            pieces = [Piece(sample_rate, len(channels), stream=lambda: filter(len, [channels]))]
+        else:
+            pieces = stack.enter_context(sound.opened(path))
+        yield _mixed(pieces, sample_rate, limit)
 
 
 def _mixed(pieces: list[Piece], sample_rate: int, limit: int) -> Iterator[np.ndarray]:

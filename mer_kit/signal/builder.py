@@ -64,8 +64,7 @@ class Recipe:
 
     def key(self, digest: str) -> str:
         """Return the name of a clip's features, from the hash of its audio and the front-end."""
-        cut = f"-{self.segment_seconds:g}s-every-{self.every_seconds:g}s"
-        return digest + cut * self.pools
+        return digest + f"-{self.segment_seconds:g}s-every-{self.every_seconds:g}s" * self.pools
 
 
 def file_features(
@@ -90,7 +89,7 @@ def file_features(
     frontend = recipe.frontend
     rate, name = frontend.sample_rate, frontends.name_of(frontend)
     try:
-        with audio.blocks(path, sample_rate=rate, max_seconds=max_seconds) as (_, stream):
+        with audio.blocks(path, sample_rate=rate, max_seconds=max_seconds) as stream:
             frames, n_samples = frontend.frames_of_blocks(stream)
     except Unusable as error:
         return audio.problem(error, path)
@@ -112,8 +111,8 @@ def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
         on_bad_clip="skip",
     )
     assert frontend.pool is not None  # because recipe.pools
-    starts = index.start_frame.tolist()
-    vectors = [frontend.pool(frames[start : start + index.n_frames]) for start in starts]
+    segment_frames = (frames[start : start + index.n_frames] for start in index.start_frame)
+    vectors = list(map(frontend.pool, segment_frames))
     rows = np.array(vectors, dtype=np.float32).reshape(len(index), len(frontend.columns))
     if not np.isfinite(rows).all():
         raise MerKitError(
@@ -148,7 +147,9 @@ def build(
     """
     given = workers if workers is not None else usable_processors()
     n_workers = int(check_range("workers", given, 1, whole=True))
-    _make_folder(folder)
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)  # temporary files of processes that were killed
     manifest = Manifest.read(folder / "manifest.json")
     with ThreadPoolExecutor(n_workers) as pool:
         keys = list(pool.map(lambda clip: _identify(clip, manifest, recipe), clips))
@@ -260,42 +261,31 @@ def _compute(
     buffer = io.BytesIO()
     np.save(buffer, features, allow_pickle=False)
     data = buffer.getvalue()
-    try:
+    with _writable(folder):
         write_atomically(features_path(folder, key), data)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
     return Entry(key, len(features), seconds, len(data), zlib.crc32(data))
 
 
 def _seconds_wanted(path: Path, max_seconds: float | None) -> float | None:
     """Return how many seconds of a file to decode; None, for all, unless it is much too long."""
-    if max_seconds is None or midi.is_midi(path):
-        return None
-    try:
-        seconds = audio.duration(path)
-    except MerKitError:
-        return None  # decoding reports what is wrong
-    if seconds > max_seconds + LONG_SECONDS:
-        return max_seconds + SPARE_SECONDS
+    if max_seconds is not None and not midi.is_midi(path):
+        with contextlib.suppress(MerKitError):  # decoding reports what is wrong
+            if audio.duration(path) > max_seconds + LONG_SECONDS:
+                return max_seconds + SPARE_SECONDS
     return None
 
 
-def _make_folder(folder: Path) -> None:
-    """Create the store's folder and remove temporary files of processes that were killed."""
+@contextlib.contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Turn the error of a folder in which no file can be written into a sentence."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
-        raise _cannot_write(folder, error) from error
-    sweep(folder)
-
-
-def _cannot_write(folder: Path, error: OSError) -> MerKitError:
-    """Return the error for a folder in which no file can be written."""
-    reason = error.strerror or type(error).__name__
-    return MerKitError(
-        f"the store's folder {str(folder)!r} cannot be written ({reason}), "
-        "expected a folder with free space: free some space or choose another folder"
-    )
+        raise MerKitError(
+            f"the store's folder {str(folder)!r} cannot be written "
+            f"({error.strerror or type(error).__name__}), expected a folder with free space: "
+            "free some space or choose another folder"
+        ) from error
 
 
 def _warm_up(clip: Clip, frontend: BaseFrontend) -> None:

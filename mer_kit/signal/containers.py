@@ -25,8 +25,18 @@ MPEG_TAGS = (0x50, 0x55)
 Order = Literal["big", "little"]
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
-_STARTS = (_W64_RIFF, b"caff\0\1", b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22", b"OggS\0\2")
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+#: First bytes → kind of sound file.
+_STARTS = {
+    rb"(RIFF|RIFX|RF64|BW64).{4}WAVE": b"RIFF",
+    rb"FORM.{4}AIF[FC]": b"FORM",
+    re.escape(_W64_RIFF): b"riff",
+    rb"caff\x00\x01": b"caff",
+    rb"\.snd|dns\.": b".snd",
+    _FLAC.pattern: b"fLaC",
+    rb"OggS\x00\x02": b"OggS",
+    rb".{4}ftyp": b"ftyp",
+}
 #: First bytes of the first packet of an audio stream in Ogg.
 _OGG_SOUND = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 _FLAC_SIZES = {
@@ -126,14 +136,8 @@ def begins(data: Any, position: int) -> bytes:
     (b'RIFF', b'')
     """
     head = bytes(data[position : position + 16])
-    kind, inner = head[:4], head[8:12]
-    if head[4:8] == b"ftyp":
-        return b"ftyp"
-    if kind in (b"RIFF", b"RIFX", b"RF64", b"BW64") and inner == b"WAVE":
-        return b"RIFF"
-    if head.startswith(_STARTS) or (kind == b"FORM" and inner in (b"AIFF", b"AIFC")):
-        return kind
-    return {b".snd": b".snd", b"dns.": b".snd"}.get(kind, b"")
+    kinds = (kind for start, kind in _STARTS.items() if re.match(start, head, re.DOTALL))
+    return next(kinds, b"")
 
 
 def _chunks(
@@ -490,7 +494,7 @@ def located(data: Any) -> list[Extent]:
     """
     files: list[Extent] = []
     start = 0
-    while len(files) < MOST_JOINED:
+    for _ in range(MOST_JOINED):
         while tag := id3_length(data, start):
             start += tag
         kind = begins(data, start)
@@ -499,6 +503,4 @@ def located(data: Any) -> list[Extent]:
             break
         files.append(replace(extent, kind=kind, start=start))
         start = extent.end
-        if start >= len(data):
-            break
     return files
