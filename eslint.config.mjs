@@ -17,7 +17,7 @@ function declared(name) {
   const lines = text.match(/^(?:async function|function|const|let|class) .*/gm) ?? [];
   return lines.flatMap((line) => {
     if (!/^(const|let)/.test(line)) return [line.match(/^(?:async )?\w+ (\w+)/)[1]];
-    return [...line.matchAll(/(?:^(?:const|let)|,) (\w+) =/g)].map(([, found]) => found);
+    return [...line.split("(")[0].matchAll(/(?:^(?:const|let)|,) (\w+) =/g)].map(([, found]) => found);
   });
 }
 

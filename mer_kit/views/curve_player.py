@@ -65,7 +65,7 @@ class CurvePlayer(View, traitlets.HasTraits):
     Notebook: 05_emotion_curve
     """
 
-    module, sides = "player", _Sides
+    module, sides = "player", (_Sides,)
     selected = Position(lambda player: len(player.curve))
 
     def __init__(

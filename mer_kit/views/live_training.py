@@ -29,7 +29,7 @@ from mer_kit.checks import check_choice
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import Trainer
-from mer_kit.views.view import Reply, View
+from mer_kit.views.view import View
 
 
 class _Sides(traitlets.HasTraits):
@@ -68,7 +68,7 @@ class LiveTraining(View):
     Notebook: 03_sssl_training
     """
 
-    module, sides = "live", _Sides
+    module, sides = "live", (_Sides,)
 
     def __init__(self, experiment: Experiment, number: int = 0) -> None:
         check_choice("fold", number, range(len(experiment.folds)))
@@ -178,8 +178,8 @@ class LiveTraining(View):
     @cached_property
     def _template(self) -> Passes:
         """The fold's segments without evaluation passes: labels, truth and partition settings."""
-        index = self.experiment.train_index
-        index = index.take(index.rows_of(self.experiment.folds[self.number].train))
+        every = self.experiment.train_index
+        index = every.take(every.rows_of(self.experiment.folds[self.number].train))
         labels = self.experiment.labels[index.clip]
         stored = {
             "probabilities": np.empty((0, len(labels), len(self.experiment.classes)), np.float16),
@@ -209,8 +209,10 @@ class LiveTraining(View):
                 asked = ", followed by a pause" if self._asked.is_set() else ""
                 return f"{self._finished()}Epoch {done + 1} of {total} is running{asked}."
             case "paused":
-                next_epoch = f"The next start resumes with epoch {done + 1}."
-                return f"Paused with {done} of {total} epochs done. {next_epoch}"
+                return (
+                    f"Paused with {done} of {total} epochs done. "
+                    f"The next start resumes with epoch {done + 1}."
+                )
             case "done":
                 return f"{self._finished()}The training is done."
             case _:
@@ -267,13 +269,11 @@ class LiveTraining(View):
         self._views.append(view)
         return view
 
-    def _on_start(self, _: Mapping[str, Any]) -> Reply:
+    def _on_start(self, _: Mapping[str, Any]) -> None:
         self.start()
-        return {}, []
 
-    def _on_stop(self, _: Mapping[str, Any]) -> Reply:
+    def _on_stop(self, _: Mapping[str, Any]) -> None:
         self.stop()
-        return {}, []
 
     def _become(self, state: str, message: str = "") -> None:
         self.state, self.message = state, message

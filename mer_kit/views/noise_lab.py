@@ -80,11 +80,11 @@ class NoiseLab(View):
     def doubtful(self, n: int = MAX_SOUNDS) -> list[int]:
         """Return n rows with the largest losses in the pass shown first, in turn over the songs."""
         check_range("n", n, 0, MAX_SOUNDS, whole=True)
-        loss = self.passes.losses[self.after_epoch - 1]
-        table = pd.DataFrame({"clip": self.passes.clip, "loss": loss})
-        table = table.sort_values("loss", ascending=False, kind="stable")
-        table["turn"] = table.groupby("clip", sort=False).cumcount()
-        return [int(row) for row in table.sort_values("turn", kind="stable").index[:n]]
+        table = pd.DataFrame(
+            {"clip": self.passes.clip, "loss": self.passes.losses[self.after_epoch - 1]}
+        ).sort_values("loss", ascending=False, kind="stable")
+        turn = table.groupby("clip", sort=False).cumcount()
+        return [int(row) for row in turn.sort_values(kind="stable").index[:n]]
 
     # ---- answers to the browser ------------------------------------------------------------------
 
@@ -117,7 +117,6 @@ class NoiseLab(View):
         If `at_once`, all passes and the training's own kind of mixture are included.
         """
         p, clips = self.passes, self.experiment.corpus.clips
-        training = p.table()[["phase", "n_labelled", "n_unlabelled", "note"]]
         data = {
             "title": self.experiment.corpus.title,
             "classes": class_entries(self.experiment.classes),
@@ -130,7 +129,9 @@ class NoiseLab(View):
             "per_class": p.partition.per_class,
             "truth": p.wrong is not None,
             "max_unlabelled": p.partition.max_unlabelled,
-            "training": training.to_dict("records"),
+            "training": p.table()[["phase", "n_labelled", "n_unlabelled", "note"]].to_dict(
+                "records"
+            ),
             "tables": {"all": [], "class": []},
             "clips": {
                 str(i): [clips[i].clip_id, clips[i].title or ""] for i in np.unique(p.clip).tolist()
@@ -191,5 +192,5 @@ class NoiseLab(View):
             f"Losses after epoch {self.after_epoch} with both Gaussians, "
             f"and the posterior cut at τ = {self.passes.tau:g}"
         )
-        sizes = f"X {partition.clean.sum()}, U {(~partition.clean).sum()} segments"
-        return still_picture(picture, alt, f"{alt}: {sizes}. {partition.note}")
+        n_x, n_u = partition.clean.sum(), (~partition.clean).sum()
+        return still_picture(picture, alt, f"{alt}: X {n_x}, U {n_u} segments. {partition.note}")

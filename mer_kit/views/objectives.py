@@ -37,14 +37,6 @@ class _Demo(View):
     #: What the browser's module calls it.
     part: ClassVar[str]
 
-    def picture(self) -> EmbeddedFigure:
-        """Return what the view shows first, as a figure."""
-        raise NotImplementedError
-
-    def still(self, data: Mapping[str, Any]) -> str:
-        """Return the picture for a page without scripts."""
-        return self.picture().html(self.page_title)
-
 
 class SharpeningTriangle(_Demo):
     """Probabilities of three classes as a point in a triangle, and where sharpening moves it.
@@ -139,13 +131,13 @@ class SharpeningTriangle(_Demo):
         }
         return {"temperatures": temperatures.tolist(), "lattice": lattice, "subsets": subsets}
 
-    def picture(self) -> EmbeddedFigure:
+    def still(self, data: Mapping[str, Any]) -> str:
         """Return the first segment before and after as bars."""
         made = EmbeddedFigure(1, 1, size=(7.2, 3.0))
         plots.objectives.sharpening_bars(
             self.probabilities[0], (1.0, self.temperature), self.classes, ax=made.axes[0]
         )
-        return made
+        return made.html(self.page_title)
 
 
 class MixupDeck(_Demo):
@@ -213,7 +205,7 @@ class MixupDeck(_Demo):
             "delta": self.delta,
         }
 
-    def picture(self) -> EmbeddedFigure:
+    def still(self, data: Mapping[str, Any]) -> str:
         """Return the two log-mels, their mixture between them, and its target."""
         made = EmbeddedFigure(1, 4, size=(10.0, 2.6), width_ratios=[3, 3, 3, 2])
         plots.objectives.mixup_pictures(
@@ -223,7 +215,7 @@ class MixupDeck(_Demo):
             self.mixed(self.delta)["target"], self.classes, ax=made.axes[3]
         )
         made.axes[3].set_xticks(range(len(self.classes)), self.classes)
-        return made
+        return made.html(self.page_title)
 
 
 class DropoutPairs(_Demo):
@@ -272,11 +264,11 @@ class DropoutPairs(_Demo):
             ],
         }
 
-    def picture(self) -> EmbeddedFigure:
+    def still(self, data: Mapping[str, Any]) -> str:
         """Return the first pair as bars."""
         made = EmbeddedFigure(1, 1, size=(7.2, 3.0))
         plots.objectives.rdrop_bars(self.passes[0, :2], self.classes, ax=made.axes[0])
-        return made
+        return made.html(self.page_title)
 
 
 def renormalised(probabilities: np.ndarray, among: Sequence[int]) -> np.ndarray:

@@ -64,10 +64,11 @@ class SegmentExplorer(View):
             "task": experiment.config.task,
             "max_seconds": experiment.config.max_seconds,
         }
-        counts = functools.partial(
-            segmentation.count_segments, self.corpus, self.store.durations_s, **self._settings
+        self._count = functools.cache(  # of the whole corpus, at a duration
+            functools.partial(
+                segmentation.count_segments, self.corpus, self.store.durations_s, **self._settings
+            )
         )
-        self._count = functools.cache(counts)  # of the whole corpus, at a duration
 
     def _checked(self, clip: Any) -> int:
         return int(check_range("clip", clip, 0, len(self.corpus.clips) - 1, whole=True))
@@ -99,11 +100,11 @@ class SegmentExplorer(View):
         """
         clip = self._checked(clip)
         # Rounded before it is compared: `range_s` is rounded too.
-        rounded = round(check_range("seconds", seconds), 3)
-        seconds = float(check_range("seconds", rounded, *self.range_s))
+        seconds = float(
+            check_range("seconds", round(check_range("seconds", seconds), 3), *self.range_s)
+        )
         one = (self.corpus.select([clip]), self.store.durations_s[[clip]])
         index, truth = segmentation.segment(*one, seconds, **self._settings)
-        own = segmentation.count_segments(*one, seconds, **self._settings)
         return {
             "clip": clip,
             "seconds": seconds,
@@ -111,7 +112,7 @@ class SegmentExplorer(View):
             "start_frame": index.start_frame.tolist(),
             "n_frames": index.n_frames,
             "truth": None if truth is None else truth.tolist(),
-            "of_clip": asdict(own),
+            "of_clip": asdict(segmentation.count_segments(*one, seconds, **self._settings)),
             "of_corpus": asdict(self._count(seconds)),
         }
 
@@ -198,11 +199,9 @@ class SegmentExplorer(View):
                 f"{len(chosen)} clips were named, expected at most {MAX_CLIPS} in a page: "
                 "name fewer"
             )
-        data = self.data(step=PAGE_STEP)
-        data["clip"] = self.clip if self.clip in chosen else chosen[0]
         shortest, longest = self.range_s
-        steps = np.arange(shortest, longest + 1e-9, PAGE_STEP)
-        durations = sorted({*(round(float(s), 3) for s in steps), self.own_s})
+        steps = np.arange(shortest, longest + 1e-9, PAGE_STEP).round(3).tolist()
+        durations = sorted({*steps, self.own_s})
         carried: dict[str, Any] = {"clips": {}, "cuts": {}}
         for clip in chosen:
             opened, buffers = self.open_clip(clip, max_bytes=PAGE_SOUND_BYTES)
@@ -210,8 +209,8 @@ class SegmentExplorer(View):
             carried["cuts"] |= {
                 f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations
             }
-        data["carried"] = carried
-        return data
+        shown = self.clip if self.clip in chosen else chosen[0]
+        return self.data(step=PAGE_STEP) | {"clip": shown, "carried": carried}
 
     def still(self, data: Mapping[str, Any]) -> str:
         """Return picture and sentence of the clip that is shown first."""
@@ -228,8 +227,9 @@ class SegmentExplorer(View):
         words = f"{name}: {counts['segments']} segments of {seconds:g} s"
         if counts["known"] is not None:
             words += f", {counts['wrong_percent']:.0f} % of them with a wrong label"
-        alt = f"Log-mel of clip {name} and the staircase of its segments"
-        return still_picture(picture, alt, f"{words}.")
+        return still_picture(
+            picture, f"Log-mel of clip {name} and the staircase of its segments", f"{words}."
+        )
 
 
 def hertz_text(hertz: float) -> str:

@@ -61,7 +61,7 @@ class SongInspector(View, traitlets.HasTraits):
     Notebook: 04_song_decisions
     """
 
-    module, sides = "inspector", _Sides
+    module, sides = "inspector", (_Sides,)
     song = Position(lambda inspector: len(inspector.space.test))
 
     def __init__(self, experiment: Experiment, fold: int, *, song: str = "") -> None:
@@ -105,13 +105,11 @@ class SongInspector(View, traitlets.HasTraits):
     def sentence(self) -> str:
         """Return the chosen song's label and answers in words."""
         label = int(self.space.test.label[self.song])
-        said = {name: int(self._answers[name][self.song]) for name in CLASSIFIERS}
-        answers = [
+        answers = "; ".join(
             f"{ROW_TITLES[name]} says {self._named(k)}, {('wrong', 'right')[k == label]}"
-            for name, k in said.items()
-        ]
-        clip_id = self.clip("test", self.song).clip_id
-        return f"{clip_id}, label {self._named(label)}: {'; '.join(answers)}."
+            for name, k in ((name, int(self._answers[name][self.song])) for name in CLASSIFIERS)
+        )
+        return f"{self.clip('test', self.song).clip_id}, label {self._named(label)}: {answers}."
 
     def _named(self, k: int) -> str:
         return f"{self.classes[k]} {EMOTIONS[self.classes[k]]}"
@@ -139,13 +137,12 @@ class SongInspector(View, traitlets.HasTraits):
 
     def _plain(self, part: str, at: int) -> dict[str, Any]:
         songs, clip = getattr(self.space, part), self.clip(part, at)
-        table = songs.segments[at]
         return {
             "id": clip.clip_id,
             "who": credit(clip),
             "label": int(songs.label[at]),
-            "segments": len(table),
-            "end_s": float(table["end_s"].iloc[-1]),
+            "segments": len(songs.segments[at]),
+            "end_s": float(songs.segments[at]["end_s"].iloc[-1]),
         }
 
     def _test_song(self, at: int) -> dict[str, Any]:
@@ -161,13 +158,12 @@ class SongInspector(View, traitlets.HasTraits):
 
         x and z are float32 [songs·7·K], p is float16 [segments·K], centre is float32 [segments]."""
         songs = getattr(self.space, part)
-        p = np.concatenate([table[list(self.classes)].to_numpy() for table in songs.segments])
-        centre = np.concatenate([table["centre_s"].to_numpy() for table in songs.segments])
+        table = pd.concat(songs.segments)
         return {
             f"{part}_x": songs.x.astype("<f4").tobytes(),
             f"{part}_z": songs.z.astype("<f4").tobytes(),
-            f"{part}_p": p.astype("<f2").tobytes(),
-            f"{part}_centre": centre.astype("<f4").tobytes(),
+            f"{part}_p": table[list(self.classes)].to_numpy().astype("<f2").tobytes(),
+            f"{part}_centre": table["centre_s"].to_numpy().astype("<f4").tobytes(),
         }
 
     def play(self, part: str, song: int, *, max_bytes: int = MAX_SONG_BYTES) -> SongSound:
@@ -191,10 +187,10 @@ class SongInspector(View, traitlets.HasTraits):
     def player(self) -> CurvePlayer:
         """Return the player of the chosen song."""
         clip, test = self.clip("test", self.song), self.space.test
-        curve = test.segments[self.song].copy()
-        name, task = clip.clip_id, self.experiment.config.task
-        curve.attrs = {"song": name, "clip_id": name, "task": task}
-        truth, label = truth_spans(self.experiment, name), self.classes[int(test.label[self.song])]
+        curve, name = test.segments[self.song].copy(), clip.clip_id
+        curve.attrs = {"song": name, "clip_id": name, "task": self.experiment.config.task}
+        label = self.classes[int(test.label[self.song])]
+        truth = truth_spans(self.experiment, name)
         return CurvePlayer(curve, clip.path, truth=truth, label=label, title=name)
 
     def widget(self, **values: Any) -> Any:
@@ -242,22 +238,20 @@ class SongInspector(View, traitlets.HasTraits):
                 f"{len(sounds)} songs were named, expected at most {MAX_SOUNDS} in a page: "
                 "name fewer"
             )
-        data = self.data()
-        data["sounds"] = {}
+        carried = {}
         for clip_id in sounds:
             part, i = known[check_choice("song", clip_id, known)]
             with contextlib.suppress(MerKitError):  # the view disables a missing sound's button
                 sound = self.play(part, i, max_bytes=PAGE_SOUND_BYTES)
-                data["sounds"][f"{part} {i}"] = dataclasses.asdict(sound)
-        return data
+                carried[f"{part} {i}"] = dataclasses.asdict(sound)
+        return self.data() | {"sounds": carried}
 
     def still(self, data: Mapping[str, Any]) -> str:
         """Return picture and sentence of the chosen song."""
         table = self.space.test.segments[self.song]
         picture = EmbeddedFigure(1, 2, size=(9.6, 3.5), width_ratios=(3, 2))
-        left, right = picture.axes
-        plots.curve.emotion_curve(table, left, room=0.25)
+        plots.curve.emotion_curve(table, picture.axes[0], room=0.25)
         p = table[list(self.classes)].to_numpy()
-        plots.songs.seven_numbers(p, self.classes, right, theta=self.space.svm.theta)
+        plots.songs.seven_numbers(p, self.classes, picture.axes[1], theta=self.space.svm.theta)
         alt = f"Curve of {self.clip('test', self.song).clip_id} and its seven numbers per class"
         return still_picture(picture, alt, self.sentence())

@@ -43,14 +43,14 @@ class View:
     """Base class of the views.
 
     A view provides `data`, `still` and `page_title`, and one method `_on_<kind>(message)` for each
-    kind of message that its browser side may send. Views whose page carries more than `data`, such
-    as sounds, override `page_data`.
+    kind of message that its browser side may send; it returns the reply, or None for an empty one.
+    Views whose page carries more than `data`, such as sounds, override `page_data`.
     """
 
     #: The browser module in `views/js` that draws the view.
     module: ClassVar[str]
-    #: The traits that the browser and the kernel share beside `data`.
-    sides: ClassVar[type[traitlets.HasTraits] | None] = None
+    #: Classes with the traits, tagged sync, that browser and kernel share beside `data`.
+    sides: ClassVar[tuple[type[traitlets.HasTraits], ...]] = ()
     #: The heading of a page that shows this view.
     page_title: str
 
@@ -81,7 +81,7 @@ class View:
             )
         kinds = [name[4:] for name in dir(self) if name.startswith("_on_")]
         kind = check_choice("kind", message.get("kind"), kinds)
-        reply, buffers = getattr(self, f"_on_{kind}")(message)
+        reply, buffers = getattr(self, f"_on_{kind}")(message) or ({}, [])
         return {"kind": kind, **reply}, buffers
 
     def answer(self, message: Any) -> Reply:
@@ -98,7 +98,13 @@ class View:
         ----------
         values : the first values of the traits in `sides`
         """
-        return js.widget(self.module, self.data(), sides=self.sides, answer=self.answer, **values)
+        made = js.widget_class(self.module, self.sides)(data=self.data(), **values)
+        made.on_msg(self._hear)
+        return made
+
+    def _hear(self, view: Any, message: Any, _: Any) -> None:
+        reply, buffers = self.answer(message)
+        view.send(reply, buffers=buffers)
 
     def fragment(self, *args: Any, **options: Any) -> str:
         """Return HTML for a page without a kernel: a still picture that a script replaces.

@@ -9,7 +9,6 @@ removes it. The same text serves a widget (anywidget) and a page without a kerne
 
 import functools
 import json
-from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
@@ -46,43 +45,17 @@ def styles(name: str) -> str:
     return f"{_read('common.css')}\n{_read(f'{name}.css')}"
 
 
-def widget(
-    name: str,
-    data: dict[str, Any],
-    *,
-    sides: type[traitlets.HasTraits] | None,
-    answer: Callable[[Any], tuple[dict[str, Any], list[bytes]]],
-    **values: Any,
-) -> Any:
-    """Return a view for a notebook with a kernel, an anywidget.
-
-    Parameters
-    ----------
-    name : a view
-    data : what its `mount` takes
-    sides : the traits that browser and kernel share beside `data`, tagged sync
-    answer : what is called with a message of the browser; its reply and bytes are sent back
-    values : those traits' first values
-    """
-    made = _widget_class(name, sides)(data=data, **values)
-
-    def hear(view: Any, message: Any, _: Any) -> None:
-        reply, buffers = answer(message)
-        view.send(reply, buffers=buffers)
-
-    made.on_msg(hear)
-    return made
-
-
 @functools.cache
-def _widget_class(name: str, sides: type[traitlets.HasTraits] | None) -> Any:
-    """Return a view's class; made when first asked for, since a terminal needs no widget."""
+def widget_class(name: str, sides: tuple[type[traitlets.HasTraits], ...]) -> Any:
+    """Return a view's class for a notebook with a kernel, an anywidget with `sides` as bases.
+
+    It is made when first asked for, since a terminal needs no widget.
+    """
     import anywidget
 
-    title = "".join(part.title() for part in name.split("_"))
     own = {"_esm": module(name), "_css": styles(name), "data": traitlets.Dict().tag(sync=True)}
-    bases = (anywidget.AnyWidget,) if sides is None else (sides, anywidget.AnyWidget)
-    return type(f"{title}Widget", bases, own)
+    title = name.title().replace("_", "")
+    return type(f"{title}Widget", (*sides, anywidget.AnyWidget), own)
 
 
 def embedded(data: Any) -> str:

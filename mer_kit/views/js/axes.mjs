@@ -1,36 +1,27 @@
 // Axes: scales, ticks, labels and other parts of the SVG pictures.
 
 /** Return the linear function from a domain [low, high] to a range of pixels [from, to]. */
-function linear([low, high], [from, to]) {
-  return (value) => from + ((to - from) * (value - low)) / (high - low);
-}
+const linear = ([low, high], [from, to]) => (value) => from + ((to - from) * (value - low)) / (high - low);
 
 /** Return an empty SVG of this size with the scales x and y inside margins {left, right, top, bottom}. */
 function createFrame(width, height, margins, xDomain, yDomain) {
   const left = margins.left, right = width - margins.right, top = margins.top, bottom = height - margins.bottom;
-  const node = s("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" });
+  const node = resize(s("svg", { "aria-hidden": "true" }), width, height);
   return { node, left, right, top, bottom, x: linear(xDomain, [left, right]), y: linear(yDomain, [bottom, top]) };
 }
 
 /** Resize an SVG. */
-function resize(svg, width, height) {
-  for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) svg.setAttribute(name, value);
-}
+const resize = (svg, width, height) => dress(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
 
 /** Return a text at a place. */
-function label(x, y, text, properties = {}) {
-  return s("text", { x, y, text, ...properties });
-}
+const label = (x, y, text, properties = {}) => s("text", { x, y, text, ...properties });
 
 /** Return a text that is written upwards along a vertical axis. */
-function verticalLabel(x, y, text, properties = {}) {
-  return s("text", { transform: `translate(${x} ${y}) rotate(-90)`, "text-anchor": "middle", text, ...properties });
-}
+const verticalLabel = (x, y, text) =>
+  s("text", { transform: `translate(${x} ${y}) rotate(-90)`, "text-anchor": "middle", text, class: "small" });
 
 /** Return a line from (x1, y1) to (x2, y2). */
-function segmentLine(x1, y1, x2, y2, properties = {}) {
-  return s("line", { x1, y1, x2, y2, ...properties });
-}
+const segmentLine = (x1, y1, x2, y2, properties = {}) => s("line", { x1, y1, x2, y2, ...properties });
 
 /** Return a path through points [x, y]. */
 function curve(points, properties = {}) {
@@ -45,14 +36,13 @@ function hatch(id, size, colour, width, background = null) {
     ...back, segmentLine(0, 0, 0, size, { stroke: colour, "stroke-width": width })));
 }
 
-/** Return the smallest common step of a time axis (seconds) whose ticks are at least `gap` pixels apart. */
-function timeStep(pixelsPerSecond, gap = 40) {
-  return [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800].find((step) => step * pixelsPerSecond >= gap) ?? 3600;
-}
+/** The steps of a time axis, seconds; of these the smallest is used whose ticks are far enough apart. */
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
 
 /** Return the ticks, labels and the title of a time axis below y, from second `first` to `last`; minutes for long songs. */
 function timeAxis(x, y, first, last, { gap = 40, ticks = true } = {}) {
-  const step = timeStep((x(last) - x(first)) / (last - first), gap), minutes = last > 150, parts = [];
+  const scale = (x(last) - x(first)) / (last - first), minutes = last > 150, parts = [];
+  const step = TIME_STEPS.find((one) => one * scale >= gap) ?? 3600;
   for (let second = Math.ceil(first / step) * step; second <= last + 1e-9; second += step) {
     if (ticks) parts.push(segmentLine(x(second), y, x(second), y + 4, { class: "tick" }));
     parts.push(label(x(second), y + 16, minutes ? clock(second) : String(second), { "text-anchor": "middle" }));
@@ -63,11 +53,10 @@ function timeAxis(x, y, first, last, { gap = 40, ticks = true } = {}) {
 
 /** Return positions near `wanted` that are at least `gap` apart and between low and high. */
 function spread(wanted, gap, low, high) {
-  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]), out = [...wanted];
-  let floor = low;
-  for (const i of order) floor = (out[i] = Math.max(out[i], floor)) + gap;
-  let roof = high;
-  for (const i of order.reverse()) roof = (out[i] = Math.min(out[i], roof)) - gap;
+  const order = ranked(wanted), out = [...wanted];
+  let floor = low, roof = high;
+  for (const i of order.toReversed()) floor = (out[i] = Math.max(out[i], floor)) + gap;
+  for (const i of order) roof = (out[i] = Math.min(out[i], roof)) - gap;
   return out;
 }
 

@@ -3,16 +3,13 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Return an HTML element with properties (class, text, data-…, aria-…, on…) and children. */
-function h(tag, properties = {}, ...children) {
-  return dress(document.createElement(tag), properties, children);
-}
+const h = (tag, properties = {}, ...children) => dress(document.createElement(tag), properties, children);
 
 /** Return an SVG element with attributes and children. */
-function s(tag, properties = {}, ...children) {
-  return dress(document.createElementNS(SVG, tag), properties, children);
-}
+const s = (tag, properties = {}, ...children) => dress(document.createElementNS(SVG, tag), properties, children);
 
-function dress(node, properties, children) {
+/** Give an element attributes, listeners and further children. */
+function dress(node, properties, children = []) {
   for (const [name, value] of Object.entries(properties)) {
     if (name === "text") node.textContent = value;
     else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
@@ -24,9 +21,7 @@ function dress(node, properties, children) {
 }
 
 /** Return the bytes of base64 text. */
-function bytes(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
+const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 
 /** Return the bytes of a message's buffer (a DataView or a typed array) or of base64 text in a page. */
 function raw(source) {
@@ -35,28 +30,10 @@ function raw(source) {
 }
 
 /** Return the same bytes as a typed array of a type; a copy, so that it is aligned. */
-function typed(source, Type) {
-  return new Type(raw(source).slice().buffer);
-}
+const typed = (source, Type) => new Type(raw(source).slice().buffer);
 
 /** Return a URL for bytes; the caller revokes it when it is no longer needed. */
-function address(data, mime) {
-  return URL.createObjectURL(new Blob([data], { type: mime }));
-}
-
-/** Return the little-endian float16 numbers of a buffer or of base64 text as a Float32Array. */
-function halves(source) {
-  const data = raw(source), view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const out = new Float32Array(view.byteLength / 2);
-  for (let i = 0; i < out.length; i++) {
-    const bits = view.getUint16(2 * i, true);
-    const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
-    if (exponent === 0) out[i] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) out[i] = fraction ? NaN : sign * Infinity;
-    else out[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
-  return out;
-}
+const address = (data, mime) => URL.createObjectURL(new Blob([data], { type: mime }));
 
 /** Return seconds as 0:07 or 1:23.5. */
 function clock(seconds) {
@@ -65,34 +42,66 @@ function clock(seconds) {
 }
 
 /** Return 0.731 as "73 %". */
-function percent(value) {
-  return Number.isFinite(value) ? `${Math.round(100 * value)} %` : "–";
-}
+const percent = (value) => Number.isFinite(value) ? `${Math.round(100 * value)} %` : "–";
 
 /** Return a value with as few of two decimal places as it needs. */
-function short(value) {
-  return String(Number(value.toFixed(2)));
-}
+const short = (value) => String(Number(value.toFixed(2)));
 
 /** Return an id that is unique in the page. */
-function uniqueId(prefix = "mer") {
-  return `${prefix}${Math.random().toString(36).slice(2)}`;
+const uniqueId = (prefix = "mer") => `${prefix}${Math.random().toString(36).slice(2)}`;
+
+/** Return the places of values, the largest value first. */
+const ranked = (values) => [...values.keys()].sort((a, b) => values[b] - values[a] || a - b);
+
+/** Return the place of the value nearest to `wanted`. */
+const nearestPlace = (values, wanted) =>
+  values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
+
+/** Return a button. */
+const button = (text, onclick, properties = {}) => h("button", { type: "button", text, onclick, ...properties });
+
+/** Show a button as pressed or not; return which. */
+function press(node, pressed) {
+  node.setAttribute("aria-pressed", String(pressed));
+  return pressed;
+}
+
+/** Return a select box of options [value, text]; `chosen(value)` is called when another is selected. */
+const selectBox = (options, chosen, properties = {}) => h("select", { onchange: (event) => chosen(event.target.value), ...properties },
+  ...options.map(([value, text]) => h("option", { value, text })));
+
+/** Return the head of a table; a column's heading is a text or a cell. */
+const headings = (...columns) => h("thead", {}, h("tr", {},
+  ...columns.map((one) => (typeof one === "string" ? h("th", { scope: "col", text: one }) : one))));
+
+/** Return a labelled slider: {node, range, output}; `input(value)` is called while it moves. */
+function slider(id, text, limits, input) {
+  const output = h("output", { for: id }), range = h("input", { type: "range", id, ...limits, oninput: () => input(Number(range.value)) });
+  return { output, range, node: h("div", { class: "slider" }, h("label", { for: id, text }), range, output) };
+}
+
+const SLIDER_KEYS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, Home: -Infinity, End: Infinity };
+
+/** Return how far a key moves in a table of keys, undefined for other keys; a key that is in it goes no further. */
+function keyStep(event, steps) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in steps)) return undefined;
+  event.preventDefault();
+  event.stopPropagation(); // the notebook around it uses these keys too
+  return steps[event.key];
 }
 
 /** Return a class's short name and its emotion. */
-function className({ name, word, emotion = word }) {
-  return emotion ? `${name} ${emotion}` : name;
-}
+const className = ({ name, word, emotion = word }) => emotion ? `${name} ${emotion}` : name;
 
 /** Return value, limited to low…high. */
-function clamp(value, low, high) {
-  return Math.max(low, Math.min(high, value));
-}
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
-/** Return a polite live region; of several sentences in quick succession only the last is announced. */
-function createAnnouncer(node, delay = 200) {
+/** Return a polite live region: {node, say, dispose}; of sentences in quick succession only the last is announced. */
+function createAnnouncer(delay = 200) {
+  const node = h("p", { class: "words", "aria-live": "polite", "data-part": "words" });
   let timer = 0;
   return {
+    node,
     say(text) {
       clearTimeout(timer);
       timer = setTimeout(() => { node.textContent = text; }, node.textContent ? delay : 0);

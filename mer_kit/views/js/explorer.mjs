@@ -31,23 +31,21 @@ class SegmentExplorer {
     this.search = h("input", { type: "search", id: `${id}s`, oninput: () => this.filter(), autocomplete: "off", placeholder: "name, artist, label" });
     this.list = h("select", { size: 9, "aria-label": "Clips", onchange: () => this.fetch({ at: Number(this.list.value) }) });
     this.found = h("p", { class: "quiet", "aria-live": "polite" });
-    this.slider = h("input", { type: "range", id: `${id}d`, min: low, max: high, step, oninput: () => this.slide() });
-    this.length = h("output", { for: `${id}d` });
-    this.usual = h("button", { type: "button", onclick: () => this.setDuration(data.seconds), text: `as in the run: ${short(data.seconds)} s` });
+    this.slider = slider(`${id}d`, "Segment duration", { min: low, max: high, step }, (value) => this.slide(value));
+    this.usual = button(`as in the run: ${short(data.seconds)} s`, () => this.setDuration(data.seconds));
     this.stage = this.buildStage();
     this.legend = h("ul", { class: "legend" });
     this.numbers = h("table", {});
     this.heading = h("p", { class: "name" });
     this.words = h("p", { class: "words", "aria-live": "polite" });
     this.auto = h("input", { type: "checkbox", checked: true });
-    const button = (text, act) => h("button", { type: "button", text, onclick: act });
-    this.playButton = button("Play", () => (this.player.playing() ? this.player.stop() : this.play()));
+    this.playButton = button("Play", () => this.toggle());
     this.back = button("Previous", () => this.choose(this.row - 1));
     this.next = button("Next", () => this.choose(this.row + 1));
     this.el.replaceChildren(h("div", { class: "board" },
       h("div", { class: "chooser" }, h("label", { for: `${id}s`, text: "Find a clip" }), this.search, this.list, this.found),
       h("div", { class: "work" }, this.heading,
-        h("div", { class: "row" }, h("label", { for: `${id}d`, text: "Segment duration" }), this.slider, this.length, this.usual),
+        h("div", { class: "row" }, this.slider.node, this.usual),
         this.stage, this.legend,
         h("div", { class: "row" }, this.playButton, this.back, this.next, h("label", { class: "auto" }, this.auto, "play what I choose")),
         this.words, h("div", { class: "below" }, this.closeUp(), this.numbers))));
@@ -117,17 +115,17 @@ class SegmentExplorer {
   }
 
   /** Follow the slider; a kernel is asked when it has rested for a moment. */
-  slide() {
+  slide(value) {
     clearTimeout(this.pause);
-    this.pause = setTimeout(() => this.setDuration(Number(this.slider.value)), this.talk ? 90 : 0);
-    this.length.textContent = `${short(Number(this.slider.value))} s`;
+    this.pause = setTimeout(() => this.setDuration(value), this.talk ? 90 : 0);
+    this.slider.output.textContent = `${short(value)} s`;
   }
 
   showDuration() {
-    const { duration } = this.wanted;
-    this.slider.value = duration;
-    this.length.textContent = `${short(duration)} s`;
-    this.slider.setAttribute("aria-valuetext", `${short(duration)} seconds`);
+    const { wanted: { duration }, slider: { range, output } } = this;
+    range.value = duration;
+    output.textContent = `${short(duration)} s`;
+    range.setAttribute("aria-valuetext", `${short(duration)} seconds`);
     this.usual.disabled = duration === this.data.seconds;
   }
 
@@ -146,14 +144,14 @@ class SegmentExplorer {
   }
 
   key(event) {
-    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 5, PageDown: -5, Home: -Infinity, End: Infinity };
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in steps) this.choose(this.row + steps[event.key]);
-    else if (event.key !== " " && event.key !== "Enter") return;
-    else if (this.player.playing()) this.player.stop();
+    const step = keyStep(event, { ...SLIDER_KEYS, PageUp: 5, PageDown: -5, " ": 0, Enter: 0 });
+    if (step) this.choose(this.row + step);
+    else if (step === 0) this.toggle();
+  }
+
+  toggle() {
+    if (this.player.playing()) this.player.stop();
     else this.play();
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   /** Return the segment at a place: its bar in the staircase; above it, the segment whose middle is nearest. */
@@ -202,7 +200,7 @@ class SegmentExplorer {
     const place = explorerLayout(this.width, cut.start_s.length, total, Boolean(clip.truth)), marks = explorerMarks(place);
     paintSpectrogram(this.picture, clip.pixels, data.bands, this.palette, 0, clip.frames);
     const box = { left: place.left, top: place.top, width: place.right - place.left, height: place.mel };
-    for (const [name, value] of Object.entries(box)) this.picture.style[name] = `${value}px`;
+    this.picture.style = Object.entries(box).map(([name, value]) => `${name}:${value}px`).join(";");
     resize(svg, place.width, place.height);
     const bars = staircaseBars(place, cut, duration, (i) => this.colour(cut.truth?.[i] ?? one.label), (i) => this.isWrong(i), `${id}h`);
     svg.replaceChildren(hatch(`${id}h`, 5, "#fff", 2.4),
@@ -230,8 +228,7 @@ class SegmentExplorer {
   show(news = "") {
     const { cut, row, stage, clip } = this, none = !cut.start_s.length, words = this.segmentWords();
     this.el.dataset.row = row;
-    stage.setAttribute("aria-valuenow", row + 1);
-    stage.setAttribute("aria-valuetext", words);
+    dress(stage, { "aria-valuenow": row + 1, "aria-valuetext": words });
     this.words.textContent = news + words + (clip.silence ? ` ${clip.silence}` : "");
     this.back.disabled = none || row === 0;
     this.next.disabled = none || row === cut.start_s.length - 1;
@@ -252,12 +249,8 @@ class SegmentExplorer {
 
   markSegment() {
     const { place, cut, row, data } = this, start = cut.start_s[row], end = start + this.duration, x = place.x(start);
-    for (const node of [place.mark, place.glass, place.here]) {
-      node.setAttribute("x", x);
-      node.setAttribute("width", place.x(end) - x);
-    }
-    place.here.setAttribute("y", place.stairs + row * place.tread - 1);
-    place.here.setAttribute("height", Math.max(1.6, place.tread - 1.4) + 2);
+    for (const node of [place.mark, place.glass, place.here]) dress(node, { x, width: place.x(end) - x });
+    dress(place.here, { y: place.stairs + row * place.tread - 1, height: Math.max(1.6, place.tread - 1.4) + 2 });
     paintSpectrogram(this.close, this.clip.pixels, data.bands, this.palette, cut.start_frame[row], cut.n_frames);
     this.ends.replaceChildren(h("span", { text: `${short(start)} s` }), h("span", { text: `${short(end)} s` }));
     this.caption.textContent = `The network's input: ${cut.n_frames} frames × ${data.bands} bands, from frame ${cut.start_frame[row]} on.`;
@@ -276,9 +269,8 @@ class SegmentExplorer {
     const { player, place } = this;
     if (!this.el.isConnected) return player.dispose();
     const playing = Boolean(player.playing());
-    place?.needle.setAttribute("visibility", playing ? "visible" : "hidden");
+    if (place) dress(place.needle, { visibility: playing ? "visible" : "hidden", x1: place.x(player.now()), x2: place.x(player.now()) });
     if (!playing) return;
-    for (const end of ["x1", "x2"]) place?.needle.setAttribute(end, place.x(player.now()));
     this.frame = requestAnimationFrame(() => this.tick());
   }
 

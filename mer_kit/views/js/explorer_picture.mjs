@@ -62,11 +62,10 @@ function countsTable(cut, duration, clips) {
   const share = (value) => (value === null ? "–" : `${value.toFixed(1)} %`), known = cut.of_corpus.known !== null;
   const line = (name, one) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: one.segments.toLocaleString("en") }),
     ...(known ? [h("td", { text: share(one.wrong_percent) }), h("td", { text: share(one.mixed_percent) })] : []));
-  const heads = ["segments", ...(known ? ["label wrong", "changes inside"] : [])].map((text) => h("th", { scope: "col", text }));
   const unknown = "There is one label per clip: which segments are wrong is unknown.";
   return [
     h("caption", { text: `Cut into ${short(duration)} s` }),
-    h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
+    headings(h("td"), "segments", ...(known ? ["label wrong", "changes inside"] : [])),
     h("tbody", {}, line("this clip", cut.of_clip), line(`all ${clips} clips`, cut.of_corpus)),
     ...(known ? [] : [h("tfoot", {}, h("tr", {}, h("td", { colspan: 2, text: unknown })))]),
   ];

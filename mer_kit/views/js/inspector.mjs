@@ -27,15 +27,14 @@ class SongInspector {
   build() {
     const { data, id, el } = this;
     this.words = h("p", { class: "words", "aria-live": "polite" });
-    this.by = h("select", { id: `${id}b`, onchange: () => { this.classifier = this.by.value; this.cell = null; this.fill(); } },
-      ...this.classifiers.map(([value, text]) => h("option", { value, text })));
+    this.by = selectBox(this.classifiers, (value) => { this.classifier = value; this.cell = null; this.fill(); }, { id: `${id}b` });
     this.matrix = h("table", { class: "matrix" });
     this.wrong = h("input", { type: "checkbox", onchange: () => this.fill() });
-    this.label = h("select", { id: `${id}l`, onchange: () => { this.cell = null; this.fill(); } }, h("option", { value: "", text: "all labels" }),
-      ...data.classes.map((one, k) => h("option", { value: k, text: className(one) })));
+    this.label = selectBox([["", "all labels"], ...data.classes.map((one, k) => [k, className(one)])], () => { this.cell = null; this.fill(); },
+      { id: `${id}l` });
     this.list = h("ul", { class: "songs", "aria-label": "Test songs", onkeydown: (event) => this.walk(event) });
     this.found = h("p", { class: "found", role: "status" });
-    this.clear = h("button", { type: "button", text: "Show all", onclick: () => this.limitTo(null) });
+    this.clear = button("Show all", () => this.limitTo(null));
     this.card = h("section", { class: "card", "aria-label": "The chosen song" });
     this.around = h("section", { class: "around", "aria-label": "Its nearest training songs" });
     this.playing = h("p", { class: "quiet", text: "Nothing is playing." });
@@ -59,8 +58,7 @@ class SongInspector {
   }
 
   press(i, j) {
-    const pressed = this.cell?.[0] === i && this.cell?.[1] === j;
-    this.limitTo(pressed ? null : [i, j]);
+    this.limitTo(String(this.cell) === `${i},${j}` ? null : [i, j]);
     this.matrix.querySelector(`[data-cell="${i} ${j}"]`).focus();
   }
 
@@ -89,16 +87,15 @@ class SongInspector {
     const words = `${one.id}, label ${this.named(one.label)}, answer ${this.named(answer)}, ${right ? "right" : "wrong"}`;
     const turn = right ? classes[one.label].name : `${classes[one.label].name} → ${classes[answer].name}`;
     return h("li", { "data-song": i },
-      h("button", { type: "button", class: "pick", "aria-label": words, title: one.who, onclick: () => this.pick(i) },
-        h("span", { class: right ? "good" : "bad", "aria-hidden": "true", text: right ? "✔" : "✘" }),
-        h("span", { class: "id", text: one.id }), h("span", { class: "turn", text: turn })),
+      dress(button("", () => this.pick(i), { class: "pick", "aria-label": words, title: one.who }), {}, [verdictMark(right),
+        h("span", { class: "id", text: one.id }), h("span", { class: "turn", text: turn })]),
       this.playButton(`test ${i}`, one.id));
   }
 
   playButton(key, name) {
     const there = this.sounds.has(key);
-    return h("button", { type: "button", class: "play", "data-key": key, "data-name": name, disabled: !there,
-      title: there ? null : "This page does not include its sound", onclick: () => this.sounds.toggle(key) });
+    return button("", () => this.sounds.toggle(key), { class: "play", "data-key": key, "data-name": name, disabled: !there,
+      title: there ? null : "This page does not include its sound" });
   }
 
   /** The list has one row that the tab key reaches; the arrow keys reach the others. */
@@ -107,15 +104,13 @@ class SongInspector {
   }
 
   walk(event) {
-    const steps = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 10, PageUp: -10 };
-    if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = keyStep(event, { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 10, PageUp: -10 });
+    if (!step) return;
     const place = [...this.list.children].indexOf(event.target.closest("li"));
-    this.tabStop = Math.max(0, Math.min(this.rows.length - 1, place + steps[event.key]));
+    this.tabStop = clamp(place + step, 0, Math.max(0, this.rows.length - 1));
     const row = this.list.children[this.tabStop], inPlay = event.target.classList.contains("play");
     this.moveTabStop();
     ((inPlay && row?.querySelector(".play:not(:disabled)")) || row?.querySelector(".pick"))?.focus();
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   /** Show what is playing on every play button, and which song is chosen in the list. */
@@ -167,18 +162,16 @@ class SongInspector {
     const { data, near } = this, one = data.test[this.song], chosen = one.nearest[near][0];
     const same = one.nearest.filter(([i]) => data.train[i].label === one.answers.svm).length;
     const caption = `Distance in the SVM's scaled features; a training song's own nearest neighbour is usually ${data.usual.toFixed(2)} away. ${same} of ${one.nearest.length} have the label that the SVM answers.`;
-    const heads = ["song", "label", "distance"].map((text) => h("th", { scope: "col", text }));
     this.around.replaceChildren(h("h4", { text: "Nearest training songs" }),
-      h("table", { class: "near" }, h("caption", { text: caption }), h("thead", {}, h("tr", {}, ...heads, h("td", {}))),
+      h("table", { class: "near" }, h("caption", { text: caption }), headings("song", "label", "distance", h("td")),
         h("tbody", {}, ...one.nearest.map((neighbour, n) => this.neighbourRow(neighbour, n)))),
       this.titleOf("train", chosen, "h4"), h("div", { class: "pair" }, this.curveOf("train", chosen), this.featuresOf("train", chosen)));
   }
 
   neighbourRow([i, distance], n) {
     const { train, classes } = this.data, one = train[i], swatch = `background:${classes[one.label].colour}`;
-    const button = h("button", { type: "button", class: "who", "aria-pressed": String(n === this.near), text: one.id, title: one.who,
-      onclick: () => this.pickNeighbour(n) });
-    return h("tr", {}, h("td", {}, button), h("td", {}, h("span", { class: "swatch", "aria-hidden": "true", style: swatch }), this.named(one.label)),
+    const pick = button(one.id, () => this.pickNeighbour(n), { class: "who", "aria-pressed": String(n === this.near), title: one.who });
+    return h("tr", {}, h("td", {}, pick), h("td", {}, h("span", { class: "swatch", "aria-hidden": "true", style: swatch }), this.named(one.label)),
       h("td", { class: "distance", text: distance.toFixed(2) }), h("td", {}, this.playButton(`train ${i}`, one.id)));
   }
 

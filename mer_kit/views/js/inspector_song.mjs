@@ -1,29 +1,22 @@
 // The inspector's pictures and tables of one song: curve, features, the SVM's decision, and the answers.
 
-/** Return a number with two digits and a real minus sign. */
-function signed(value, plus = false) {
-  let sign = plus ? "+" : "";
-  if (value < 0) sign = "−";
-  return `${sign}${Math.abs(value).toFixed(2)}`;
-}
+/** Return a number with two digits and a real minus sign; `plus` is the sign of the others. */
+const signed = (value, plus = "") => `${value < 0 ? "−" : plus}${Math.abs(value).toFixed(2)}`;
 
 /** Return the arrays of the test and the training songs; `firsts` are the songs' first segments. */
 function inspectorArrays(data) {
-  const arrays = {};
-  for (const part of ["test", "train"]) {
+  return Object.fromEntries(["test", "train"].map((part) => {
     const array = (name) => typed(data.arrays[`${part}_${name}`], Float32Array), firsts = [0];
     for (const song of data[part]) firsts.push(firsts.at(-1) + song.segments);
-    arrays[part] = { x: array("x"), z: array("z"), centre: array("centre"), p: halves(data.arrays[`${part}_p`]), firsts };
-  }
-  return arrays;
+    return [part, { x: array("x"), z: array("z"), centre: array("centre"), p: typed(data.arrays[`${part}_p`], Float16Array), firsts }];
+  }));
 }
 
 /** Draw a song's probabilities over its seconds. `song` has id, end_s, centre [n] and p(segment, class). */
 function songCurve(song, classes) {
   const f = createFrame(380, 184, { left: 40, right: 40, top: 8, bottom: 34 }, [0, song.end_s], [0, 1]);
   const mean = classes.map((_, k) => song.centre.reduce((sum, __, i) => sum + song.p(i, k), 0) / song.centre.length);
-  const order = mean.map((_, k) => k).sort((a, b) => mean[b] - mean[a]);
-  const alt = `Curve of ${song.id}: on average ${order.map((k) => `${className(classes[k])} ${percent(mean[k])}`).join(", ")}`;
+  const alt = `Curve of ${song.id}: on average ${ranked(mean).map((k) => `${className(classes[k])} ${percent(mean[k])}`).join(", ")}`;
   const picture = s("svg", { viewBox: "0 0 380 184", class: "curve", role: "img", "aria-label": alt });
   for (const share of [0, 0.5, 1])
     picture.append(segmentLine(f.left, f.y(share), f.right, f.y(share), { class: "grid" }),
@@ -41,17 +34,18 @@ function songLine(song, one, k, f) {
   return s("polyline", { points: points.join(" "), class: "line", stroke: one.colour, "stroke-dasharray": one.dash || null });
 }
 
+const classHead = (one, scope) => h("th", { scope, text: one.name, title: one.word });
+
 /** Return a song's 7·K features: the number, and small its standard deviations from the training songs' mean. */
 function featureTable(name, x, z, { classes, statistics }) {
   const K = classes.length, F = statistics.length;
   const cell = (k, f) => {
     const off = z[k * F + f], shade = Math.round((45 * Math.min(Math.abs(off), 2.5)) / 2.5), colour = off < 0 ? "#5790fc" : "#f89c20";
     return h("td", { style: `background:color-mix(in srgb, ${colour} ${shade}%, var(--ground))` },
-      h("span", { text: x[k * F + f].toFixed(2) }), h("small", { text: signed(off, true) }));
+      h("span", { text: x[k * F + f].toFixed(2) }), h("small", { text: signed(off, "+") }));
   };
-  const heads = classes.map((one) => h("th", { scope: "col", text: one.name, title: one.word }));
   return h("table", { class: "features" }, h("caption", { text: `The ${K * F} numbers of ${name}` }),
-    h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
+    headings(h("td"), ...classes.map((one) => classHead(one, "col"))),
     h("tbody", {}, ...statistics.map((text, f) => h("tr", {}, h("th", { scope: "row", text }), ...classes.map((_, k) => cell(k, f))))));
 }
 
@@ -79,27 +73,29 @@ function svmDuels(duels, named) {
     h("p", { class: "quiet", text: "The SVM compares every pair of classes. A class's value is the number of duels it wins, plus a remainder below a third for how clearly." }));
 }
 
+const verdictMark = (right) => h("span", { class: right ? "good" : "bad", "aria-hidden": "true", text: right ? "✔" : "✘" });
+
 /** Return what every song-level classifier answers, and whether it is right. */
 function answerList(one, classifiers, classes) {
   return h("ul", { class: "answers" }, ...classifiers.map(([name, text]) => {
     const k = one.answers[name], right = k === one.label;
-    return h("li", {}, `${text} `, h("b", { text: className(classes[k]) }),
-      h("span", { class: right ? "good" : "bad", "aria-hidden": "true", text: right ? " ✔" : " ✘" }), h("span", { class: "unseen", text: right ? " right" : " wrong" }));
+    return h("li", {}, `${text} `, h("b", { text: className(classes[k]) }), " ", verdictMark(right),
+      h("span", { class: "unseen", text: right ? " right" : " wrong" }));
   }));
 }
 
 /** Return the rows of a confusion matrix as a table; `cell` is the pressed cell, `press(i, j)` is called for the others. */
 function confusionTable(counts, classes, cell, press) {
-  const head = (one, scope) => h("th", { scope, text: one.name, title: one.word });
-  const button = (i, j) => {
+  const counted = (i, j) => {
     const n = counts[i][j], share = n / Math.max(1, counts[i].reduce((a, b) => a + b, 0));
-    return h("button", {
-      type: "button", disabled: !n, "aria-pressed": String(cell?.[0] === i && cell?.[1] === j), "data-cell": `${i} ${j}`,
-      style: `--share:${Math.round(55 * share)}%`, onclick: () => press(i, j),
+    const made = button("", () => press(i, j), {
+      disabled: !n, "aria-pressed": String(cell?.[0] === i && cell?.[1] === j), "data-cell": `${i} ${j}`, style: `--share:${Math.round(55 * share)}%`,
       "aria-label": `label ${className(classes[i])}, answer ${className(classes[j])}: ${n} song${n === 1 ? "" : "s"}, ${percent(share)} of the label's`,
-    }, h("b", { text: n }), ...(n ? [h("small", { text: percent(share) })] : []));
+    });
+    return dress(made, {}, [h("b", { text: n }), ...(n ? [h("small", { text: percent(share) })] : [])]);
   };
   return [h("caption", { text: "Rows: label · columns: answer. A cell lists its songs." }),
-    h("thead", {}, h("tr", {}, h("td", {}), ...classes.map((one) => head(one, "col")))),
-    h("tbody", {}, ...classes.map((one, i) => h("tr", {}, head(one, "row"), ...classes.map((_, j) => h("td", { class: i === j ? "right" : "" }, button(i, j))))))];
+    headings(h("td"), ...classes.map((one) => classHead(one, "col"))),
+    h("tbody", {}, ...classes.map((one, i) => h("tr", {}, classHead(one, "row"),
+      ...classes.map((_, j) => h("td", { class: i === j ? "right" : "" }, counted(i, j))))))];
 }

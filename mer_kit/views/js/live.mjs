@@ -27,25 +27,22 @@ export const mount = mounting(LiveTraining, "live");
 
 function LiveTraining(el, data, talk) {
   let state = data.state, timer = 0;
-  const press = () => {
+  const toggle = button("", () => {
     if (state.state !== "stopping") talk?.send({ kind: state.state === "running" ? "stop" : "start" });
-  };
-  const button = h("button", { type: "button", "data-do": "toggle", onclick: press });
+  }, { "data-do": "toggle" });
   const bar = h("progress", { max: data.epochs, value: 0, "aria-label": "Epochs that are finished" });
   const time = h("span", { class: "time", "aria-hidden": "true" });
   const words = h("p", { class: "words", role: "status", "data-part": "words" });
   const { images, show: showPictures, revoke } = createImages(data.alts);
   el.append(h("p", { class: "title" }, h("strong", { text: data.title })),
-    h("div", { class: "row" }, ...(data.buttons ? [button] : []), bar, time), words,
+    h("div", { class: "row" }, ...(data.buttons ? [toggle] : []), bar, time), words,
     h("div", { class: "pictures" }, ...images), h("p", { class: "quiet", text: data.buttons ? "" : CELL_HINT }));
 
-  function tick() {
-    time.textContent = state.since ? clock(Math.max(0, Math.floor(Date.now() / 1000 - state.since))) : "";
-  }
+  function tick() { time.textContent = state.since ? clock(Math.max(0, Math.floor(Date.now() / 1000 - state.since))) : ""; }
   function show() {
     el.dataset.state = state.state;
-    button.textContent = BUTTON_TEXTS[state.state];
-    button.setAttribute("aria-disabled", String(state.state === "stopping"));
+    toggle.textContent = BUTTON_TEXTS[state.state];
+    toggle.setAttribute("aria-disabled", String(state.state === "stopping"));
     bar.value = state.done;
     if (words.textContent !== state.words) words.textContent = state.words;
     clearInterval(timer);

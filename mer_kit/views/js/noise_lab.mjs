@@ -16,14 +16,13 @@ class NoiseLab {
     this.list = createSegmentList(this);
     this.build();
     talk?.on("sorry", (reply) => this.refused(reply));
-    this.observer = new ResizeObserver(() => { if (el.clientWidth && this.inner() !== this.width) this.resized(); });
-    this.observer.observe(el);
+    this.unwatch = watchWidth(el, () => this.resized());
     this.width = el.clientWidth ? this.inner() : 800;
     this.update();
   }
 
   remove() {
-    this.observer.disconnect();
+    this.unwatch();
     clearTimeout(this.timer);
     this.sounds.close();
   }
@@ -52,7 +51,7 @@ class NoiseLab {
     this.el.querySelector(".scroll").append(this.list.node);
   }
 
-  /** Return the width inside the margin that leaves room for the focus ring (4 px in the style sheet). */
+  /** The width without the margin for the focus ring (4 px in the style sheet). */
   inner() { return Math.max(240, this.el.clientWidth - 8); } // a page that is being laid out may have hardly any room yet
 
   resized() {
@@ -72,9 +71,9 @@ class NoiseLab {
   }
 
   changeTau(value) {
-    const { taus } = this.data, nearest = taus.reduce((best, tau) => (Math.abs(tau - value) < Math.abs(best - value) ? tau : best));
-    this.state.tau = nearest;
-    this.controls.tau.output.textContent = twoDigits(nearest);
+    const { taus } = this.data;
+    this.state.tau = taus[nearestPlace(taus, value)];
+    this.controls.tau.output.textContent = twoDigits(this.state.tau);
     if (!this.isCurrent()) return;
     this.drawTop();
     this.drawTrail();
@@ -86,7 +85,8 @@ class NoiseLab {
     Object.assign(this.state, part);
     if (!this.isCurrent()) return;
     if ("brush" in part) this.drawHistogram();
-    this.fillList();
+    this.list.fill();
+    this.ringMap();
   }
 
   arrived() {
@@ -117,8 +117,8 @@ class NoiseLab {
     const tables = fold.tables(state.after, state.perClass), pass = fold.pass(state.after);
     controls.epoch.range.value = state.after;
     controls.epoch.output.textContent = `${state.after} of ${this.data.epochs}`;
-    controls.one.setAttribute("aria-pressed", String(!state.perClass));
-    controls.each.setAttribute("aria-pressed", String(state.perClass));
+    press(controls.one, !state.perClass);
+    press(controls.each, state.perClass);
     controls.group.hidden = !state.perClass;
     if (!tables || !pass) return this.say("Fitting the mixtures of this pass …");
     if (!this.isCurrent())
@@ -126,7 +126,8 @@ class NoiseLab {
     this.now.histogram = histogramOf(tables, state.perClass ? state.group : 0);
     this.drawTop();
     if (this.map?.width !== this.width) this.drawMap();
-    this.fillList();
+    this.list.fill();
+    this.ringMap();
     this.drawTrail();
   }
 
@@ -173,11 +174,6 @@ class NoiseLab {
       ui.measures.append(h("p", { class: "quiet", text: "The true labels of these segments are unknown, so there is no precision, recall or ROC curve. Listen to them instead." }));
     const { roc } = now.tables;
     ui.roc.replaceChildren(...(roc ? [drawRoc(250, roc.curve, [1 - cut.noise_recall, cut.recall])] : []));
-  }
-
-  fillList() {
-    this.list.fill();
-    this.ringMap();
   }
 
   select(row) {

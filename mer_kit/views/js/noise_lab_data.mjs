@@ -1,6 +1,6 @@
 // The noise lab's data: arrays of one fold, and the tables of each pass, requested from the kernel where they are missing.
 
-const CURVES = 4; // clean and noisy density, ω as used, ω by the formula
+const halves = (source) => typed(source, Float16Array);
 
 /** Return the fold: arrays of its segments, and the passes and tables that are in the page or have arrived.
  *
@@ -14,7 +14,7 @@ function createFold(data, talk, arrived) {
     talk.send(message);
   };
   talk?.on("pass", (reply, [p, model]) => {
-    passes.set(reply.after, onePass(typed(p, Uint16Array), typed(model, Uint8Array)));
+    passes.set(reply.after, { bits: typed(p, Uint16Array), model: typed(model, Uint8Array) });
     arrived();
   });
   talk?.on("fit", (reply, [omega, curves]) => {
@@ -44,21 +44,15 @@ function createFold(data, talk, arrived) {
   };
 }
 
-function tableKey(after, perClass) {
-  return `${after} ${perClass ? "class" : "all"}`;
-}
+const tableKey = (after, perClass) => `${after} ${perClass ? "class" : "all"}`;
 
 /** Return the segments' arrays and what is read from them directly. */
 function segmentArrays({ arrays, segments }) {
   const inU = typed(arrays.in_u, Uint8Array), lossOfHalf = typed(arrays.loss_of_half, Float32Array);
   const label = typed(arrays.label, Uint8Array), truth = typed(arrays.truth, Int8Array);
+  const floats = ["start", "confidence", "variability", "correctness"].map((name) => [name, typed(arrays[name], Float32Array)]);
   return {
-    label, truth,
-    clip: typed(arrays.clip, Uint32Array),
-    start: typed(arrays.start, Float32Array),
-    confidence: typed(arrays.confidence, Float32Array),
-    variability: typed(arrays.variability, Float32Array),
-    correctness: typed(arrays.correctness, Float32Array),
+    label, truth, clip: typed(arrays.clip, Uint32Array), ...Object.fromEntries(floats),
     /** Whether a segment's label is known to be wrong. */
     wrong: (row) => truth[row] >= 0 && truth[row] !== label[row],
     /** Whether the training had a segment in U after a pass. */
@@ -71,18 +65,14 @@ function segmentArrays({ arrays, segments }) {
   };
 }
 
-function onePass(bits, model) {
-  return { bits, model };
-}
-
 /** Return after → {bits of p, model} of the passes that came with the data. */
 function storedPasses({ arrays, epochs, segments }) {
   const passes = new Map();
   if (!arrays.p) return passes;
   const p = typed(arrays.p, Uint16Array), model = typed(arrays.model, Uint8Array);
   for (let i = 0; i < epochs; i++) {
-    const [from, to] = [i * segments, (i + 1) * segments];
-    passes.set(i + 1, onePass(p.subarray(from, to), model.subarray(from, to)));
+    const ends = [i * segments, (i + 1) * segments];
+    passes.set(i + 1, { bits: p.subarray(...ends), model: model.subarray(...ends) });
   }
   return passes;
 }
@@ -101,12 +91,6 @@ function storedTables(data) {
     }));
   }
   return tables;
-}
-
-/** Return the four curves of one mixture, each an array over the axis 0…1. */
-function curvesOf({ curves, groups }, group) {
-  const length = curves.length / groups.length / CURVES, first = group * CURVES * length;
-  return Array.from({ length: CURVES }, (_, i) => curves.subarray(first + i * length, first + (i + 1) * length));
 }
 
 /** Return the stretches [from, to, in X] of the axis that a threshold makes of the curve of ω. */

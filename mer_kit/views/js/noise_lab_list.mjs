@@ -10,9 +10,7 @@ const ORDERS = {
 };
 
 /** Whether an order lists segments of the whole fold instead of the brushed ones. */
-function isOfWholeFold(order) {
-  return order === "never" || order === "torn";
-}
+const isOfWholeFold = (order) => order === "never" || order === "torn";
 
 /** Return the list of segments of a noise lab: {node, words, fill, mark, markSets, markPlaying, rows}. */
 function createSegmentList(lab) {
@@ -39,9 +37,7 @@ function createSegmentList(lab) {
     const all = buttons(), stop = all.find((one) => rowOf(one) === state.row) ?? all[0];
     for (const one of all) one.tabIndex = one === stop ? 0 : -1;
   }
-  function markSets() {
-    for (const tr of body.children) tr.lastChild.textContent = lab.setOf(rowOf(tr));
-  }
+  function markSets() { for (const tr of body.children) tr.lastChild.textContent = lab.setOf(rowOf(tr)); }
   function markPlaying(playing) {
     for (const button of body.querySelectorAll("button")) {
       const on = rowOf(button) === playing;
@@ -50,9 +46,8 @@ function createSegmentList(lab) {
     }
   }
   function walk(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], all = buttons(), place = all.indexOf(document.activeElement);
-    if (!step || place < 0) return;
-    event.preventDefault();
+    const all = buttons(), place = all.indexOf(document.activeElement), step = place >= 0 && keyStep(event, { ArrowDown: 1, ArrowUp: -1 });
+    if (!step) return;
     const next = all[clamp(place + step, 0, all.length - 1)];
     lab.select(rowOf(next));
     next.focus();
@@ -83,9 +78,8 @@ function listWords({ order, brush: [low, high] }, listed, total) {
 }
 
 function listTable(data, body) {
-  const heads = ["clip", "seconds", "label", "model", ...(data.truth ? ["truth"] : []), "loss", "ω", "in"];
-  const first = h("td", {}, h("span", { class: "unseen", text: "sound" }));
-  return h("table", {}, h("thead", {}, h("tr", {}, first, ...heads.map((text) => h("th", { scope: "col", text })))), body);
+  const sound = h("td", {}, h("span", { class: "unseen", text: "sound" })), truth = data.truth ? ["truth"] : [];
+  return h("table", {}, headings(sound, "clip", "seconds", "label", "model", ...truth, "loss", "ω", "in"), body);
 }
 
 /** Return one row of the list. */
@@ -93,13 +87,11 @@ function segmentRow(lab, row) {
   const { data, fold, now } = lab, [clip, title] = data.clips[fold.clip[row]];
   const cell = (text, properties = {}) => h("td", { text, ...properties });
   const name = (k) => className(data.classes[k]), differs = now.model[row] !== fold.label[row];
-  const button = h("button", {
-    type: "button", class: "play", tabindex: -1, disabled: !lab.sounds.has(row), "data-row": row, text: "▶",
-    onclick: () => { lab.select(row); lab.sounds.toggle(row); },
-  });
+  const play = button("▶", () => { lab.select(row); lab.sounds.toggle(row); },
+    { class: "play", tabindex: -1, disabled: !lab.sounds.has(row), "data-row": row });
   const truth = () => (fold.truth[row] < 0 ? "?" : `${fold.wrong(row) ? "✗ " : "✓ "}${name(fold.truth[row])}`);
   const onclick = (event) => { if (!event.target.closest("button")) lab.select(row); };
-  return h("tr", { "data-row": row, onclick }, h("td", {}, button),
+  return h("tr", { "data-row": row, onclick }, h("td", {}, play),
     h("th", { scope: "row", title: title || null, text: clip }),
     cell(`${tenths(fold.start[row])}–${tenths(fold.start[row] + data.seconds)}`),
     cell(name(fold.label[row])), cell(name(now.model[row]), { class: differs ? "strong" : "" }),
@@ -108,10 +100,6 @@ function segmentRow(lab, row) {
     cell(lab.setOf(row), { class: "set" }));
 }
 
-function tenths(seconds) {
-  return clock(Math.round(10 * seconds) / 10);
-}
+const tenths = (seconds) => clock(Math.round(10 * seconds) / 10);
 
-function count(n) {
-  return n.toLocaleString("en-GB");
-}
+const count = (n) => n.toLocaleString("en-GB");

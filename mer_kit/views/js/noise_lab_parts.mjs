@@ -1,20 +1,14 @@
 // The noise lab's controls and its sentences.
 
-/** Return a labelled slider: {node, range, output}. */
-function labSlider(id, text, { min, max, step, value }, input) {
-  const output = h("output"), range = h("input", { type: "range", min, max, step, value, id, oninput: () => input(Number(range.value)) });
-  return { output, range, node: h("div", { class: "slider" }, h("label", { for: id }, text), output, range) };
-}
-
 /** Return the controls above the histogram. */
 function labControls(lab) {
   const { data, id } = lab;
-  const epoch = labSlider(`${id}-epoch`, "after epoch", { min: 1, max: data.epochs, step: 1, value: data.after }, (after) => lab.change({ after }));
-  const tau = labSlider(`${id}-tau`, "threshold τ", { min: 0, max: 1, step: .01, value: data.tau }, (value) => lab.changeTau(value));
-  const one = h("button", { type: "button", text: "one for all", onclick: () => lab.change({ perClass: false }) });
-  const each = h("button", { type: "button", text: "one per class", onclick: () => lab.change({ perClass: true }) });
-  const group = h("select", { "aria-label": "class whose histogram is shown", onchange: () => lab.change({ group: Number(group.value) }) },
-    ...data.classes.map((entry, k) => h("option", { value: k, text: className(entry) })));
+  const epoch = slider(`${id}-epoch`, "after epoch", { min: 1, max: data.epochs, step: 1, value: data.after }, (after) => lab.change({ after }));
+  const tau = slider(`${id}-tau`, "threshold τ", { min: 0, max: 1, step: .01, value: data.tau }, (value) => lab.changeTau(value));
+  const one = button("one for all", () => lab.change({ perClass: false }));
+  const each = button("one per class", () => lab.change({ perClass: true }));
+  const group = selectBox(data.classes.map((entry, k) => [k, className(entry)]), (value) => lab.change({ group: Number(value) }),
+    { "aria-label": "class whose histogram is shown" });
   const mixtures = h("div", { class: "row", role: "group", "aria-label": "mixtures" }, h("span", { text: "mixture" }), one, each, group);
   return { epoch, tau, one, each, group, node: h("div", { class: "controls" }, epoch.node, tau.node, mixtures) };
 }
@@ -35,8 +29,7 @@ function brushEnd(lab, text, end) {
 /** Return the controls above the list. */
 function listControls(lab) {
   const from = brushEnd(lab, "from", 0), to = brushEnd(lab, "to", 1);
-  const order = h("select", { id: `${lab.id}-order`, onchange: () => lab.changeList({ order: order.value }) },
-    ...Object.entries(ORDERS).map(([value, text]) => h("option", { value, text })));
+  const order = selectBox(Object.entries(ORDERS), (value) => lab.changeList({ order: value }), { id: `${lab.id}-order` });
   const audible = h("input", { type: "checkbox", checked: lab.state.audible, onchange: () => lab.changeList({ audible: audible.checked }) });
   const only = lab.state.audible ? [h("label", {}, audible, " only those whose sound is in this page")] : [];
   const node = h("div", { class: "row" }, h("label", { for: order.id, text: "list" }), order,
@@ -44,9 +37,7 @@ function listControls(lab) {
   return { ends: [from, to], order, node };
 }
 
-function legendOf(entries) {
-  return h("ul", { class: "legend" }, ...entries.map(([look, text]) => h("li", {}, h("i", { class: look }), text)));
-}
+const legendOf = (entries) => h("ul", { class: "legend" }, ...entries.map(([look, text]) => h("li", {}, h("i", { class: look }), text)));
 
 function histogramLegend({ truth }) {
   const bars = truth ? [["bar right", "right label"], ["bar wrong", "wrong label"]] : [["bar any", "segments"]];
@@ -81,14 +72,10 @@ function measures(cut, area) {
 }
 
 /** Return the row of a cut table for one τ as an object. */
-function cutAt(cuts, i) {
-  return Object.fromEntries(Object.entries(cuts).map(([name, values]) => [name, values[i]]));
-}
+const cutAt = (cuts, i) => Object.fromEntries(Object.entries(cuts).map(([name, values]) => [name, values[i]]));
 
 /** Replace a class's number in the reason of a guard by its name. */
-function withClassName(reason, classes) {
-  return reason.replace(/class (\d+)/, (_, k) => className(classes[k]));
-}
+const withClassName = (reason, classes) => reason.replace(/class (\d+)/, (_, k) => className(classes[k]));
 
 /** Say which epoch used this pass. */
 function phaseWords({ training }, after) {

@@ -4,12 +4,12 @@ const RIGHT = "#5790fc", WRONG = "#e42536", GREY = "#86868f", DOUBT = "#b05aa5";
 
 const twoDigits = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 
-/** Return what the histogram shows: bars, curves, and the largest density. */
-function histogramOf(tables, group) {
-  const { fitted, axis, bars, names } = tables.groups[group], curves = curvesOf(tables, group);
-  const [clean, noisy, omega, formula] = curves;
-  const tallest = 1.05 * Math.max(...bars.map(([right, wrong]) => right + wrong), ...clean, ...noisy);
-  return { fitted, axis, bars, names, clean, noisy, omega, formula, tallest };
+/** Return what the histogram shows of one mixture: its table, four curves over the axis 0…1, and the largest density. */
+function histogramOf({ groups, curves }, group) {
+  const length = curves.length / groups.length / 4, first = 4 * group * length;
+  const [clean, noisy, omega, formula] = [0, 1, 2, 3].map((i) => curves.subarray(first + i * length, first + (i + 1) * length));
+  const tallest = 1.05 * Math.max(...groups[group].bars.map(([right, wrong]) => right + wrong), ...clean, ...noisy);
+  return { ...groups[group], clean, noisy, omega, formula, tallest };
 }
 
 /** Draw the histogram of the losses with both Gaussians and, below it on the same axis, ω cut at τ. Return its frame. */
@@ -48,15 +48,11 @@ function histogramBars(f, bars, fill, hatched) {
   return [s("path", { d: plain, fill, "fill-opacity": .5 }), s("path", { d: wrong, fill: hatched })];
 }
 
-function along(f, values, y) {
-  return Array.from(values, (value, i) => [f.x(i / (values.length - 1)), y(value)]);
-}
+const along = (f, values, y) => Array.from(values, (value, i) => [f.x(i / (values.length - 1)), y(value)]);
 
 function gaussians(f, { clean, noisy }) {
-  return [
-    curve(along(f, clean, f.density), { stroke: RIGHT, "stroke-width": 3.5 }),
-    curve(along(f, noisy, f.density), { stroke: WRONG, "stroke-width": 3.5, "stroke-dasharray": "9 5" }),
-  ];
+  const line = (values, look) => curve(along(f, values, f.density), { "stroke-width": 3.5, ...look });
+  return [line(clean, { stroke: RIGHT }), line(noisy, { stroke: WRONG, "stroke-dasharray": "9 5" })];
 }
 
 /** Return the names of both Gaussians; a name that a cut would cross moves to the right of it. */
@@ -127,7 +123,7 @@ function drawRoc(width, points, dot) {
     label(f.left - 6, f.top + 8, "1", { "text-anchor": "end" }), label(f.left - 6, f.bottom, "0", { "text-anchor": "end" }),
     label(f.left, f.bottom + 17, "0"), label(f.right, f.bottom + 17, "1", { "text-anchor": "end" }),
     label((f.left + f.right) / 2, f.bottom + 35, "wrong labels kept in X", { "text-anchor": "middle", class: "small" }),
-    verticalLabel(16, (f.top + f.bottom) / 2, "right labels kept", { class: "small" }));
+    verticalLabel(16, (f.top + f.bottom) / 2, "right labels kept"));
   return f.node;
 }
 
@@ -164,41 +160,26 @@ function drawMapAxes(width, height, most) {
       .map((tick) => label(f.x(tick), f.bottom + 18, String(tick), { "text-anchor": tick ? "middle" : "start" })),
     ...regions.map(([x, y, text, anchor]) => label(f.x(x * most), f.y(y), text, { "text-anchor": anchor, class: "halo" })),
     label((f.left + f.right) / 2, f.bottom + 37, "variability over the epochs →", { "text-anchor": "middle", class: "small" }),
-    verticalLabel(14, (f.top + f.bottom) / 2, "confidence in the label →", { class: "small" }));
+    verticalLabel(14, (f.top + f.bottom) / 2, "confidence in the label →"));
   return f;
 }
 
 /** Paint the map's points: squares, and crosses (wrong labels) or rings (mostly disagreed), so that shape tells them apart. */
 function paintMap(canvas, f, fold, data, width, height) {
-  const scale = window.devicePixelRatio || 1, pen = canvas.getContext("2d"), marks = new Path2D();
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  const scale = window.devicePixelRatio || 1, pen = canvas.getContext("2d"), marks = [];
+  dress(canvas, { width: Math.round(width * scale), height: Math.round(height * scale), style: `width:${width}px;height:${height}px` });
   pen.scale(scale, scale);
   const alpha = data.segments > 5000 ? .35 : .6;
   pen.globalAlpha = alpha;
   pen.fillStyle = data.truth ? RIGHT : GREY;
   for (let i = 0; i < data.segments; i++) {
     const x = f.x(fold.variability[i]), y = f.y(fold.confidence[i]);
-    if (data.truth && fold.wrong(i)) addCross(marks, x, y);
-    else if (!data.truth && fold.correctness[i] < .5) addRing(marks, x, y);
+    if (data.truth && fold.wrong(i)) marks.push(`M${x - 3} ${y - 3}l6 6m-6 0l6-6`);
+    else if (!data.truth && fold.correctness[i] < .5) marks.push(`M${x + 2.5} ${y}a2.5 2.5 0 1 0-5 0a2.5 2.5 0 1 0 5 0`);
     else pen.fillRect(x - 1.5, y - 1.5, 3, 3);
   }
   pen.globalAlpha = Math.min(1, alpha + .3);
   pen.strokeStyle = data.truth ? WRONG : DOUBT;
   pen.lineWidth = data.truth ? 1.6 : 1.1;
-  pen.stroke(marks);
-}
-
-function addCross(marks, x, y) {
-  marks.moveTo(x - 3, y - 3);
-  marks.lineTo(x + 3, y + 3);
-  marks.moveTo(x - 3, y + 3);
-  marks.lineTo(x + 3, y - 3);
-}
-
-function addRing(marks, x, y) {
-  marks.moveTo(x + 2.5, y);
-  marks.arc(x, y, 2.5, 0, 7);
+  pen.stroke(new Path2D(marks.join("")));
 }

@@ -22,8 +22,8 @@ class CurvePlayer {
     this.resume = data.start_s[this.selected];
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.player = data.audio ? createPlayer(() => this.soundChanged()) : null;
+    this.voice = createAnnouncer(120);
     this.build();
-    this.voice = createAnnouncer(this.words, 120);
     this.unwatch = watchWidth(this.plot, (width) => { this.width = width; this.arrange(); }, () => this.player?.dispose());
     el.dataset.state = "stopped";
     this.player?.seek(this.resume);
@@ -45,7 +45,6 @@ class CurvePlayer {
     const { data, el, player } = this, about = uniqueId(), heading = h("p", { class: "title" }, h("strong", { text: data.title }));
     if (data.label) heading.append(h("span", { text: ` · ${data.label}` }));
     this.plot = this.buildPlot(about);
-    this.words = h("p", { class: "words", "aria-live": "polite", "data-part": "words" });
     this.time = h("span", { class: "time", "data-part": "time" });
     this.legend = h("ul", { class: "legend", "aria-hidden": "true" });
     this.notice = h("p", { class: "quiet notice", role: "status", "data-part": "notice", text: data.audio ? "" : data.silence });
@@ -55,7 +54,7 @@ class CurvePlayer {
       h("div", { class: "row", role: "group", "aria-label": "Play and choose" },
         ...(player ? [this.one, this.all, this.loop] : []), this.previous, this.next, ...(player ? [this.auto] : []),
         ...(this.which ? [this.which] : []), ...(player ? [this.time] : [])),
-      this.words, this.notice);
+      this.voice.node, this.notice);
   }
 
   buildPlot(about) {
@@ -70,25 +69,22 @@ class CurvePlayer {
   }
 
   buildButtons() {
-    const button = (name, icon, text, act, more = {}) =>
-      h("button", { type: "button", "data-do": name, onclick: act, ...more }, ...iconAndText(icon, text));
-    this.one = button("segment", "play", "Segment", () => this.toggle("segment"));
-    this.all = button("song", "play", "Song", () => this.toggle("song"));
-    this.loop = button("loop", "loop", "Loop", () => this.toggleLoop(), { "aria-pressed": "false" });
-    this.previous = button("previous", "previous", "Previous", () => this.choose(this.selected - 1));
-    this.next = button("next", "next", "Next", () => this.choose(this.selected + 1));
-    this.auto = h("button", { type: "button", "data-do": "auto", "aria-pressed": "true", text: "Play what I choose",
-      title: "A chosen segment is played at once; switched off, the space bar plays it",
-      onclick: () => { this.following = !this.following; this.auto.setAttribute("aria-pressed", String(this.following)); } });
+    const made = (name, icon, text, act, more = {}) => dress(button("", act, { "data-do": name, ...more }), {}, iconAndText(icon, text));
+    this.one = made("segment", "play", "Segment", () => this.toggle("segment"));
+    this.all = made("song", "play", "Song", () => this.toggle("song"));
+    this.loop = made("loop", "loop", "Loop", () => this.toggleLoop(), { "aria-pressed": "false" });
+    this.previous = made("previous", "previous", "Previous", () => this.choose(this.selected - 1));
+    this.next = made("next", "next", "Next", () => this.choose(this.selected + 1));
+    this.auto = button("Play what I choose", () => { this.following = press(this.auto, !this.following); }, { "data-do": "auto", "aria-pressed": "true",
+      title: "A chosen segment is played at once; switched off, the space bar plays it" });
   }
 
   curveChoice() {
     const { curves } = this.data, options = [["both", "both curves"], ...curves.map((one, c) => [String(c), `only ${one.name}`])];
-    const box = h("select", { "data-do": "curves", "aria-label": "Which curves", onchange: () => {
-      this.shown = box.value === "both" ? curves.map((_, c) => c) : [Number(box.value)];
+    return selectBox(options, (value) => {
+      this.shown = value === "both" ? curves.map((_, c) => c) : [Number(value)];
       this.arrange();
-    } }, ...options.map(([value, text]) => h("option", { value, text })));
-    return box;
+    }, { "data-do": "curves", "aria-label": "Which curves" });
   }
 
   // ---- choosing
@@ -109,18 +105,14 @@ class CurvePlayer {
 
   nearest(event) {
     const { centre, second } = this.place, wanted = second(event.clientX - this.svg.getBoundingClientRect().left);
-    return centre.reduce((best, at, row) => (Math.abs(at - wanted) < Math.abs(centre[best] - wanted) ? row : best), 0);
+    return nearestPlace(centre, wanted);
   }
 
   key(event) {
-    const moves = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key in moves) this.choose(this.selected + moves[event.key]);
+    const step = keyStep(event, { ...SLIDER_KEYS, PageDown: -10, PageUp: 10, Escape: 0, " ": 0, Enter: 0 });
+    if (step) this.choose(this.selected + step);
     else if (event.key === "Escape") { clearTimeout(this.timer); this.player?.stop(); }
-    else if (event.key !== " " && event.key !== "Enter") return;
-    else if (!event.repeat) this.toggle("segment");
-    event.preventDefault();
-    event.stopPropagation(); // the notebook around it uses these keys too
+    else if (step === 0 && !event.repeat) this.toggle("segment");
   }
 
   /** Choose a segment; it is played when the choice has rested for a moment, unless `silent`. */
@@ -147,8 +139,7 @@ class CurvePlayer {
   }
 
   toggleLoop() {
-    this.looping = !this.looping;
-    this.loop.setAttribute("aria-pressed", String(this.looping));
+    this.looping = press(this.loop, !this.looping);
     const playing = this.player.playing();
     if (playing) this.play(playing.name, this.player.now());
   }
@@ -183,7 +174,7 @@ class CurvePlayer {
     el.dataset.second = second.toFixed(3);
     if (!this.calm.matches || stamp - this.drawn > 250 || !player.playing()) {
       this.drawn = stamp;
-      for (const name of ["x1", "x2"]) place?.playhead.setAttribute(name, place.x(Math.min(second, end)));
+      if (place) dress(place.playhead, { x1: place.x(Math.min(second, end)), x2: place.x(Math.min(second, end)) });
       this.time.textContent = `${clock(Math.floor(second * 10) / 10)} of ${clock(Math.round(end))}`;
     }
     if (player.playing()) this.frame = requestAnimationFrame((next) => this.tick(next));
@@ -200,8 +191,7 @@ class CurvePlayer {
   show() {
     const { data, selected, plot } = this, sentence = segmentSentence(data, selected, this.shown);
     this.el.dataset.selected = selected;
-    plot.setAttribute("aria-valuenow", selected + 1);
-    plot.setAttribute("aria-valuetext", sentence);
+    dress(plot, { "aria-valuenow": selected + 1, "aria-valuetext": sentence });
     this.previous.disabled = selected === 0;
     this.next.disabled = selected === this.last;
     this.voice.say(sentence); // one sentence for a quick drag
@@ -223,12 +213,10 @@ class CurvePlayer {
 
   markSegment() {
     const { place, data, selected, player } = this, from = place.x(data.start_s[selected]);
-    place.mark.setAttribute("x", from);
-    place.mark.setAttribute("width", place.x(data.end_s[selected]) - from);
+    dress(place.mark, { x: from, width: place.x(data.end_s[selected]) - from });
     for (const dot of place.dots.children) {
       const { class: k, curve: c } = dot.dataset;
-      dot.setAttribute("cx", place.x(place.centre[selected]));
-      dot.setAttribute("cy", place.y(data.curves[c].probabilities[selected][k]));
+      dress(dot, { cx: place.x(place.centre[selected]), cy: place.y(data.curves[c].probabilities[selected][k]) });
     }
     if (player && !player.playing()) this.tick(0);
   }

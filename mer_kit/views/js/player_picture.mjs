@@ -6,7 +6,6 @@ const OVERLAP = 1e-6; // seconds; less than this is a rounding error
 /** Return the sentence for a segment: who leads, all shares, the other curve's leader, the truth, the rejected label. */
 function segmentSentence(data, row, shown) {
   const [p, other] = shown.map((c) => data.curves[c].probabilities[row]), from = data.start_s[row], to = data.end_s[row];
-  const ranked = (shares) => data.classes.map((_, k) => k).sort((a, b) => shares[b] - shares[a] || a - b);
   const named = (k) => className(data.classes[k]);
   const [first, ...others] = ranked(p), rest = others.map((k) => `${named(k)} ${percent(p[k])}`).join(", ");
   let words = `${short(from)} to ${short(to)} s: ${named(first)} leads, ${percent(p[first])}; ${rest}.`;
@@ -57,9 +56,7 @@ function playerLayout(data, bands, width) {
   };
 }
 
-function playerText(x, y, text, properties = {}) {
-  return label(x, y, text, { "font-size": SMALL, ...properties });
-}
+const playerText = (x, y, text, properties = {}) => label(x, y, text, { "font-size": SMALL, ...properties });
 
 function playerGrid({ left, right, x, y, first, last, foot }) {
   const grid = s("g", { class: "grid" }), labels = [0, 0.5, 1].map((share) => playerText(left - 6, y(share) + 4, percent(share), { "text-anchor": "end" }));

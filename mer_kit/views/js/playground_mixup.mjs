@@ -8,9 +8,7 @@ function mixtureFormula(letter, delta) {
 }
 
 /** Return the weighted mean of two arrays of numbers, δ for the first. */
-function blend(first, second, delta) {
-  return first.map((value, i) => delta * value + (1 - delta) * second[i]);
-}
+const blend = (first, second, delta) => first.map((value, i) => delta * value + (1 - delta) * second[i]);
 
 /** Two log-mels and their mixture, each with a button that plays it. */
 class MixupDeck {
@@ -20,7 +18,7 @@ class MixupDeck {
     this.palette = raw(data.colours);
     this.titles = { first: data.names[0], mixture: "their mixture", second: data.names[1] };
     this.mixer = data.sounds ? createMixer(data.sounds, () => this.changed()) : null;
-    this.voice = announcements();
+    this.voice = createAnnouncer();
     this.build();
     this.paint("first", this.mels[0]);
     this.paint("second", this.mels[1]);
@@ -34,7 +32,7 @@ class MixupDeck {
     this.table = barTable("Target of the mixture, paper Eq. (7)", this.data.classes, [{ name: "y", look: "solid" }]);
     this.formulae = h("p", { class: "formula", "aria-hidden": "true" });
     this.notice = h("p", { class: "quiet", role: "status" });
-    const weight = slider("Weight δ of the first", "delta", { min: 0, max: 1, step: 0.01, value: this.delta, change: (value) => this.change(value) });
+    const weight = numberSlider("Weight δ of the first", "delta", { min: 0, max: 1, step: 0.01, value: this.delta }, (value) => this.change(value));
     this.el.append(row, h("div", { class: "parts" }, h("div", { class: "side" }, weight, this.formulae, this.notice),
       h("div", { class: "side" }, this.table.node)), this.voice.node);
   }
@@ -42,14 +40,12 @@ class MixupDeck {
   figure(name) {
     const canvas = h("canvas", { role: "img", "aria-label": `Log-mel of ${this.titles[name]}` });
     const playhead = h("span", { class: "playhead", hidden: true });
-    const button = h("button", { type: "button", "data-do": name, "aria-pressed": "false", onclick: () => this.toggle(name) });
-    this.pictures[name] = { canvas, playhead, button };
-    return h("figure", {}, h("figcaption", { text: this.titles[name] }), h("div", { class: "mel" }, canvas, playhead), button);
+    const play = button("", () => this.toggle(name), { "data-do": name });
+    this.pictures[name] = { canvas, playhead, play };
+    return h("figure", {}, h("figcaption", { text: this.titles[name] }), h("div", { class: "mel" }, canvas, playhead), play);
   }
 
-  paint(name, levels) {
-    paintSpectrogram(this.pictures[name].canvas, levels, this.data.bands, this.palette, 0, this.data.frames);
-  }
+  paint(name, levels) { paintSpectrogram(this.pictures[name].canvas, levels, this.data.bands, this.palette, 0, this.data.frames); }
 
   levels(name) { return { first: [1, 0], second: [0, 1], mixture: [this.delta, 1 - this.delta] }[name]; }
 
@@ -71,10 +67,10 @@ class MixupDeck {
   changed() {
     const playing = this.mixer?.playing();
     this.el.dataset.state = playing || "silent";
-    for (const [name, { button, playhead }] of Object.entries(this.pictures)) {
-      button.hidden = !this.mixer;
-      button.setAttribute("aria-pressed", String(playing === name));
-      button.textContent = `${playing === name ? "■ Stop" : "▶ Play"} the ${name}`;
+    for (const [name, { play, playhead }] of Object.entries(this.pictures)) {
+      play.hidden = !this.mixer;
+      press(play, playing === name);
+      play.textContent = `${playing === name ? "■ Stop" : "▶ Play"} the ${name}`;
       playhead.hidden = playing !== name;
     }
     cancelAnimationFrame(this.frame);

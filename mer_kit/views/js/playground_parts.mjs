@@ -1,27 +1,16 @@
 // Controls, bars and formulae that the parts of the playground share.
 
-/** Return a live region for the sentences of a part: {node, say, dispose}. */
-function announcements() {
-  const node = h("p", { class: "words", "aria-live": "polite", "data-part": "words" });
-  return { node, ...createAnnouncer(node) };
-}
-
-/** Return a labelled slider with its value next to it. */
-function slider(text, part, { min, max, step, value, change }) {
-  const shown = h("output", { class: "number", text: value.toFixed(2) });
-  const input = h("input", { type: "range", min, max, step, "data-part": part });
-  input.value = value;
-  input.addEventListener("input", () => {
-    shown.textContent = Number(input.value).toFixed(2);
-    change(Number(input.value));
-  });
-  return h("label", { class: "slider" }, h("span", { text }), input, shown);
+/** Return a slider for a number with two digits. */
+function numberSlider(text, part, limits, change) {
+  const show = (value) => { output.textContent = value.toFixed(2); };
+  const { node, output } = slider(uniqueId(part), text, { ...limits, "data-part": part }, (value) => { show(value); change(value); });
+  show(limits.value);
+  return node;
 }
 
 /** Return a labelled select box: {node, box}. */
 function choice(text, part, options, change) {
-  const box = h("select", { "data-part": part, onchange: () => change(box.value) },
-    ...options.map(([value, name]) => h("option", { value, text: name })));
+  const box = selectBox(options, change, { "data-part": part });
   return { node: h("label", { class: "choice" }, h("span", { text }), box), box };
 }
 
@@ -52,6 +41,4 @@ function math(tag, ...children) {
   return node;
 }
 
-function indexOfLargest(values) {
-  return values.indexOf(Math.max(...values));
-}
+const indexOfLargest = (values) => values.indexOf(Math.max(...values));

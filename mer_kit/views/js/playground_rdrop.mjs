@@ -12,17 +12,17 @@ function drawDivergences(svg, drawn, current, largest) {
 }
 
 function DropoutPairs(el, data) {
-  const { classes, segments } = data, voice = announcements();
+  const { classes, segments } = data, voice = createAnnouncer();
   let row = 0, pair = 0, drawn = 1;
   const table = barTable("Two dropout passes over one segment: same sound, same weights", classes,
     [{ name: "P₁", look: "solid" }, { name: "P₂", look: "hatched" }]);
   const segment = choice("Segment", "segment", segments.map((one, i) => [i, one.name]), (i) => { [row, pair, drawn] = [Number(i), 0, 1]; show(); });
-  const another = h("button", { type: "button", "data-do": "another", text: "Draw another pair", onclick: () => {
+  const another = button("Draw another pair", () => {
     const all = segments[row].kl.length;
     pair = (pair + 1) % all;
     drawn = Math.min(all, drawn + 1);
     show();
-  } });
+  }, { "data-do": "another" });
   const number = h("p", { class: "formula", "data-part": "kl" }), note = h("p", { class: "quiet", "data-part": "mean" });
   const strip = s("svg", { viewBox: "0 0 340 58", class: "strip", "aria-hidden": "true" });
   el.append(h("div", { class: "row controls" }, segment.node, another),

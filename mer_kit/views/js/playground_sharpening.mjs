@@ -17,19 +17,17 @@ function sharpeningTables({ lattice, temperatures, subsets }) {
   const { points, steps } = lattice, n = points[0].length, scale = 65535;
   const places = new Map(points.map((point, i) => [point.join(), i])), values = typed(lattice.sharpened, Uint16Array);
   const segments = Object.fromEntries(Object.entries(subsets).map(([key, { sharpened }]) => [key, typed(sharpened, Float32Array)]));
-  const index = (temperature) => temperatures.reduce(
-    (best, value, i) => (Math.abs(value - temperature) < Math.abs(temperatures[best] - temperature) ? i : best), 0);
   return {
     steps,
     /** The table holds points in descending order; sharpening keeps the order of the classes. */
     ofPoint(point, temperature) {
-      const order = point.map((_, k) => k).sort((a, b) => point[b] - point[a]), out = [];
-      const first = n * (index(temperature) * points.length + places.get(order.map((k) => point[k]).join()));
+      const order = ranked(point), out = [];
+      const first = n * (nearestPlace(temperatures, temperature) * points.length + places.get(order.map((k) => point[k]).join()));
       order.forEach((k, i) => { out[k] = values[first + i] / scale; });
       return out;
     },
     ofSegment(among, row, temperature) {
-      const rows = subsets[among].p.length, first = n * (index(temperature) * rows + row);
+      const rows = subsets[among].p.length, first = n * (nearestPlace(temperatures, temperature) * rows + row);
       return [...segments[among].subarray(first, first + n)];
     },
   };
@@ -39,9 +37,8 @@ function sharpeningTables({ lattice, temperatures, subsets }) {
 function toLattice(values, steps) {
   const kept = values.map((value) => Math.max(0, value)), sum = kept.reduce((a, b) => a + b, 0);
   const exact = kept.map((value) => (steps * value) / sum), point = exact.map(Math.floor);
-  const order = exact.map((_, k) => k).sort((a, b) => exact[b] - point[b] - (exact[a] - point[a]));
   const rest = steps - point.reduce((a, b) => a + b, 0);
-  for (const k of order.slice(0, rest)) point[k] += 1;
+  for (const k of ranked(exact.map((value, i) => value - point[i])).slice(0, rest)) point[k] += 1;
   return point;
 }
 
@@ -86,7 +83,7 @@ class SharpeningTriangle {
     this.n = Math.min(3, data.classes.length);
     Object.assign(this, { el, data, layout: this.n === 3 ? TRIANGLE : LINE, tables: sharpeningTables(data) });
     Object.assign(this, { among: data.among, temperature: data.temperature, picked: 0, point: null, dragged: false });
-    this.voice = announcements();
+    this.voice = createAnnouncer();
     this.build();
     this.arrange();
   }
@@ -111,8 +108,8 @@ class SharpeningTriangle {
     this.equation = h("p", { class: "formula", "aria-hidden": "true" });
     this.note = h("p", { class: "quiet", "data-part": "note" });
     this.side = h("div", { class: "side" });
-    const temperature = slider("Temperature T", "temperature", { min: 0.05, max: 2, step: 0.05, value: this.temperature,
-      change: (value) => { this.temperature = value; this.show(true); } });
+    const temperature = numberSlider("Temperature T", "temperature", { min: 0.05, max: 2, step: 0.05, value: this.temperature },
+      (value) => { this.temperature = value; this.show(true); });
     this.el.append(h("div", { class: "row controls" }, ...(this.subset ? [this.subset.node] : []), this.segment.node, temperature),
       h("div", { class: "parts" }, h("div", { class: "stage" }, this.plot, this.legend()), this.side), this.voice.node);
   }
@@ -200,22 +197,17 @@ class SharpeningTriangle {
     if (event.button > 0) return;
     event.preventDefault();
     this.plot.focus({ preventScroll: true });
-    if (event.target.dataset.row) {
-      this.pick(Number(event.target.dataset.row));
-      return;
-    }
+    if (event.target.dataset.row) return this.pick(Number(event.target.dataset.row));
     this.dragged = true;
     this.plot.setPointerCapture(event.pointerId);
     this.moveTo(event);
   }
 
   key(event) {
-    const move = this.layout.keys[event.key], { steps } = this.tables;
-    if (event.ctrlKey || event.metaKey || event.altKey || !(move || event.key === "Home")) return;
-    event.preventDefault();
-    event.stopPropagation(); // the notebook around it uses these keys too
-    if (!move) return this.setPoint(this.among.map(() => 1));
-    const from = toLattice(this.p, steps), times = event.shiftKey ? SHIFT_STEPS : 1;
+    const move = keyStep(event, { ...this.layout.keys, Home: null });
+    if (move === null) this.setPoint(this.among.map(() => 1));
+    if (!move) return;
+    const from = toLattice(this.p, this.tables.steps), times = event.shiftKey ? SHIFT_STEPS : 1;
     this.setPoint(from.map((value, k) => value + times * move[k]));
   }
 
@@ -256,8 +248,7 @@ class SharpeningTriangle {
     const { p, after, parts } = this, from = this.xy(p), to = this.xy(after);
     parts.field.setAttribute("d", this.arrows());
     parts.path.setAttribute("d", arrow(from, to, 11));
-    parts.image.setAttribute("cx", to[0]);
-    parts.image.setAttribute("cy", to[1]);
+    dress(parts.image, { cx: to[0], cy: to[1] });
     parts.handle.setAttribute("transform", `translate(${from[0].toFixed(2)} ${from[1].toFixed(2)})`);
     for (const dot of parts.dots.children) dot.classList.toggle("picked", Number(dot.dataset.row) === this.picked);
     this.table.set([p, after]);
@@ -268,8 +259,7 @@ class SharpeningTriangle {
   describe(p, after, aloud) {
     const { data: { classes, segments }, among, picked, n } = this, lead = indexOfLargest(p);
     const values = among.map((k, i) => `${classes[k].name} ${percent(p[i])}`).join(", ");
-    this.plot.setAttribute("aria-valuenow", Math.round(100 * p[0]));
-    this.plot.setAttribute("aria-valuetext", values);
+    dress(this.plot, { "aria-valuenow": Math.round(100 * p[0]), "aria-valuetext": values });
     let note = "";
     if (picked >= 0) note = `Erased label: ${className(classes[segments[picked].label])}.`;
     if (picked >= 0 && n < classes.length) note += ` These three classes hold ${percent(this.group.mass[picked])} of its probability, here scaled to 100 %.`;
