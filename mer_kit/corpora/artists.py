@@ -81,8 +81,7 @@ def _also(name: str) -> Iterator[str]:
     """Yield the keys of other artists that a name may refer to, if the corpus has them."""
     head = _head(_plain(name))
     own = _compact(head)
-    if own in ALIASES:
-        yield ALIASES[own]
+    yield ALIASES.get(own, own)
     if match := _BAND.match(head):
         yield from (_compact(_ARTICLE.sub("", one)) for one in match.groups())
     for pattern in (_DUET, _ENSEMBLE):

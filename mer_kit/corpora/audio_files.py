@@ -142,31 +142,29 @@ def pick_file(
 
     An empty file and every further file of the clip are problems.
     """
-    if not paths:
-        return None
-    first, *others = paths
-    for path in others:
-        problems.append(
-            problem(
-                "duplicate_file",
-                place(root, path),
-                f"a second file of clip {clip_id}, {first.name} is used",
-                "keep one of them",
-                clip_id,
-            )
+    usable = [path for path in paths[:1] if path.stat().st_size > 0]
+    problems += [
+        problem(
+            "duplicate_file",
+            place(root, path),
+            f"a second file of clip {clip_id}, {paths[0].name} is used",
+            "keep one of them",
+            clip_id,
         )
-    if first.stat().st_size > 0:
-        return first
-    problems.append(
+        for path in paths[1:]
+    ]
+    problems += [
         problem(
             "empty_file",
-            place(root, first),
+            place(root, path),
             "0 bytes, expected audio",
             "copy the file again",
             clip_id,
         )
-    )
-    return None
+        for path in paths[:1]
+        if path not in usable
+    ]
+    return next(iter(usable), None)
 
 
 def place(root: Path, path: Path) -> str:
@@ -201,6 +199,5 @@ def problem(
     >>> print(problem("empty_file", "Q1/a.mp3", "0 bytes, expected audio", "copy it again", "a"))
     Q1/a.mp3: 0 bytes, expected audio: copy it again
     """
-    if clip_id is not None:
-        clip_id = printable(clip_id)
-    return Problem(kind, printable(where), printable(what), next_step, clip_id)
+    own_id = clip_id and printable(clip_id)
+    return Problem(kind, printable(where), printable(what), next_step, own_id)

@@ -60,8 +60,7 @@ def find(data_root: Path) -> Path | None:
 
 
 def _holds_4q(folder: Path) -> bool:
-    quadrants = [folder / quadrant for quadrant in QUADRANTS]
-    return (folder / ANNOTATIONS).is_file() or all(path.is_dir() for path in quadrants)
+    return (folder / ANNOTATIONS).is_file() or all((folder / name).is_dir() for name in QUADRANTS)
 
 
 def load(root: str | Path) -> Corpus:
@@ -154,17 +153,17 @@ def _find_audio(
     problems: list[Problem],
 ) -> Path | None:
     """Return the clip's audio file in the folder of its label; appends to `problems`."""
-    for path in paths:
-        if path.parent.name != label:
-            problems.append(
-                audio_files.problem(
-                    "wrong_folder",
-                    audio_files.place(root, path),
-                    f"is in folder {path.parent.name}, but the table says {label}",
-                    "move the file or correct the table",
-                    clip_id,
-                )
-            )
+    problems += [
+        audio_files.problem(
+            "wrong_folder",
+            audio_files.place(root, path),
+            f"is in folder {path.parent.name}, but the table says {label}",
+            "move the file or correct the table",
+            clip_id,
+        )
+        for path in paths
+        if path.parent.name != label
+    ]
     if not paths:
         problems.append(
             ids.no_such_file(names, ids.Match(None), f"{label}/{clip_id}", clip_id, ANNOTATIONS)

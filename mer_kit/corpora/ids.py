@@ -192,30 +192,33 @@ def settle(
         if match.fits
     ]
     counts = Counter(match.name for match in matches.values() if match.name is not None)
-    for repeated in (name for name, count in counts.items() if count > 1):
-        rows = [repr(clip_id) for clip_id, match in matches.items() if match.name == repeated]
-        problems.append(
-            audio_files.problem(
-                "duplicate_id",
-                f"{table}, id {repeated!r}",
-                f"the rows {' and '.join(rows)} mean one file, expected one row; "
-                "the clip is left out",
-                "delete the wrong rows",
-                repeated,
-            )
+    rows = {
+        name: [repr(clip_id) for clip_id, match in matches.items() if match.name == name]
+        for name, count in counts.items()
+        if count > 1
+    }
+    problems += [
+        audio_files.problem(
+            "duplicate_id",
+            f"{table}, id {name!r}",
+            f"the rows {' and '.join(own)} mean one file, expected one row; the clip is left out",
+            "delete the wrong rows",
+            name,
         )
+        for name, own in rows.items()
+    ]
     own = {
         clip_id: whole_number(clip_id) if match.how else clip_id
         for clip_id, match in matches.items()
         if not match.fits and (match.name is None or counts[match.name] < 2)
     }
-    kept = {final: listed[clip_id] for clip_id, final in own.items()}
     renamed = {
         own[clip_id]: files[match.name]
         for clip_id, match in matches.items()
         if clip_id in own and match.name is not None
     }
-    return kept, renamed | {name: paths for name, paths in files.items() if counts[name] != 1}
+    kept = {name: paths for name, paths in files.items() if counts[name] != 1}
+    return {final: listed[clip_id] for clip_id, final in own.items()}, renamed | kept
 
 
 def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: str) -> Problem:
@@ -237,12 +240,13 @@ def no_such_file(names: Names, match: Match, where: str, clip_id: str, table: st
             clip_id,
         )
     near = names.nearest(where)
-    hint = f"did you mean {near!r}? Correct its row, or restore the file"
     return audio_files.problem(
         "absent",
         shown,
         f"listed in {table}, but there is no such audio file",
-        hint if near else "restore it or delete its row",
+        f"did you mean {near!r}? Correct its row, or restore the file"
+        if near
+        else "restore it or delete its row",
         clip_id,
     )
 
@@ -290,10 +294,8 @@ def spelling_notes(table: str, found: Mapping[str, Match]) -> list[Problem]:
     >>> print(note.what)
     2 names differ in how a number is written from the files, first '1', which is read as '001'
     """
-    ways: defaultdict[str, list[str]] = defaultdict(list)
-    for name, match in found.items():
-        if match.name is not None and match.how:
-            ways[match.how].append(name)
+    hows = {name: match.how for name, match in found.items() if match.name is not None}
+    ways = {way: [name for name, how in hows.items() if how == way] for way in hows.values() if way}
     return [
         audio_files.problem(
             "spelling", table,
@@ -335,9 +337,7 @@ def align(
     notes += spelling_notes(table, matches)
     aligned = {name: match.name for name, match in matches.items() if match.name is not None}
     lost = [name for name in wanted if name not in aligned]
-    if not lost or not names.names:
-        return aligned
-    if aligned:
+    if lost and aligned:
         notes.append(
             audio_files.problem(
                 "unknown_clip",
@@ -347,7 +347,7 @@ def align(
                 "correct the ids if they should match",
             )
         )
-    else:
+    elif lost and names.names:
         problems.append(
             audio_files.problem(
                 "nothing_matches",
@@ -377,5 +377,7 @@ def rekeyed(
     >>> rekeyed("metadata.csv", {"1.0": "Ann", "9": "Bob"}, ["1"], [], [], what="artists")
     {'1': 'Ann'}
     """
-    aligned = align(table, rows, known, notes, problems, what=what).items()
-    return {clip_id: rows[name] for name, clip_id in aligned}
+    return {
+        clip_id: rows[name]
+        for name, clip_id in align(table, rows, known, notes, problems, what=what).items()
+    }

@@ -95,9 +95,6 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
     ends = spans.groupby("clip_id")["end_s"].cummax().shift()
     same_clip = spans["clip_id"] == spans["clip_id"].shift()
     wrong = spans[same_clip & (spans["start_s"] < ends - 1e-6)]
-    if not len(wrong):
-        return []
-    first = wrong.iloc[0]
     return [
         audio_files.problem(
             "overlap",
@@ -106,6 +103,7 @@ def overlaps(table: str, truth: pd.DataFrame) -> list[Problem]:
             f"first {first['start_s']:g} to {first['end_s']:g} s of clip {first['clip_id']!r}",
             "give each moment one label",
         )
+        for first in wrong.head(1).to_dict("records")
     ]
 
 

@@ -70,8 +70,7 @@ def read(path: Path, names: ids.Names, notes: list[Problem]) -> pd.DataFrame:
     table = tables.read_table(
         path, [named[name] for name in ("path", *kind) if name in named], optional=OTHERS
     )
-    lacking = [name for name in ("path", *kind) if name not in named]
-    if lacking:
+    if not {"path", *kind} <= set(named):
         raise MerKitError(
             f"{path.name} has the columns {tables.separated(table.columns)}, expected 'path' and "
             "'label', or 'path', 'valence' and 'arousal': add or rename columns"
@@ -193,16 +192,15 @@ def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Proble
 def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
     """Return a note if labels are spelled differently from ours."""
     others = [text for text in labels if label_named(text) not in (None, text)]
-    if not others:
-        return []
     return [
         audio_files.problem(
             "label_spelling",
             name,
-            f"{len(others)} labels are spelled differently, first {others[0]!r}, "
-            f"which is read as {label_named(others[0])!r}",
+            f"{len(others)} labels are spelled differently, first {first!r}, "
+            f"which is read as {label_named(first)!r}",
             "correct the table if another is meant",
         )
+        for first in others[:1]
     ]
 
 
@@ -256,7 +254,7 @@ def truth_of(
     if not audio_files.is_there(path):
         return None
     tasks = sorted({task for of_clip in labels.values() for task in of_clip})
-    every = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
-    truth = align(path.name, every, rows.index, notes, problems)
+    truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
+    truth = align(path.name, truth, rows.index, notes, problems)
     problems += overlaps(path.name, truth)
     return truth

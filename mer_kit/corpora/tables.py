@@ -99,8 +99,10 @@ def read_table(
             f"{path.name} has a header but no rows, expected one row per clip: "
             "restore it from the dataset's archive"
         )
-    columns = {name: [row[i].strip() for row in fitted] for i, name in enumerate(names) if name}
-    return pd.DataFrame(columns, dtype=str)
+    return pd.DataFrame(
+        {name: [row[i].strip() for row in fitted] for i, name in enumerate(names) if name},
+        dtype=str,
+    )
 
 
 def read_rows(

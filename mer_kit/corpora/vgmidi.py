@@ -125,8 +125,7 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
     }
     about = {piece.clip_id: About(piece.game, piece.title) for piece in pieces}
     clips = make_clips(root, labels, own, table="the annotations", about=about, problems=problems)
-    used = filter(None, stems.values())
-    notes += ids.not_listed(root, used, files, "the annotations")
+    notes += ids.not_listed(root, filter(None, stems.values()), files, "the annotations")
     bars = {piece.clip_id: _bars(piece, ties) for piece in pieces}
     agreement = {
         clip_id: round(float(rows["agreement"].mean()), 4)
@@ -169,25 +168,22 @@ def _read_pieces(path: Path, notes: list[Problem]) -> list[_Piece]:
     """Return the rated pieces of one annotation file; appends everything else to `notes`."""
     content = _read_json(path)
     ratings = _ratings_by_piece(path.name, content, notes)
-    pieces = []
-    for piece, about in content["pieces"].items():
-        if piece in ratings:
-            valence, arousal = (
-                np.array(values, dtype=np.float64) for values in zip(*ratings[piece], strict=True)
-            )
-            pieces.append(
-                _Piece(
-                    f"{path.stem.rpartition('_')[2]}-{piece}", str(about["name"]),
-                    str(about["midi"]), float(about["duration"]), valence, arousal,
-                )
-            )  # fmt: skip
-        else:
-            notes.append(
-                audio_files.problem(
-                    "no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"
-                )
-            )
-    return pieces
+    notes += [
+        audio_files.problem(
+            "no_ratings", f"{path.name}, {piece}", "no usable annotation", "leave it out"
+        )
+        for piece in content["pieces"]
+        if piece not in ratings
+    ]
+    return [
+        _Piece(
+            f"{path.stem.rpartition('_')[2]}-{piece}", str(about["name"]), str(about["midi"]),
+            float(about["duration"]),
+            *(np.array(values, dtype=np.float64) for values in zip(*ratings[piece], strict=True)),
+        )
+        for piece, about in content["pieces"].items()
+        if piece in ratings
+    ]  # fmt: skip
 
 
 def _ratings_by_piece(
@@ -214,17 +210,16 @@ def _ratings_by_piece(
             )
         else:
             ratings[piece].append(rated)
-    for piece, count in sorted(unknown.items()):
-        notes.append(
-            audio_files.problem(
-                "orphan",
-                f"{name}, {piece}",
-                f"{count} annotations of a piece that the file does not describe; "
-                "they are not used",
-                "nothing to do: the piece cannot be identified",
-            )
+    notes += [
+        audio_files.problem(
+            "orphan",
+            f"{name}, {piece}",
+            f"{count} annotations of a piece that the file does not describe; they are not used",
+            "nothing to do: the piece cannot be identified",
         )
-    return dict(ratings)
+        for piece, count in sorted(unknown.items())
+    ]
+    return ratings
 
 
 def _wrong_ratings(rated: tuple[Any, Any], n_bars: int) -> str:

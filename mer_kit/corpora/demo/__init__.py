@@ -218,8 +218,8 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
 def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
     """Compose, play, record and write one clip, with random generators of its own."""
     rng = numpy_generator(seed, f"demo/clip/{clip.clip_id}")
-    of_artist = numpy_generator(seed, f"demo/artist/{clip.artist}")
-    production = synth.Production.draw(of_artist).varied(rng)
+    artist_rng = numpy_generator(seed, f"demo/artist/{clip.artist}")
+    production = synth.Production.draw(artist_rng).varied(rng)
     character = score.Character.draw(rng, favourite=ARTISTS.index(clip.artist))
     notes = [
         note
@@ -232,17 +232,15 @@ def _write_clip(folder: Path, clip: ClipPlan, seed: int) -> None:
         sample_rate=sample_rate, channels=channels,
     )  # fmt: skip
     with wave.open(str(folder / clip.quadrant / f"{clip.clip_id}.wav"), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
+        file.setparams((channels, 2, sample_rate, 0, "NONE", "not compressed"))
         file.writeframes(samples.astype("<i2").tobytes())
 
 
 def _metadata_row(clip: ClipPlan) -> dict[str, Any]:
-    mood = EMOTIONS[clip.quadrant]
     return {
         "Song": clip.clip_id, "Artist": clip.artist, "Title": clip.title,
         "Quadrant": clip.quadrant, "PQuad": round(clip.kept_share, 4), "MoodsTotal": 1, "Moods": 1,
-        "MoodsFoundStr": mood, "MoodsStr": mood.title(), "MoodsStrSplit": mood.title(),
+        "MoodsFoundStr": EMOTIONS[clip.quadrant], "MoodsStr": EMOTIONS[clip.quadrant].title(),
+        "MoodsStrSplit": EMOTIONS[clip.quadrant].title(),
         "Genres": 1, "GenresStr": "Synthesised", "Sample": 1, "SampleURL": "",
     }  # fmt: skip

@@ -56,9 +56,8 @@ def make(
             centre = _CENTRE[TASKS["quadrant"][clip.labels["quadrant"]]]
             valence, arousal = (round(float(c + rng.uniform(-1.5, 1.5)), 1) for c in centre)
             rows.append((path, valence, arousal, clip.artist, clip.title))
-        table = pd.DataFrame(rows, columns=["path", "valence", "arousal", "artist", "title"])
-        table.to_csv(made / "clips.csv", index=False)
-        if source.truth is not None:
-            truth = source.truth.assign(clip_id=source.truth["clip_id"].map(names))
-            truth.to_csv(made / "segment_truth.csv", index=False)
+        columns = ["path", "valence", "arousal", "artist", "title"]
+        pd.DataFrame(rows, columns=columns).to_csv(made / "clips.csv", index=False)
+        truth = pd.DataFrame(source.truth).replace({"clip_id": names})
+        truth.to_csv(made / "segment_truth.csv", index=False)
     return target

@@ -184,20 +184,18 @@ def _low(section: _Section, degree: int) -> list[Note]:
     """Return the bass and the drums of one bar."""
     step, levels = section.step, section.character.levels
     root = section.pitch(degree, 36.0)
-    # half a bar in slow styles: the bass is held
-    slow = len(section.bass) == 8
-    n_steps = len(section.bass) / section.bass.count("x") if slow else 1.6
+    # a rhythm of half a bar is a slow style's: the bass is held
+    n_steps = len(section.bass) / section.bass.count("x") if len(section.bass) == 8 else 1.6
     attack_s = 0.15 if section.style.attack_s[0] > 0.1 else 0.008
     bass = [
         Note(i * step, step * n_steps, root, 0.7 * level * levels[2], "bass", attack_s, 2.0)
         for i, level in _strokes(section.bass)
     ]
-    drums = [
+    return bass + [
         Note(i * step, 0.4, 0.0, 0.7 * level * levels[3], drum)
         for drum, rhythm in section.drums.items()
         for i, level in _strokes(rhythm)
     ]
-    return [*bass, *drums]
 
 
 def _strokes(rhythm: str) -> list[tuple[int, float]]:

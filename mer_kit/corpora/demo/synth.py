@@ -19,15 +19,13 @@ SYNTH_RATE = 22050
 _TABLE = 4096
 #: Raises the sum of all voices to a usual recording level, dB.
 _HEADROOM_DB = 7.0
-#: timbre → (slope, odd partials only, detuned copies, breath noise, overdrive); partial h has the
-#: level 1/h^slope
-_TIMBRES: dict[str, tuple[float, bool, int, float, bool]] = {
-    "pluck": (1.5, False, 1, 0.0, False), "bell": (1.6, True, 1, 0.0, False),
-    "harp": (1.8, False, 1, 0.0, False), "piano": (1.7, False, 2, 0.0, False),
-    "organ": (1.5, True, 1, 0.0, False), "brass": (1.0, False, 2, 0.0, True),
-    "fuzz": (0.9, False, 2, 0.02, True), "strings": (1.7, False, 3, 0.0, False),
-    "pad": (2.0, False, 3, 0.0, False), "flute": (2.4, False, 1, 0.03, False),
-    "bass": (1.6, False, 1, 0.0, False),
+#: timbre → (slope, odd partials only, detuned copies, breath noise); partial h has the level
+#: 1/h^slope
+_TIMBRES = {
+    "pluck": (1.5, False, 1, 0.0), "bell": (1.6, True, 1, 0.0), "harp": (1.8, False, 1, 0.0),
+    "piano": (1.7, False, 2, 0.0), "organ": (1.5, True, 1, 0.0), "brass": (1.0, False, 2, 0.0),
+    "fuzz": (0.9, False, 2, 0.02), "strings": (1.7, False, 3, 0.0), "pad": (2.0, False, 3, 0.0),
+    "flute": (2.4, False, 1, 0.03), "bass": (1.6, False, 1, 0.0),
 }  # fmt: skip
 
 
@@ -76,9 +74,8 @@ def play(notes: Iterable[Note], seconds: float, rng: np.random.Generator) -> np.
     length = round(seconds * SYNTH_RATE)
     clean, driven = np.zeros(length), np.zeros(length)
     for note in notes:
-        pitched = note.timbre in _TIMBRES
-        sound = _tone(note, rng) if pitched else _drum(note, rng)
-        bus = driven if pitched and _TIMBRES[note.timbre][4] else clean
+        sound = _tone(note, rng) if note.timbre in _TIMBRES else _drum(note, rng)
+        bus = driven if note.timbre in ("brass", "fuzz") else clean  # overdrive
         start = round(note.start_s * SYNTH_RATE)
         stop = min(start + len(sound), length)
         bus[start:stop] += sound[: stop - start]
@@ -118,8 +115,7 @@ def master(
         tracks.append(_resample(wet, length))
     mix = 10 ** ((production.fader_db + _HEADROOM_DB) / 20) * np.stack(tracks, axis=1)
     # The limiter should round peaks off, not flatten them.
-    mix *= min(1.0, 1.2 / float(np.abs(mix).max()))
-    mix = 0.95 * np.tanh(mix / 0.95)
+    mix = 0.95 * np.tanh(mix * min(1.0, 1.2 / float(np.abs(mix).max())) / 0.95)
     to_edge = np.minimum(np.arange(length), np.arange(length)[::-1])
     fade = np.minimum(1.0, to_edge / (0.01 * sample_rate))
     return np.rint(mix * fade[:, None] * 32767).astype(np.int16)
@@ -127,13 +123,11 @@ def master(
 
 def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
     """Return one pitched note."""
-    slope, odd, copies, breath, _ = _TIMBRES[note.timbre]
+    slope, odd, copies, breath = _TIMBRES[note.timbre]
     n = max(int(note.seconds * SYNTH_RATE), 64)
     t = np.arange(n) / SYNTH_RATE
     frequency = 440.0 * 2 ** ((note.pitch - 69) / 12)
-    bend = np.zeros(n)
-    if note.glide:
-        bend += note.glide * np.exp(-t / 0.2)
+    bend = note.glide * np.exp(-t / 0.2)
     if note.vibrato:
         bend += (
             note.vibrato
@@ -143,8 +137,7 @@ def _tone(note: Note, rng: np.random.Generator) -> np.ndarray:
     cycles = t * frequency
     if bend.any():
         cycles = np.cumsum(2 ** (bend / 12)) * (frequency / SYNTH_RATE)
-    partials = max(1, min(40, int(0.42 * SYNTH_RATE / frequency)))
-    table = _wavetable(slope, odd, partials)
+    table = _wavetable(slope, odd, max(1, min(40, int(0.42 * SYNTH_RATE / frequency))))
     sound = np.zeros(n)
     for copy in range(copies):
         detune = 1 + 0.0035 * (copy - (copies - 1) / 2)
@@ -173,9 +166,7 @@ def _wavetable(slope: float, odd: bool, partials: int) -> np.ndarray:
     h = np.arange(1, partials + 1)
     level = np.where((h % 2 == 0) & odd, 0.0, 1.0 / h**slope)
     phase = np.pi * h * (h - 1) / partials  # Schroeder's phases
-    spectrum = np.zeros(_TABLE // 2 + 1, dtype=np.complex128)
-    spectrum[h] = level * np.exp(1j * phase)
-    table = np.fft.irfft(spectrum)
+    table = np.fft.irfft([0, *(level * np.exp(1j * phase))], _TABLE)
     return np.asarray(0.25 * table / np.sqrt(np.mean(table**2)))
 
 
@@ -186,8 +177,8 @@ def _noise(seconds: float, decay_s: float, rng: np.random.Generator) -> np.ndarr
 
 def _sweep(seconds: float, high_hz: float, low_hz: float, decay_s: float) -> np.ndarray:
     t = np.arange(int(seconds * SYNTH_RATE)) / SYNTH_RATE
-    frequency = low_hz + (high_hz - low_hz) * np.exp(-t / 0.03)
-    return np.asarray(np.sin(2 * np.pi * np.cumsum(frequency) / SYNTH_RATE) * np.exp(-t / decay_s))
+    hertz = low_hz + (high_hz - low_hz) * np.exp(-t / 0.03)
+    return np.asarray(np.sin(2 * np.pi * np.cumsum(hertz) / SYNTH_RATE) * np.exp(-t / decay_s))
 
 
 def _drum(note: Note, rng: np.random.Generator) -> np.ndarray:
@@ -210,8 +201,7 @@ def _drum(note: Note, rng: np.random.Generator) -> np.ndarray:
             sound = 0.12 * _noise(0.25, 0.08, rng)
             sound = sound * np.minimum(1, np.arange(len(sound)) / (0.05 * SYNTH_RATE))
     sound = note.level * sound
-    fade = min(len(sound), 64)
-    sound[-fade:] *= np.linspace(1, 0, fade)
+    sound[-64:] *= np.linspace(1, 0, 64)  # every drum is longer
     return np.asarray(sound)
 
 
