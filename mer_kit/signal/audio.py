@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import MerKitError, check_range, plain
 from mer_kit.records import Problem
 from mer_kit.signal import midi, sound
 from mer_kit.signal.sound import Piece, Unusable
@@ -129,7 +129,7 @@ def duration(path: str | Path) -> float:
     """
     path = Path(path)
     try:
-        _check_file(path)
+        check_file(path)
         if midi.is_midi(path):
             return midi.duration(path)
         with sound.opened(path) as pieces:
@@ -185,7 +185,7 @@ def blocks(
     check_range("sample_rate", sample_rate, 1, whole=True)
     limit = sys.maxsize if max_seconds is None else math.ceil(max_seconds * sample_rate)
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     with contextlib.ExitStack() as stack:
         if midi.is_midi(path):
             channels = midi.render(path, sample_rate=sample_rate)
@@ -248,23 +248,16 @@ def _mono(piece: Piece) -> Iterator[np.ndarray]:
         yield mono
 
 
-def examine(path: str | Path) -> Problem | None:
-    """Return what a file's name and size show to be wrong, or None; needs no audio library.
+def check_file(path: Path) -> None:
+    """Raise Unusable unless the path names a readable, regular file that is not empty.
 
     Examples
     --------
-    >>> print(examine("no such file.wav").kind, examine(__file__))
-    missing_file None
+    >>> check_file(Path(__file__))
+    >>> check_file(Path("no such file.wav"))
+    Traceback (most recent call last):
+    mer_kit.signal.sound.Unusable: ('missing_file', '')
     """
-    try:
-        _check_file(Path(path))
-    except Unusable as error:
-        return problem(error, path)
-    return None
-
-
-def _check_file(path: Path) -> None:
-    """Raise Unusable unless the path names a readable, regular file that is not empty."""
     try:
         str(path).encode("utf-8")
         about = path.stat()
@@ -292,15 +285,4 @@ def problem(error: Unusable, path: str | Path) -> Problem:
     songs: is a folder, expected an audio file: correct the clip's path
     """
     what, next_step = SENTENCES[error.kind]
-    return Problem(error.kind, printable(Path(path)), what.format(detail=error.detail), next_step)
-
-
-def printable(path: str | Path) -> str:
-    r"""Return a path as text that can be printed and stored, whatever bytes its name contains.
-
-    Examples
-    --------
-    >>> printable("caf\udce9.wav")
-    'caf\\udce9.wav'
-    """
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\0")
+    return Problem(error.kind, plain(str(Path(path))), what.format(detail=error.detail), next_step)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import MerKitError, check_range, plain
 from mer_kit.files import checksum, sweep
 from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio, frontends, midi, segments
@@ -170,17 +170,18 @@ def build(
     outcomes = [results[key] if isinstance(key, str) else key for key in keys]
     for position, (outcome, clip) in enumerate(zip(outcomes, clips, strict=True)):
         if isinstance(outcome, Problem):  # so far it names the first file with this content
-            where = f"clip {clip.clip_id!r} ({audio.printable(clip.path)})"
+            where = f"clip {clip.clip_id!r} ({plain(str(clip.path))})"
             outcomes[position] = dataclasses.replace(outcome, clip_id=clip.clip_id, where=where)
     return outcomes, notes
 
 
 def _identify(clip: Clip, manifest: Manifest, recipe: Recipe) -> str | Problem:
     """Return the key of a clip's features; its audio is read only if it may have changed."""
-    problem = audio.examine(clip.path)
-    if problem is not None:
-        return problem
-    stat = os.stat(clip.path)
+    try:
+        audio.check_file(clip.path)
+    except Unusable as error:
+        return audio.problem(error, clip.path)
+    stat = clip.path.stat()
     key = os.path.abspath(clip.path)
     stored = manifest.audio.get(key)
     if stored and stored[:2] == [stat.st_size, stat.st_mtime_ns]:
@@ -239,8 +240,7 @@ def _compute_all(
                     manifest.write()
                     saved = time.monotonic()
     finally:
-        for future in futures:
-            future.cancel()
+        pool.shutdown(wait=False, cancel_futures=True)
         manifest.write()
     return results
 

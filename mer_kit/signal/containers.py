@@ -9,6 +9,7 @@ hydrogenaud.io's APEv2 (tags).
 """
 
 import re
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -452,10 +453,8 @@ def mp4(data: Any, start: int) -> Extent:
     """
     position, stated, there, has_index = start, 0, 0, False
     while position + 16 <= len(data):
-        length = int.from_bytes(data[position : position + 4], "big")
-        name = bytes(data[position + 4 : position + 8])
-        long = int.from_bytes(data[position + 8 : position + 16], "big")
-        length = {0: len(data) - position, 1: long}.get(length, length)
+        short, name, long = struct.unpack_from(">I4sQ", data, position)
+        length = {0: len(data) - position, 1: long}.get(short, short)
         if length < 8:
             break
         if name == b"mdat":

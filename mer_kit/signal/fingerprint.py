@@ -52,7 +52,7 @@ SAME = 0.3
 BLOCK = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Pair:
     """Two clips by position: the correlation at the best lag, the lag, and the score.
 
@@ -83,21 +83,18 @@ def fingerprint(
     >>> print_.shape, np.allclose(fingerprint(mel + 6.0), print_, atol=1e-3)  # twice as loud
     ((107, 32), True)
     """
-    most = int(COMPARED_SECONDS * frames_per_second)
-    frames = len(mel[:most]) // POOLED_FRAMES
+    frames = min(len(mel), int(COMPARED_SECONDS * frames_per_second)) // POOLED_FRAMES
     if not frames:
         return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
     levels = np.maximum(np.asarray(mel[: frames * POOLED_FRAMES], dtype=np.float32), SILENCE_DB)
     n_mels = levels.shape[1]
     edges = np.linspace(0, n_mels, min(BANDS, n_mels), endpoint=False).astype(np.int64)
-    widths = np.diff(np.append(edges, n_mels))
     pooled = levels.reshape(frames, POOLED_FRAMES, -1).mean(axis=1)
-    bands = np.add.reduceat(pooled, edges, axis=1) / widths
+    bands = np.add.reduceat(pooled, edges, axis=1) / np.diff(np.append(edges, n_mels))
     changes = bands - _moving_mean(bands)
     changes -= changes.mean(axis=1, keepdims=True)
     size = np.sqrt((changes**2).mean(axis=0) + LEAST_CHANGE_DB**2)
-    clipped = np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE)
-    return np.asarray(clipped, dtype=np.float32)
+    return np.asarray(np.clip(changes / size, -LARGEST_CHANGE, LARGEST_CHANGE), dtype=np.float32)
 
 
 def _moving_mean(bands: np.ndarray) -> np.ndarray:
@@ -122,16 +119,14 @@ def same_pairs(
     """
     rate = frames_per_second / POOLED_FRAMES
     pairs = (_closely(prints[i], prints[j], i, j, rate) for i, j in _candidates(prints))
-    same = (pair for pair in pairs if pair.score >= SAME)
-    return sorted(same, key=lambda pair: (pair.first, pair.second))
+    return sorted(pair for pair in pairs if pair.score >= SAME)
 
 
 def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yield every pair of similar fingerprints, from the spectra of blocks of clips."""
     longest = max((len(one) for one in prints), default=0)
     size = fft.next_fast_len(max(1, 2 * longest - 1), real=True)
-    numbers = range(len(prints))
-    blocks = [numbers[start : start + BLOCK] for start in numbers[::BLOCK]]
+    blocks = [range(len(prints))[start : start + BLOCK] for start in range(0, len(prints), BLOCK)]
     with threadpool_limits(1, user_api="blas"):  # in small products, threads wait for each other
         for number, rows in enumerate(blocks):
             mine = _spectra([prints[i] for i in rows], size).conj()

@@ -55,9 +55,8 @@ def sound_font() -> Path | None:
     True
     """
     chosen = os.environ.get("MER_SOUNDFONT")
-    folders = [Path(name) for name in FONT_FOLDERS]
-    fonts = [folder / FONT for folder in folders]
-    fonts += [font for folder in folders for font in sorted(folder.glob("*.sf2"))]
+    fonts = [Path(folder, FONT) for folder in FONT_FOLDERS]
+    fonts += [font for folder in FONT_FOLDERS for font in sorted(Path(folder).glob("*.sf2"))]
     if chosen:
         fonts = [Path(chosen).expanduser()]
     return next((font for font in fonts if font.is_file()), None)

@@ -140,16 +140,14 @@ def _free_length(data: Any, position: int) -> int:
     """
     slot = _SLOT_BYTES[data[position + 1] >> 1 & 3]
     sync, end = bytes((0xFF, data[position + 1])), position + _LONGEST_FREE
-    following = data.find(sync, position + SHORTEST, end)
-    while following >= 0:
-        length = following - position - (data[position + 2] >> 1 & 1) * slot
-        other, n_alike = following, 0
+    for match in re.compile(re.escape(sync)).finditer(data, position + SHORTEST, end):
+        length = match.start() - position - (data[position + 2] >> 1 & 1) * slot
+        other, n_alike = match.start(), 0
         while n_alike < _FREE_ALIKE and _alike(data, position, other):
             n_alike += 1
             other += length + (data[other + 2] >> 1 & 1) * slot
         if n_alike == _FREE_ALIKE or (n_alike > 1 and other + 4 > len(data)):
             return int(length)
-        following = data.find(sync, following + 1, end)
     return 0
 
 
@@ -260,9 +258,8 @@ def rebuilt(data: Any, part: Part) -> bytes:
     info = b""
     if form.layer == 1:
         number = 9  # 128 or 80 kbit/s: a frame with room for the Xing header
-        column = RATES[form.version].index(form.rate)
         second = 0xE0 | form.version << 3 | form.layer << 1 | 1
-        third = number << 4 | column << 2
+        third = number << 4 | RATES[form.version].index(form.rate) << 2
         head = bytes((0xFF, second, third, 0xC0 * form.mono))
         xing = b"Xing" + struct.pack(">II", 1, part.frames)
         length = form.samples * 125 * _KBIT[form.version == 3, 1][number - 1] // form.rate

@@ -48,13 +48,11 @@ def same_music(store: FeatureStore) -> list[Pair]:
     pairs = [
         Pair(a, b, 1.0, 0.0, 1.0) for equal in places.values() for a, b in combinations(equal, 2)
     ]
-    digests = sorted(places)
-    text = "\n".join([str(VERSION), *digests]).encode()
-    name = hashlib.blake2b(text, digest_size=8).hexdigest()
-    file = store.folder / f"same-music-{name}.json"
-    found = _read(file, set(digests))
+    text = "\n".join([str(VERSION), *sorted(places)]).encode()
+    file = store.folder / f"same-music-{hashlib.blake2b(text, digest_size=8).hexdigest()}.json"
+    found = _read(file, set(places))
     if found is None:
-        found = _compared(store, {digest: places[digest][0] for digest in digests})
+        found = _compared(store, {digest: places[digest][0] for digest in sorted(places)})
         with contextlib.suppress(OSError):  # a store may be read-only
             write_atomically(file, json.dumps({"version": VERSION, "pairs": found}).encode())
     for a, b, similarity, lag_s, score in found:
@@ -62,7 +60,7 @@ def same_music(store: FeatureStore) -> list[Pair]:
         if first > second:
             first, second, lag_s = second, first, -lag_s
         pairs.append(Pair(first, second, similarity, lag_s, score))
-    return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+    return sorted(pairs)
 
 
 def _compared(
@@ -70,8 +68,7 @@ def _compared(
 ) -> list[tuple[str, str, float, float, float]]:
     """Return (digest, digest, similarity, lag, score) of each pair of clips at these positions."""
     rate, digests = store.frontend.frames_per_second, list(places)
-    mels = map(store.values, places.values())
-    prints = [fingerprint(mel, frames_per_second=rate) for mel in mels]
+    prints = [fingerprint(store.values(k), frames_per_second=rate) for k in places.values()]
     return [
         (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
         for pair in same_pairs(prints, frames_per_second=rate)

@@ -80,8 +80,10 @@ class Piece:
                 done += len(block)
                 yield block
         except Exception as error:  # on damaged data, decoders raise anything
-            detail = f"its data end or are damaged somewhere after {done / self.rate:.1f} s"
-            raise Unusable("truncated_file", detail) from error
+            raise Unusable(
+                "truncated_file",
+                f"its data end or are damaged somewhere after {done / self.rate:.1f} s",
+            ) from error
         if self.exact and self.frames < UNKNOWN_FRAMES:
             check_complete(done / self.rate, self.frames / self.rate)
 
@@ -201,15 +203,14 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
     file = stack.enter_context(path.open("rb"))
     data = stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     files = containers.located(data)
-    alone = len(files) == 1
-    if alone and files[0].mpeg:
+    if len(files) == 1 and files[0].mpeg:
         (extent,) = files
         frames = data[extent.offset : extent.offset + extent.there]
         parts = mpeg.walk(frames)
         if parts:
             return _mpeg_pieces(path, frames, parts, stack, fraction=extent.fraction)
     if files:
-        alone = alone and files[0].end >= len(data)
+        alone = len(files) == 1 and files[0].end >= len(data)
         return [_container_piece(path, data, extent, stack, alone=alone) for extent in files]
     head = bytes(data[:2])
     looks = head in (b"ID", b"\0\0") or (head[:1] == b"\xff" and head[1:] >= b"\xe0")
@@ -219,8 +220,8 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
             return _mpeg_pieces(path, data, parts, stack)
     if head == b"ID" and containers.id3_length(data, 0) > len(data):
         raise Unusable("truncated_file", "it ends within the tag before its sound")
-    extent = Extent(len(data), None, len(data))
-    return [_container_piece(path, data, extent, stack, alone=True)]
+    whole = Extent(len(data), None, len(data))
+    return [_container_piece(path, data, whole, stack, alone=True)]
 
 
 def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
@@ -313,12 +314,14 @@ def _container_piece(
     if not extent.rate:
         check_complete(seconds, seconds / extent.fraction)
     if extent.broken:
-        detail = f"{seconds:.1f} s are there, then its stream ends abruptly"
-        raise Unusable("truncated_file", detail)
+        raise Unusable(
+            "truncated_file", f"{seconds:.1f} s are there, then its stream ends abruptly"
+        )
     more = seconds * extent.behind / max(extent.there, 1)
     if more > MISSING_SECONDS:
-        detail = f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"
-        raise Unusable("more_sound", detail)
+        raise Unusable(
+            "more_sound", f"{seconds:.1f} s of sound, but bytes for another {more:.1f} s follow"
+        )
     return piece
 
 

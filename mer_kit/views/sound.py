@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import MerKitError, check_range, plain
 from mer_kit.plots.names import escaped
 from mer_kit.records import Clip, Problem
 from mer_kit.signal import audio
@@ -152,7 +152,7 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     longest = max_bytes / least_bytes_a_second
     y = audio.decode(path, max_seconds=longest + 1)  # what does not fit is not decoded
     if isinstance(y, Problem):
-        raise MerKitError(str(dataclasses.replace(y, where=audio.printable(path.name))))
+        raise MerKitError(str(dataclasses.replace(y, where=plain(path.name))))
     seconds = len(y) / audio.SAMPLE_RATE
     for kind, subtype, mime, level, kbits in _ways():
         if seconds * kbits * 125 <= max_bytes:
