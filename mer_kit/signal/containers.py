@@ -27,6 +27,8 @@ Order = Literal["big", "little"]
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+#: A chunk's name: four printable characters.
+_NAME = re.compile(rb"[ -~]{4}")
 #: First bytes → kind of sound file.
 _STARTS = {
     rb"(RIFF|RIFX|RF64|BW64).{4}WAVE": b"RIFF",
@@ -312,10 +314,10 @@ def _behind(data: Any, position: int, *, order: Order, width: int, align: int) -
         beginning = next((here for here in (position, padded) if begins(data, here)), None)
         if beginning is not None:
             return beginning, 0
-        if _is_name(data, padded) or not _is_name(data, position):
+        if _NAME.match(data, padded) or not _NAME.match(data, position):
             position = padded
         position += id3_length(data, position)
-        if not _is_name(data, position):
+        if not _NAME.match(data, position):
             return len(data), _unexplained(data, position)
         position += 4 + width + int.from_bytes(data[position + 4 : position + 4 + width], order)
     return len(data), 0
@@ -324,16 +326,10 @@ def _behind(data: Any, position: int, *, order: Order, width: int, align: int) -
 def _only_chunks(data: Any, position: int, order: Order) -> bool:
     """Return whether the rest of the data consists of whole chunks."""
     for name, _, content, size in _chunks(data, position, order=order, align=2):
-        if not _is_name(name, 0):
+        if not _NAME.match(name):
             return False
         position = content + size + size % 2
     return len(data) <= position <= len(data) + 1
-
-
-def _is_name(data: Any, position: int) -> bool:
-    """Return whether a chunk's name is at this position: four printable characters."""
-    name = bytes(data[position : position + 4])
-    return len(name) == 4 and all(0x20 <= byte < 0x7F for byte in name)
 
 
 def _unexplained(data: Any, position: int) -> int:

@@ -124,8 +124,7 @@ def same_pairs(
 
 def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yield every pair of similar fingerprints, from the spectra of blocks of clips."""
-    longest = max((len(one) for one in prints), default=0)
-    size = fft.next_fast_len(max(1, 2 * longest - 1), real=True)
+    size = fft.next_fast_len(max(1, 2 * max(map(len, prints), default=0) - 1), real=True)
     blocks = [range(len(prints))[start : start + BLOCK] for start in range(0, len(prints), BLOCK)]
     with threadpool_limits(1, user_api="blas"):  # in small products, threads wait for each other
         for number, rows in enumerate(blocks):
@@ -142,8 +141,7 @@ def _candidates(prints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
 
 def _spectra(prints: Sequence[np.ndarray], size: int) -> np.ndarray:
     """Return spectra of fingerprints scaled to energy 1, complex64 [frequencies, clips, bands]."""
-    longest = max(len(one) for one in prints)
-    stacked = np.zeros((len(prints), longest, prints[0].shape[1]), dtype=np.float32)
+    stacked = np.zeros((len(prints), max(map(len, prints)), prints[0].shape[1]), dtype=np.float32)
     for row, one in zip(stacked, prints, strict=True):
         row[: len(one)] = one / np.sqrt(np.square(one).sum() + max(1, one.size) * STEADY)
     return np.ascontiguousarray(fft.rfft(stacked, size, axis=1).transpose(1, 0, 2))

@@ -52,7 +52,13 @@ def same_music(store: FeatureStore) -> list[Pair]:
     file = store.folder / f"same-music-{hashlib.blake2b(text, digest_size=8).hexdigest()}.json"
     found = _read(file, set(places))
     if found is None:
-        found = _compared(store, {digest: places[digest][0] for digest in sorted(places)})
+        rate, digests = store.frontend.frames_per_second, sorted(places)
+        mels = (store.values(places[digest][0]) for digest in digests)
+        prints = [fingerprint(mel, frames_per_second=rate) for mel in mels]
+        found = [
+            (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
+            for pair in same_pairs(prints, frames_per_second=rate)
+        ]
         with contextlib.suppress(OSError):  # a store may be read-only
             write_atomically(file, json.dumps({"version": VERSION, "pairs": found}).encode())
     for a, b, similarity, lag_s, score in found:
@@ -61,18 +67,6 @@ def same_music(store: FeatureStore) -> list[Pair]:
             first, second, lag_s = second, first, -lag_s
         pairs.append(Pair(first, second, similarity, lag_s, score))
     return sorted(pairs)
-
-
-def _compared(
-    store: FeatureStore, places: dict[str, int]
-) -> list[tuple[str, str, float, float, float]]:
-    """Return (digest, digest, similarity, lag, score) of each pair of clips at these positions."""
-    rate, digests = store.frontend.frames_per_second, list(places)
-    prints = [fingerprint(store.values(k), frames_per_second=rate) for k in places.values()]
-    return [
-        (digests[pair.first], digests[pair.second], pair.similarity, pair.lag_s, pair.score)
-        for pair in same_pairs(prints, frames_per_second=rate)
-    ]
 
 
 def _read(file: Path, digests: set[str]) -> list[tuple[str, str, float, float, float]] | None:

@@ -149,11 +149,10 @@ def _check_settings(
     """Raise a MerKitError if the three settings allow no segment."""
     check_range("segment_seconds", segment_seconds, 0, low_open=True)
     check_range("every_seconds", every_seconds, 0, low_open=True)
-    if max_seconds is None:
-        return
-    check_range("max_seconds", max_seconds, 0, low_open=True)
-    if max_seconds + TOLERANCE_SECONDS < segment_seconds:
-        raise MerKitError(
-            f"max_seconds is {max_seconds:g}, shorter than one {segment_seconds:g} s segment: "
-            "lower segment_seconds or raise max_seconds"
-        )
+    if max_seconds is not None:
+        check_range("max_seconds", max_seconds, 0, low_open=True)
+        if max_seconds + TOLERANCE_SECONDS < segment_seconds:
+            raise MerKitError(
+                f"max_seconds is {max_seconds:g}, shorter than one {segment_seconds:g} s segment: "
+                "lower segment_seconds or raise max_seconds"
+            )

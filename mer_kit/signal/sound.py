@@ -101,19 +101,6 @@ def _room(n: int) -> np.ndarray:
     return np.asarray(_ROOM.samples[:n])
 
 
-def check_rate(rate: int) -> int:
-    """Return a file's sample rate, or raise Unusable if music never has it.
-
-    Examples
-    --------
-    >>> check_rate(44100)
-    44100
-    """
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise Unusable("not_audio", f"a sample rate of {rate} Hz")
-    return rate
-
-
 def check_complete(there_s: float, stated_s: float) -> None:
     """Raise Unusable if a file states more sound than it contains.
 
@@ -189,6 +176,9 @@ def opened(path: Path) -> Iterator[list[Piece]]:
     with contextlib.ExitStack() as stack:
         try:
             pieces = _pieces(path, stack)
+            for piece in pieces:
+                if not LOWEST_RATE <= piece.rate <= HIGHEST_RATE:
+                    raise Unusable("not_audio", f"a sample rate of {piece.rate} Hz")
         except Unusable:
             raise
         except OSError as error:
@@ -229,7 +219,7 @@ def _open(source: Any, stack: contextlib.ExitStack, *, exact: bool) -> Piece:
     import soundfile
 
     file = stack.enter_context(soundfile.SoundFile(source))
-    return Piece(check_rate(int(file.samplerate)), int(file.frames), file, exact=exact)
+    return Piece(int(file.samplerate), int(file.frames), file, exact=exact)
 
 
 # ---- MP3 --------------------------------------------------------------------------------
@@ -298,8 +288,6 @@ def _container_piece(
         source = Window(data, extent.start, extent.end, extent.patches)
     try:
         piece = _open(source, stack, exact=True)
-    except Unusable:
-        raise
     except Exception:
         if extent.missing or extent.broken:
             few = f"{extent.fraction:.0%} of its sound is there"
@@ -361,8 +349,7 @@ def by_audioread(path: Path, head: bytes) -> Piece:
         raise Unusable("not_audio", type(error).__name__) from error
     if not first:
         raise Unusable("not_audio", "no samples")
-    stream = functools.partial(_blocks, opened, n_channels)
-    return Piece(check_rate(rate), UNKNOWN_FRAMES, stream=stream)
+    return Piece(rate, UNKNOWN_FRAMES, stream=functools.partial(_blocks, opened, n_channels))
 
 
 def _blocks(opened: Callable[[], Any], n_channels: int) -> Iterator[np.ndarray]:
