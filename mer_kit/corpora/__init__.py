@@ -1,7 +1,7 @@
 """Dataset loaders: one module per dataset, all with the same interface, looked up by name.
 
-To add a dataset, write a module with the names that `CorpusModule` lists, either here or in your
-own extensions folder (`mer_kit.extensions`). Any module with a NAME and a `load` is a corpus, and
+To add a dataset, write a module with the names that `CorpusModule` lists, either in your own
+extensions folder (`mer_kit.extensions`) or here, with its name in PACKAGED.
 `tests/test_corpora_contract.py` tests it along with the others.
 
     audio_files              finding audio files; ids and paths that stay inside a folder
@@ -11,8 +11,6 @@ own extensions folder (`mer_kit.extensions`). Any module with a NAME and a `load
     demo/                    the synthesised corpus
 """
 
-import functools
-import pkgutil
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +21,9 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import Corpus
 
 __all__ = ["CorpusModule", "load", "locate", "module", "names"]
+
+#: The modules of mer-kit's own corpora, in the order of `names`.
+PACKAGED = ("demo", "four_q", "pmemo", "emotion_in_music", "deam", "vgmidi", "table")
 
 
 class CorpusModule(Protocol):
@@ -57,7 +58,7 @@ def names() -> list[str]:
     >>> names()
     ['demo', '4q', 'pmemo', 'eim', 'deam', 'vgmidi', 'table']
     """
-    return [*_packaged(), *_own()]
+    return list(_modules())
 
 
 def module(name: str) -> CorpusModule:
@@ -73,22 +74,16 @@ def module(name: str) -> CorpusModule:
     >>> module("pmemo").TITLE, module("pmemo").OPTIONS
     ('PMEmo (PMEmo2019)', ('ties',))
     """
-    modules = {**_packaged(), **_own()}
+    modules = _modules()
     return cast(CorpusModule, modules[check_choice("corpus", name, modules)])
 
 
-@functools.cache
-def _packaged() -> dict[str, ModuleType]:
-    """Return the corpus modules of this folder by NAME, sorted by ORDER."""
-    files = [import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
-    corpora = [module for module in files if hasattr(module, "NAME") and hasattr(module, "load")]
-    return {module.NAME: module for module in sorted(corpora, key=lambda module: module.ORDER)}
-
-
-def _own() -> dict[str, ModuleType]:
-    """Return the corpus modules of the user's extensions folder by name."""
+def _modules() -> dict[str, ModuleType]:
+    """Return all corpus modules by name: those of PACKAGED, then the user's extensions."""
+    files = [import_module(f"{__name__}.{name}") for name in PACKAGED]
+    packaged = {module.NAME: module for module in files}
     needed = [*CorpusModule.__annotations__, "find", "load"]
-    return extensions.own_modules(__name__, taken=_packaged(), needed=needed)
+    return packaged | extensions.own_modules(__name__, taken=packaged, needed=needed)
 
 
 def locate(name: str, data_root: str | Path | None = None, **options: Any) -> Path | None:

@@ -13,7 +13,6 @@ from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_corpus, re
 from mer_kit.records import Corpus, Problem
 
 NAME = "deam"
-ORDER = 4
 TITLE = "DEAM (MediaEval Database for Emotional Analysis in Music)"
 CITATION = (
     "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of "
@@ -102,8 +101,12 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
         table=TABLE, scale=SCALE, ties=ties, notes=notes, problems=problems,
         about=_read_metadata(root, [*rows, *files], notes, problems),
     )  # fmt: skip
-    clips = (dataclasses.replace(clip, split=rows[clip.clip_id][1]) for clip in corpus.clips)
-    return dataclasses.replace(corpus, clips=tuple(clips))
+    return dataclasses.replace(
+        corpus,
+        clips=tuple(
+            dataclasses.replace(clip, split=rows[clip.clip_id][1]) for clip in corpus.clips
+        ),
+    )
 
 
 def compare(ratings: dict[str, Rating], eim: dict[str, Rating], notes: list[Problem]) -> float:
@@ -247,8 +250,9 @@ def _read_metadata(
     }
     for name, path in sorted(yearly.items()):
         columns = tables.header(path, [*KEYS, *TITLES, "artist"])
-        key = next((column for column in KEYS if column in columns), KEYS[0])
-        title = next((column for column in TITLES if column in columns), TITLES[0])
+        key, title = (
+            next((name for name in names if name in columns), names[0]) for names in (KEYS, TITLES)
+        )
         try:
             rows = tables.read_rows(path, [key, "artist"], optional=[title], open_ended=True)
         except MerKitError as error:

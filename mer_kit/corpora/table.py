@@ -10,7 +10,6 @@ from mer_kit.corpora.labels import of_clips
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
-ORDER = 6
 TITLE = "Your own collection (a plain table)"
 CITATION = "Your own: state in your paper where the music and the labels come from."
 LICENCE = "The licence of your music; mer-kit reads the files in place and copies nothing."
@@ -81,14 +80,11 @@ def find_table(root: str | Path) -> Path:
 
 
 def _table_in(folder: Path) -> Path | None:
-    """Return the folder's table, ignoring the case of its name."""
-    exact = audio_files.first_file(folder, TABLES)
-    if exact is not None:
-        return exact
+    """Return the folder's table, ignoring the case of its name if none is spelled exactly."""
     try:
         by_name = {
             ids.plain(path.name): path
-            for path in sorted(folder.iterdir())
+            for path in sorted(folder.iterdir(), key=lambda path: (path.name in TABLES, path))
             if audio_files.is_file(path)
         }
     except OSError:

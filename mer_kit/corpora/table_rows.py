@@ -222,11 +222,9 @@ def one_row_a_file(
     'duplicate_path'
     """
     left_out: set[str] = set()
-    for file, same in (
-        rows[rows.index.isin(list(labels))].groupby("file", sort=False).groups.items()
-    ):
-        if len(same) < 2:
-            continue
+    usable = rows[rows.index.isin(list(labels))]
+    repeated = usable[usable["file"].duplicated(keep=False)]
+    for file, same in repeated.groupby("file", sort=False).groups.items():
         agree = all(labels[clip_id] == labels[same[0]] for clip_id in same)
         left_out.update(same[1:] if agree else same)
         kept = f"kept once, as {same[0]!r}, since the labels agree"

@@ -23,7 +23,6 @@ from mer_kit.corpora.ratings import (
 from mer_kit.records import Corpus, Problem
 
 NAME = "vgmidi"
-ORDER = 5
 TITLE = "VGMIDI (labelled part)"
 CITATION = (
     "L. N. Ferreira, J. Whitehead: Learning to generate music with sentiment. "
@@ -69,9 +68,10 @@ class _Piece:
 
 def find(data_root: Path, **_: Any) -> Path | None:
     """Return `data_root`, or the folder of FOLDERS in it, that contains labelled/annotations."""
-    table = Path("labelled", "annotations", ANNOTATIONS[0])
     return audio_files.find_folder(
-        data_root, ("", *FOLDERS), lambda folder: (folder / table).is_file()
+        data_root,
+        ("", *FOLDERS),
+        lambda folder: (folder / "labelled" / "annotations" / ANNOTATIONS[0]).is_file(),
     )
 
 
@@ -132,8 +132,9 @@ def load(root: str | Path, *, ties: str = "high", min_agreement: float = 0.0) ->
         for clip_id, rows in bars.items()
         if len(rows)
     }
-    rated = (bars[clip.clip_id] for clip in clips)
-    agreed = [rows[rows["agreement"] >= min_agreement] for rows in rated]
+    agreed = [
+        bars[clip.clip_id].loc[lambda rows: rows["agreement"] >= min_agreement] for clip in clips
+    ]
     truth = pd.concat(agreed, ignore_index=True) if clips else None
     return Corpus(
         NAME, root,
@@ -191,11 +192,11 @@ def _ratings_by_piece(
 ) -> dict[str, list[tuple[Any, Any]]]:
     """Return piece → (valence, arousal) of each usable listener; appends the others to `notes`."""
     ratings: defaultdict[str, list[tuple[Any, Any]]] = defaultdict(list)
-    unknown: Counter[str] = Counter()
+    pieces = {key: key.rpartition("_")[0] for key in content["annotations"]}
+    unknown = Counter(piece for piece in pieces.values() if piece not in content["pieces"])
     for key, annotation in content["annotations"].items():
-        piece = key.rpartition("_")[0]
-        if piece not in content["pieces"]:
-            unknown[piece] += 1
+        piece = pieces[key]
+        if piece in unknown:
             continue
         rated = (annotation.get("valence"), annotation.get("arousal"))
         wrong = _wrong_ratings(rated, int(content["pieces"][piece]["measures"]))
