@@ -199,5 +199,6 @@ def problem(
     >>> print(problem("empty_file", "Q1/a.mp3", "0 bytes, expected audio", "copy it again", "a"))
     Q1/a.mp3: 0 bytes, expected audio: copy it again
     """
-    own_id = clip_id and printable(clip_id)
-    return Problem(kind, printable(where), printable(what), next_step, own_id)
+    return Problem(
+        kind, printable(where), printable(what), next_step, clip_id and printable(clip_id)
+    )

@@ -265,6 +265,8 @@ def _read_metadata(
                 )
             )
             continue
-        named = {song: About(*texts) for song, *texts in rows}
-        about |= ids.rekeyed(name, named, known, notes, problems, what="artists")
+        about |= ids.rekeyed(
+            name, {song: About(*texts) for song, *texts in rows}, known, notes, problems,
+            what="artists",
+        )  # fmt: skip
     return about

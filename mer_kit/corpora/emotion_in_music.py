@@ -133,8 +133,9 @@ def _read_frames(root: Path) -> dict[str, pd.DataFrame]:
     valence, arousal = audio_files.first_file(root, VALENCE), audio_files.first_file(root, AROUSAL)
     if valence is None or arousal is None:
         return {}
-    frames = {
-        path.name: labels.read_frames(path, "song_id", name, FRAME_SECONDS)
+    return {
+        path.name: labels.read_frames(path, "song_id", name, FRAME_SECONDS).loc[
+            lambda frame: frame["start_s"] < CLIP_SECONDS
+        ]
         for path, name in ((valence, "valence"), (arousal, "arousal"))
     }
-    return {name: frame[frame["start_s"] < CLIP_SECONDS] for name, frame in frames.items()}

@@ -97,8 +97,13 @@ def load(root: str | Path) -> Corpus:
         path = _find_audio(root, clip_id, label, files.pop(clip_id, []), names, problems)
         if path is not None:
             clips.append(_make_clip(clip_id, path, label, about.get(clip_id), problems))
-    reported = (problem.clip_id for problem in problems if problem.clip_id)
-    problems += ids.not_listed(root, reported, files, ANNOTATIONS, "add a row or remove the file")
+    problems += ids.not_listed(
+        root,
+        {problem.clip_id for problem in problems if problem.clip_id},
+        files,
+        ANNOTATIONS,
+        "add a row or remove the file",
+    )
     return Corpus(
         NAME, root, tuple(clips), tuple(problems), None, tuple(notes), TITLE, CITATION, LICENCE
     )

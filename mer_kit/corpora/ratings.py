@@ -118,8 +118,14 @@ def read_ratings(
     rows: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for clip_id, valence, arousal in tables.read_table(path, columns)[list(columns)].to_numpy():
         rows[clip_id].append((valence, arousal))
-    first = [texts for texts, *_ in rows.values()]
-    check_scale(first, path.name, scale, "restore the original table", [], problems)
+    check_scale(
+        [texts for texts, *_ in rows.values()],
+        path.name,
+        scale,
+        "restore the original table",
+        [],
+        problems,
+    )
     ratings = {}
     for clip_id, (texts, *others) in rows.items():
         wrong = wrong_id(path.name, clip_id, 1 + len(others)) or wrong_values(

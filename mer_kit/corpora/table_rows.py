@@ -142,7 +142,9 @@ def labels_of(
     for _, of_clip in rows.groupby(level=0, sort=False):
         row = of_clip.iloc[0]
         clip_id = str(row["clip_id"])
-        wrong = _wrong_place(name, row, len(of_clip), spare) or _wrong_value(name, row, scale)
+        wrong = _wrong_place(name, row, len(of_clip), spare) or _wrong_value(
+            name, clip_id, row, scale
+        )
         if wrong is None and row["match"].name is None:
             wrong = ids.no_such_file(spare, row["match"], row["path"], clip_id, name)
         if wrong is not None:
@@ -181,9 +183,10 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: ids.Names) 
     return wrong
 
 
-def _wrong_value(name: str, row: pd.Series[Any], scale: ratings.Scale) -> Problem | None:
+def _wrong_value(
+    name: str, clip_id: str, row: pd.Series[Any], scale: ratings.Scale
+) -> Problem | None:
     """Return the problem of a row's label or ratings, or None."""
-    clip_id = str(row["clip_id"])
     if "label" not in row:
         return ratings.wrong_values(name, clip_id, (row["valence"], row["arousal"]), scale)
     return wrong_label(name, clip_id, row["label"])
