@@ -228,10 +228,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "signal/segments.py",
         "tests/signal/test_segments.py mer_kit/signal/segments.py",
-        (
-            "usable = duration_s if max_seconds is None else min(duration_s, max_seconds)",
-            "usable = duration_s",
-        ),
+        ("usable = min(duration_s, max_seconds or np.inf)", "usable = duration_s"),
         (
             "np.rint(start_s * frames_per_second).astype",
             "np.rint(start_s * int(frames_per_second)).astype",
@@ -256,8 +253,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "signal/store.py",
         "tests/signal/test_store.py",
         (
-            "values[start : start + self._count].T",
-            "values[start + 1 : start + 1 + self._count].T",
+            "[start : start + self._count].T",
+            "[start + 1 : start + 1 + self._count].T",
         ),
         ('on_bad_clip == "stop" or len(problems) == len(clips)', 'on_bad_clip == "stop"'),
     ),

@@ -262,8 +262,10 @@ def check_file(path: Path) -> None:
         str(path).encode("utf-8")
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
-            is_folder = stat.S_ISDIR(about.st_mode)
-            raise Unusable("not_a_file", "folder" if is_folder else "device, pipe or socket")
+            kind = {stat.S_IFDIR: "folder"}.get(
+                stat.S_IFMT(about.st_mode), "device, pipe or socket"
+            )
+            raise Unusable("not_a_file", kind)
         with open(path, "rb"):
             pass
     except (UnicodeEncodeError, ValueError) as error:

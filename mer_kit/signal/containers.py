@@ -24,6 +24,7 @@ MOST_CHUNKS = 10_000
 #: WAVE_FORMAT_MPEG and WAVE_FORMAT_MPEGLAYER3: the data chunk holds MPEG frames.
 MPEG_TAGS = (0x50, 0x55)
 Order = Literal["big", "little"]
+_BIG: dict[bytes, Order] = {b"RIFX": "big", b".snd": "big"}
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 _FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
@@ -179,7 +180,7 @@ def riff(data: Any, start: int) -> Extent | None:
     >>> extent.stated, extent.there, extent.missing  # cut off after two of eight bytes
     (8, 2, 6)
     """
-    order: Order = "big" if data[start : start + 4] == b"RIFX" else "little"
+    order = _BIG.get(data[start : start + 4], "little")
     mpeg, long_sizes = False, 0
     for name, field, content, stated in _chunks(data, start + 12, order=order, align=2):
         if name == b"fmt ":
@@ -260,7 +261,7 @@ def au(data: Any, start: int) -> Extent:
     >>> extent.stated, extent.there
     (10, 4)
     """
-    order: Order = "big" if data[start : start + 4] == b".snd" else "little"
+    order = _BIG.get(data[start : start + 4], "little")
     offset = int.from_bytes(data[start + 4 : start + 8], order)
     stated = int.from_bytes(data[start + 8 : start + 12], order)
     content = min(start + offset, len(data))
@@ -299,7 +300,7 @@ def _sound(
             if fit and field
         )
         return Extent(len(data), None, there, offset=content, patches=patches, mpeg=mpeg)
-    width = 8 if align == 1 else 4
+    width = {1: 8, 2: 4}[align]  # of later chunks' sizes
     end, behind = _behind(data, content + stated, order=order, width=width, align=align)
     return Extent(end, stated, min(there, stated), offset=content, behind=behind, mpeg=mpeg)
 
@@ -352,8 +353,7 @@ def flac(data: Any, start: int) -> Extent | None:
     info = bytes(data[start + 8 : start + 42])
     if len(info) < 34:
         return None
-    following = _FLAC.search(data, start + 42)
-    end = following.start() if following else len(data)
+    end = next((match.start() for match in _FLAC.finditer(data, start + 42)), len(data))
     rate = int.from_bytes(info[10:13], "big") >> 4
     stated = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     there = _flac_samples(data, start + 42, end, int.from_bytes(info[2:4], "big"))

@@ -45,7 +45,7 @@ def count(
     """
     check_range("duration_s", duration_s, 0)
     _check_settings(segment_seconds, every_seconds, max_seconds)
-    usable = duration_s if max_seconds is None else min(duration_s, max_seconds)
+    usable = min(duration_s, max_seconds or np.inf)
     return max(int(np.floor((usable - segment_seconds + TOLERANCE_SECONDS) / every_seconds)) + 1, 0)
 
 

@@ -289,10 +289,12 @@ def _container_piece(
     try:
         piece = _open(source, stack, exact=True)
     except Exception:
-        if extent.missing or extent.broken:
+        if extent.missing:
             few = f"{extent.fraction:.0%} of its sound is there"
-            broken = "parts of it that are needed to read its sound are missing"
-            raise Unusable("truncated_file", few if extent.missing else broken) from None
+            raise Unusable("truncated_file", few) from None
+        if extent.broken:
+            needed = "parts of it that are needed to read its sound are missing"
+            raise Unusable("truncated_file", needed) from None
         if not alone:
             raise
         return by_audioread(path, bytes(data[:16]))
