@@ -183,8 +183,9 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _table(root: Path, split: str) -> Path | None:
-    places = (folder / _TABLES[split] for folder in _folders(root))
-    return next(filter(audio_files.is_file, places), None)
+    return next(
+        filter(audio_files.is_file, (folder / _TABLES[split] for folder in _folders(root))), None
+    )
 
 
 def _audio(root: Path) -> Path:

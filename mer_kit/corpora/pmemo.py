@@ -92,8 +92,12 @@ def load(root: str | Path, *, ties: str = "high") -> Corpus:
 
 def _read_metadata(root: Path) -> dict[str, About]:
     """Return clip id → artist and title; {} without the optional table."""
-    rows = tables.read_rows(root / METADATA, ["musicId", "title", "artist"])
-    return {clip_id: About(artist, title) for clip_id, title, artist in rows}
+    return {
+        clip_id: About(artist, title)
+        for clip_id, title, artist in tables.read_rows(
+            root / METADATA, ["musicId", "title", "artist"]
+        )
+    }
 
 
 def _read_frames(path: Path) -> dict[str, pd.DataFrame]:

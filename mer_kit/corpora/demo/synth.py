@@ -152,7 +152,7 @@ def _envelope(note: Note, t: np.ndarray) -> np.ndarray:
 
     The fade-out takes 30 ms, or half of a shorter note.
     """
-    envelope = np.exp(t * (-6.9078 / note.decay_s)) if note.decay_s else np.ones(len(t))
+    envelope = np.exp(t * (-6.9078 / (note.decay_s or np.inf)))
     rise = max(int(min(note.attack_s, 0.7 * note.seconds) * SYNTH_RATE), 44)
     envelope[:rise] *= 0.5 - 0.5 * np.cos(np.pi / rise * np.arange(rise))[: len(t)]
     fall = max(2, min(int(0.03 * SYNTH_RATE), len(t) // 2))
