@@ -46,16 +46,14 @@ def plain(text: str, longest: int = 1000) -> str:
     >>> plain("\x1b[2Jcaf\udce9\n"), plain("a" * 50, 10)
     ('\\x1b[2Jcaf\\udce9\\n', 'aaaaaaaaa…')
     """
-    return "".join(map(_escaped, _cut(text, longest)))
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in _cut(text, longest)
+    )
 
 
 def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _escaped(character: str) -> str:
-    escape = character.encode("unicode_escape").decode("ascii")
-    return character if character.isprintable() else escape
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
@@ -76,14 +74,14 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     did you mean 'quadrant'?
     """
     options = list(choices)
-    hashable = not isinstance(value, (Mapping, list, set))
-    if hashable and value in options:
+    if not isinstance(value, (Mapping, list, set)) and value in options:
         return value
     names = {str(option).casefold(): option for option in options}
     near = difflib.get_close_matches(shortened(value).strip("'\"").casefold(), names, n=1)
     hint = f"did you mean {names[near[0]]!r}?" if near else "choose one of these"
-    listed = ", ".join(map(str, options))
-    raise MerKitError(f"{name} is {shortened(value)}, expected one of {listed}: {hint}")
+    raise MerKitError(
+        f"{name} is {shortened(value)}, expected one of {', '.join(map(str, options))}: {hint}"
+    )
 
 
 def check_range(
@@ -123,8 +121,10 @@ def check_range(
         and (high is None or value <= high)
     )
     if not fits:
-        bounds = _bounds(low, high, low_open)
-        raise MerKitError(f"{name} is {shortened(value)}, expected {kind}{bounds}: change {name}")
+        raise MerKitError(
+            f"{name} is {shortened(value)}, expected {kind}{_bounds(low, high, low_open)}: "
+            f"change {name}"
+        )
     return value
 
 

@@ -87,8 +87,7 @@ def scratch(name: str = "mer-kit") -> tempfile.TemporaryDirectory[str]:
 
 def _is_own(entry: Path) -> bool:
     """Return whether a path is this user's own, and not a link; False on Windows."""
-    plain = hasattr(os, "getuid") and not entry.is_symlink()
-    return plain and entry.stat().st_uid == os.getuid()
+    return hasattr(os, "getuid") and not entry.is_symlink() and entry.stat().st_uid == os.getuid()
 
 
 def _is_left_over(entry: os.DirEntry[str]) -> bool:

@@ -3,7 +3,6 @@
 One fold only: differences between methods carry the standard error of one test set.
 """
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +58,16 @@ def counterpart(experiment: Experiment) -> Experiment:
 def on_disk(experiment: Experiment, number: int) -> list[str]:
     """Return the methods with this fold finished at these settings, in the order of `METHODS`."""
     configs = {method: changed(experiment.config, method=method) for method in METHODS}
-    fingerprint = partial(
-        run_folder.fingerprint, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
-    )
     return [
         method
         for method, config in configs.items()
-        if RunFolder.of(experiment.runs_dir, config, fingerprint(config)).fold_done(number)
+        if RunFolder.of(
+            experiment.runs_dir,
+            config,
+            run_folder.fingerprint(
+                config, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
+            ),
+        ).fold_done(number)
     ]
 
 
@@ -101,8 +103,7 @@ def compare(experiment: Experiment, number: int) -> pd.DataFrame:
 
 def truth_accuracy(experiment: Experiment, number: int) -> float:
     """Return the accuracy of a finished fold's test segments against the truth; NaN if unknown."""
-    table = experiment.folder.segments(number)
-    table = table[table["part"] == "test"]
+    table = experiment.folder.segments(number).query("part == 'test'")
     clip = decisions.positions(table["clip_id"], experiment.clip_ids)
     start_s, end_s = table["start_s"].to_numpy(), table["end_s"].to_numpy()
     truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task)

@@ -45,8 +45,7 @@ def leaders(curve: pd.DataFrame) -> pd.DataFrame:
     """
     classes = classes_of(curve)
     p, centre = curve[classes].to_numpy(), curve["centre_s"].to_numpy()
-    between = (centre[1:] + centre[:-1]) / 2
-    edges = np.r_[curve["start_s"].iloc[0], between, curve["end_s"].iloc[-1]]
+    edges = np.r_[curve["start_s"].iloc[0], (centre[1:] + centre[:-1]) / 2, curve["end_s"].iloc[-1]]
     leader = p.argmax(axis=1)
     table = _joined(edges[:-1], edges[1:], np.array(classes)[leader])
     group = np.cumsum(np.r_[True, leader[1:] != leader[:-1]]) - 1
@@ -76,8 +75,8 @@ def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     if truth is None or clip_id not in set(truth["clip_id"]):
         return None
     rows = truth[truth["clip_id"] == clip_id].sort_values("start_s", kind="stable")
-    names = [TASKS[task][class_of(label, task)] for label in rows["label"]]
-    return _joined(rows["start_s"].to_numpy(), rows["end_s"].to_numpy(), np.array(names))
+    names = np.array([TASKS[task][class_of(label, task)] for label in rows["label"]])
+    return _joined(rows["start_s"].to_numpy(), rows["end_s"].to_numpy(), names)
 
 
 def _joined(start: np.ndarray, end: np.ndarray, names: np.ndarray) -> pd.DataFrame:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mer_kit.analysis.predict import fitted_classifier
 from mer_kit.checks import MerKitError, check_choice, check_range
-from mer_kit.runs.decisions import fitted, with_names
+from mer_kit.runs.decisions import with_names
 from mer_kit.runs.experiment import Experiment
-from mer_kit.songs import features
-from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
+from mer_kit.songs import classifiers, features
 from mer_kit.songs.classifiers.svm import SVM
 
 
@@ -80,7 +80,7 @@ class SongSpace:
         if len(svc.classes_) == 2:  # here a positive value of scikit-learn means the second class
             values = -values
         pairs = itertools.combinations(svc.classes_.tolist(), 2)
-        return [(i, j, float(value)) for (i, j), value in zip(pairs, values, strict=True)]
+        return [(i, j, value) for (i, j), value in zip(pairs, values.tolist(), strict=True)]
 
     def nearest(self, song: int, n: int = 5) -> list[tuple[int, float]]:
         """Return the n training songs nearest to a test song as (position in `train`, distance).
@@ -121,7 +121,8 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
     Notebook: 04_song_decisions
     """
     check_choice("fold", fold, range(len(experiment.folds)))
-    svm, n_classes = _svm(experiment, fold), len(experiment.classes)
+    svm, n_classes = fitted_classifier(experiment.folder, fold, "svm"), len(experiment.classes)
+    assert isinstance(svm, SVM)
     if svm.n_classes_ != n_classes:
         raise MerKitError(
             f"svm.safetensors in fold {fold} is of {svm.n_classes_} classes, expected {n_classes}: "
@@ -129,30 +130,17 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
         )
     table = experiment.folder.segments(fold)
     table["centre_s"] = (table["start_s"] + table["end_s"]) / 2
-    by_song = table.groupby("clip_id", sort=False)
-    tables = {str(name): rows.reset_index(drop=True) for name, rows in by_song}
+    tables = {
+        str(name): rows.reset_index(drop=True)
+        for name, rows in table.groupby("clip_id", sort=False)
+    }
     train = _songs(experiment, svm, tables, experiment.folds[fold].train)
     test = _songs(experiment, svm, tables, experiment.folds[fold].test)
-    answers = named_songs(experiment, fold)
-    decisions = _decisions(svm, test.z, n_classes)
-    return SongSpace(experiment.classes, train, test, svm, answers, decisions)
-
-
-def _svm(experiment: Experiment, fold: int) -> SVM:
-    """Return the stored SVM of a fold; if there is none, fit the same one from segments.csv."""
-    file = experiment.folder.fold(fold) / "svm.safetensors"
-    if file.exists():
-        return SVM.load(file, inside=experiment.folder.path)
-    svm = fitted(
-        "svm",
-        experiment.folder.segments(fold),
-        experiment.folds[fold],
-        experiment.labels,
-        clip_ids=experiment.clip_ids,
-        config=experiment.config,
-    )
-    assert isinstance(svm, SVM)
-    return svm
+    return SongSpace(
+        experiment.classes, train, test, svm,
+        answers=named_songs(experiment, fold),
+        decisions=_decisions(svm, test.z, n_classes),
+    )  # fmt: skip
 
 
 def named_songs(experiment: Experiment, fold: int) -> pd.DataFrame:
@@ -175,7 +163,7 @@ def answered(space: SongSpace, classifier: str) -> np.ndarray:
     >>> answered(SimpleNamespace(classes=("V-", "V+"), answers=answers), "mean").tolist()
     [1, 0, 1]
     """
-    check_choice("classifier", classifier, CLASSIFIERS)
+    check_choice("classifier", classifier, classifiers.NAMES)
     return pd.Categorical(space.answers[classifier], space.classes).codes.astype(np.int64)
 
 

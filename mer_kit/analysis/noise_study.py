@@ -17,8 +17,7 @@ from mer_kit.records import SegmentIndex
 from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
-from mer_kit.training import Trainer, diagnostics, networks
-from mer_kit.training.noise import inject
+from mer_kit.training import Trainer, diagnostics, networks, noise
 from mer_kit.training.partition import Partition, PartitionSettings
 
 #: D: a network and a schedule that fit the coarse pattern of a few hundred segments in seconds.
@@ -64,8 +63,7 @@ class NoiseStudy:
 
     def quality(self) -> pd.DataFrame:
         """Return kind, realised, after_epoch and `partition_quality`, one row per pass."""
-        everything = np.ones(len(self.labels), dtype=bool)
-        table = quality_table(self.partitions, ~self.corrupted, known=everything)
+        table = quality_table(self.partitions, ~self.corrupted, known=slice(None))
         table.insert(0, "realised", self.realised)
         table.insert(0, "kind", self.kind)
         return table
@@ -103,7 +101,7 @@ def noise_study(
     rows = experiment.index.rows_of(songs)
     index = experiment.index.take(rows[experiment.index.start_s[rows] % every_seconds < 1e-9])
     inherited = experiment.labels[index.clip]
-    labels, realised = inject(
+    labels, realised = noise.inject(
         inherited,
         rate,
         kind=kind,

@@ -90,8 +90,10 @@ def _file(experiment: Experiment, song: str, fold: int) -> SongChoice:
             f"{corpus.clips[0].clip_id!r}) or the path of an audio file: correct song (with "
             "papermill, -r song keeps an id like 007 as text)"
         )
-    why = f"{path.name} is your own file; the networks of all finished folds are averaged."
-    return SongChoice(path, None, fold, why)
+    return SongChoice(
+        path, None, fold,
+        f"{path.name} is your own file; the networks of all finished folds are averaged.",
+    )  # fmt: skip
 
 
 def drift(experiment: Experiment) -> np.ndarray | None:
@@ -166,7 +168,7 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
             continue
         means, leads = within[classes].mean(), within[classes].idxmax(axis=1)
         lower = high < np.inf or not rows or means[expected] < rows[-1]["mean"]
-        row = {
+        rows.append({
             "paper": words,
             "from_s": low,
             "to_s": float(within["start_s"].iloc[-1]) + 1,
@@ -176,6 +178,5 @@ def beside_paper(curve: pd.DataFrame) -> pd.DataFrame:
             "share_led": float((leads == expected).mean()),
             "mean": float(means[expected]),
             "agrees": bool(means.idxmax() == expected and lower),
-        }
-        rows.append(row)
+        })  # fmt: skip
     return pd.DataFrame(rows)

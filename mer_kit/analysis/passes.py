@@ -3,9 +3,8 @@
 Notebook: 02_noisy_labels
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -99,7 +98,7 @@ class Passes:
             If there is no such pass, or tau is outside 0–1.
         """
         check_range("after_epoch", after_epoch, 1, len(self), whole=True)
-        settings = self.partition if tau is None else dataclasses.replace(self.partition, tau=tau)
+        settings = self.partition if tau is None else replace(self.partition, tau=tau)
         return diagnostics.replay(
             self.probabilities[after_epoch - 1], self.labels, settings=settings, seed=self.seed
         )
@@ -199,21 +198,20 @@ def _fraction(flags: np.ndarray) -> float:
 
 
 def quality_table(
-    partitions: Sequence[Partition], right: np.ndarray, *, known: np.ndarray
+    partitions: Sequence[Partition], right: np.ndarray, *, known: np.ndarray | slice
 ) -> pd.DataFrame:
     """Return after_epoch and `training.diagnostics.partition_quality` for the pass of each epoch.
 
     Parameters
     ----------
     right : bool [S], the label is right
-    known : bool [S], the segments to look at
+    known : the segments to look at: bool [S], or a slice
     """
-    rows = [
+    table = pd.DataFrame(
         diagnostics.partition_quality(one.clean[known], one.omega[known], right[known])
         for one in partitions
-    ]
-    table = pd.DataFrame(rows)
-    table.insert(0, "after_epoch", range(1, len(rows) + 1))
+    )
+    table.insert(0, "after_epoch", range(1, len(table) + 1))
     return table
 
 

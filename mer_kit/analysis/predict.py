@@ -76,13 +76,12 @@ def predict_curve(
     }
     mean = np.mean(list(by_fold.values()), axis=0)
     start_s, end_s = source.index.start_s, source.index.end_s
-    times = {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
-    curve = pd.DataFrame(times | dict(zip(classes, mean.T, strict=True)))
+    curve = pd.DataFrame(
+        {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
+        | dict(zip(classes, mean.T, strict=True))
+    )
     answers = {
-        name: {
-            k: classes[_fitted(run, k, name).predict(p, _one_song(p), 1)[0]]
-            for k, p in by_fold.items()
-        }
+        name: {k: classes[_answer(fitted_classifier(run, k, name), p)] for k, p in by_fold.items()}
         for name in classifiers.LEARNING
     }
     curve.attrs = {
@@ -134,14 +133,13 @@ def decide(
             votes = Counter(answers[name].values())
             decisions[name] = max(classes, key=lambda one: (votes[one], means[one]))
         elif name not in classifiers.LEARNING:
-            answer = classifiers.make(name).predict(probabilities, _one_song(probabilities), 1)
-            decisions[name] = classes[answer[0]]
+            decisions[name] = classes[_answer(classifiers.make(name), probabilities)]
     return decisions
 
 
-def _one_song(probabilities: np.ndarray) -> np.ndarray:
-    """Return the song of every segment, int64 [S], if all belong to song 0."""
-    return np.zeros(len(probabilities), dtype=np.int64)
+def _answer(classifier: SongClassifier, probabilities: np.ndarray) -> int:
+    """Return the class index that a song-level classifier gives one song's segments [S, K]."""
+    return int(classifier.predict(probabilities, np.zeros(len(probabilities), np.int64), 1)[0])
 
 
 def describe(curve: pd.DataFrame) -> str:
@@ -228,8 +226,10 @@ def _who_answers(
         return allowed, f"{path.name} {reason}: {network} is used.", None, compared or None
     tested = [k for k in allowed if parts[clip_id].get(k) == "test"]
     if tested:
-        where = f"fold {tested[0]} is used, where it was a test song"
-        return tested, f"{clip_id} is a clip of {corpus}: {where}.", clip_id, True
+        note = (
+            f"{clip_id} is a clip of {corpus}: fold {tested[0]} is used, where it was a test song."
+        )
+        return tested, note, clip_id, True
     trained = ", ".join(f"fold {k}" for k in allowed)
     note = f"Beware: {clip_id} was a training song in {trained}, so this curve shows memorisation."
     return allowed, note, clip_id, False
@@ -265,7 +265,7 @@ def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentC
     return network
 
 
-def _fitted(run: RunFolder, fold: int, name: str) -> SongClassifier:
+def fitted_classifier(run: RunFolder, fold: int, name: str) -> SongClassifier:
     """Return a fold's song-level classifier as saved, or fit the same one from segments.csv."""
     file = run.fold(fold) / f"{name}.safetensors"
     if classifiers.is_saved(name) and os.path.lexists(file):

@@ -42,8 +42,7 @@ def rehearse(
     config, fold = experiment.config, experiment.folds[number]
     model = config.training.model
     if config.network == networks.DEFAULT and model.width > WIDTH:
-        narrow = {"width": WIDTH, "head_pool": min(2, model.head_pool), "batch_norm": True}
-        config = changed(config, **narrow)
+        config = changed(config, width=WIDTH, head_pool=min(2, model.head_pool), batch_norm=True)
     config = changed(
         config,
         epochs=epochs,

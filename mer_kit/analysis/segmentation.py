@@ -15,7 +15,6 @@ from mer_kit.corpora.truth import class_of, segment_truth
 from mer_kit.records import TASKS, Corpus, SegmentIndex
 from mer_kit.signal import segments
 from mer_kit.signal.frontends.logmel import MelSettings, log_mel
-from mer_kit.signal.segments import DURATIONS
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def count_segments(
 def noise_by_duration(
     corpus: Corpus,
     durations_s: Sequence[float] | np.ndarray,
-    segment_seconds: Sequence[float] = DURATIONS,
+    segment_seconds: Sequence[float] = segments.DURATIONS,
     *,
     task: str,
     max_seconds: float | None = 30.0,
@@ -162,11 +161,11 @@ def _noise(
     The percentages are NaN if there are none.
     """
     known = truth >= 0
-    flags = {
+    flags = pd.DataFrame({
         "wrong": truth != corpus.labels(task)[index.clip],
         "mixed": _mixed(corpus, index, task),
-    }
-    percent = 100 * pd.DataFrame(flags)[known].astype(float).mean()
+    })  # fmt: skip
+    percent = 100 * flags[known].astype(float).mean()
     return int(known.sum()), float(percent["wrong"]), float(percent["mixed"])
 
 

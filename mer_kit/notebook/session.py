@@ -131,12 +131,16 @@ def start(
     data_root = given.pop("data_root", "")
     runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
     overrides = given.pop("overrides", {})
-    choices = ("fold", "song", "only_folds")  # not settings of the run
-    settings = {key: value for key, value in given.items() if key not in choices}
-    config = resolve(**merged(settings, overrides))
+    for key in ("fold", "song", "only_folds"):  # not settings of the run
+        given.pop(key, None)
+    config = resolve(**merged(given, overrides))
     session = Session(name, config, runs_dir, is_watched(), figures=runs_dir / "figures")
     if open_corpus:
-        _check_system(name, config)
+        if config.system and name.startswith(("02", "03", "05")):
+            raise MerKitError(
+                f"method is {config.method!r}, a system that classifies whole songs, but notebook "
+                f"{name} is about segments: open 04_song_decisions, or choose another method"
+            )
         experiment = session.open(data_root)
         if parameters.get("fold") is not None:
             check_choice("fold", parameters["fold"], range(len(experiment.folds)))
@@ -147,21 +151,6 @@ def start(
     if unused:
         print(f"This notebook does not use {', '.join(unused)}.")
     return session
-
-
-def _check_system(name: str, config: RunConfig) -> None:
-    """Check that a notebook about segments is not opened for a system of whole songs.
-
-    Raises
-    ------
-    MerKitError
-        If it is.
-    """
-    if config.system and name.startswith(("02", "03", "05")):
-        raise MerKitError(
-            f"method is {config.method!r}, a system that classifies whole songs, but notebook "
-            f"{name} is about segments: open 04_song_decisions, or choose another method"
-        )
 
 
 def _line(session: Session) -> str:
@@ -235,14 +224,12 @@ def injected_names() -> tuple[str, ...]:
 
 
 def declared_names() -> tuple[str, ...]:
-    """Return the names that the notebook's cells assign before papermill's cell; () without one.
+    """Return the names that the notebook's cells so far assign, up to papermill's cell.
 
     Examples
     --------
     >>> declared_names()
     ()
     """
-    if not injected_names():
-        return ()
     own = itertools.takewhile(lambda cell: not _is_injected(cell), _inputs())
     return tuple(name for cell in own for name in assigned(cell))

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from mer_kit.analysis.curve import classes_of, leaders
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new, class_names, end_labels, percent, room_right
-from mer_kit.plots.style import LOOK
 from mer_kit.records import EMOTIONS
 
 #: Curves of more segments are drawn without markers.
@@ -44,14 +43,17 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     classes, x = classes_of(curve), curve["centre_s"].to_numpy()
     marker = "" if len(x) > MOST_MARKERS else "o"
     for name in classes:
-        colour, line = LOOK[name]
+        colour, line = style.LOOK[name]
         ax.plot(x, curve[name], color=colour, linestyle=line, marker=marker, markersize=3)
-    xlabel = "seconds (centre of the segment)"
-    percent(ax, low=-0.02, high=1.02, xlabel=xlabel, ylabel="probability")
+    percent(
+        ax, low=-0.02, high=1.02, xlabel="seconds (centre of the segment)", ylabel="probability"
+    )
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
-    names = zip(classes, class_names(classes), strict=True)
-    ends = [(curve[name].iloc[-1], text, LOOK[name][0]) for name, text in names]
+    ends = [
+        (curve[name].iloc[-1], text, style.LOOK[name][0])
+        for name, text in zip(classes, class_names(classes), strict=True)
+    ]
     end_labels(ax, x[-1], ends, gap=0.075)
     return ax
 
@@ -77,13 +79,14 @@ def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "le
     ax = axes_or_new(ax)
     total = float(spans["end_s"].iloc[-1] - spans["start_s"].iloc[0])
     for start, end, leader in zip(spans["start_s"], spans["end_s"], spans["leader"], strict=True):
-        colour = LOOK[leader][0]
+        colour = style.LOOK[leader][0]
         ax.barh(0, end - start, 1.0, left=start, color=colour, edgecolor="white", linewidth=1)
         if end - start > 0.03 * total:
-            ink, middle = readable_on(colour), (start + end) / 2
-            ax.text(middle, 0, leader, color=ink, ha="center", va="center", fontsize=8)
-    ax.set_ylim(-0.5, 0.5)
-    ax.set_yticks([0], [name])
+            ax.text(
+                (start + end) / 2, 0, leader, color=readable_on(colour), ha="center", va="center",
+                fontsize=8,
+            )  # fmt: skip
+    ax.set(ylim=(-0.5, 0.5), yticks=[0], yticklabels=[name])
     ax.tick_params(axis="y", length=0)
     ax.grid(False)
     ax.spines[:].set_visible(False)
@@ -160,12 +163,16 @@ def probability_bars(
     ax = axes_or_new(ax)
     classes = classes_of(curve)
     values = curve[classes].iloc[row].to_numpy(dtype=float)
-    ax.barh(range(len(classes)), values, color=[LOOK[name][0] for name in classes], height=0.7)
+    ax.barh(
+        range(len(classes)), values, color=[style.LOOK[name][0] for name in classes], height=0.7
+    )
     for k, value in enumerate(values):
         ax.text(value + 0.02, k, f"{value:.0%}", va="center", fontsize=9)
-    ax.set_yticks(range(len(classes)), class_names(classes))
+    percent(
+        ax, "x", high=1.18, xticks=[0, 0.5, 1], yticks=range(len(classes)),
+        yticklabels=class_names(classes),
+    )  # fmt: skip
     ax.invert_yaxis()
-    percent(ax, "x", high=1.18, xticks=[0, 0.5, 1])
     ax.grid(False, axis="y")
     span = f"{curve['start_s'].iloc[row]:g} to {curve['end_s'].iloc[row]:g} s"
     ax.set_title(": ".join(filter(None, (name, span))), fontsize=10)

@@ -3,7 +3,6 @@
 Notebook: 00_start_here
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,40 +16,22 @@ from mer_kit.plots.axes import axes_or_new
 WIDTH, HEIGHT, STEP_X, STEP_Y = 1.9, 1.05, 2.3, 1.5
 
 
-@dataclass(frozen=True)
-class Step:
-    """One box of the flow chart.
-
-    Attributes
-    ----------
-    name : heading of the box
-    column, row : position on the grid of boxes
-    text : what happens in this step
-    notebook : number of the notebook that teaches it
-    colour : of the frame
-    """
-
-    name: str
-    column: float
-    row: float
-    text: str
-    notebook: str
-    colour: str = style.NEUTRAL
-
-
-STEPS = (
-    Step("Clip", 0, 1, "30 s of music,\none label", "00"),
-    Step("Segments", 1, 1, "one starts each second,\nall inherit the label", "01"),
-    Step("Loss", 2, 1, "how far the network is\nfrom the label", "02"),
-    Step("Partition", 3, 1, "two Gaussians over\nall losses", "02"),
-    Step("X: likely clean", 4, 1.62, "keeps its label", "03", style.CLEAN),
-    Step("U: likely noisy", 4, 0.38, "label erased,\npseudo-label instead", "03", style.NOISY),
-    Step("Training", 5, 1, "sharpening, mixup\nand R-Drop", "03"),
-    Step("Answers", 5, -0.9, "class probabilities,\nsecond by second", "05"),
-    Step("Features", 4, -0.9, "seven statistics\nfor each class", "04"),
-    Step("Song", 3, -0.9, "SVM: one emotion\nfor the song", "04"),
-    Step("Results", 2, -0.9, "tables next to\nthe paper's", "06"),
-)
+#: Step → (column and row on the grid of boxes, what happens, the notebook that teaches it).
+STEPS: dict[str, tuple[float, float, str, str]] = {
+    "Clip": (0, 1, "30 s of music,\none label", "00"),
+    "Segments": (1, 1, "one starts each second,\nall inherit the label", "01"),
+    "Loss": (2, 1, "how far the network is\nfrom the label", "02"),
+    "Partition": (3, 1, "two Gaussians over\nall losses", "02"),
+    "X: likely clean": (4, 1.62, "keeps its label", "03"),
+    "U: likely noisy": (4, 0.38, "label erased,\npseudo-label instead", "03"),
+    "Training": (5, 1, "sharpening, mixup\nand R-Drop", "03"),
+    "Answers": (5, -0.9, "class probabilities,\nsecond by second", "05"),
+    "Features": (4, -0.9, "seven statistics\nfor each class", "04"),
+    "Song": (3, -0.9, "SVM: one emotion\nfor the song", "04"),
+    "Results": (2, -0.9, "tables next to\nthe paper's", "06"),
+}
+#: Step → colour of its frame, if not the neutral one.
+_COLOURS = {"X: likely clean": style.CLEAN, "U: likely noisy": style.NOISY}
 #: (from, to) by name.
 ARROWS = (
     ("Clip", "Segments"),
@@ -87,8 +68,10 @@ def steps_table() -> pd.DataFrame:
     0      Clip                      30 s of music, one label       00
     1  Segments  one starts each second, all inherit the label       01
     """
-    rows = [(step.name, step.text.replace("\n", " "), step.notebook) for step in STEPS]
-    return pd.DataFrame(rows, columns=["step", "what", "notebook"])
+    return pd.DataFrame(
+        [(name, text.replace("\n", " "), number) for name, (*_, text, number) in STEPS.items()],
+        columns=["step", "what", "notebook"],
+    )
 
 
 def flow(ax: Axes | None = None) -> Axes:
@@ -97,7 +80,7 @@ def flow(ax: Axes | None = None) -> Axes:
     Source: paper Fig. 1, redrawn. Notebook: 00_start_here
     """
     ax = axes_or_new(ax, size=(10, 4.5))
-    centres = {step.name: _box(ax, step) for step in STEPS}
+    centres = {name: _box(ax, name) for name in STEPS}
     for start, end in ARROWS:
         _arrow(ax, centres[start], centres[end])
     _return_arrow(ax, centres["Training"], centres["Loss"])
@@ -106,21 +89,21 @@ def flow(ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _box(ax: Axes, step: Step) -> tuple[float, float]:
-    """Draw a box and return its centre."""
-    x, y = step.column * STEP_X, step.row * STEP_Y
-    box = FancyBboxPatch(
-        (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, facecolor="white", edgecolor=step.colour,
+def _box(ax: Axes, name: str) -> tuple[float, float]:
+    """Draw the box of a step and return its centre."""
+    column, row, text, notebook = STEPS[name]
+    x, y, colour = column * STEP_X, row * STEP_Y, _COLOURS.get(name, style.NEUTRAL)
+    ax.add_patch(FancyBboxPatch(
+        (x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, facecolor="white", edgecolor=colour,
         boxstyle="round,pad=0.02,rounding_size=0.12", linewidth=1.6, zorder=2,
-    )  # fmt: skip
-    ax.add_patch(box)
+    ))  # fmt: skip
     centred: dict[str, Any] = {"ha": "center", "va": "center", "zorder": 3}
-    ax.text(x, y + 0.31, step.name, fontsize=8.5, weight="bold", **centred)
-    ax.text(x, y - 0.13, step.text, fontsize=7, linespacing=1.25, **centred)
-    frame = {"boxstyle": "round,pad=0.25", "facecolor": step.colour, "edgecolor": "none"}
+    ax.text(x, y + 0.31, name, fontsize=8.5, weight="bold", **centred)
+    ax.text(x, y - 0.13, text, fontsize=7, linespacing=1.25, **centred)
     ax.text(
-        x + WIDTH / 2 - 0.04, y - HEIGHT / 2, step.notebook, ha="right", va="center", fontsize=6.8,
-        color="white", bbox=frame, zorder=4,
+        x + WIDTH / 2 - 0.04, y - HEIGHT / 2, notebook, ha="right", va="center", fontsize=6.8,
+        color="white", zorder=4,
+        bbox={"boxstyle": "round,pad=0.25", "facecolor": colour, "edgecolor": "none"},
     )  # fmt: skip
     return x, y
 
@@ -130,18 +113,22 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> No
     (x0, y0), (x1, y1) = start, end
     dx = (WIDTH / 2 + 0.05) * np.sign(x1 - x0)
     dy = (HEIGHT / 2 + 0.05) * np.sign(y1 - y0) * (x0 == x1)
-    tail, head = (x0 + dx, y0 + dy), (x1 - dx, y1 - dy)
-    ax.annotate("", xy=head, xytext=tail, arrowprops=_ARROW_STYLE, zorder=1)
+    ax.annotate(
+        "", xy=(x1 - dx, y1 - dy), xytext=(x0 + dx, y0 + dy), arrowprops=_ARROW_STYLE, zorder=1
+    )
 
 
 def _return_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Draw the dashed way back from training to the loss, above the boxes."""
-    top = 3.45
-    (x0, y0), (x1, y1) = start, end
-    xs, ys = [x0, x0, x1], [y0 + HEIGHT / 2 + 0.05, top, top]
-    ax.plot(xs, ys, color=style.NEUTRAL, linewidth=1.4, linestyle="--")
-    look = {**_ARROW_STYLE, "linestyle": "--"}
-    ax.annotate("", xy=(x1, y1 + HEIGHT / 2 + 0.05), xytext=(x1, top), arrowprops=look)
+    (x0, y0), (x1, y1), top = start, end, 3.45
+    ax.plot(
+        [x0, x0, x1], [y0 + HEIGHT / 2 + 0.05, top, top], color=style.NEUTRAL, linewidth=1.4,
+        linestyle="--",
+    )  # fmt: skip
+    ax.annotate(
+        "", xy=(x1, y1 + HEIGHT / 2 + 0.05), xytext=(x1, top),
+        arrowprops={**_ARROW_STYLE, "linestyle": "--"},
+    )  # fmt: skip
     ax.text(
         (x0 + x1) / 2, top + 0.12, "again at the start of every epoch", ha="center", va="bottom",
         fontsize=8,

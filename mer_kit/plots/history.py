@@ -88,8 +88,10 @@ def agreement_curve(
 
     The dotted line is chance, 1 / n_classes. Notebook: 03_sssl_training
     """
-    fields = {"train_accuracy": ("agrees with\nits label", CLEAN, "-")}
-    ax = history_lines(history, fields, ylabel="fraction of training segments", ax=ax)
+    ax = history_lines(
+        history, {"train_accuracy": ("agrees with\nits label", CLEAN, "-")},
+        ylabel="fraction of training segments", ax=ax,
+    )  # fmt: skip
     ax.axhline(1 / n_classes, color=NEUTRAL, linestyle=":", linewidth=1)
     percent(ax, high=1.02)
     return ax
@@ -110,8 +112,10 @@ def ramp_curve(
         for epoch in epochs
     ]
     ax.plot(epochs, values, color=NEUTRAL)
-    ends = [record.epoch + 1 for record in history]
-    ax.plot(ends, [record.lambda_kl for record in history], "o", color=CLEAN, markersize=5)
+    ax.plot(
+        [record.epoch + 1 for record in history], [record.lambda_kl for record in history], "o",
+        color=CLEAN, markersize=5,
+    )  # fmt: skip
     ax.set(
         xlim=(1, n_epochs + 1.2), xticks=range(1, n_epochs + 2, max(1, n_epochs // 6)),
         xlabel="beginning of epoch", ylim=(0, max(1.05 * weight, 0.1)), ylabel="λ",
@@ -135,8 +139,10 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
             ax.fill_between(x, 0, n_labelled, facecolor="none", **HATCHED)
         if record.n_unlabelled:
             ax.fill_between(x, n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)
-            middle, text = (n_labelled + total) / 2, f"{record.n_unlabelled / total:.0%}"
-            ax.text(record.epoch, middle, text, ha="center", va="center", fontsize=7.5)
+            ax.text(
+                record.epoch, (n_labelled + total) / 2, f"{record.n_unlabelled / total:.0%}",
+                ha="center", va="center", fontsize=7.5,
+            )  # fmt: skip
     last = len(history) + 0.5
     ends = [(record.n_labelled / 2, "X", CLEAN)]
     if any(record.n_unlabelled for record in history):
@@ -155,11 +161,15 @@ def pseudo_label_curves(history: Sequence[EpochRecord], *, ax: Axes | None = Non
 
     Notebook: 03_sssl_training
     """
-    fields = {
-        "pseudo_confidence": ("confidence", NEUTRAL, "--"),
-        "pseudo_agreement": ("equals the erased label", CLEAN, "-"),
-    }
-    ax = history_lines(history, fields, ylabel="mean over U", ax=ax)
+    ax = history_lines(
+        history,
+        {
+            "pseudo_confidence": ("confidence", NEUTRAL, "--"),
+            "pseudo_agreement": ("equals the erased label", CLEAN, "-"),
+        },
+        ylabel="mean over U",
+        ax=ax,
+    )
     percent(ax, high=1.02)
     if not any(record.n_unlabelled for record in history):
         note_in_middle(ax, "this training had no U")
@@ -214,8 +224,11 @@ def class_shares(
     Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
-    shares = [record.labelled_class_share for record in history]
-    table = pd.DataFrame(shares, columns=list(classes), index=range(1, len(history) + 1))
+    table = pd.DataFrame(
+        [record.labelled_class_share for record in history],
+        columns=list(classes),
+        index=range(1, len(history) + 1),
+    )
     for name, fraction in zip(classes, base, strict=True):
         ax.axhline(fraction, color=LOOK[name][0], linewidth=0.7, alpha=0.6)
     looks = {name: (name, *LOOK[name]) for name in classes}
@@ -262,7 +275,9 @@ def method_scores(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         majority, 1.01, "majority class", transform=ax.get_xaxis_transform(), ha="center",
         va="bottom", fontsize=8, color=NEUTRAL,
     )  # fmt: skip
-    ax.set_yticks(range(len(table)), table["method"])
-    percent(ax, "x", ylim=(len(table) - 0.45, -0.55), xlabel="accuracy on the test songs")
+    percent(
+        ax, "x", yticks=range(len(table)), yticklabels=table["method"],
+        ylim=(len(table) - 0.45, -0.55), xlabel="accuracy on the test songs",
+    )  # fmt: skip
     ax.grid(axis="y", visible=False)
     return ax

@@ -53,8 +53,9 @@ def data_map_scatter(
     ax = axes_or_new(ax)
     x, y = table["variability"].to_numpy(), table["confidence"].to_numpy()
     if len(groups) == 1:
-        colours = table["correctness"]
-        dots = ax.scatter(x, y, c=colours, cmap="viridis", s=10, alpha=0.7, linewidths=0)
+        dots = ax.scatter(
+            x, y, c=table["correctness"], cmap="viridis", s=10, alpha=0.7, linewidths=0
+        )
         ax.figure.colorbar(dots, ax=ax, label="correctness (fraction of evaluation passes)")
     else:
         for name, rows in groups.items():
@@ -66,11 +67,11 @@ def data_map_scatter(
         ax.legend(
             loc="upper center", bbox_to_anchor=(0.5, 1.13), ncols=len(groups), markerscale=1.6
         )
-    percent(ax, low=-0.02, high=1.02, ylabel="confidence (mean p(label))")
-    ax.set(
+    percent(
+        ax, low=-0.02, high=1.02, ylabel="confidence (mean p(label))",
         xlim=(0, max(0.3, 1.12 * float(x.max()))),
         xlabel="variability (standard deviation of p(label) over the evaluation passes)",
-    )
+    )  # fmt: skip
     for x_text, y_text, text, side in (
         (0.01, 0.97, "easy to learn", "left"),
         (0.99, 0.5, "ambiguous", "right"),
@@ -119,10 +120,11 @@ def count_bars(
         left = np.arange(len(names)) + (number - (len(groups) - 1) / 2) * width
         look = {**HATCHED, "hatch": HATCHED["hatch"] if number else ""}
         ax.bar(left, shares, width=0.92 * width, label=name, color=GROUP_LOOK[name][0], **look)
-    ax.set_xticks(range(len(names)), names)
     highest = max(bar.get_height() for bar in ax.patches)  # type: ignore[attr-defined]
-    top = min(1.0, max(1.08 * highest, ax.get_ylim()[1]))
-    percent(ax, high=top, xlabel=xlabel, ylabel="fraction of the group")
+    percent(
+        ax, high=min(1.0, max(1.08 * highest, ax.get_ylim()[1])), xlabel=xlabel,
+        ylabel="fraction of the group", xticks=range(len(names)), xticklabels=names,
+    )  # fmt: skip
     ax.grid(axis="x", visible=False)
     if len(groups) > 1:
         ax.legend()
@@ -172,8 +174,10 @@ def song_strip(
     if truth is not None:
         for low, high, name in truth[["start_s", "end_s", "leader"]].to_numpy().tolist():
             _class_bar(ax, 3, low, min(high, end), name)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set(xlim=(0, end), ylim=(len(rows) - 0.5, -0.5), xlabel="seconds")
+    ax.set(
+        yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5), xlim=(0, end),
+        xlabel="seconds",
+    )  # fmt: skip
     ax.grid(axis="y", visible=False)
     ax.spines["left"].set_visible(False)
     return ax

@@ -58,9 +58,12 @@ def table_view(
     (True, True, True)
     """
     plain = table.rename(columns=_printable, index=_printable).map(_printable)
-    view = plain.style.format(formats, escape="html", **options)
-    view = view.format_index(escape="html", axis=0).format_index(escape="html", axis=1)
-    view = view.set_table_attributes('class="tex2jax_ignore mathjax_ignore"')
+    view = (
+        plain.style.format(formats, escape="html", **options)
+        .format_index(escape="html", axis=0)
+        .format_index(escape="html", axis=1)
+        .set_table_attributes('class="tex2jax_ignore mathjax_ignore"')
+    )
     return view if index else view.hide(axis="index")
 
 

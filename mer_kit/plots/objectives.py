@@ -54,21 +54,19 @@ def loop(*, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax, size=(9.0, 4.2))
     for x, y, text, colour in _BOXES.values():
-        box = FancyBboxPatch(
+        ax.add_patch(FancyBboxPatch(
             (x - _HALF_WIDTH, y - _HALF_HEIGHT), 2 * _HALF_WIDTH, 2 * _HALF_HEIGHT,
             boxstyle="round,pad=0,rounding_size=1", facecolor=colour, alpha=0.16,
-        )  # fmt: skip
-        ax.add_patch(box)
+        ))  # fmt: skip
         ax.text(x, y, text, ha="center", va="center", fontsize=8.5)
     # U goes to R-Drop too, around the pseudo-labels.
     (x0, y0), (x1, y1) = _edge("u", 1, 0), _edge("rdrop", 1, 0)
     ax.plot([x0, 95, 95], [y0, y0, y1], color=NEUTRAL, linewidth=1.2)
     arrows = [(_edge(*start), _edge(*end)) for start, end in _ARROWS]
     for start, end in [*arrows, ((95, y1), (x1, y1))]:
-        arrow = FancyArrowPatch(
+        ax.add_patch(FancyArrowPatch(
             start, end, shrinkA=0, shrinkB=0, arrowstyle="-|>", mutation_scale=10, color=NEUTRAL
-        )
-        ax.add_patch(arrow)
+        ))  # fmt: skip
     ax.text(
         8.8, 22.5, "next epoch", color=NEUTRAL, rotation=90, ha="right", va="center", fontsize=8
     )
@@ -130,8 +128,10 @@ def sharpening_bars(
         {"label": f"T = {temperature:g}", "alpha": 0.35 + 0.65 * number / max(1, last)}
         for number, temperature in enumerate(temperatures)
     ]
-    rows = [sharpen(p, temperature) for temperature in temperatures]
-    ax = _class_bars(rows, classes, ax, looks=looks, step=step, width=0.92 * step)
+    ax = _class_bars(
+        [sharpen(p, temperature) for temperature in temperatures], classes, ax,
+        looks=looks, step=step, width=0.92 * step,
+    )  # fmt: skip
     ax.legend()
     return ax
 
@@ -144,8 +144,9 @@ def sharpening_curve(temperatures: Sequence[float], *, ax: Axes | None = None) -
     ax = axes_or_new(ax)
     p = np.linspace(1e-6, 1 - 1e-6, 201)
     shades = plt.get_cmap("Purples")(np.linspace(0.4, 1, len(temperatures) + 1)[1:])
-    lines = itertools.cycle(("-", "--", "-.", ":"))
-    for temperature, shade, line in zip(temperatures, shades, lines, strict=False):
+    for temperature, shade, line in zip(
+        temperatures, shades, itertools.cycle(("-", "--", "-.", ":")), strict=False
+    ):
         values = p ** (1 / temperature) / (p ** (1 / temperature) + (1 - p) ** (1 / temperature))
         ax.plot(p, values, color=shade, linestyle=line, label=f"T = {temperature:g}")
     percent(ax, "x", xlabel="p of one of two classes")
@@ -216,8 +217,10 @@ def delta_density(alpha: float, *, ax: Axes | None = None) -> Axes:
         ha="center", color=NEUTRAL,
     )  # fmt: skip
     ax.text(0.75, 0.45 * float(density.min()), "used: max(δ, 1 − δ)", ha="center", color=CLEAN)
-    ax.set(xlim=(0, 1), xlabel="mixing weight δ", ylabel="density")
-    ax.set_ylim(0, 1.3 * float(np.quantile(2 * density[half], 0.95)))
+    ax.set(
+        xlim=(0, 1), ylim=(0, 1.3 * float(np.quantile(2 * density[half], 0.95))),
+        xlabel="mixing weight δ", ylabel="density",
+    )  # fmt: skip
     return ax
 
 
@@ -241,11 +244,13 @@ def rdrop_bars(passes: np.ndarray, classes: Sequence[str], *, ax: Axes | None = 
     ['0.80', '0.20', '0.60', '0.40']
     >>> plt.close(ax.figure)
     """
-    looks = [
-        {**HATCHED, "label": "dropout pass 1", "hatch": ""},
-        {**HATCHED, "label": "dropout pass 2"},
-    ]
-    ax = _class_bars(list(passes), classes, ax, looks=looks, step=0.4, width=0.37)
+    ax = _class_bars(
+        list(passes), classes, ax, step=0.4, width=0.37,
+        looks=[
+            {**HATCHED, "label": "dropout pass 1", "hatch": ""},
+            {**HATCHED, "label": "dropout pass 2"},
+        ],
+    )  # fmt: skip
     ax.legend()
     return ax
 
@@ -273,11 +278,15 @@ def disagreement(values: Mapping[str, np.ndarray], *, ax: Axes | None = None) ->
     for name, kl in filled.items():
         colour, line = looks.get(name, (NEUTRAL, "-."))
         below = np.arange(1, len(kl) + 1) / len(kl)
-        text = f"{name} ({len(kl)} segments), mean {kl.mean():.3f}"
-        ax.step(np.sort(kl), below, where="post", color=colour, linestyle=line, label=text)
-    percent(ax, high=1.02, xlim=(0, top or 1e-3), ylabel="fraction of the set below")
+        ax.step(
+            np.sort(kl), below, where="post", color=colour, linestyle=line,
+            label=f"{name} ({len(kl)} segments), mean {kl.mean():.3f}",
+        )  # fmt: skip
+    percent(
+        ax, high=1.02, xlim=(0, top or 1e-3), ylabel="fraction of the set below",
+        xlabel="½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)",
+    )  # fmt: skip
     ax.legend(loc="lower right")
-    ax.set_xlabel("½ [KL(P₁‖P₂) + KL(P₂‖P₁)] of two dropout passes (nats)")
     return ax
 
 
@@ -307,7 +316,9 @@ def _class_bars(
         for x, value, name in zip(left, values, classes, strict=True):
             ax.bar(x, value, width=width, **{**look, "color": LOOK[name][0], "label": ""})
             ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=size)
-    ax.set_xticks(range(len(classes)), class_names(classes))
-    percent(ax, high=1.1, yticks=np.linspace(0, 1, 5), ylabel="probability")
+    percent(
+        ax, high=1.1, yticks=np.linspace(0, 1, 5), ylabel="probability",
+        xticks=range(len(classes)), xticklabels=class_names(classes),
+    )  # fmt: skip
     ax.grid(axis="x", visible=False)
     return ax

@@ -33,8 +33,9 @@ class EmbeddedFigure:
         style.use()
         self.figure = Figure(figsize=size, dpi=80, layout="constrained")
         FigureCanvasAgg(self.figure)
-        axes = self.figure.subplots(rows, columns, squeeze=False, **options)
-        self.axes: list[Axes] = list(axes.flat)
+        self.axes: list[Axes] = list(
+            self.figure.subplots(rows, columns, squeeze=False, **options).flat
+        )
 
     def png(self, *, dpi: int = 80, level: int = 1) -> bytes:
         """Return the figure as PNG bytes; `level` is the compression, 1 to 9."""

@@ -84,8 +84,10 @@ def tau_curve(
     white = {"facecolor": "white", "edgecolor": "none", "pad": 1}
     for column, name, colour, line, x in (look for look in looks if look[0] in table):
         ax.plot(table["tau"], table[column], color=colour, linestyle=line)
-        y = float(np.interp(x, table["tau"], table[column].fillna(0.0)))
-        ax.text(x, y, name, color=colour, ha="center", va="center", bbox=white)
+        ax.text(
+            x, float(np.interp(x, table["tau"], table[column].fillna(0.0))), name, color=colour,
+            ha="center", va="center", bbox=white,
+        )  # fmt: skip
     ax.axvline(tau, color=NEUTRAL, linestyle=":", linewidth=1)
     ax.annotate(
         f"τ = {tau:g}", (tau, 0.0), (4, 4), textcoords="offset points", color=NEUTRAL, fontsize=9
@@ -167,11 +169,12 @@ def auc_over_epochs(curves: Mapping[str, Sequence[float]], *, ax: Axes | None = 
     looks = [(CLEAN, "-"), (NOISY, "--"), (LOOK["Q4"][0], "-."), (LOOK["Q1"][0], ":")]
     ends = []
     for (name, values), (colour, line) in zip(curves.items(), looks, strict=False):
-        epochs = range(1, len(values) + 1)
-        ax.plot(epochs, values, color=colour, linestyle=line, marker="o", markersize=3)
+        ax.plot(
+            range(1, len(values) + 1), values, color=colour, linestyle=line, marker="o",
+            markersize=3,
+        )  # fmt: skip
         ends.append((float(values[-1]), name, colour))
     ax.axhline(0.5, color=NEUTRAL, linestyle=":", linewidth=1)
-    lowest = min(float(np.nanmin(values)) for values in curves.values())
-    ax.set_ylim(min(0.4, lowest - 0.05), 1.02)
+    ax.set_ylim(min(0.4, *(float(np.nanmin(values)) - 0.05 for values in curves.values())), 1.02)
     epoch_axis(ax, max(map(len, curves.values())), ends, ylabel="ROC AUC", label="after epoch")
     return ax

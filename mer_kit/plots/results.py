@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new, end_labels, percent
-from mer_kit.plots.style import METHOD_LOOK, NEUTRAL
 from mer_kit.results.paper import paper_table
 from mer_kit.results.runs_table import HEADLINES
 from mer_kit.results.tables import combine
@@ -60,7 +59,9 @@ def fold_dots(
     rows = [name for name in dict.fromkeys([*ROW_ORDER, *sorted(present)]) if name in present]
     for y, name in enumerate(rows):
         values = shown.loc[shown[by] == name].sort_values("fold")[score].to_numpy(dtype=float)
-        colour = _row_colour(name)
+        colour = style.METHOD_LOOK.get(
+            name, style.METHOD_LOOK["sssl" if name in HEADLINES else "ce"]
+        )[0]
         _dots(ax, values, y, colour=colour, markersize=6)
         ax.vlines(values.mean(), y - 0.3, y + 0.3, color=colour, linewidth=3)
         sd = f" ± {100 * values.std(ddof=1):.1f}" if len(values) > 1 else ""
@@ -69,24 +70,18 @@ def fold_dots(
             va="center", fontsize=9,
         )  # fmt: skip
     guess = float(folds.loc[classifier == "majority", score].mean())
-    ax.axvline(guess, color=NEUTRAL, linewidth=1, linestyle="--")
+    ax.axvline(guess, color=style.NEUTRAL, linewidth=1, linestyle="--")
     ax.annotate(
         f"majority {guess:.0%}", (guess, 1), xycoords=("data", "axes fraction"),
-        xytext=(4, -2), textcoords="offset points", va="top", fontsize=8, color=NEUTRAL,
+        xytext=(4, -2), textcoords="offset points", va="top", fontsize=8, color=style.NEUTRAL,
     )  # fmt: skip
-    ax.set_yticks(range(len(rows)), [ROW_TITLES.get(name, name) for name in rows])
     ax.grid(False, axis="y")
     percent(
-        ax, "x", ylim=(len(rows) - 0.4, -0.75),
+        ax, "x", yticks=range(len(rows)), yticklabels=[ROW_TITLES.get(name, name) for name in rows],
+        ylim=(len(rows) - 0.4, -0.75),
         xlabel=f"{score.replace('_', '-')}, one dot per fold, bar: mean",
     )  # fmt: skip
     return ax
-
-
-def _row_colour(name: str) -> str:
-    """Return the colour of a method, or of a classifier: the paper's decision stands out."""
-    other = METHOD_LOOK["sssl" if name in HEADLINES else "ce"]
-    return METHOD_LOOK.get(name, other)[0]
 
 
 def _dots(ax: Axes, values: np.ndarray, y: float, *, colour: str, **options: Any) -> None:
@@ -116,20 +111,20 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    ax.axvline(0, color=NEUTRAL, linewidth=1.2)
+    ax.axvline(0, color=style.NEUTRAL, linewidth=1.2)
     names = []
     for y, ((first, second), folds) in enumerate(pairs.groupby(["first", "second"], sort=False)):
         points = 100 * folds.sort_values("fold")["difference"].to_numpy(dtype=float)
-        _dots(ax, points, y, colour=METHOD_LOOK["sssl"][0])
+        _dots(ax, points, y, colour=style.METHOD_LOOK["sssl"][0])
         if len(points) > 1:
             ax.errorbar(
                 points.mean(), y, xerr=float(points.std(ddof=1)), color="black", marker="D",
                 markersize=5, capsize=3, linewidth=1.2,
             )  # fmt: skip
         names.append(f"{second}\nagainst {first}")
-    ax.set_yticks(range(len(names)), names)
     reach = 1.15 * max(1.0, float(np.abs(ax.get_xlim()).max()))
     ax.set(
+        yticks=range(len(names)), yticklabels=names,
         xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5),
         xlabel="difference in percentage points, one dot per fold (right: better)",
     )  # fmt: skip
@@ -157,21 +152,25 @@ def accuracy_by_duration(
     series = list(ours.groupby(["method", "preset", "song_features", "recipe"], sort=False))
     labels = []
     for number, ((method, preset, *_), runs) in enumerate(series):
-        colour, line = METHOD_LOOK.get(str(method), (NEUTRAL, "-"))
+        colour, line = style.METHOD_LOOK.get(str(method), (style.NEUTRAL, "-"))
         x, y, sd = seeds_combined(runs)
         x += 0.06 * (number - (len(series) - 1) / 2)
         ax.errorbar(
             x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3
         )
         labels.append((float(y[-1]), _series_name(f"{method}, {preset}", runs), colour))
-    percent(ax, xlim=(0.6, 7.2), xticks=range(1, 6), ylabel="accuracy, whole songs")
+    percent(
+        ax, xlim=(0.6, 7.2), xticks=range(1, 6), xlabel="segment duration (s)",
+        ylabel="accuracy, whole songs",
+    )  # fmt: skip
     last = float(ours["segment_seconds"].max())
     end_labels(ax, last + 0.15, spread(labels, 0.055), gap=0.05, size=8)
     references = _paper_reference(ax, corpus, task)
     guess = float(ours["majority_accuracy_mean"].mean())
-    ax.plot([0.6, 5.1], [guess, guess], color=NEUTRAL, linewidth=1, linestyle="--")
-    end_labels(ax, 5.1, [*references, (guess, f"majority {guess:.0%}", NEUTRAL)], gap=0.075, size=8)
-    ax.set_xlabel("segment duration (s)")
+    ax.plot([0.6, 5.1], [guess, guess], color=style.NEUTRAL, linewidth=1, linestyle="--")
+    end_labels(
+        ax, 5.1, [*references, (guess, f"majority {guess:.0%}", style.NEUTRAL)], gap=0.075, size=8
+    )
     ax.set_title(f"{style.name(corpus)}, {task}", parse_math=False)
     return ax
 

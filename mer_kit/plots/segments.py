@@ -52,8 +52,10 @@ def mel_picture(
     frontend = frontend or frontends.make()
     _image(mel, ax, start_s, frontend.frames_per_second, MEL_RANGE_DB)
     ax.images[-1].set_gid("log-mel")
-    places = bands_of(FREQUENCIES, mel.shape[1], frontend.sample_rate)
-    ax.set_yticks(places, [f"{hertz} Hz" for hertz in FREQUENCIES])
+    ax.set(
+        yticks=bands_of(FREQUENCIES, mel.shape[1], frontend.sample_rate),
+        yticklabels=[f"{hertz} Hz" for hertz in FREQUENCIES],
+    )
     ax.set_title(style.name(title), parse_math=False)
     return ax
 
@@ -97,8 +99,7 @@ def features_picture(
         ax.plot(np.asarray(values[0], dtype=np.float32), color=style.NEUTRAL, linewidth=0.8)
         ax.set(xlabel="feature", ylabel=frontend.unit)
         return ax
-    limits = frontend.picture_range or (None, None)
-    _image(values, ax, start_s, frontend.frames_per_second, limits)
+    _image(values, ax, start_s, frontend.frames_per_second, frontend.picture_range or (None, None))
     named = np.unique(np.linspace(0, values.shape[1] - 1, 6).round().astype(int))
     ax.set_yticks(named + 0.5, [style.name(frontend.columns[k]) for k in named], parse_math=False)
     return ax
@@ -189,13 +190,12 @@ def staircase(
     end = segment_seconds + max(start_s, default=0.0)
     for name, last in {name: number for number, name in enumerate(true)}.items():
         status = "inherited" if name == label else f"true, labelled {label}"
-        text = f"{name} {EMOTIONS.get(name, '')}: {status}"
         x, side = float(start_s[last]) + segment_seconds + 0.2, "left"
         if x > 0.7 * end:  # to the left of the bar above as well, which the text would reach
             x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
         ax.text(
-            x, last, text, ha=side, va="center", fontsize=9, color=style.class_colour(name),
-            weight="bold",
+            x, last, f"{name} {EMOTIONS.get(name, '')}: {status}", ha=side, va="center",
+            fontsize=9, color=style.class_colour(name), weight="bold",
         )  # fmt: skip
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
@@ -224,11 +224,10 @@ def noise_by_duration(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     x = table["segment_seconds"]
-    rows = (
+    for column, text, colour, line, marker in (
         ("wrong_percent", "label is wrong", style.NOISY, "-", "o"),
         ("mixed_percent", "emotion changes inside", style.NEUTRAL, "--", "s"),
-    )
-    for column, text, colour, line, marker in rows:
+    ):
         ax.plot(x, table[column], color=colour, linestyle=line, marker=marker)
         ax.annotate(
             text, (x.iloc[-1], table[column].iloc[-1]), (8, 0), textcoords="offset points",
@@ -253,11 +252,10 @@ def transform_difference(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Notebook: 01_segmentation
     """
     ax = axes_or_new(ax, size=(7.2, 3.0))
-    rows = (
+    for column, text, colour, line in (
         ("exact_start_db", "cut at the exact second", style.NOISY, "--"),
         ("same_start_db", "cut at the view's first frame", style.CLEAN, "-"),
-    )
-    for column, text, colour, line in rows:
+    ):
         values = table[column].clip(lower=1e-4)
         ax.plot(table["second"], values, color=colour, linestyle=line)
         # Above the highest point of the middle half, which the edges do not reach.

@@ -43,19 +43,19 @@ def seven_numbers(
     table = feature_table(probabilities, classes, theta=theta)
     ax.axhline(theta, color=NEUTRAL, linewidth=1, linestyle="--")
     ax.text(-0.48, theta + 0.01, f"θ = {theta:g}", color=NEUTRAL, fontsize=8, va="bottom")
-    for k, (name, *statistics) in enumerate(table.itertuples()):
-        highest, lowest, q1, median, q3, mean, above = statistics
+    for k, (name, highest, lowest, q1, median, q3, mean, above) in enumerate(table.itertuples()):
         look: dict[str, Any] = {"color": LOOK[name][0], "linewidth": 1.5}
         ax.vlines(k, lowest, highest, **look)
         ax.hlines([lowest, highest], k - 0.1, k + 0.1, **look)
-        box: dict[str, Any] = {"color": LOOK[name][0], "edgecolor": LOOK[name][0], "alpha": 0.45}
-        ax.bar(k, max(q3 - q1, 0.004), bottom=q1, width=0.36, **box)
+        ax.bar(k, max(q3 - q1, 0.004), bottom=q1, width=0.36, color=LOOK[name][0], alpha=0.45,
+               edgecolor=LOOK[name][0])  # fmt: skip
         ax.hlines(median, k - 0.18, k + 0.18, color="black", linewidth=1.5)
         ax.plot(k, mean, marker="D", markersize=5, color="white", markeredgecolor="black")
         ax.text(k, 1.04, f"{above:.0%} > θ", ha="center", fontsize=9)
-    ax.set_xticks(range(len(classes)), class_names(classes, separator="\n"))
-    ticks = np.linspace(0, 1, 6)
-    percent(ax, low=-0.02, high=1.12, xlim=(-0.5, len(classes) - 0.5), yticks=ticks)
+    percent(
+        ax, low=-0.02, high=1.12, yticks=np.linspace(0, 1, 6), xlim=(-0.5, len(classes) - 0.5),
+        xticks=range(len(classes)), xticklabels=class_names(classes, separator="\n"),
+    )  # fmt: skip
     ax.grid(False, axis="x")
     ax.set_title("box: quartiles · line: median · diamond: mean", fontsize=9, fontweight="normal")
     return ax
@@ -76,8 +76,9 @@ def feature_table(
     """
     song = np.zeros(len(probabilities), dtype=np.int64)
     row = features.pool(probabilities, song, n_songs=1, theta=theta)
-    columns = list(features.STATISTICS)
-    return pd.DataFrame(row.reshape(-1, len(columns)), index=list(classes), columns=columns)
+    return pd.DataFrame(
+        row.reshape(len(classes), -1), index=list(classes), columns=list(features.STATISTICS)
+    )
 
 
 def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None) -> Axes:
@@ -106,9 +107,8 @@ def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None)
             text = f"{table[i, j]}\n{fractions[i, j]:.0%}"
             colour = "white" if fractions[i, j] > 0.55 else "black"
         ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
-    names = class_names(classes, separator="\n")
-    ax.set_xticks(range(len(classes)), names)
-    ax.set_yticks(range(len(classes)), names)
+    places, names = range(len(classes)), class_names(classes, separator="\n")
+    ax.set(xticks=places, xticklabels=names, yticks=places, yticklabels=names)
     ax.set(xlabel="prediction", ylabel="label")
     ax.grid(False)
     ax.tick_params(length=0)
@@ -134,8 +134,11 @@ def own_class(segments: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """
     columns = [list(classes).index(label) for label in segments["label"]]
     own = segments[list(classes)].to_numpy()[np.arange(len(segments)), columns]
-    by_song = segments.assign(mean=own).groupby(["clip_id", "part", "label"], as_index=False)
-    return by_song.agg(mean=("mean", "mean"))
+    return (
+        segments.assign(mean=own)
+        .groupby(["clip_id", "part", "label"], as_index=False)["mean"]
+        .mean()
+    )
 
 
 def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -158,18 +161,17 @@ def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     bins = np.linspace(0, 1, 21)
-    looks = (
+    labels = []
+    for subset, name, colour, line in (
         ("train", "songs the SVM is fitted on", CLEAN, "-"),
         ("test", "test songs", NOISY, "--"),
-    )
-    labels = []
-    for subset, name, colour, line in looks:
+    ):
         means = songs.loc[songs["part"] == subset, "mean"].to_numpy()
         fractions = np.histogram(means, bins)[0] / max(len(means), 1)
         ax.stairs(fractions, bins, color=colour, linestyle=line, linewidth=1.8, fill=False)
         ax.stairs(fractions, bins, color=colour, alpha=0.15, fill=True)
-        text = f"{name}: mean {means.mean():.0%}, n = {len(means)}"
-        labels.append((float(means.mean()), text, colour, line))
+        mean = float(means.mean())
+        labels.append((mean, f"{name}: mean {mean:.0%}, n = {len(means)}", colour, line))
     high = 1.3 * ax.get_ylim()[1]
     percent(ax, high=high, ylabel="fraction of the songs")
     percent(ax, "x", xlabel="mean probability of the song's label")

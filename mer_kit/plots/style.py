@@ -244,12 +244,11 @@ def save_figure(
         )
     alt = printable(alt)
     # Dates and version stamps would make the bytes differ from day to day.
-    kit = "mer-kit"
     metadata: dict[str, dict[str, str | None]] = {
-        "svg": {"Date": None, "Creator": kit, "Title": alt},
-        "png": {"Software": kit, "Description": alt},
+        "svg": {"Date": None, "Creator": "mer-kit", "Title": alt},
+        "png": {"Software": "mer-kit", "Description": alt},
         "pdf": {
-            "CreationDate": None, "ModDate": None, "Creator": kit, "Producer": kit, "Title": alt,
+            "CreationDate": None, "ModDate": None, "Creator": "mer-kit", "Producer": "mer-kit", "Title": alt,
         },
     }  # fmt: skip
     written: dict[str, Path] = {}

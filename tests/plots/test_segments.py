@@ -124,7 +124,7 @@ def test_the_flows_words_stay_inside_their_boxes():
     ax = plots.flow.flow()
     ax.figure.canvas.draw()
     boxes = [patch.get_window_extent() for patch in ax.patches if hasattr(patch, "get_boxstyle")]
-    steps = {step.name for step in plots.flow.STEPS} | {step.text for step in plots.flow.STEPS}
+    steps = {text for name, (_, _, what, _) in plots.flow.STEPS.items() for text in (name, what)}
     words = [text.get_window_extent() for text in ax.texts if text.get_text() in steps]
     assert len(words) == 2 * len(plots.flow.STEPS)
     for word in words:
