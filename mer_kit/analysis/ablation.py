@@ -105,8 +105,13 @@ def truth_accuracy(experiment: Experiment, number: int) -> float:
     """Return the accuracy of a finished fold's test segments against the truth; NaN if unknown."""
     table = experiment.folder.segments(number).query("part == 'test'")
     clip = decisions.positions(table["clip_id"], experiment.clip_ids)
-    start_s, end_s = table["start_s"].to_numpy(), table["end_s"].to_numpy()
-    truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=experiment.config.task)
+    truth = segment_truth(
+        experiment.corpus,
+        clip,
+        table["start_s"].to_numpy(),
+        table["end_s"].to_numpy(),
+        task=experiment.config.task,
+    )
     if truth is None or not (truth >= 0).any():
         return float("nan")
     predicted = table[list(experiment.classes)].to_numpy().argmax(axis=1)

@@ -47,12 +47,11 @@ def leaders(curve: pd.DataFrame) -> pd.DataFrame:
     p, centre = curve[classes].to_numpy(), curve["centre_s"].to_numpy()
     edges = np.r_[curve["start_s"].iloc[0], (centre[1:] + centre[:-1]) / 2, curve["end_s"].iloc[-1]]
     leader = p.argmax(axis=1)
-    table = _joined(edges[:-1], edges[1:], np.array(classes)[leader])
     group = np.cumsum(np.r_[True, leader[1:] != leader[:-1]]) - 1
     counts = np.bincount(group)
-    table["probability"] = np.bincount(group, weights=p.max(axis=1)) / counts
-    table["segments"] = counts
-    return table
+    return _joined(edges[:-1], edges[1:], np.array(classes)[leader]).assign(
+        probability=np.bincount(group, weights=p.max(axis=1)) / counts, segments=counts
+    )
 
 
 def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:

@@ -34,7 +34,8 @@ class NoiseStudy:
 
     Attributes
     ----------
-    kind, rate : as given to `training.noise.inject`; `realised` is the fraction that became wrong
+    kind : as given to `training.noise.inject`
+    realised : the fraction of labels that became wrong
     labels : int64 [S], as used in training
     corrupted : bool [S], corrupted on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
@@ -43,7 +44,6 @@ class NoiseStudy:
     """
 
     kind: str
-    rate: float
     realised: float
     labels: np.ndarray
     corrupted: np.ndarray
@@ -64,9 +64,8 @@ class NoiseStudy:
     def quality(self) -> pd.DataFrame:
         """Return kind, realised, after_epoch and `partition_quality`, one row per pass."""
         table = quality_table(self.partitions, ~self.corrupted, known=slice(None))
-        table.insert(0, "realised", self.realised)
-        table.insert(0, "kind", self.kind)
-        return table
+        about = {"kind": self.kind, "realised": self.realised}
+        return pd.DataFrame(about, index=table.index).join(table)
 
 
 def noise_study(
@@ -114,7 +113,7 @@ def noise_study(
     settings = PartitionSettings(tau=experiment.config.training.partition.tau)
     partitions = [diagnostics.replay(one, labels, settings=settings) for one in probabilities]
     return NoiseStudy(
-        kind, rate, realised, labels, labels != inherited, probabilities, partitions,
+        kind, realised, labels, labels != inherited, probabilities, partitions,
         seconds=time.perf_counter() - started,
     )  # fmt: skip
 

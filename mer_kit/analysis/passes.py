@@ -207,12 +207,11 @@ def quality_table(
     right : bool [S], the label is right
     known : the segments to look at: bool [S], or a slice
     """
-    table = pd.DataFrame(
-        diagnostics.partition_quality(one.clean[known], one.omega[known], right[known])
-        for one in partitions
+    return pd.DataFrame(
+        {"after_epoch": epoch}
+        | diagnostics.partition_quality(one.clean[known], one.omega[known], right[known])
+        for epoch, one in enumerate(partitions, start=1)
     )
-    table.insert(0, "after_epoch", range(1, len(table) + 1))
-    return table
 
 
 def read_passes(experiment: Experiment, number: int) -> Passes:

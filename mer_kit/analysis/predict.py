@@ -174,8 +174,12 @@ def newest_run(runs_dir: str | Path) -> Path:
     MerKitError
         If no run has a finished fold.
     """
-    runs = [run for run in all_runs(runs_dir) if not _is_of_system(run)]
-    finished = [(run.fold(k) / "status.json", run) for run in runs for k in run.folds_done()]
+    finished = [
+        (run.fold(k) / "status.json", run)
+        for run in all_runs(runs_dir)
+        if not _is_of_system(run)
+        for k in run.folds_done()
+    ]
     if not finished:
         raise MerKitError(
             f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with "

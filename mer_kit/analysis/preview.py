@@ -53,9 +53,12 @@ def rehearse(
         song_features="in_sample",
     )
     short = alike(experiment, config, runs_dir=runs_dir)
-    songs = some_songs(experiment, fold.train, segments=SEGMENTS)
     short.folds = list(experiment.folds)
-    short.folds[number] = dataclasses.replace(fold, train=songs, test=fold.test[:TEST_SONGS])
+    short.folds[number] = dataclasses.replace(
+        fold,
+        train=some_songs(experiment, fold.train, segments=SEGMENTS),
+        test=fold.test[:TEST_SONGS],
+    )
     return short
 
 

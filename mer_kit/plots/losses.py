@@ -99,18 +99,7 @@ def loss_histogram(
         ax.set_xlabel("loss (nats)")
         note_in_middle(ax, "no mixture:\nall losses are equal")
         return ax
-    highest = _bars(ax, mixture.normalise(losses), wrong)
-    grid = np.linspace(0, 1, 401)
-    clean, noisy = mixture.densities(grid)
-    ax.plot(grid, clean, color=CLEAN, linestyle="-")
-    ax.plot(grid, noisy, color=NOISY, linestyle="--")
-    nat_ticks(ax, mixture)
-    ax.set(ylim=(0, 1.05 * max(clean.max(), noisy.max(), highest)), ylabel="density")
-    return ax
-
-
-def _bars(ax: Axes, x: np.ndarray, wrong: np.ndarray | None) -> float:
-    """Draw the histogram of normalised losses as a density and return its highest bar."""
+    x, grid = mixture.normalise(losses), np.linspace(0, 1, 401)
     subsets, colours = [x], [NEUTRAL]
     if wrong is not None:
         subsets, colours = [x[~wrong], x[wrong]], [CLEAN, NOISY]
@@ -120,7 +109,12 @@ def _bars(ax: Axes, x: np.ndarray, wrong: np.ndarray | None) -> float:
     )  # fmt: skip
     if wrong is not None:
         areas[1][0].set(**HATCHED)  # type: ignore[index]
-    return float(np.max(heights))
+    clean, noisy = mixture.densities(grid)
+    ax.plot(grid, clean, color=CLEAN, linestyle="-")
+    ax.plot(grid, noisy, color=NOISY, linestyle="--")
+    nat_ticks(ax, mixture)
+    ax.set(ylim=(0, 1.05 * max(clean.max(), noisy.max(), np.max(heights))), ylabel="density")
+    return ax
 
 
 def nat_ticks(

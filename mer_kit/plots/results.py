@@ -154,10 +154,10 @@ def accuracy_by_duration(
     for number, ((method, preset, *_), runs) in enumerate(series):
         colour, line = style.METHOD_LOOK.get(str(method), (style.NEUTRAL, "-"))
         x, y, sd = seeds_combined(runs)
-        x += 0.06 * (number - (len(series) - 1) / 2)
         ax.errorbar(
-            x, y, yerr=np.nan_to_num(sd), color=colour, linestyle=line, marker="o", capsize=3
-        )
+            x + 0.06 * (number - (len(series) - 1) / 2), y, yerr=np.nan_to_num(sd), color=colour,
+            linestyle=line, marker="o", capsize=3,
+        )  # fmt: skip
         labels.append((float(y[-1]), _series_name(f"{method}, {preset}", runs), colour))
     percent(
         ax, xlim=(0.6, 7.2), xticks=range(1, 6), xlabel="segment duration (s)",

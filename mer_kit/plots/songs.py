@@ -134,11 +134,8 @@ def own_class(segments: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     """
     columns = [list(classes).index(label) for label in segments["label"]]
     own = segments[list(classes)].to_numpy()[np.arange(len(segments)), columns]
-    return (
-        segments.assign(mean=own)
-        .groupby(["clip_id", "part", "label"], as_index=False)["mean"]
-        .mean()
-    )
+    by_song = segments.assign(mean=own).groupby(["clip_id", "part", "label"], as_index=False)
+    return by_song.agg(mean=("mean", "mean"))
 
 
 def in_sample_gap(songs: pd.DataFrame, ax: Axes | None = None) -> Axes:

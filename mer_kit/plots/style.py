@@ -123,9 +123,8 @@ def render(figure: Figure, target: Any, **options: Any) -> None:
             text.set_parse_math(False)
             lines = printable(text.get_text()).split("\n")
             text.set_text("\n".join(_cut(line, LONGEST_LINE) for line in lines))
-        for ax in figure.axes:
-            _plain_ticks(ax.xaxis)
-            _plain_ticks(ax.yaxis)
+        for axis in figure.findobj(Axis):
+            _plain_ticks(axis)
         _shorten_titles(figure)
         figure.savefig(target, **options)
 

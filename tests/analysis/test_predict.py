@@ -156,7 +156,9 @@ def test_without_a_saved_svm_the_same_one_is_fitted(
     shutil.copytree(run.folder.path, bare)
     for k in (0, 1):
         (bare / "folds" / str(k) / "svm.safetensors").unlink()
-        saved, fitted = (predict._fitted(one, k, "svm") for one in (run.folder, RunFolder(bare)))
+        saved, fitted = (
+            predict.fitted_classifier(one, k, "svm") for one in (run.folder, RunFolder(bare))
+        )
         p, song = (
             np.random.default_rng(k).dirichlet(np.ones(4), size=300),
             np.repeat(np.arange(30), 10),
