@@ -262,9 +262,8 @@ def au(data: Any, start: int) -> Extent:
     (10, 4)
     """
     order = _BIG.get(data[start : start + 4], "little")
-    offset = int.from_bytes(data[start + 4 : start + 8], order)
+    content = min(start + int.from_bytes(data[start + 4 : start + 8], order), len(data))
     stated = int.from_bytes(data[start + 8 : start + 12], order)
-    content = min(start + offset, len(data))
     if not 0 < stated < NO_LENGTH[b"RIFF"]:
         return _sound(data, start, content, None, order, (4, 0, start + 8))
     end = content + stated

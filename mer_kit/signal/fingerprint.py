@@ -87,7 +87,7 @@ def fingerprint(
     if not frames:
         return np.zeros((0, min(BANDS, mel.shape[1])), dtype=np.float32)
     levels = np.maximum(np.asarray(mel[: frames * POOLED_FRAMES], dtype=np.float32), SILENCE_DB)
-    n_mels = levels.shape[1]
+    n_mels = mel.shape[1]
     edges = np.linspace(0, n_mels, min(BANDS, n_mels), endpoint=False).astype(np.int64)
     pooled = levels.reshape(frames, POOLED_FRAMES, -1).mean(axis=1)
     bands = np.add.reduceat(pooled, edges, axis=1) / np.diff(np.append(edges, n_mels))

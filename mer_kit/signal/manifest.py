@@ -59,9 +59,9 @@ class Manifest:
         if (audio, entries) == (latest.audio, latest.entries):
             return
         rows = {key: dataclasses.astuple(entry)[1:] for key, entry in entries.items()}
-        text = json.dumps({"format": FORMAT, "audio": audio, "entries": rows})
+        stored = {"format": FORMAT, "audio": audio, "entries": rows}
         with contextlib.suppress(OSError):
-            write_atomically(self.path, text.encode())
+            write_atomically(self.path, json.dumps(stored).encode())
 
 
 def beginning_key(digest: str, max_seconds: float) -> str:

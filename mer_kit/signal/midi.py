@@ -161,8 +161,9 @@ def _render(
         try:
             done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired as error:
-            detail = f"took fluidsynth more than {TIMEOUT_SECONDS:g} s"
-            raise Unusable("not_midi", detail) from error
+            raise Unusable(
+                "not_midi", f"took fluidsynth more than {TIMEOUT_SECONDS:g} s"
+            ) from error
         if done.returncode or not os.path.exists(target):
             lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise Unusable("not_midi", f"fluidsynth failed ({(lines or ['no message'])[-1]})")

@@ -254,8 +254,7 @@ def rebuilt(data: Any, part: Part) -> bytes:
     >>> part.stated, part.frames
     (10, 10)
     """
-    form = part.format
-    info = b""
+    form, info = part.format, b""
     if form.layer == 1:
         number = 9  # 128 or 80 kbit/s: a frame with room for the Xing header
         second = 0xE0 | form.version << 3 | form.layer << 1 | 1

@@ -99,9 +99,8 @@ def index(
             f"{1 / frames_per_second:.3g} s: raise segment_seconds"
         )
     clip = np.repeat(np.arange(len(n_segments), dtype=np.int64), n_segments)
-    first_row = np.cumsum(n_segments) - n_segments
-    number = np.arange(len(clip), dtype=np.int64) - np.repeat(first_row, n_segments)
-    start_s = number * float(every_seconds)
+    first_row = np.repeat(np.cumsum(n_segments) - n_segments, n_segments)
+    start_s = (np.arange(len(clip), dtype=np.int64) - first_row) * float(every_seconds)
     start_frame = np.rint(start_s * frames_per_second).astype(np.int64)
     # No segment exceeds its clip: round(a) + round(b) ≤ 1 + floor(a + b), the clip's frames.
     return SegmentIndex(
