@@ -247,7 +247,8 @@ def save_figure(
         "svg": {"Date": None, "Creator": "mer-kit", "Title": alt},
         "png": {"Software": "mer-kit", "Description": alt},
         "pdf": {
-            "CreationDate": None, "ModDate": None, "Creator": "mer-kit", "Producer": "mer-kit", "Title": alt,
+            "CreationDate": None, "ModDate": None, "Title": alt,
+            "Creator": "mer-kit", "Producer": "mer-kit",
         },
     }  # fmt: skip
     written: dict[str, Path] = {}
