@@ -23,7 +23,7 @@ import pandas as pd
 from mer_kit.records import EpochRecord
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
-from mer_kit.training import trainer
+from mer_kit.training import malloc
 
 KINDS = ("dask", "plain", "kept")
 
@@ -31,7 +31,7 @@ KINDS = ("dask", "plain", "kept")
 def child(kind: str, clips: int, runs: Path) -> None:
     """Train two epochs at the preset cpu; print the second one's seconds, and what the process took."""
     if kind != "kept":
-        trainer.keep_freed_memory = lambda: False
+        malloc.keep_freed_memory = lambda: False
     seconds: list[float] = []
 
     def note(_: int, record: EpochRecord) -> None:

@@ -42,13 +42,13 @@ from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
 from mer_kit.signal import segments, store
 from mer_kit.signal.segments import DURATIONS
 from mer_kit.songs import classifiers
-from mer_kit.training import METHODS, objectives
+from mer_kit.training import METHODS, methods, objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss
 from mer_kit.training.evaluation import Placement, Standardise, batches, place, probabilities
 from mer_kit.training.networks.vgg16 import VGG16
+from mer_kit.training.optimization import make_optimizer
 from mer_kit.training.partition import fit_partition
 from mer_kit.training.settings import TrainingSettings
-from mer_kit.training.training_state import make_optimizer
 
 #: Preset → segments that are measured. One batch of the whole VGG16 takes seconds; it needs no more.
 MEASURED = {"cpu": 256, "paper": 64}
@@ -310,7 +310,8 @@ def trained(run: RunFolder, fold: int) -> Costs:
     about = {name: config[name] for name in ("corpus", "method", "preset", "segment_seconds", "model")}
     status = read_json(run.fold(fold) / "status.json")
     ssl = sum(record.phase == "ssl" for record in history)
-    mixing = TrainingSettings.of(**config["training"], method=config["method"]).mixes("warmup")
+    settings = TrainingSettings.of(**config["training"], method=config["method"])
+    mixing = methods.of(settings.method).mixes(settings, "warmup")
     return {
         **about,
         "device": status.get("device", "cpu"),
@@ -366,7 +367,8 @@ def fold_seconds(
     """Return the seconds of one fold: all epochs and the prediction of every segment; `shared`: without its warm-up."""
     settings = resolve(preset=preset, method=method).training
     later = settings.epochs - settings.warmup_epochs
-    kinds = {"warmup": "mixup" if settings.mixes("warmup") else "plain", "later": "plain" if method == "ce" else method}
+    mixing = methods.of(method).mixes(settings, "warmup")
+    kinds = {"warmup": "mixup" if mixing else "plain", "later": "plain" if method == "ce" else method}
     one = {name: epoch_seconds(costs, device, preset, seconds, kind, of.trained) for name, kind in kinds.items()}
     per_1000 = costs["training"][device][preset]["seconds"][f"{seconds:g}"]["evaluate"]
     total = later * one["later"] + (0 if shared else settings.warmup_epochs * one["warmup"])

@@ -125,24 +125,17 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if s.per_class else [everything]", "if not s.per_class else [everything]"),
     ),
     *_of(
-        "training/training_state.py",
-        "tests/training/test_trainer.py",
-        (
-            "return self.epochs[-1] if len(self.epochs) else None",
-            "return self.epochs[0] if len(self.epochs) else None",
-        ),
-    ),
-    *_of(
         "training/trainer.py",
         "tests/training/test_trainer.py tests/training/test_batch_loss.py",
         ("if epoch <= s.warmup_epochs or", "if epoch < s.warmup_epochs or"),
+        ("last = state.epochs[-1] if len", "last = state.epochs[0] if len"),
         (
             "return state.method.phase, epoch - state.split_epoch",
             "return state.method.phase, epoch",
         ),
         ("            scheduler.step()\n", "            pass\n"),
         (
-            "clip_grad_norm_(network.parameters(), self.settings.gradient_clip)",
+            "torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)",
             "pass",
         ),
     ),
@@ -168,7 +161,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "forgotten = (~right[:-1] & right[1:]).sum(axis=0)",
         ),
         ("(~clean & ~truly).sum() / (~truly).sum()", "(~clean & ~truly).sum() / (~clean).sum()"),
-        ("        if mean > tau:\n", "        if mean >= tau:\n"),
+        ("accepted = mean > tau", "accepted = mean >= tau"),
     ),
     *_of(
         "training/noise.py",
@@ -271,16 +264,16 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tests/runs/test_decisions.py",
         ("theta=config.theta", "theta=0.5"),
         (
-            "segments=scores.score(truth[test_song], test_p.argmax(axis=1), n_classes)",
-            "segments=scores.score(truth[test_song], test_p.argmin(axis=1), n_classes)",
+            "labels[fold.test][test_song], test_p.argmax(axis=1), len(TASKS",
+            "labels[fold.test][test_song], test_p.argmin(axis=1), len(TASKS",
         ),
         (
             "majority=scores.majority(labels[fold.train], truth, n_classes)",
             "majority=scores.majority(truth, truth, n_classes)",
         ),
         (
-            "classifier.fit(train_p, train_song, labels[fold.train])",
-            "classifier.fit(train_p[::-1], train_song, labels[fold.train])",
+            "train_p, train_song, labels[fold.train]\n",
+            "train_p[::-1], train_song, labels[fold.train]\n",
         ),
     ),
     *_of(

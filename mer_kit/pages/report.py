@@ -15,7 +15,6 @@ from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
 from mer_kit.results import runs_table, tables
-from mer_kit.results.copies import compare_copies, without_copies
 from mer_kit.views import html_fragments
 
 STYLE = """
@@ -86,8 +85,8 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
         _check_no_run(Path(name).expanduser())
     folder.mkdir(parents=True, exist_ok=True)
     table = runs_table.collect([Path(name).expanduser().absolute() for name in runs_dirs])
-    copies = compare_copies(table)
-    table = without_copies(table)
+    copies = runs_table.compare_copies(table)
+    table = runs_table.without_copies(table)
     exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     runs_table.write_table_csv(table, folder)
     tables.write_run_table(table, folder)

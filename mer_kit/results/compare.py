@@ -23,11 +23,6 @@ SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", 
 _ORDER = [*CHAINS, *CLASSIFIERS]
 
 
-def _place(name: str) -> tuple[int, str]:
-    """Return a sort key in the order of `_ORDER`; names that are not in it come last."""
-    return ([*_ORDER, name].index(name), name)
-
-
 def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") -> pd.DataFrame:
     """Return the fold-by-fold differences of every two methods or classifiers on the same folds.
 
@@ -64,7 +59,9 @@ def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") 
     rows: list[tuple[Any, ...]] = []
     for key, run in distinct(folds[folds["classifier"].isin(names)]).groupby([*same], sort=False):
         table = run.pivot_table(index="fold", columns=by, values=score)
-        order = sorted(table.columns, key=_place)
+        # Names that are not in the order come last.
+        known = [name for name in _ORDER if name in table.columns]
+        order = [*known, *sorted(set(table.columns) - set(known))]
         for first, second in itertools.combinations(order, 2):
             both = table[[first, second]].dropna()
             rows += [(*key, first, second, fold, a, b, b - a) for fold, a, b in both.itertuples()]

@@ -11,7 +11,6 @@ import pandas as pd
 
 from mer_kit.checks import check_choice, check_range
 from mer_kit.signal import segments
-from mer_kit.signal.segments import DURATIONS
 
 #: Number of the table → its file in mer_kit/results/printed.
 PAPER_FILES = {1: "table1_segments.csv", 2: "table2_durations.csv", 3: "table3_methods.csv"}
@@ -47,7 +46,7 @@ def table1(
     durations_s: Sequence[float] | np.ndarray,
     n_songs: int,
     corpus_name: str,
-    segment_seconds: Sequence[float] = DURATIONS,
+    segment_seconds: Sequence[float] = segments.DURATIONS,
     *,
     max_seconds: float | None = 30.0,
 ) -> pd.DataFrame:

@@ -13,22 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer_kit import systems
+from mer_kit import files, systems
 from mer_kit.checks import MerKitError, plain
-from mer_kit.files import write_table
 from mer_kit.format import plural
 from mer_kit.later_settings import flat, without_absent
-from mer_kit.runs import schema
+from mer_kit.runs import decisions, schema
 from mer_kit.runs.config import RunConfig
-from mer_kit.runs.decisions import SYSTEM
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
-from mer_kit.training import METHODS, methods
-from mer_kit.training.settings import TrainingSettings
+from mer_kit.training import METHODS, TrainingSettings, methods
 
 #: Classifiers whose scores are a run's headline: the paper's SVM, and a system's own answer.
-HEADLINES = ("svm", SYSTEM)
+HEADLINES = ("svm", decisions.SYSTEM)
 #: Scores of every classifier; macro_f1 is the headline F1 (D), positive_f1 is for two classes.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
 _SETTINGS = (
@@ -109,7 +106,7 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder; return its path."""
     safe = schema.without_formulae(table.drop(columns="path"))
-    write_table(folder / "results.csv", safe, float_format="%.6g")
+    files.write_table(folder / "results.csv", safe, float_format="%.6g")
     return folder / "results.csv"
 
 
@@ -284,9 +281,9 @@ def failures(run: Path) -> list[dict[str, Any]]:
     """
     folder = RunFolder(run)
     homes = [run / "notebooks", *map(folder.fold, folder.fold_numbers())]
-    files = (file for home in homes for file in home.glob("[!.]*.status.json"))
+    found = (file for home in homes for file in home.glob("[!.]*.status.json"))
     failed: list[dict[str, Any]] = []
-    for file in sorted(files, key=lambda path: (path.name, path.parent.name)):
+    for file in sorted(found, key=lambda path: (path.name, path.parent.name)):
         try:
             status = schema.read_json(file, schema.STATUS, inside=run)
         except MerKitError as error:
@@ -370,3 +367,64 @@ def _failure(run: RunFolder) -> str:
 def _folds(numbers: Sequence[int]) -> str:
     names = ", ".join(map(str, numbers))
     return f"fold {names} is" if len(numbers) == 1 else f"folds {names} are"
+
+
+def compare_copies(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each run that is in several places: run, places, folds in all, says.
+
+    Copies agree if all folds decided in every copy have bit-identical scores.
+
+    Parameters
+    ----------
+    table : from `collect`
+
+    Examples
+    --------
+    >>> compare_copies(pd.DataFrame({"folder": ["a-run"], "path": ["x/a-run"]})).empty
+    True
+    """
+    rows = []
+    several = table[table.duplicated("folder", keep=False)]
+    for name, copies in several.groupby("folder", sort=False):
+        by_copy = [_fold_scores(Path(path)) for path in copies["path"]]
+        shared = sorted(set.intersection(*map(set, by_copy)))
+        differing = [k for k in shared if any(copy[k] != by_copy[0][k] for copy in by_copy)]
+        says = "; ".join(_difference(k, [copy[k] for copy in by_copy]) for k in differing)
+        rows.append(
+            (
+                name,
+                len(copies),
+                len(shared),
+                (says or "the same") if shared else "no fold in common",
+            )
+        )
+    return pd.DataFrame(rows, columns=["run", "places", "folds in all", "says"])
+
+
+def without_copies(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `collect` with each run once: the (first) copy with most finished folds.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"folder": ["a", "a", "b"], "folds_done": [1, 3, 2]})
+    >>> without_copies(table)["folds_done"].tolist()
+    [3, 2]
+    """
+    by_folds = table.sort_values("folds_done", ascending=False, kind="stable")
+    kept = by_folds.drop_duplicates("folder").index
+    return table.loc[sorted(kept)].reset_index(drop=True)
+
+
+def _fold_scores(run: Path) -> dict[int, dict[str, float]]:
+    """Return fold → headline scores; {} if no song is decided or the file cannot be read."""
+    try:
+        folds = RunFolder(run).metrics()["folds"]
+    except MerKitError:
+        return {}
+    by_fold = {int(fold["fold"]): dict(headline(fold["songs"])) for fold in folds}
+    return {number: scores for number, scores in by_fold.items() if scores}
+
+
+def _difference(fold: int, copies: Sequence[dict[str, float]]) -> str:
+    accuracies = (f"{scores.get('accuracy', float('nan')):.4f}" for scores in copies)
+    return f"fold {fold}: accuracy {' or '.join(accuracies)}"

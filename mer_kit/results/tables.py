@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import mer_kit
-from mer_kit.files import writing
+from mer_kit import __version__, files
 from mer_kit.format import UNKNOWN, percent, short
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
@@ -189,9 +188,8 @@ def latex(table: pd.DataFrame) -> str:
     columns = "".join("r" if name in ("seed", "folds", *_SCORES) else "l" for name in table)
     # Notebooks escape tables for HTML by an option of pandas; here the cells are safe already.
     with pd.option_context("styler.format.escape", None):
-        view = safe.style.hide(axis="index")
-        text: str = view.to_latex(hrules=True, column_format=columns)
-    return text.rstrip("\n")
+        text = safe.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
+    return str(text).rstrip("\n")
 
 
 def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
@@ -199,7 +197,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
     table = run_table(results)
     note = (
         "Percent; mean ± sd over folds (n − 1) of the SVM's answers for whole songs; F1 is "
-        f"macro-F1. mer-kit {mer_kit.__version__}; a run's settings are in its folder's "
+        f"macro-F1. mer-kit {__version__}; a run's settings are in its folder's "
         "config.json, found by its fingerprint in the last column."
     )
     table.attrs["note"] = note
@@ -208,7 +206,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         "results.tex": f"% needs \\usepackage{{booktabs}}\n{latex(table)}\n% {note}",
     }
     for name, text in texts.items():
-        with writing(folder / name) as partial:
+        with files.writing(folder / name) as partial:
             partial.write_text(text + "\n", "utf-8")
     return [folder / name for name in texts]
 
@@ -252,10 +250,10 @@ def _table(
         corpus = (_place(row["corpus"], corpora), row["corpus"])
         return *corpus, key, row["who"] != "paper", method, row["key_seconds"], row["who"]
 
-    rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
     scores = [f"{task} {score}" for task in tasks for score in ("acc.", "F1")]
-    names = ["corpus", "segment (s)", "method", "who", *scores, "folds", "run"]
-    table = pd.DataFrame(rows, columns=names).fillna(UNKNOWN)
+    rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
+    columns = ["corpus", "segment (s)", "method", "who", *scores, "folds", "run"]
+    table = pd.DataFrame(rows, columns=columns).fillna(UNKNOWN)
     table.attrs["note"] = NOTE
     return table
 
@@ -269,9 +267,8 @@ def _paper_rows(paper: pd.DataFrame) -> Iterator[dict[str, Any]]:
     keys = ["corpus", "segment_seconds", "method"]
     for (corpus, seconds, method), cells in paper.groupby(keys, dropna=False):
         row = _head(corpus, seconds, method, "paper")
-        for cell in cells.to_dict("records"):
-            row[f"{cell['task']} acc."] = percent(cell["accuracy_percent"] / 100)
-            row[f"{cell['task']} F1"] = percent(cell["f1_percent"] / 100)
+        for task, accuracy, f1 in cells[["task", "accuracy_percent", "f1_percent"]].to_numpy():
+            row |= {f"{task} acc.": percent(accuracy / 100), f"{task} F1": percent(f1 / 100)}
         yield row
 
 
@@ -289,10 +286,9 @@ def _our_rows(ours: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()
                 mean, sd, _ = combine(means, sds, runs["folds_done"].tolist())
                 row[f"{task} {title}"] = percent(mean, sd)
-        done = sorted({int(n) for n in group["folds_done"]})
-        row["folds"] = f"{' or '.join(map(str, done))} of {int(group['folds'].iloc[0])}"
-        row["run"] = ", ".join(group["fingerprint"].astype(str))
-        yield row
+        done = " or ".join(map(str, sorted({int(n) for n in group["folds_done"]})))
+        row["folds"] = f"{done} of {int(group['folds'].iloc[0])}"
+        yield row | {"run": ", ".join(group["fingerprint"].astype(str))}
 
 
 def _head(corpus: Any, seconds: Any, method: Any, who: str) -> dict[str, Any]:

@@ -60,13 +60,14 @@ class RunConfig:
     corpus_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        kind = frontends.of(self.frontend).settings
-        given = settings_of(f"front-end {self.frontend}", kind, self.frontend_settings)
-        object.__setattr__(self, "frontend_settings", given)
+        self._adopt("frontend", f"front-end {self.frontend}", frontends.of(self.frontend).settings)
         if self.system:
-            kind = systems.of(self.system).settings
-            given = settings_of(f"system {self.system}", kind, self.system_settings)
-            object.__setattr__(self, "system_settings", given)
+            self._adopt("system", f"system {self.system}", systems.of(self.system).settings)
+
+    def _adopt(self, field: str, owner: str, kind: type) -> None:
+        """Turn the mapping in `<field>_settings` into its owner's settings record."""
+        given = settings_of(owner, kind, getattr(self, f"{field}_settings"))
+        object.__setattr__(self, f"{field}_settings", given)
 
     @property
     def method(self) -> str:

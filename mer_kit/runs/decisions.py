@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer_kit import files
+from mer_kit import extensions, files
 from mer_kit.checks import MerKitError, plain, shortened
-from mer_kit.extensions import source_mark
 from mer_kit.records import TASKS, Fold, FoldResult
 from mer_kit.runs import schema
 from mer_kit.runs.config import RunConfig
@@ -280,7 +279,7 @@ def _origin(run: RunFolder, number: int, config: RunConfig) -> dict[str, Any]:
 def _sources(names: Sequence[str]) -> dict[str, str]:
     """Return the checksum of every classifier that is a person's own file."""
     checksums = {
-        name: source_mark(classifiers.MODULES[name])
+        name: extensions.source_mark(classifiers.MODULES[name])
         for name in names
         if name in classifiers.MODULES
     }
@@ -330,10 +329,11 @@ def _decided(
 
 def _same(computed: Any, stored: Any) -> bool:
     """Return whether two JSON values are equal, floats up to rounding."""
-    if isinstance(computed, dict) and isinstance(stored, dict):
-        return set(computed) == set(stored) and all(
-            _same(computed[name], stored[name]) for name in computed
-        )
-    if isinstance(computed, float) and isinstance(stored, (int, float)):
-        return math.isclose(computed, stored, abs_tol=1e-9)
+    match computed, stored:
+        case dict(), dict():
+            return computed.keys() == stored.keys() and all(
+                _same(computed[name], stored[name]) for name in computed
+            )
+        case float(), int() | float():
+            return math.isclose(computed, stored, abs_tol=1e-9)
     return bool(computed == stored)

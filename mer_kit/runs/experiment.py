@@ -12,25 +12,22 @@ import numpy as np
 import pandas as pd
 import torch
 
-import mer_kit
-from mer_kit import files, paths
+from mer_kit import __version__, files, paths
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import (
     decisions,
     fold_training,
     grouping,
+    locks,
     run_folder,
     schema,
 )
 from mer_kit.runs.config import RunConfig, RunResult, as_dictionary
 from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
-from mer_kit.runs.locks import exclusive
-from mer_kit.runs.run_folder import RunFolder
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore
-from mer_kit.training import METHOD_VERSION, Trainer
-from mer_kit.training.evaluation import place
+from mer_kit.training import METHOD_VERSION, Trainer, evaluation
 
 __all__ = ["Experiment", "OpenedCorpus", "open_corpus"]
 
@@ -90,7 +87,7 @@ class Experiment:
         self.fingerprint = run_folder.fingerprint(
             config, corpus_checksum=self.checksum, code_version=METHOD_VERSION
         )
-        self.folder = RunFolder.of(self.runs_dir, config, self.fingerprint)
+        self.folder = run_folder.RunFolder.of(self.runs_dir, config, self.fingerprint)
         grouping.point_to_exact(self.folder, config, corpus_checksum=self.checksum)
         self.clip_ids = [clip.clip_id for clip in self.corpus.clips]
         self.grouping = grouping.group(self.corpus, self.logmel, config)
@@ -119,7 +116,9 @@ class Experiment:
 
     # ---- training ------------------------------------------------------------------------------
 
-    def train(self, number: int, *, watch: Callable[[Trainer], None] | None = None) -> RunFolder:
+    def train(
+        self, number: int, *, watch: Callable[[Trainer], None] | None = None
+    ) -> run_folder.RunFolder:
         """Train and decide one fold, or do nothing if it is finished; return the run's folder.
 
         An interrupted fold resumes after its last epoch. Writes history.csv, epochs.npz,
@@ -131,7 +130,7 @@ class Experiment:
         if self.folder.fold_done(number):
             return self.folder
         self.write_config()
-        with exclusive(self.folder.fold(number) / ".lock"):
+        with locks.exclusive(self.folder.fold(number) / ".lock"):
             if not self.folder.fold_done(number):  # by another process, while this one waited
                 self._train_fold(number, watch)
                 self.decide(number, write=True)
@@ -157,7 +156,7 @@ class Experiment:
                     "failed", fold=number, message=f"{type(error).__name__}: {error}"
                 )
             raise
-        placement = place(self.device, self.precision)
+        placement = evaluation.place(self.device, self.precision)
         self.folder.set_status(
             "done",
             fold=number,
@@ -189,8 +188,8 @@ class Experiment:
             names = list(self.song_classifiers)
             if set(names) <= set(result.songs):
                 own = {name: result.songs[name] for name in names}
-                answers = songs[["clip_id", "fold", "label", *names]]
-                return dataclasses.replace(result, songs=own, seconds=seconds), answers
+                result = dataclasses.replace(result, songs=own, seconds=seconds)
+                return result, songs[["clip_id", "fold", "label", *names]]
             known = {name: songs[name].to_numpy() for name in result.songs}
         result, songs = decisions.decide_fold(
             folder.segments(number),
@@ -251,7 +250,7 @@ class Experiment:
             "skipped": [str(problem) for problem in self.skipped],
             "method_version": METHOD_VERSION,
             "versions": {
-                "mer_kit": mer_kit.__version__,
+                "mer_kit": __version__,
                 "torch": torch.__version__,
                 "numpy": np.__version__,
             },

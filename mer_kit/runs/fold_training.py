@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from mer_kit import files, systems
+from mer_kit import files, later_settings, seeding, systems
 from mer_kit.checks import MerKitError, check_probabilities
-from mer_kit.later_settings import flat
 from mer_kit.records import Fold, SegmentIndex
 from mer_kit.runs import run_folder
 from mer_kit.runs.config import hashed_config
-from mer_kit.seeding import derive
 from mer_kit.signal.store import SegmentView
 from mer_kit.songs import folds
 from mer_kit.training import METHOD_VERSION, Trainer, networks
@@ -77,14 +75,14 @@ def fit(
     report = experiment.on_epoch
     trainer = Trainer(
         n_classes=len(experiment.classes),
-        seed=derive(experiment.config.seed, name) % 2**31,
+        seed=seeding.derive(experiment.config.seed, name) % 2**31,
         device=experiment.device,
         precision=experiment.precision,
         checkpoint_file=folder / "checkpoint.safetensors",
         warmup_file=warmup_file(experiment, name),
         on_epoch=report and (lambda record: report(number, record)),
         watch=watch,
-        **flat(experiment.config.training),
+        **later_settings.flat(experiment.config.training),
     )
     view = SegmentView(experiment.store, index)
     return trainer.fit(view, experiment.labels[index.clip], index.clip), index
@@ -100,8 +98,8 @@ def warmup_file(experiment: Experiment, name: str) -> Path | None:
     fingerprint = run_folder.digest(
         shared, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION
     )
-    file = f"{fingerprint}-{name.replace(' ', '-')}.safetensors"
-    return experiment.runs_dir / ".warmup" / file
+    stem = f"{fingerprint}-{name.replace(' ', '-')}"
+    return experiment.runs_dir / ".warmup" / f"{stem}.safetensors"
 
 
 def predict(experiment: Experiment, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
@@ -140,7 +138,7 @@ def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.Dat
         experiment.labels[fold.train],
         groups=None if groups is None else groups[fold.train],
         n_folds=INNER_FOLDS,
-        seed=derive(experiment.config.seed, f"inner {number}") % 2**31,
+        seed=seeding.derive(experiment.config.seed, f"inner {number}") % 2**31,
         class_names=experiment.classes,
     )
     tables, seconds = [], 0.0
@@ -171,7 +169,7 @@ def train_system(experiment: Experiment, number: int) -> float:
         config.system,
         config.system_settings,
         n_classes=n_classes,
-        seed=derive(config.seed, f"fold {number}") % 2**31,
+        seed=seeding.derive(config.seed, f"fold {number}") % 2**31,
     )
     system.fit(features[:n_train], experiment.labels[fold.train])
     p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))

@@ -15,10 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array  # type: ignore[import-untyped, unused-ignore]
-from scipy.sparse.csgraph import (  # type: ignore[import-untyped, unused-ignore]
-    connected_components,
-)
+from scipy import sparse  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
@@ -232,8 +229,8 @@ def _together(names: list[str], music: tuple[Pair, ...]) -> np.ndarray:
     """Return the names, those of each pair replaced by the alphabetically first, transitively."""
     known, name_of = np.unique(names, return_inverse=True)
     pairs = name_of[[(pair.first, pair.second) for pair in music]].reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(known), len(known)))
-    component = connected_components(graph, directed=False)[1]
+    graph = sparse.coo_array((np.ones(len(pairs)), pairs.T), shape=(len(known), len(known)))
+    component = sparse.csgraph.connected_components(graph, directed=False)[1]
     first = np.unique(component, return_index=True)[1]  # known names are sorted
     return np.asarray(known[first[component[name_of]]])
 
@@ -369,8 +366,11 @@ def _fold(number: int, part: dict[str, Any], order: np.ndarray) -> Fold:
     in_range = whole(0, len(order) - 1)
     for name in ("train", "test"):
         clips = part[name]
-        is_list = isinstance(clips, list) and all(map(in_range, clips))
-        if not is_list or not 0 < len(clips) == len(set(clips)):
+        if not (
+            isinstance(clips, list)
+            and all(map(in_range, clips))
+            and 0 < len(clips) == len(set(clips))
+        ):
             raise ValueError(f"fold {number} must list different {name} clips")
     train, test = np.sort(order[part["train"]]), np.sort(order[part["test"]])
     if np.isin(train, test).any():

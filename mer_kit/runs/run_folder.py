@@ -51,13 +51,16 @@ def as_json(value: Any) -> Any:
         value = dataclasses.asdict(value)
     elif isinstance(value, (np.generic, np.ndarray)):
         value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value
+    match value:
+        case Mapping():
+            return {str(key): as_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [as_json(item) for item in value]
+        case float() if not np.isfinite(value):
+            return None
+        case Path():
+            return str(value)
+    return value
 
 
 def fingerprint(config: RunConfig, *, corpus_checksum: str, code_version: str) -> str:

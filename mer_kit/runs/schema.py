@@ -363,8 +363,10 @@ def read_history(path: Path, *, inside: Path | None = None) -> list[EpochRecord]
     table = table.reindex(columns=list(kinds), fill_value="").join(own)
     try:
         table[floats] = table[floats].map(lambda cell: float(cell or "nan"))  # bit for bit
-        rows = table.to_dict("records")
-        return [EpochRecord.from_row({str(k): v for k, v in row.items()}) for row in rows]
+        return [
+            EpochRecord.from_row({str(name): value for name, value in row.items()})
+            for row in table.to_dict("records")
+        ]
     except (ValueError, TypeError, OverflowError) as error:
         raise MerKitError(
             f"{path.name} in fold {path.parent.name} has a row that is not an epoch's: "

@@ -16,7 +16,8 @@ malloc                 memory that glibc keeps between epochs
 """
 
 from mer_kit.training.classifier import SegmentClassifier
-from mer_kit.training.settings import METHODS, TrainingSettings
+from mer_kit.training.methods import METHODS
+from mer_kit.training.settings import TrainingSettings
 from mer_kit.training.trainer import Trainer
 
 #: Increased whenever the method's numbers change, so that old and new runs are not confused.

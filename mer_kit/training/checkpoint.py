@@ -22,17 +22,6 @@ _TYPES = {
     "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8,
     "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
-#: What reading a damaged file, or one of another program, may raise.
-_NOT_OURS = (
-    OSError,
-    MemoryError,
-    RecursionError,
-    SafetensorError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-)
 
 
 def save(path: str | Path, state: Any) -> None:
@@ -113,7 +102,7 @@ def load(
             return _unflatten(tree, {name: file.get_tensor(name) for name in names})
     except MerKitError:
         raise
-    except _NOT_OURS as error:
+    except Exception as error:  # whatever the libraries raise on a damaged file
         raise MerKitError(
             f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), "
             "expected a file that a training wrote: delete it to train again"
@@ -138,28 +127,29 @@ def _outline(stored: Any) -> Tensor:
 
 def _flatten(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """Return `value` as JSON, with each tensor moved to `tensors` and replaced by its name."""
-    if isinstance(value, Tensor):
-        # {"a/b": …} next to {"a": {"b": …}} gives the same name twice.
-        if name in tensors:
-            name = f"{name}#{len(tensors)}"
-        tensors[name] = value.detach().cpu().clone().contiguous()
-        return {"tensor": name}
-    if isinstance(value, dict):
-        # A list of pairs keeps integer keys (the optimizer numbers its parameters) as integers.
-        pairs = [[key, _flatten(item, f"{name}/{key}", tensors)] for key, item in value.items()]
-        return {"dict": pairs}
-    if isinstance(value, (list, tuple)):
-        return {"list": [_flatten(item, f"{name}/{i}", tensors) for i, item in enumerate(value)]}
+    match value:
+        case Tensor():
+            # {"a/b": …} next to {"a": {"b": …}} gives the same name twice.
+            if name in tensors:
+                name = f"{name}#{len(tensors)}"
+            tensors[name] = value.detach().cpu().clone().contiguous()
+            return {"tensor": name}
+        case dict():
+            # A list of pairs keeps integer keys (the optimizer numbers its parameters) as integers.
+            return {"dict": [[k, _flatten(v, f"{name}/{k}", tensors)] for k, v in value.items()]}
+        case list() | tuple():
+            return {"list": [_flatten(v, f"{name}/{i}", tensors) for i, v in enumerate(value)]}
     return {"value": value}
 
 
 def _unflatten(tree: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
     """Return the value that `_flatten` turned into JSON and tensors."""
     ((kind, content),) = tree.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "dict":
-        return {key: _unflatten(item, tensors) for key, item in content}
-    if kind == "list":
-        return [_unflatten(item, tensors) for item in content]
+    match kind:
+        case "tensor":
+            return tensors[content]
+        case "dict":
+            return {key: _unflatten(item, tensors) for key, item in content}
+        case "list":
+            return [_unflatten(item, tensors) for item in content]
     return content

@@ -3,8 +3,6 @@
 All functions work on the archived probabilities [E, S, K] and the inherited labels [S] alone.
 """
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
@@ -215,22 +213,17 @@ def rejected(
     start_s, end_s = np.asarray(start_s, dtype=float), np.asarray(end_s, dtype=float)
     omega = np.asarray(omega, dtype=float)
     # Between two neighbouring edges the same segments sound, so that ω is constant there.
-    edges = np.unique(np.r_[start_s, end_s])
-    spans: list[dict[str, float]] = []
-    weights: list[float] = []  # seconds that each span's mean ω is made of
-    for low, high in pairwise(edges):
-        covering = (start_s <= low + 1e-9) & (end_s >= high - 1e-9)
-        # In a gap between segments nothing speaks against the label.
-        mean = float(omega[covering].mean()) if covering.any() else 1.0
-        if mean > tau:
-            continue
-        # Joined with the span before if they touch; its ω is the mean weighted by seconds.
-        if spans and abs(spans[-1]["end_s"] - low) < 1e-9:
-            span, before = spans[-1], weights[-1]
-            span["omega"] = (span["omega"] * before + mean * (high - low)) / (before + high - low)
-            span["end_s"] = float(high)
-            weights[-1] += high - low
-        else:
-            spans.append({"start_s": float(low), "end_s": float(high), "omega": mean})
-            weights.append(high - low)
-    return pd.DataFrame(spans, columns=["start_s", "end_s", "omega"])
+    edges = np.unique(np.r_[start_s, end_s].round(9))
+    low, high = edges[:-1, None], edges[1:, None]  # [pieces, 1], compared with segments [n]
+    covering = (start_s <= low + 1e-9) & (end_s >= high - 1e-9)
+    seconds = np.diff(edges)
+    # In a gap between segments nothing speaks against the label.
+    mean = np.array([omega[of].mean() if of.any() else 1.0 for of in covering], dtype=float)
+    pieces = pd.DataFrame({"start_s": edges[:-1], "end_s": edges[1:], "omega": mean * seconds})
+    # Rejected pieces with no accepted one between them are one span.
+    accepted = mean > tau
+    spans = pieces[~accepted].groupby(accepted.cumsum()[~accepted])
+    joined = spans.agg({"start_s": "first", "end_s": "last", "omega": "sum"})
+    # ω of a span is the mean weighted by seconds.
+    joined["omega"] /= joined["end_s"] - joined["start_s"]
+    return joined.reset_index(drop=True)

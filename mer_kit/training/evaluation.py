@@ -47,8 +47,7 @@ class Placement:
 
     def move(self, network: nn.Module) -> None:
         """Move a network to the device, its convolutions with the channels last."""
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.to(self.device)
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def put(self, array: np.ndarray) -> Tensor:
         """Return float32 [B, 1, d, n] on the device, channels last, or [B, d]."""

@@ -72,8 +72,8 @@ def _corrupted_songs(songs: np.ndarray, rate: float, generator: np.random.Genera
     names, counts = np.unique(songs, return_counts=True)
     chosen, corrupted = [], 0
     for i in generator.permutation(len(names)):
-        with_it = corrupted + counts[i]
+        with_it = corrupted + int(counts[i])
         if abs(with_it / len(songs) - rate) < abs(corrupted / len(songs) - rate):
             chosen.append(int(names[i]))
-            corrupted = int(with_it)
+            corrupted = with_it
     return chosen

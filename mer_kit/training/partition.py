@@ -43,10 +43,10 @@ class PartitionSettings:
     clamp: bool = later(default=True, absent_means=True)
 
     def __post_init__(self) -> None:
-        most: dict[str, float | None]
-        most = {"tau": 1, "reg_covar": None, "min_gap": None, "max_unlabelled": 1}
-        for name, high in most.items():
-            check_range(name, getattr(self, name), 0, high)
+        for name in ("tau", "max_unlabelled"):
+            check_range(name, getattr(self, name), 0, 1)
+        for name in ("reg_covar", "min_gap"):
+            check_range(name, getattr(self, name), 0)
         check_range("min_per_class", self.min_per_class, 0, whole=True)
         # The two pairs arrive as lists when they are read from JSON; the record keeps tuples.
         for name, highest in (("clean_share", 1), ("clip_percentiles", 100)):
@@ -295,8 +295,9 @@ def why_no_separation(
     """Return why the proposed partition is no separation, or ""."""
     share, (low, high) = float(clean.mean()), s.clean_share
     if not low <= share <= high:
-        held = f"X would hold {share:.1%} of the segments"
-        return f"no separation: {held}, outside {low:.0%}–{high:.0%}"
+        return (
+            f"no separation: X would hold {share:.1%} of the segments, outside {low:.0%}–{high:.0%}"
+        )
     if gap < s.min_gap:
         return f"no separation: X and U differ by {gap:.2f} nat, under {s.min_gap:g}"
     # A class with fewer samples than the guard asks for cannot fail it.
@@ -304,6 +305,8 @@ def why_no_separation(
     present = np.bincount(labels, minlength=n_classes) >= s.min_per_class
     if (counts[present] < s.min_per_class).any():
         thin = int(np.flatnonzero(present & (counts < s.min_per_class))[0])
-        kept = f"class {thin} would keep {counts[thin]} samples in X"
-        return f"no separation: {kept}, under {s.min_per_class}"
+        return (
+            f"no separation: class {thin} would keep {counts[thin]} samples in X, "
+            f"under {s.min_per_class}"
+        )
     return ""

@@ -7,10 +7,7 @@ from mer_kit import extensions
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.later_settings import hashed, kinds, later, nested, part
 from mer_kit.training import methods, networks
-from mer_kit.training.methods import METHODS
 from mer_kit.training.partition import PartitionSettings
-
-__all__ = ["METHODS", "TrainingSettings"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class TrainingSettings:
         if self.warmup_accuracy is not None:
             check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
         # ce and mixup never leave their first phase, so their warm-up may be as long as they are.
-        if self.makes_partition and self.warmup_epochs >= self.epochs:
+        if methods.of(self.method).makes_partition and self.warmup_epochs >= self.epochs:
             raise MerKitError(
                 f"warmup_epochs is {self.warmup_epochs} of {self.epochs} epochs, "
                 f"expected fewer for {self.method}, which makes its partition after the warm-up: "
@@ -82,25 +79,15 @@ class TrainingSettings:
         >>> TrainingSettings.of(method="ce", tau=0.3).partition.tau
         0.3
         """
-        names = kinds(cls)
         for name in settings:
-            check_choice("setting of a training", name, names)
+            check_choice("setting of a training", name, kinds(cls))
         made: Self = nested(cls, settings)
         return made
-
-    @property
-    def makes_partition(self) -> bool:
-        """Whether the method divides the segments into X and U."""
-        return methods.of(self.method).makes_partition
 
     @property
     def weight_kl(self) -> float:
         """λ at the end of its ramp: 0 for "Proposed*"."""
         return methods.of(self.method).weight_kl(self)
-
-    def mixes(self, phase: str) -> bool:
-        """Tell whether batches are mixed in a phase ("warmup", "plain" or "ssl")."""
-        return methods.of(self.method).mixes(self, phase)
 
     def effective(self) -> dict[str, Any]:
         """Return the settings that can change a number of this method: ce does not use τ.

@@ -137,8 +137,11 @@ def check_model(stored: Any, name: str) -> None:
             "or ask the sender for the file"
         )
     more = stored.get("more", [])
-    few = isinstance(more, list) and len(more) <= MOST_NETWORKS
-    if not few or any(misfits(one, wanted) for one in more):
+    if (
+        not isinstance(more, list)
+        or len(more) > MOST_NETWORKS
+        or any(misfits(one, wanted) for one in more)
+    ):
         raise MerKitError(
             f"{name} has further networks that are not like its first one: train the fold again"
         )
@@ -219,14 +222,16 @@ def check_training(
 def _network_entries(stored: dict[str, Any], networks: Sequence[torch.nn.Module]) -> list[str]:
     """Return where weights and optimizers do not fit the networks; the first is `stored` itself."""
     more = stored.get("more", [])
-    fits = isinstance(more, list) and len(more) == len(networks) - 1
-    if not fits or not all(isinstance(one, dict) for one in more):
+    if not isinstance(more, list) or [type(one) for one in more] != [dict] * (len(networks) - 1):
         return ["networks"]
-    wrong: list[str] = []
-    for entry, network in zip([stored, *more], networks, strict=True):
-        wrong += misfits(entry.get("network"), network.state_dict())
-        wrong += _strange_moments(entry.get("optimizer"), network)
-    return wrong
+    return [
+        one
+        for entry, network in zip([stored, *more], networks, strict=True)
+        for one in (
+            *misfits(entry.get("network"), network.state_dict()),
+            *_strange_moments(entry.get("optimizer"), network),
+        )
+    ]
 
 
 def _progress_entries(stored: dict[str, Any], passes: tuple[int, int]) -> list[str]:

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils import clip_grad_norm_
 
 from mer_kit.checks import MerKitError, check_labels
 from mer_kit.records import EpochRecord
-from mer_kit.training import networks
+from mer_kit.training import malloc, networks
 from mer_kit.training.evaluation import (
     SegmentSource,
     Standardise,
@@ -26,7 +25,6 @@ from mer_kit.training.evaluation import (
     n_features_of,
     place,
 )
-from mer_kit.training.malloc import keep_freed_memory
 from mer_kit.training.method import Epoch
 from mer_kit.training.partition import Partition
 from mer_kit.training.settings import TrainingSettings
@@ -121,7 +119,8 @@ class Trainer:
             started = time.perf_counter()
             phase, since = self._phase(epoch)
             # SSSL makes its partition here, from the evaluation pass of the epoch before (Eq. 3).
-            method.begin_epoch(Epoch(epoch, phase, since, state.last_probabilities))
+            last = state.epochs[-1] if len(state.epochs) else None
+            method.begin_epoch(Epoch(epoch, phase, since, last))
             self._warn_once(epoch)
             # The evaluation pass has switched dropout and the batch statistics off.
             for network in state.networks:
@@ -157,7 +156,7 @@ class Trainer:
         torch.autograd.backward(step_losses)
         # One long gradient, for instance of a wrong label, cannot throw the weights far off.
         for network in state.networks:
-            clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_clip)
         for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
             optimizer.step()
             # The learning rate changes with every step, not with every epoch.
@@ -170,7 +169,7 @@ class Trainer:
         placement = place(self.device, self.precision)
         # On the CPU, activations of the last batch are reused instead of being mapped again.
         if placement.device.type == "cpu":
-            keep_freed_memory()
+            malloc.keep_freed_memory()
         state = TrainingState(
             self.settings,
             labels,

@@ -12,14 +12,18 @@ from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.later_settings import flat, hashed
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
-from mer_kit.training import checkpoint, methods, networks
-from mer_kit.training.batch_loss import n_drawn
+from mer_kit.training import (
+    batch_loss,
+    checkpoint,
+    methods,
+    networks,
+    optimization,
+    tensor_files,
+)
 from mer_kit.training.evaluation import Placement, Standardise
 from mer_kit.training.method import Training
 from mer_kit.training.network import SegmentNetwork
-from mer_kit.training.optimization import make_optimizer, make_scheduler
 from mer_kit.training.settings import TrainingSettings
-from mer_kit.training.tensor_files import check_training
 
 #: What adopting the contents of a damaged checkpoint may raise.
 _DAMAGED = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError)
@@ -62,11 +66,12 @@ class TrainingState:
         self.networks = [self._network(number) for number in range(self.method.networks)]
         fused = placement.device.type == "cuda"
         self.optimizers = [
-            make_optimizer(network, settings, fused=fused) for network in self.networks
+            optimization.make_optimizer(network, settings, fused=fused) for network in self.networks
         ]
-        steps = -(-n_drawn(songs, settings.share) // settings.batch_size)  # rounded up
+        steps = -(-batch_loss.n_drawn(songs, settings.share) // settings.batch_size)  # rounded up
         self.schedulers = [
-            make_scheduler(one, settings, steps_per_epoch=steps) for one in self.optimizers
+            optimization.make_scheduler(one, settings, steps_per_epoch=steps)
+            for one in self.optimizers
         ]
         # One named stream per purpose: drawing more from one never shifts the others.
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
@@ -104,16 +109,6 @@ class TrainingState:
             network.compile_trunk()
         return network
 
-    @property
-    def network(self) -> SegmentNetwork:
-        """The first network."""
-        return self.networks[0]
-
-    @property
-    def last_probabilities(self) -> np.ndarray | None:
-        """The last evaluation pass, float16 [S, K]; None before the first."""
-        return self.epochs[-1] if len(self.epochs) else None
-
     def append_pass(self, probabilities: np.ndarray) -> None:
         """Keep one evaluation pass [S, K], as float16."""
         # float16 halves epochs.npz; `losses` rounds in the same way, so that nothing is lost later.
@@ -139,7 +134,7 @@ class TrainingState:
             {
                 "key": self.key(),
                 "warmup_key": self.key(warmup=True),
-                "network": self.network.state_dict(),
+                "network": self.networks[0].state_dict(),
                 "optimizer": self.optimizers[0].state_dict(),
                 # A LambdaLR cannot save its function, but its step counter is all that changes.
                 "scheduler": {"last_epoch": self.schedulers[0].last_epoch},
@@ -199,7 +194,7 @@ class TrainingState:
                     f"the checkpoint belongs to another training ({difference}): "
                     "delete it or train elsewhere"
                 )
-            check_training(
+            tensor_files.check_training(
                 stored,
                 path.name,
                 networks=self.networks,
@@ -250,7 +245,7 @@ class TrainingState:
         # The default network and a single network are not named: files of older runs are the same.
         if self.settings.network != networks.DEFAULT:
             model["kind"] = self.settings.network
-        model |= {"network": self.network.state_dict(), "bands": self._bands()}
+        model |= {"network": self.networks[0].state_dict(), "bands": self._bands()}
         if len(self.networks) > 1:
             model["more"] = [network.state_dict() for network in self.networks[1:]]
         checkpoint.save(path, model)
@@ -263,8 +258,9 @@ def _first_difference(stored: Any, wanted: str) -> str:
         old = {**json.loads(stored)}
     except (TypeError, ValueError, RecursionError):
         return "its settings cannot be read"
-    for name in sorted({**old, **new}):
-        before, now = old.get(name), new.get(name)
-        if before != now:
-            return f"{plain(name, 80)} {shortened(before)}, now {shortened(now)}"
-    return ""
+    differences = (
+        f"{plain(name, 80)} {shortened(old.get(name))}, now {shortened(new.get(name))}"
+        for name in sorted({**old, **new})
+        if old.get(name) != new.get(name)
+    )
+    return next(differences, "")

@@ -46,12 +46,14 @@ def asked() -> list[dict[str, object]]:
 def trained(tmp_path_factory: pytest.TempPathFactory, asked: list[dict[str, object]]) -> Experiment:
     experiment = make(tmp_path_factory.mktemp("runs"))
 
+    fit = partition.fit_partition
+
     def spy(losses: np.ndarray, labels: np.ndarray, **options: object) -> partition.Partition:
         asked.append(options)
-        return partition.fit_partition(losses, labels, **options)  # type: ignore[arg-type]
+        return fit(losses, labels, **options)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mer_kit.training.methods.sssl.fit_partition", spy)
+        patch.setattr(partition, "fit_partition", spy)
         experiment.train(0)
     return experiment
 

@@ -122,21 +122,23 @@ def test_no_setting_is_there_for_nothing():
 
 def test_methods():
     made = {method: TrainingSettings(method=method) for method in METHODS}
-    assert {m: (s.makes_partition, s.weight_kl) for m, s in made.items()} == {
+    assert {m: (methods.of(m).makes_partition, s.weight_kl) for m, s in made.items()} == {
         "ce": (False, 0.0),
         "mixup": (False, 0.0),
         "sssl_no_kl": (True, 0.0),
         "sssl": (True, 1.0),
     }
-    mixing = {m: [s.mixes(phase) for phase in ("warmup", "plain", "ssl")] for m, s in made.items()}
+    mixing = {
+        m: [methods.of(m).mixes(s, phase) for phase in ("warmup", "plain", "ssl")]
+        for m, s in made.items()
+    }
     assert (
         mixing["mixup"] == [True] * 3
         and mixing["ce"] == [False] * 3
         and mixing["sssl"] == [False, False, True]
     )
-    assert TrainingSettings(warmup_mixup=True).mixes("warmup") and not TrainingSettings(
-        warmup_mixup=True
-    ).mixes("plain")
+    warm = TrainingSettings(warmup_mixup=True)
+    assert methods.of("sssl").mixes(warm, "warmup") and not methods.of("sssl").mixes(warm, "plain")
 
 
 def test_warmup_key_holds_all_that_shapes_the_warmup():

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mer_kit.seeding import derive
-from mer_kit.training import objectives
+from mer_kit.training import evaluation, objectives, partition
 from mer_kit.training.batch_loss import Batch
-from mer_kit.training.evaluation import losses
 from mer_kit.training.method import RDROP, BaseMethod, Epoch
-from mer_kit.training.partition import fit_partition
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -47,15 +44,15 @@ class Method(BaseMethod):
         self.partition = None
         if epoch.phase == "ssl" and epoch.probabilities is not None:
             # All segments are divided, also those that this epoch does not draw.
-            self.partition = fit_partition(
-                losses(epoch.probabilities, self.training.labels),  # [S], nats
+            self.partition = partition.fit_partition(
+                evaluation.losses(epoch.probabilities, self.training.labels),  # [S], nats
                 self.training.labels,
                 n_classes=self.training.n_classes,
                 settings=self.s.partition,
                 seed=mixture_seed(self.training.seed),
             )
 
-    def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
+    def batch(self, x: torch.Tensor, rows: np.ndarray) -> Batch:
         """Return a batch that names its rows in U and carries this step's λ."""
         labelled = super().batch(x, rows)
         # X and U share a batch, and with it mixup's partners, as in MixMatch.
@@ -70,7 +67,7 @@ class Method(BaseMethod):
             lambda_kl=self._lambda(self.seen / len(self.rows)),
         )
 
-    def _pseudo(self, rows: np.ndarray) -> Tensor | None:
+    def _pseudo(self, rows: np.ndarray) -> torch.Tensor | None:
         """Return the last evaluation pass's probabilities [B, K]; None to use the current model."""
         # D "epoch": pseudo-labels from the pass that made the partition change once per epoch only.
         if self.s.pseudo_labels != "epoch" or self.epoch.probabilities is None:
@@ -87,9 +84,7 @@ class Method(BaseMethod):
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""
-        if self.epoch.phase != "ssl":
-            return {}
-        return {"lambda_kl": self._lambda(1)}
+        return {"lambda_kl": self._lambda(1)} if self.epoch.phase == "ssl" else {}
 
     @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
@@ -100,9 +95,7 @@ class Method(BaseMethod):
     def unused(cls, settings: TrainingSettings) -> frozenset[str]:
         """Return R-Drop's settings if λ is 0: the ramp then has no effect."""
         # Two runs that differ in nothing else are then one and the same run.
-        if cls.weight_kl(settings) == 0:
-            return cls.idle.union(RDROP)
-        return cls.idle
+        return cls.idle.union(() if cls.weight_kl(settings) else RDROP)
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
