@@ -1,7 +1,7 @@
 """Dataset loaders: one module per dataset, all with the same interface, looked up by name.
 
 To add a dataset, write a module with the names that `CorpusModule` lists, either in your own
-extensions folder (`mer_kit.extensions`) or here, with its name in PACKAGED.
+extensions folder (`mer_kit.extensions`) or here: both are found by listing the folder.
 `tests/test_corpora_contract.py` tests it along with the others.
 
     audio_files              finding audio files; ids and paths that stay inside a folder
@@ -11,6 +11,7 @@ extensions folder (`mer_kit.extensions`) or here, with its name in PACKAGED.
     demo/                    the synthesised corpus
 """
 
+import pkgutil
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,9 +22,6 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import Corpus
 
 __all__ = ["CorpusModule", "load", "locate", "module", "names"]
-
-#: The modules of mer-kit's own corpora, in the order of `names`.
-PACKAGED = ("demo", "four_q", "pmemo", "emotion_in_music", "deam", "vgmidi", "table")
 
 
 class CorpusModule(Protocol):
@@ -79,9 +77,11 @@ def module(name: str) -> CorpusModule:
 
 
 def _modules() -> dict[str, ModuleType]:
-    """Return all corpus modules by name: those of PACKAGED, then the user's extensions."""
-    files = [import_module(f"{__name__}.{name}") for name in PACKAGED]
-    packaged = {module.NAME: module for module in files}
+    """Return all corpus modules by name: those of this folder by ORDER, then the user's own."""
+    files = [import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    corpora = [module for module in files if hasattr(module, "NAME") and hasattr(module, "load")]
+    corpora.sort(key=lambda module: getattr(module, "ORDER", len(files)))
+    packaged = {module.NAME: module for module in corpora}
     needed = [*CorpusModule.__annotations__, "find", "load"]
     return packaged | extensions.own_modules(__name__, taken=packaged, needed=needed)
 

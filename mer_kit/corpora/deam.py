@@ -13,6 +13,7 @@ from mer_kit.corpora.ratings import TIES, About, Rating, Scale, rated_corpus, re
 from mer_kit.records import Corpus, Problem
 
 NAME = "deam"
+ORDER = 4
 TITLE = "DEAM (MediaEval Database for Emotional Analysis in Music)"
 CITATION = (
     "A. Aljanaki, Y.-H. Yang, M. Soleymani: Developing a benchmark for emotional analysis of "

@@ -11,6 +11,7 @@ from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratin
 from mer_kit.records import Corpus, Problem
 
 NAME = "eim"
+ORDER = 3
 TITLE = "Emotion in Music (1000 songs)"
 CITATION = (
     "M. Soleymani, M. N. Caro, E. M. Schmidt, C.-Y. Sha, Y.-H. Yang: 1000 songs for emotional "

@@ -10,6 +10,7 @@ from mer_kit.corpora.labels import label_named
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
 NAME = "4q"
+ORDER = 1
 TITLE = "4Q (MER audio dataset, TAFFC 2018)"
 CITATION = (
     "R. Panda, R. Malheiro, R. P. Paiva: Novel audio features for music emotion recognition. "

@@ -11,6 +11,7 @@ from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratin
 from mer_kit.records import Corpus, Problem
 
 NAME = "pmemo"
+ORDER = 2
 TITLE = "PMEmo (PMEmo2019)"
 CITATION = (
     "K. Zhang, H. Zhang, S. Li, C. Yang, L. Sun: The PMEmo dataset for music emotion recognition. "

@@ -10,6 +10,7 @@ from mer_kit.corpora.labels import of_clips
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
+ORDER = 6
 TITLE = "Your own collection (a plain table)"
 CITATION = "Your own: state in your paper where the music and the labels come from."
 LICENCE = "The licence of your music; mer-kit reads the files in place and copies nothing."

@@ -23,6 +23,7 @@ from mer_kit.corpora.ratings import (
 from mer_kit.records import Corpus, Problem
 
 NAME = "vgmidi"
+ORDER = 5
 TITLE = "VGMIDI (labelled part)"
 CITATION = (
     "L. N. Ferreira, J. Whitehead: Learning to generate music with sentiment. "

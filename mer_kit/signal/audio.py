@@ -58,6 +58,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "is not audio that can be decoded ({detail})",
         "check what the file is, or convert it to WAV or MP3",
     ),
+    "length_unknown": (
+        "is a {detail} file, a truncated one of which cannot be told from a whole one, expected a "
+        "format that states its length",
+        "convert it to WAV or FLAC",
+    ),
     "silence": ("is silent {detail}, expected music", "replace the file or drop the clip"),
     "not_midi": (
         "is not MIDI that can be rendered ({detail})",

@@ -38,6 +38,9 @@ _KINDS = (
 )  # fmt: skip
 #: Fewer consecutive MPEG frames may be chance.
 FEWEST_FRAMES = 3
+#: Formats of which libsndfile shortens a truncated file silently, and whose headers are not read
+#: here, by its names.
+SHORTENED = ("AVR", "MAT4", "MAT5", "MPC2K", "NIST", "SVX", "VOC", "WVE")
 #: An MP3 with more changes of format than this is rejected.
 MOST_PARTS = 64
 
@@ -300,6 +303,8 @@ def _container_piece(
         return by_audioread(path, bytes(data[:16]))
     if piece.file.format == "MP3":  # it accepts any two bytes as a frame
         raise Unusable("not_audio", "no frames of MPEG audio")
+    if piece.file.format in SHORTENED:
+        raise Unusable("length_unknown", piece.file.format)
     seconds = piece.frames / piece.rate
     if not extent.rate:
         check_complete(seconds, seconds / extent.fraction)

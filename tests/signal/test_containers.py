@@ -212,3 +212,13 @@ def test_blocks_give_the_same_samples_as_one_call(
     monkeypatch.setattr(sound, "BLOCK", 5000)
     np.testing.assert_array_equal(audio.load(path), expected)
     np.testing.assert_array_equal(audio.load(path, max_seconds=1.5), expected[:33075])
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"), [("NIST", "PCM_16"), ("VOC", "PCM_16"), ("AVR", "PCM_16"), ("WVE", "ALAW")]
+)
+def test_formats_that_are_shortened_silently_are_refused(tmp_path: Path, form: str, subtype: str):
+    path = tmp_path / "a.bin"
+    soundfile.write(path, _noise(1), 8000, format=form, subtype=subtype)
+    with pytest.raises(MerKitError, match=f"is a {form} file, .*convert it to WAV or FLAC"):
+        audio.load(path)

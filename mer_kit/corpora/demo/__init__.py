@@ -24,6 +24,7 @@ from mer_kit.records import EMOTIONS, Corpus
 from mer_kit.seeding import numpy_generator
 
 NAME = "demo"
+ORDER = 0
 TITLE = "Demo corpus (synthesised, 4Q's layout)"
 CITATION = (
     "mer-kit's demo corpus, synthesised by mer_kit.corpora.demo; it demonstrates the method and "
