@@ -105,11 +105,11 @@ def to_html(source: str | Path, target: str | Path) -> Path:
         if cell.cell_type == "markdown":
             cell.source = mathml(cell.source)
     name = re.sub(r"[^\w .-]", "_", Path(source).stem)
-    exporter = _Exporter(template_name="lab")
-    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": name}})
+    page, _ = _Exporter(template_name="lab").from_notebook_node(
+        notebook, resources={"metadata": {"name": name}}
+    )
     page = _guarded(_without_scripts(page.replace(".ipynb", ".html")))
-    page = page.replace("</head>", f"{STYLE}</head>", 1)
-    html_fragments.write_page(Path(target), page)
+    html_fragments.write_page(Path(target), page.replace("</head>", f"{STYLE}</head>", 1))
     return Path(target)
 
 

@@ -43,16 +43,19 @@ def export_notebook(source: Path, run: Path) -> str:
         reason = plain(str(error))[:200]
     except Exception as error:  # nbconvert and its libraries raise anything on invalid notebooks
         reason = type(error).__name__
-    message = "%s of %s cannot be exported (%s): run it again"
-    _log.warning(message, plain(source.name), plain(run.name), reason)
-    return f"cannot be exported ({reason}): run it again"
+    sentence = f"cannot be exported ({reason}): run it again"
+    _log.warning("%s of %s %s", plain(source.name), plain(run.name), sentence)
+    return sentence
 
 
 def _bring_up_to_date(source: Path, run: Path) -> None:
     target = source.with_suffix(".html")
     note = cache_root() / "exports" / f"{files.checksum(source)}-{export.version()}"
-    known = note.is_file() and files.is_plain_file(target, inside=run)
-    if known and files.checksum(target) == note.read_text("utf-8"):
+    if (
+        note.is_file()
+        and files.is_plain_file(target, inside=run)
+        and files.checksum(target) == note.read_text("utf-8")
+    ):
         return
     export.to_html(source, target)
     with contextlib.suppress(OSError):  # without a cache it only repeats
@@ -81,8 +84,9 @@ def notebook_files(run: Path) -> list[Path]:
 def is_view_page(page: Path) -> bool:
     """Tell whether a page contains one of mer-kit's views; if it is outdated, write it again."""
     try:
-        raw = files.read_bytes(page, most=export.MOST_NOTEBOOK, inside=page.parent.parent)
-        text = raw.decode("utf-8")
+        text = files.read_bytes(page, most=export.MOST_NOTEBOOK, inside=page.parent.parent).decode(
+            "utf-8"
+        )
         current = html_fragments.rebuilt_page(text, sanitizer.clean)
         if current is not None and current != text:
             html_fragments.write_page(page, current)

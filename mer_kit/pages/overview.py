@@ -73,10 +73,9 @@ def overview(rows: list[dict[Any, Any]], folds: pd.DataFrame) -> str:
 def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
     """Return one run as a row of the table; each cell carries the value that it is sorted by."""
     name, state = html.escape(str(row["folder"])), html.escape(str(row["status"]))
-    majority: Any = row.get("majority_accuracy_mean")
+    majority = row.get("majority_accuracy_mean")
     seconds: Any = row.get("seconds")
     look = ' class="failed"' if row["status"] == "failed" else ""
-    done, total = row.get("folds_done"), row.get("folds")
     spark = sparkline(folds["accuracy"].to_numpy(dtype=float), majority)
     cells = [
         (f'<a href="#{name}">{html.escape(title(row))}</a>', title(row)),
@@ -85,7 +84,7 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
         _score_cell(row, "song_macro_f1"),
         _score_cell(row, "segment_accuracy"),
         (percent(majority), majority),
-        (f"{number(done)} of {number(total)}", done),
+        (f"{number(row.get('folds_done'))} of {number(row.get('folds'))}", row.get("folds_done")),
         (f"{seconds / 60:.1f}" if known(seconds) else "–", seconds),
         (f"<span{look}>{state}</span>", state),
     ]
@@ -139,8 +138,8 @@ def title(row: dict[Any, Any]) -> str:
     >>> title({**about, "segment_seconds": 3.0, "seed": 0})
     '4q, valence, 3 s, sssl, seed 0'
     """
-    seconds, seed = number(row["segment_seconds"]), number(row["seed"])
-    return f"{row['corpus']}, {row['task']}, {seconds} s, {row['method']}, seed {seed}"
+    about = f"{row['corpus']}, {row['task']}, {number(row['segment_seconds'])} s"
+    return f"{about}, {row['method']}, seed {number(row['seed'])}"
 
 
 def known(value: Any) -> bool:

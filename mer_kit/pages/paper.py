@@ -38,10 +38,9 @@ def section(folder: Path, table: pd.DataFrame) -> str:
         "Table 3: methods": table3(table),
     }
     parts = [_table(name, one) for name, one in tables.items() if len(one)]
-    figures = "".join(duration_figures(folder, table))
-    if figures:
-        parts.append("<h2>Accuracy against segment duration</h2>")
-        parts.append(f'<div class="figures">{figures}</div>')
+    if figures := "".join(duration_figures(folder, table)):
+        heading = "<h2>Accuracy against segment duration</h2>"
+        parts.append(f'{heading}\n<div class="figures">{figures}</div>')
     return "\n".join(parts)
 
 

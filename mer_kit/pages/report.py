@@ -80,19 +80,17 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     -------
     path of the page
     """
-    folder = Path(out).expanduser().absolute()
-    for name in (*runs_dirs, out):
-        _check_no_run(Path(name).expanduser())
+    *sources, folder = (Path(name).expanduser().absolute() for name in (*runs_dirs, out))
+    for one in (*sources, folder):
+        _check_no_run(one)
     folder.mkdir(parents=True, exist_ok=True)
-    table = runs_table.collect([Path(name).expanduser().absolute() for name in runs_dirs])
-    copies = runs_table.compare_copies(table)
-    table = runs_table.without_copies(table)
+    table = runs_table.collect(sources)
+    copies, table = runs_table.compare_copies(table), runs_table.without_copies(table)
     exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     runs_table.write_table_csv(table, folder)
     tables.write_run_table(table, folder)
-    target = folder / "index.html"
-    html_fragments.write_page(target, _page(folder, table, copies, exported))
-    return target
+    html_fragments.write_page(folder / "index.html", _page(folder, table, copies, exported))
+    return folder / "index.html"
 
 
 def _check_no_run(folder: Path) -> None:
@@ -103,10 +101,9 @@ def _check_no_run(folder: Path) -> None:
     MerKitError
         If it is.
     """
-    inside = folder.absolute()
-    for place in (inside, *list(inside.parents)[:3]):
+    for place in (folder, *list(folder.parents)[:3]):
         if (place / "config.json").is_file() and (place / "folds").is_dir():
-            what = "a run folder" if place == inside else f"a folder of the run {place.name}"
+            what = "a run folder" if place == folder else f"a folder of the run {place.name}"
             raise MerKitError(
                 f"{folder.name} is {what}, expected a folder of run folders: "
                 f"name the folder above it, {place.parent}"
@@ -126,11 +123,11 @@ def _page(
     if len(copies):
         body += ["<h2>Runs in several places</h2>", copies.to_html(index=False, border=0)]
     if rows:
-        body.append(overview(rows, runs_table.fold_scores(table)))
-        body.append(paper.section(folder, table))
-        body.append("<h2>Runs</h2>")
-        few = len(rows) <= FEW
-        body += [_run(folder, row, exported[str(row["path"])], opened=few) for row in rows]
+        scores = runs_table.fold_scores(table)
+        body += [overview(rows, scores), paper.section(folder, table), "<h2>Runs</h2>"]
+        body += [
+            _run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW) for row in rows
+        ]
     else:
         body.append("<p>No runs here yet. <code>mer-kit demo</code> makes the first one.</p>")
     return (
@@ -144,12 +141,12 @@ def _page(
 
 def _policy() -> str:
     """Return the content security policy: the page's own script, local images and frames only."""
-    rules = (
-        f"default-src 'none'; script-src 'sha256-{html_fragments.sha256(SCRIPT)}'; "
-        "style-src 'unsafe-inline'; "
-        "img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; form-action 'none'"
+    return (
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        f"script-src 'sha256-{html_fragments.sha256(SCRIPT)}'; style-src 'unsafe-inline'; "
+        "img-src 'self' file: data:; frame-src 'self' file:; base-uri 'none'; "
+        "form-action 'none'\">"
     )
-    return f'<meta http-equiv="Content-Security-Policy" content="{rules}">'
 
 
 def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened: bool) -> str:

@@ -113,12 +113,11 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 def _style(value: str) -> str:
     """Return the declarations of a style that neither move an element nor load anything."""
-    parts = [declaration.partition(":") for declaration in value.split(";")]
-    settings = [(name.strip().lower(), setting.strip()) for name, _, setting in parts]
+    parts = (declaration.partition(":") for declaration in value.split(";"))
     return " ".join(
-        f"{name}: {setting};"
-        for name, setting in settings
-        if name in _STYLES.split() and _STYLE_VALUE.fullmatch(setting)
+        f"{name.strip().lower()}: {setting.strip()};"
+        for name, _, setting in parts
+        if name.strip().lower() in _STYLES.split() and _STYLE_VALUE.fullmatch(setting.strip())
     )
 
 
@@ -148,8 +147,7 @@ def clean(text: str) -> str:
     >>> clean("<div>" * 1000)
     '<p>Left out: HTML that nests more than 500 elements.</p>'
     """
-    reason = _too_much(text)
-    if reason:
+    if reason := _too_much(text):
         return f"<p>Left out: {reason}.</p>"
     return _CLEANER.clean(text)
 
@@ -165,7 +163,10 @@ def _too_much(text: str) -> str:
     again = 0
     for number, (end, name, tag) in enumerate(_tags(text)):
         if name in _FORMATTING and end:
-            formatting = _without_last(formatting, name)
+            last = next(
+                (k for k in reversed(range(len(formatting))) if formatting[k][0] == name), -1
+            )
+            formatting = [one for k, one in enumerate(formatting) if k != last]
         elif name in _FORMATTING:
             formatting = [*formatting, (name, len(tag))][-MOST_DEPTH:]
         elif not end:
@@ -182,13 +183,6 @@ def _too_much(text: str) -> str:
         if again > MOST_AGAIN or number > MOST_TAGS:
             return "HTML of too many elements"
     return ""
-
-
-def _without_last(formatting: list[tuple[str, int]], name: str) -> list[tuple[str, int]]:
-    """Return open formatting without the last element of a name."""
-    places = reversed(range(len(formatting)))
-    last = next((k for k in places if formatting[k][0] == name), len(formatting))
-    return formatting[:last] + formatting[last + 1 :]
 
 
 def _tags(text: str) -> Iterator[tuple[bool, str, str]]:
@@ -225,8 +219,9 @@ def tamed(notebook: NotebookNode) -> NotebookNode:
     ('# A title', False)
     """
     made = copy.deepcopy(notebook)
-    language = NotebookNode(name="python", pygments_lexer="ipython3")
-    made.metadata = NotebookNode(language_info=language)
+    made.metadata = NotebookNode(
+        language_info=NotebookNode(name="python", pygments_lexer="ipython3")
+    )
     for number, cell in enumerate(made.cells):
         cell.id, cell.metadata = f"cell-{number}", NotebookNode()
         if cell.cell_type == "code":
@@ -277,9 +272,8 @@ def is_picture(data: bytes | Path) -> bool:
     """
     from PIL import Image
 
-    source: Path | io.BytesIO = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        with Image.open(source) as image:
+        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
             return 0 < image.width * image.height <= MOST_PIXELS
     except Exception:  # Pillow raises many classes, also for images that claim a gigapixel
         return False

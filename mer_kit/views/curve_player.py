@@ -96,10 +96,9 @@ class CurvePlayer(View, traitlets.HasTraits):
     def segment(self) -> dict[str, Any]:
         """The chosen segment: start_s, end_s, leader and probabilities (class → probability)."""
         row = self.curve.iloc[self.selected]
-        shares = {name: float(row[name]) for name in self.classes}
-        leader = max(shares, key=shares.__getitem__)
+        shares = row[self.classes].astype(float)
         span = {"start_s": row["start_s"], "end_s": row["end_s"]}
-        return {**span, "leader": leader, "probabilities": shares}
+        return {**span, "leader": shares.idxmax(), "probabilities": shares.to_dict()}
 
     def sentence(self) -> str:
         """Return the sentence about the chosen segment that the view announces."""
@@ -178,5 +177,7 @@ class CurvePlayer(View, traitlets.HasTraits):
         still = f'<img alt="{escaped(data["alt"])}" src="{picture}">'
         if self.sound is None:
             return f"{still}<p>{escaped(self.silence)}</p>"
-        audio = f'<audio controls="" preload="metadata" aria-label="{escaped(self.title)}"'
-        return f'{still}{audio} src="{self.sound.address}"></audio>'
+        return (
+            f'{still}<audio controls="" preload="metadata" aria-label="{escaped(self.title)}" '
+            f'src="{self.sound.address}"></audio>'
+        )

@@ -191,8 +191,8 @@ def cut_table(
         "refusal": [refusal[n] for n in proposed],
     }
     if passes.wrong is not None:
-        right, wrong = passes.groups["right label"][order], passes.wrong[order]
-        table |= quality_table(right, wrong, in_u)
+        right = passes.groups["right label"][order]
+        table |= quality_table(right, passes.wrong[order], in_u)
     return table
 
 
@@ -246,8 +246,10 @@ def quality_table(right: np.ndarray, wrong: np.ndarray, in_u: np.ndarray) -> dic
 
 def _fractions(parts: np.ndarray, wholes: np.ndarray) -> list[float | None]:
     """Return parts / wholes, None where the whole is 0."""
-    pairs = zip(parts.tolist(), wholes.tolist(), strict=True)
-    return [part / whole if whole else None for part, whole in pairs]
+    return [
+        part / whole if whole else None
+        for part, whole in zip(parts.tolist(), wholes.tolist(), strict=True)
+    ]
 
 
 def roc_table(passes: Passes, omega: np.ndarray) -> dict[str, Any] | None:
@@ -264,9 +266,8 @@ def roc_table(passes: Passes, omega: np.ndarray) -> dict[str, Any] | None:
     if len(np.unique(right)) < 2:
         return None
     points = np.stack(roc_curve(right, omega[known])[:2], axis=1)
-    step = max(1, len(points) // ROC_POINTS)
-    thinned = np.append(points[:-1:step], points[-1:], axis=0).round(4)
-    return {"curve": thinned.tolist(), "area": float(roc_auc_score(right, omega[known]))}
+    thinned = np.append(points[: -1 : max(1, len(points) // ROC_POINTS)], points[-1:], axis=0)
+    return {"curve": thinned.round(4).tolist(), "area": float(roc_auc_score(right, omega[known]))}
 
 
 class PassArrays:

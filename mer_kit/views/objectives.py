@@ -124,12 +124,15 @@ class SharpeningTriangle(_Demo):
                 "mass": self.probabilities[:, among].sum(axis=1).tolist(),
                 "sharpened": sharpen_rows(p, temperatures).astype("<f4").tobytes(),
             }
-        lattice = {
-            "steps": LATTICE_STEPS[n],
-            "points": points.tolist(),
-            "sharpened": (LATTICE_SCALE * sharpened).round().astype("<u2").tobytes(),
+        return {
+            "temperatures": temperatures.tolist(),
+            "lattice": {
+                "steps": LATTICE_STEPS[n],
+                "points": points.tolist(),
+                "sharpened": (LATTICE_SCALE * sharpened).round().astype("<u2").tobytes(),
+            },
+            "subsets": subsets,
         }
-        return {"temperatures": temperatures.tolist(), "lattice": lattice, "subsets": subsets}
 
     def still(self, data: Mapping[str, Any]) -> str:
         """Return the first segment before and after as bars."""

@@ -162,7 +162,8 @@ def song_bytes(path: str | Path, *, max_bytes: int = MAX_SONG_BYTES) -> SongSoun
     if seconds > longest:
         seconds = audio.duration(path)
     raise MerKitError(
-        f"{path.name} lasts {seconds:.0f} s and takes {least_bytes_a_second * seconds / 1e6:.2g} MB at least, "
+        f"{path.name} lasts {seconds:.0f} s and takes "
+        f"{least_bytes_a_second * seconds / 1e6:.2g} MB at least, "
         f"expected at most {max_bytes / 1e6:.2g} MB of sound in a page: cut an excerpt"
     )
 

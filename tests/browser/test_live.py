@@ -47,7 +47,7 @@ def page_text(*, buttons: bool = True) -> str:
         f"{js.styles('live')}</style></head><body><main><h1>Live</h1><div id='place'></div></main>"
         f"<script type='module'>{js.module('live')}\n const hear = {{}}; window.asked = [];"
         "window.tell = (next) => Object.entries(next).forEach(([kind, value]) => hear[kind](value));"
-        "window.png = (text) => bytes(text);"
+        "window.png = (text) => raw(text);"
         f"mount(document.getElementById('place'), {js.embedded(data)},"
         "{ send: (message) => asked.push(message), on: (kind, one) => { hear[kind] = one; } });</script></body></html>"
     )

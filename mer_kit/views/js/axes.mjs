@@ -10,17 +10,13 @@ function createFrame(width, height, margins, xDomain, yDomain) {
   return { node, left, right, top, bottom, x: linear(xDomain, [left, right]), y: linear(yDomain, [bottom, top]) };
 }
 
-/** Resize an SVG. */
 const resize = (svg, width, height) => dress(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
-
-/** Return a text at a place. */
 const label = (x, y, text, properties = {}) => s("text", { x, y, text, ...properties });
 
 /** Return a text that is written upwards along a vertical axis. */
 const verticalLabel = (x, y, text) =>
   s("text", { transform: `translate(${x} ${y}) rotate(-90)`, "text-anchor": "middle", text, class: "small" });
 
-/** Return a line from (x1, y1) to (x2, y2). */
 const segmentLine = (x1, y1, x2, y2, properties = {}) => s("line", { x1, y1, x2, y2, ...properties });
 
 /** Return a path through points [x, y]. */
@@ -68,8 +64,7 @@ function paintSpectrogram(canvas, levels, bands, palette, first, count) {
   for (let frame = 0; frame < count; frame++)
     for (let band = 0; band < bands; band++) {
       const i = 4 * ((bands - 1 - band) * count + frame), colour = 3 * Math.round(levels[(first + frame) * bands + band]);
-      for (let channel = 0; channel < 3; channel++) image.data[i + channel] = palette[colour + channel];
-      image.data[i + 3] = 255;
+      image.data.set([...palette.subarray(colour, colour + 3), 255], i);
     }
   pen.putImageData(image, 0, 0);
 }

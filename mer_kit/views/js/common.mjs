@@ -1,12 +1,10 @@
 // What all browser views share: elements, decoding, number formats, and the connection to the kernel. No library is used.
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** Return an HTML element with properties (class, text, data-…, aria-…, on…) and children. */
 const h = (tag, properties = {}, ...children) => dress(document.createElement(tag), properties, children);
 
 /** Return an SVG element with attributes and children. */
-const s = (tag, properties = {}, ...children) => dress(document.createElementNS(SVG, tag), properties, children);
+const s = (tag, properties = {}, ...children) => dress(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 
 /** Give an element attributes, listeners and further children. */
 function dress(node, properties, children = []) {
@@ -20,12 +18,9 @@ function dress(node, properties, children = []) {
   return node;
 }
 
-/** Return the bytes of base64 text. */
-const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-
 /** Return the bytes of a message's buffer (a DataView or a typed array) or of base64 text in a page. */
 function raw(source) {
-  if (typeof source === "string") return bytes(source);
+  if (typeof source === "string") return Uint8Array.from(atob(source), (letter) => letter.charCodeAt(0));
   return new Uint8Array(source.buffer ?? source, source.byteOffset ?? 0, source.byteLength);
 }
 
@@ -41,13 +36,10 @@ function clock(seconds) {
   return `${Math.floor(seconds / 60)}:${whole ? String(rest).padStart(2, "0") : rest.toFixed(1).padStart(4, "0")}`;
 }
 
-/** Return 0.731 as "73 %". */
 const percent = (value) => Number.isFinite(value) ? `${Math.round(100 * value)} %` : "–";
 
 /** Return a value with as few of two decimal places as it needs. */
 const short = (value) => String(Number(value.toFixed(2)));
-
-/** Return an id that is unique in the page. */
 const uniqueId = (prefix = "mer") => `${prefix}${Math.random().toString(36).slice(2)}`;
 
 /** Return the places of values, the largest value first. */
@@ -57,10 +49,8 @@ const ranked = (values) => [...values.keys()].sort((a, b) => values[b] - values[
 const nearestPlace = (values, wanted) =>
   values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
 
-/** Return a button. */
 const button = (text, onclick, properties = {}) => h("button", { type: "button", text, onclick, ...properties });
 
-/** Show a button as pressed or not; return which. */
 function press(node, pressed) {
   node.setAttribute("aria-pressed", String(pressed));
   return pressed;
@@ -90,10 +80,7 @@ function keyStep(event, steps) {
   return steps[event.key];
 }
 
-/** Return a class's short name and its emotion. */
 const className = ({ name, word, emotion = word }) => emotion ? `${name} ${emotion}` : name;
-
-/** Return value, limited to low…high. */
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
 /** Return a polite live region: {node, say, dispose}; of sentences in quick succession only the last is announced. */

@@ -3,7 +3,7 @@
 /** The view. `wanted` is the clip and duration asked for last; `clip`, `cut`, `at` and `duration` are what is shown. */
 class SegmentExplorer {
   constructor(el, data, talk) {
-    Object.assign(this, { el, data, talk, palette: bytes(data.palette), id: uniqueId(), at: data.clip, duration: data.seconds });
+    Object.assign(this, { el, data, talk, palette: raw(data.palette), id: uniqueId(), at: data.clip, duration: data.seconds });
     Object.assign(this, { row: 0, clip: null, cut: null, place: null, width: 0, frame: 0, turn: 0, held: false, pause: 0 });
     this.wanted = { at: this.at, duration: this.duration };
     this.clips = requestClips(data.carried, talk, (text, key) => this.refused(text, key));
@@ -77,9 +77,7 @@ class SegmentExplorer {
   // ---- choosing
 
   named(k) { return k >= 0 ? className(this.data.classes[k]) : "unknown"; }
-
   colour(k) { return k >= 0 ? this.data.classes[k].colour : "#8a8a93"; }
-
   get label() { return this.data.clips[this.at].label; }
 
   filter() {
@@ -183,7 +181,6 @@ class SegmentExplorer {
     return truth !== null && truth[i] >= 0 && truth[i] !== this.label;
   }
 
-  /** Return in words how many segments the clip gives. */
   tally() {
     const { cut } = this, n = cut.start_s.length;
     if (!n) return "the clip is too short for one segment.";
@@ -216,7 +213,6 @@ class SegmentExplorer {
     this.show(news);
   }
 
-  /** Explain the colours of the staircase. */
   showLegend() {
     const { label: own, cut } = this, others = [...new Set(cut.truth ?? [])].filter((k) => k >= 0 && k !== own).sort();
     const entry = (k, text, look) => h("li", {}, h("span", { class: look, style: `--c:${this.colour(k)}`, "aria-hidden": "true" }), text);
@@ -224,7 +220,6 @@ class SegmentExplorer {
       ...others.map((k) => entry(k, `truly ${this.named(k)}: the label is wrong`, "swatch hatched")));
   }
 
-  /** Show the chosen segment in all places. */
   show(news = "") {
     const { cut, row, stage, clip } = this, none = !cut.start_s.length, words = this.segmentWords();
     this.el.dataset.row = row;
@@ -263,7 +258,6 @@ class SegmentExplorer {
     if (this.el.isConnected) this.tick();
   }
 
-  /** Move the needle while something is playing. */
   tick() {
     cancelAnimationFrame(this.frame);
     const { player, place } = this;

@@ -1,6 +1,5 @@
 // The explorer's picture: a clip's log-mel, its true labels, and the staircase of its segments.
 
-/** Return the places of the picture's parts for a width and a number of segments. */
 function explorerLayout(width, segments, seconds, hasTruth) {
   const left = 64, right = width - 6, top = 4, mel = width < 480 ? 120 : 170;
   const band = mel + top + 6, stairs = mel + top + (hasTruth ? 32 : 8), tread = clamp(240 / Math.max(segments, 1), 2.2, 14);
@@ -11,7 +10,6 @@ function explorerLayout(width, segments, seconds, hasTruth) {
 const EXPLORER_TEXT = { "font-size": 11.5 };
 const beforeAxis = (place, y, text) => label(place.left - 5, y, text, { "text-anchor": "end", ...EXPLORER_TEXT });
 
-/** Return the band of the true labels. */
 function truthBand(place, truth, seconds, classes) {
   const { x, band } = place, parts = [beforeAxis(place, band + 14, "truth")];
   for (const span of truth) {
@@ -25,7 +23,6 @@ function truthBand(place, truth, seconds, classes) {
   return parts;
 }
 
-/** Return the part of a clip that is not used. */
 function unusedPart(place, maxSeconds) {
   const { x, right, top, mel, stairs, foot } = place, from = x(maxSeconds);
   return [
@@ -47,7 +44,6 @@ function staircaseBars(place, cut, duration, colourOf, isWrong, hatchId) {
   return bars;
 }
 
-/** Return the parts that mark the chosen segment and the second that is playing. */
 function explorerMarks({ top, mel, foot }) {
   return {
     mark: s("rect", { class: "mark", y: top + mel, height: foot - top - mel }),
@@ -57,7 +53,6 @@ function explorerMarks({ top, mel, foot }) {
   };
 }
 
-/** Return the table of how many segments a duration gives, and how many of them have a wrong label. */
 function countsTable(cut, duration, clips) {
   const share = (value) => (value === null ? "–" : `${value.toFixed(1)} %`), known = cut.of_corpus.known !== null;
   const line = (name, one) => h("tr", {}, h("th", { scope: "row", text: name }), h("td", { text: one.segments.toLocaleString("en") }),

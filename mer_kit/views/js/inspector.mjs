@@ -49,7 +49,6 @@ class SongInspector {
 
   // ---- the matrix and the list
 
-  /** Limit the list to a cell of the matrix, or show all songs. */
   limitTo(cell) {
     this.cell = cell;
     this.wrong.checked = false;

@@ -75,7 +75,6 @@ function svmDuels(duels, named) {
 
 const verdictMark = (right) => h("span", { class: right ? "good" : "bad", "aria-hidden": "true", text: right ? "✔" : "✘" });
 
-/** Return what every song-level classifier answers, and whether it is right. */
 function answerList(one, classifiers, classes) {
   return h("ul", { class: "answers" }, ...classifiers.map(([name, text]) => {
     const k = one.answers[name], right = k === one.label;

@@ -6,20 +6,15 @@ const BUTTON_TEXTS = {
 };
 const CELL_HINT = "The stop button of the notebook pauses the training; run the cell again to resume after the last finished epoch.";
 
-/** Return images that show the PNG files given to `show`; `revoke` releases their memory. */
+/** Return images that show the PNG files given to `show`; `show([])` releases their memory. */
 function createImages(alts) {
   const images = alts.map((alt) => h("img", { alt, hidden: true }));
-  let urls = [];
-  const show = (pictures) => {
-    const old = urls;
-    urls = pictures.map((png) => address(png, "image/png"));
-    images.forEach((image, i) => {
-      image.hidden = !urls[i];
-      if (urls[i]) image.src = urls[i];
-    });
-    old.forEach((url) => URL.revokeObjectURL(url));
-  };
-  return { images, show, revoke: () => urls.forEach((url) => URL.revokeObjectURL(url)) };
+  const show = (pictures) => images.forEach((image, i) => {
+    if (image.src) URL.revokeObjectURL(image.src);
+    image.hidden = !pictures[i];
+    if (pictures[i]) image.src = address(pictures[i], "image/png");
+  });
+  return { images, show };
 }
 
 /** Build the view in `el`; return what removes it. `talk` brings "state" and "pictures" when they change. */
@@ -33,7 +28,7 @@ function LiveTraining(el, data, talk) {
   const bar = h("progress", { max: data.epochs, value: 0, "aria-label": "Epochs that are finished" });
   const time = h("span", { class: "time", "aria-hidden": "true" });
   const words = h("p", { class: "words", role: "status", "data-part": "words" });
-  const { images, show: showPictures, revoke } = createImages(data.alts);
+  const { images, show: showPictures } = createImages(data.alts);
   el.append(h("p", { class: "title" }, h("strong", { text: data.title })),
     h("div", { class: "row" }, ...(data.buttons ? [toggle] : []), bar, time), words,
     h("div", { class: "pictures" }, ...images), h("p", { class: "quiet", text: data.buttons ? "" : CELL_HINT }));
@@ -53,7 +48,7 @@ function LiveTraining(el, data, talk) {
   talk?.on("pictures", showPictures);
   showPictures(data.pictures ?? []);
   show();
-  this.remove = () => { clearInterval(timer); revoke(); };
+  this.remove = () => { clearInterval(timer); showPictures([]); };
 }
 
 export default widgetOf(mount, ["state", "pictures"]);

@@ -16,7 +16,11 @@ class NoiseLab {
     this.list = createSegmentList(this);
     this.build();
     talk?.on("sorry", (reply) => this.refused(reply));
-    this.unwatch = watchWidth(el, () => this.resized());
+    this.unwatch = watchWidth(el, () => {
+      if (this.inner() === this.width) return;
+      this.width = this.inner();
+      this.update();
+    });
     this.width = el.clientWidth ? this.inner() : 800;
     this.update();
   }
@@ -54,17 +58,11 @@ class NoiseLab {
   /** The width without the margin for the focus ring (4 px in the style sheet). */
   inner() { return Math.max(240, this.el.clientWidth - 8); } // a page that is being laid out may have hardly any room yet
 
-  resized() {
-    this.width = this.inner();
-    this.update();
-  }
-
   // ---- changes
 
   /** Whether the pass and the mixtures that were asked for last are those that are shown. */
   isCurrent() { return this.now !== null && this.now.after === this.state.after && this.now.perClass === this.state.perClass; }
 
-  /** Change the pass, the kind of mixture, or the class. */
   change(part) {
     Object.assign(this.state, part);
     this.update();
@@ -133,9 +131,7 @@ class NoiseLab {
 
   // ---- what is shown
 
-  /** Return the row of the table of cuts for the chosen τ. */
   cut() { return cutAt(this.now.tables.cuts, this.data.taus.indexOf(this.state.tau)); }
-
   setOf(row) { return this.now.omega[row] > this.state.tau ? "X" : "U"; }
 
   describe(row) {

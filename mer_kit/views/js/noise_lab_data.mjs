@@ -36,8 +36,8 @@ function createFold(data, talk, arrived) {
     },
     /** Return the first epoch whose tables are missing, or 0. */
     missing(perClass) {
-      for (let after = 1; after <= data.epochs; after++) if (!tables.has(tableKey(after, perClass))) return after;
-      return 0;
+      const epochs = Array.from({ length: data.epochs }, (_, i) => i + 1);
+      return epochs.find((after) => !tables.has(tableKey(after, perClass))) ?? 0;
     },
     /** Allow a refused message (or all) to be requested again. */
     forget: (message) => (message ? requested.delete(JSON.stringify(message)) : requested.clear()),
@@ -46,7 +46,6 @@ function createFold(data, talk, arrived) {
 
 const tableKey = (after, perClass) => `${after} ${perClass ? "class" : "all"}`;
 
-/** Return the segments' arrays and what is read from them directly. */
 function segmentArrays({ arrays, segments }) {
   const inU = typed(arrays.in_u, Uint8Array), lossOfHalf = typed(arrays.loss_of_half, Float32Array);
   const label = typed(arrays.label, Uint8Array), truth = typed(arrays.truth, Int8Array);
@@ -65,32 +64,25 @@ function segmentArrays({ arrays, segments }) {
   };
 }
 
+/** Return an array cut into n parts of one length. */
+function inParts(array, n) {
+  const length = array.length / n;
+  return Array.from({ length: n }, (_, i) => array.subarray(i * length, (i + 1) * length));
+}
+
 /** Return after → {bits of p, model} of the passes that came with the data. */
-function storedPasses({ arrays, epochs, segments }) {
-  const passes = new Map();
-  if (!arrays.p) return passes;
-  const p = typed(arrays.p, Uint16Array), model = typed(arrays.model, Uint8Array);
-  for (let i = 0; i < epochs; i++) {
-    const ends = [i * segments, (i + 1) * segments];
-    passes.set(i + 1, { bits: p.subarray(...ends), model: model.subarray(...ends) });
-  }
-  return passes;
+function storedPasses({ arrays, epochs }) {
+  if (!arrays.p) return new Map();
+  const model = inParts(typed(arrays.model, Uint8Array), epochs);
+  return new Map(inParts(typed(arrays.p, Uint16Array), epochs).map((bits, i) => [i + 1, { bits, model: model[i] }]));
 }
 
 /** Return key → tables with ω and curves of the passes that came with the data. */
-function storedTables(data) {
-  const tables = new Map();
-  for (const [name, every] of Object.entries(data.tables)) {
-    if (!every.length) continue;
-    const omega = halves(data.arrays[`omega_${name}`]), curves = halves(data.arrays[`curves_${name}`]);
-    const length = curves.length / every.length;
-    every.forEach((table, i) => tables.set(`${i + 1} ${name}`, {
-      ...table,
-      omega: omega.subarray(i * data.segments, (i + 1) * data.segments),
-      curves: curves.subarray(i * length, (i + 1) * length),
-    }));
-  }
-  return tables;
+function storedTables({ tables, arrays }) {
+  return new Map(Object.entries(tables).filter(([, every]) => every.length).flatMap(([name, every]) => {
+    const [omega, curves] = ["omega", "curves"].map((part) => inParts(halves(arrays[`${part}_${name}`]), every.length));
+    return every.map((table, i) => [`${i + 1} ${name}`, { ...table, omega: omega[i], curves: curves[i] }]);
+  }));
 }
 
 /** Return the stretches [from, to, in X] of the axis that a threshold makes of the curve of ω. */

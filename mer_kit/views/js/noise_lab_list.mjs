@@ -82,7 +82,6 @@ function listTable(data, body) {
   return h("table", {}, headings(sound, "clip", "seconds", "label", "model", ...truth, "loss", "ω", "in"), body);
 }
 
-/** Return one row of the list. */
 function segmentRow(lab, row) {
   const { data, fold, now } = lab, [clip, title] = data.clips[fold.clip[row]];
   const cell = (text, properties = {}) => h("td", { text, ...properties });
@@ -101,5 +100,4 @@ function segmentRow(lab, row) {
 }
 
 const tenths = (seconds) => clock(Math.round(10 * seconds) / 10);
-
 const count = (n) => n.toLocaleString("en-GB");

@@ -1,6 +1,5 @@
 // The noise lab's controls and its sentences.
 
-/** Return the controls above the histogram. */
 function labControls(lab) {
   const { data, id } = lab;
   const epoch = slider(`${id}-epoch`, "after epoch", { min: 1, max: data.epochs, step: 1, value: data.after }, (after) => lab.change({ after }));
@@ -13,7 +12,6 @@ function labControls(lab) {
   return { epoch, tau, one, each, group, node: h("div", { class: "controls" }, epoch.node, tau.node, mixtures) };
 }
 
-/** Return the number field of one end of the brush. */
 function brushEnd(lab, text, end) {
   const change = () => {
     const value = clamp(Number(input.value), 0, 1), brush = [...lab.state.brush];
@@ -26,7 +24,6 @@ function brushEnd(lab, text, end) {
   return { input, node: h("label", {}, `${text} `, input) };
 }
 
-/** Return the controls above the list. */
 function listControls(lab) {
   const from = brushEnd(lab, "from", 0), to = brushEnd(lab, "to", 1);
   const order = selectBox(Object.entries(ORDERS), (value) => lab.changeList({ order: value }), { id: `${lab.id}-order` });
@@ -60,21 +57,13 @@ function setBar(letter, all, total, quality) {
       ...(quality ? [h("small", { text: ` ${count(wrong)} wrong` })] : [])));
 }
 
-/** Return the four measures of a cut whose truth is known. */
 function measures(cut, area) {
   const measure = (value, text) => h("div", {}, h("b", { text: value }), h("span", { text }));
-  return [
-    measure(percent(cut.precision), "of X has right labels (precision)"),
-    measure(percent(cut.recall), "of the right labels are in X (recall)"),
-    measure(percent(cut.noise_recall), "of the wrong labels are in U"),
-    measure(twoDigits(area), "ROC AUC of ω"),
-  ];
+  return [measure(percent(cut.precision), "of X has right labels (precision)"), measure(percent(cut.recall), "of the right labels are in X (recall)"),
+    measure(percent(cut.noise_recall), "of the wrong labels are in U"), measure(twoDigits(area), "ROC AUC of ω")];
 }
 
-/** Return the row of a cut table for one τ as an object. */
 const cutAt = (cuts, i) => Object.fromEntries(Object.entries(cuts).map(([name, values]) => [name, values[i]]));
-
-/** Replace a class's number in the reason of a guard by its name. */
 const withClassName = (reason, classes) => reason.replace(/class (\d+)/, (_, k) => className(classes[k]));
 
 /** Say which epoch used this pass. */

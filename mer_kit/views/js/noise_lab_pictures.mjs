@@ -1,13 +1,11 @@
 // The noise lab's pictures. Each one is drawn anew for a width.
 
 const RIGHT = "#5790fc", WRONG = "#e42536", GREY = "#86868f", DOUBT = "#b05aa5";
-
 const twoDigits = (value) => (Number.isFinite(value) ? value.toFixed(2) : "–");
 
 /** Return what the histogram shows of one mixture: its table, four curves over the axis 0…1, and the largest density. */
 function histogramOf({ groups, curves }, group) {
-  const length = curves.length / groups.length / 4, first = 4 * group * length;
-  const [clean, noisy, omega, formula] = [0, 1, 2, 3].map((i) => curves.subarray(first + i * length, first + (i + 1) * length));
+  const [clean, noisy, omega, formula] = inParts(inParts(curves, groups.length)[group], 4);
   const tallest = 1.05 * Math.max(...groups[group].bars.map(([right, wrong]) => right + wrong), ...clean, ...noisy);
   return { ...groups[group], clean, noisy, omega, formula, tallest };
 }
@@ -39,13 +37,9 @@ function drawHistogram({ id, width, histogram, tau, brush, truth }) {
 /** Return two paths: the bars of all labels that are not wrong, and on top of them those of the wrong ones. */
 function histogramBars(f, bars, fill, hatched) {
   const width = (f.right - f.left) / bars.length;
-  let plain = "", wrong = "";
-  bars.forEach(([right, bad], i) => {
-    const x = f.left + i * width, y = f.density(right);
-    plain += `M${x} ${f.floor}V${y}h${width}V${f.floor}Z`;
-    if (bad) wrong += `M${x} ${y}V${f.density(right + bad)}h${width}V${y}Z`;
-  });
-  return [s("path", { d: plain, fill, "fill-opacity": .5 }), s("path", { d: wrong, fill: hatched })];
+  const bar = (i, from, to) => `M${f.left + i * width} ${f.density(from)}V${f.density(to)}h${width}V${f.density(from)}Z`;
+  const plain = bars.map(([right], i) => bar(i, 0, right)), wrong = bars.map(([right, bad], i) => (bad ? bar(i, right, right + bad) : ""));
+  return [s("path", { d: plain.join(""), fill, "fill-opacity": .5 }), s("path", { d: wrong.join(""), fill: hatched })];
 }
 
 const along = (f, values, y) => Array.from(values, (value, i) => [f.x(i / (values.length - 1)), y(value)]);
@@ -81,13 +75,9 @@ function cutStretches(f, cuts, tau) {
 
 /** Return the labels 0, τ and 1 of an axis of ω; where τ is near an end, its label takes the place of the end's. */
 function tauLabels(f, y, tau, near) {
-  const at = (value, text, properties) => label(f.left - 8, y(value) + 5, text, { "text-anchor": "end", ...properties });
-  return [
-    segmentLine(f.left, y(tau), f.right, y(tau), { class: "tau" }),
-    at(tau, "τ", { class: "strong" }),
-    at(1, "1", { class: 1 - tau < near ? "gone" : "" }),
-    at(0, "0", { class: tau < near ? "gone" : "" }),
-  ];
+  const at = (value, text, look) => label(f.left - 8, y(value) + 5, text, { "text-anchor": "end", class: look });
+  return [segmentLine(f.left, y(tau), f.right, y(tau), { class: "tau" }), at(tau, "τ", "strong"),
+    at(1, "1", 1 - tau < near ? "gone" : ""), at(0, "0", tau < near ? "gone" : "")];
 }
 
 function omegaCurves(f, { omega, formula }, tau) {

@@ -6,7 +6,6 @@ const ICONS = {
   loop: "M4 3h5a4 4 0 0 1 0 8H5a4 4 0 0 1-3.8-2.8l1.7-.5A2.2 2.2 0 0 0 5 9.2h4a2.2 2.2 0 0 0 0-4.4H4v2L.8 3.9 4 1z",
 };
 
-/** Return the content of a button: an icon and its words. */
 function iconAndText(icon, text) {
   const path = s("path", { d: ICONS[icon], fill: "currentColor" });
   return [s("svg", { viewBox: "0 0 14 14", width: 14, height: 14, "aria-hidden": "true", class: "icon" }, path), h("span", { text })];
@@ -155,7 +154,6 @@ class CurvePlayer {
     });
   }
 
-  /** Called whenever the sound starts or ends. */
   soundChanged() {
     const playing = this.player.playing();
     if (!playing && this.before === "song") this.resume = this.player.now();
@@ -187,7 +185,6 @@ class CurvePlayer {
     this.show();
   }
 
-  /** Show the chosen segment in all places. */
   show() {
     const { data, selected, plot } = this, sentence = segmentSentence(data, selected, this.shown);
     this.el.dataset.selected = selected;

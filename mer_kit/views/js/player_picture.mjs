@@ -34,7 +34,6 @@ function textMeasure() {
   return (text) => measure.measureText(text).width;
 }
 
-/** Return the bands below the curves: name, spans, kind. */
 function playerBands(data, shown) {
   const bands = shown.map((c) => ({ name: shown.length > 1 ? data.curves[c].name : "leads", spans: data.curves[c].leaders, kind: "leads" }));
   if (data.truth?.length) bands.push({ name: "truth", spans: data.truth, kind: "truth" });
@@ -42,7 +41,6 @@ function playerBands(data, shown) {
   return bands;
 }
 
-/** Return where everything is in a picture of a given width. */
 function playerLayout(data, bands, width) {
   const narrow = width < 520, wide = textMeasure(), first = data.start_s[0], last = data.end_s.at(-1);
   const ends = data.classes.map((entry) => (narrow ? entry.name : className(entry)));

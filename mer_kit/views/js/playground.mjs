@@ -1,6 +1,5 @@
 // The playground of notebook 03: sharpening on a triangle, mixup with audio, and R-Drop.
 
-/** Return one part of the playground. */
 function Playground(el, data) {
   return new { sharpening: SharpeningTriangle, mixup: MixupDeck, passes: DropoutPairs }[data.part](el, data);
 }

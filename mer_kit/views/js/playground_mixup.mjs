@@ -1,6 +1,5 @@
 // Mixup: two segments and their mixture at any δ, as pictures, as a soft target and as sound.
 
-/** Return Eq. (6) or (7) with the present δ. */
 function mixtureFormula(letter, delta) {
   const of = (which) => math("msub", math("mi", letter), math("mi", which));
   return math("math", math("mi", letter), math("mo", "="), math("mn", delta.toFixed(2)), of("p"), math("mo", "+"),
@@ -46,7 +45,6 @@ class MixupDeck {
   }
 
   paint(name, levels) { paintSpectrogram(this.pictures[name].canvas, levels, this.data.bands, this.palette, 0, this.data.frames); }
-
   levels(name) { return { first: [1, 0], second: [0, 1], mixture: [this.delta, 1 - this.delta] }[name]; }
 
   change(value) {
@@ -63,7 +61,6 @@ class MixupDeck {
     });
   }
 
-  /** Called when sound starts or stops. */
   changed() {
     const playing = this.mixer?.playing();
     this.el.dataset.state = playing || "silent";

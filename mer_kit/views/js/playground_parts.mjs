@@ -1,6 +1,5 @@
 // Controls, bars and formulae that the parts of the playground share.
 
-/** Return a slider for a number with two digits. */
 function numberSlider(text, part, limits, change) {
   const show = (value) => { output.textContent = value.toFixed(2); };
   const { node, output } = slider(uniqueId(part), text, { ...limits, "data-part": part }, (value) => { show(value); change(value); });
@@ -8,7 +7,6 @@ function numberSlider(text, part, limits, change) {
   return node;
 }
 
-/** Return a labelled select box: {node, box}. */
 function choice(text, part, options, change) {
   const box = selectBox(options, change, { "data-part": part });
   return { node: h("label", { class: "choice" }, h("span", { text }), box), box };
@@ -34,7 +32,6 @@ function barTable(caption, classes, series) {
   return { node: h("table", { class: "bars" }, h("caption", { text: caption }), body), set };
 }
 
-/** Return a MathML element. */
 function math(tag, ...children) {
   const node = document.createElementNS("http://www.w3.org/1998/Math/MathML", tag);
   node.append(...children);

@@ -147,7 +147,6 @@ class SharpeningTriangle {
   /** The probabilities that are shown, on the chosen classes. */
   get p() { return this.picked >= 0 ? this.group.p[this.picked] : this.point.map((value) => value / this.tables.steps); }
 
-  /** The sharpened probabilities. */
   get after() {
     if (this.picked >= 0) return this.tables.ofSegment(this.among.join(), this.picked, this.temperature);
     return this.tables.ofPoint(this.point, this.temperature);

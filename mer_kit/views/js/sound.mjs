@@ -94,11 +94,9 @@ function createMixer(sounds, changed) {
   let context = null, decoding = null, sources = [], gains = [], began = 0, length = 0, name = "", ticket = 0;
 
   function silence() {
-    for (const source of sources) { source.stop(); source.disconnect(); }
-    for (const gain of gains) gain.disconnect();
-    sources = [];
-    gains = [];
-    name = "";
+    for (const source of sources) source.stop();
+    for (const node of [...sources, ...gains]) node.disconnect();
+    [sources, gains, name] = [[], [], ""];
   }
   async function play(wanted, levels) {
     const mine = ++ticket;
@@ -167,8 +165,8 @@ function loadSounds({ embedded = null, talk, requestOf, keyOf, audio = new Audio
       if (active === key) return stop();
       audio.pause();
       setActive(key);
-      if (embedded && key in embedded) urls.add(key, bytes(embedded[key].data), embedded[key].mime);
-      if (urls.has(key)) return start(key);
+      if (embedded && key in embedded) urls.add(key, raw(embedded[key].data), embedded[key].mime);
+      if (urls.get(key)) return start(key);
       if (!requested.has(key)) talk?.send(requestOf(key));
       requested.add(key);
     },
@@ -186,7 +184,6 @@ function loadSounds({ embedded = null, talk, requestOf, keyOf, audio = new Audio
 function soundUrls(inUse, most = 50) {
   const urls = new Map();
   return {
-    has: (key) => urls.has(key),
     get: (key) => urls.get(key),
     add(key, data, mime) {
       if (urls.has(key)) return;
