@@ -183,7 +183,7 @@ def _messages(
     reason = row.get("reason")
     if not failures and known(reason) and reason:
         bad = row.get("status") in ("failed", "unreadable", "changed")
-        parts.append(_paragraph(str(reason), "failed" if bad else "quiet"))
+        parts.append(_paragraph(str(reason), ("quiet", "failed")[bad]))
     parts += [_paragraph(f"{plain(path.name)}: {why}") for path, why in exported.items() if why]
     return "".join(parts)
 

@@ -209,7 +209,7 @@ class SegmentExplorer(View):
             carried["cuts"] |= {
                 f"{clip} {seconds:g}": self.cut(clip, seconds) for seconds in durations
             }
-        shown = self.clip if self.clip in chosen else chosen[0]
+        shown = next((clip for clip in chosen if clip == self.clip), chosen[0])
         return self.data(step=PAGE_STEP) | {"clip": shown, "carried": carried}
 
     def still(self, data: Mapping[str, Any]) -> str:
