@@ -27,7 +27,7 @@ import pandas as pd
 import psutil
 
 from mer_kit.batch import grid, planning
-from mer_kit.runs.run_folder import read_json
+from mer_kit.runs.schema import read_json
 
 #: Notebooks of each run: training and deciding are what must not be lost.
 NOTEBOOKS = ("03_sssl_training", "04_song_decisions")

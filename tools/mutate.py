@@ -256,7 +256,10 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tests/corpora/test_ratings.py tests/corpora/test_rated_corpora.py mer_kit/corpora/ratings.py",
         ("return (self.low + self.high) / 2", "return (self.high - self.low) / 2"),
         ('{"high": 1, "low": 0, "drop": None}[', '{"high": 0, "low": 1, "drop": None}['),
-        ("if not scale.low <= tables.number(text) <= scale.high:", "if not tables.number(text) <= scale.high:"),
+        (
+            "if not scale.low <= text.number(cell) <= scale.high:",
+            "if not text.number(cell) <= scale.high:",
+        ),
         ("_QUADRANTS = ((1, 1), (0, 1)", "_QUADRANTS = ((0, 1), (1, 1)"),
     ),
     *_of(

@@ -32,7 +32,8 @@ from mer_kit.batch.jobs import execute
 from mer_kit.batch.parameters import declared_parameters
 from mer_kit.checks import MerKitError
 from mer_kit.paths import default_runs_dir
-from mer_kit.runs.run_folder import RunFolder, all_runs, read_json
+from mer_kit.runs.run_folder import RunFolder, all_runs
+from mer_kit.runs.schema import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 YOURS = "07_your_own_music"

@@ -12,7 +12,8 @@ from mer_kit.batch.parameters import parameters_of
 from mer_kit.checks import MerKitError
 from mer_kit.paths import project_root
 from mer_kit.runs.config import RunConfig
-from mer_kit.runs.run_folder import RunFolder, read_json
+from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.schema import read_json
 
 #: The notebooks in order; 03 is executed once per fold.
 NOTEBOOKS = (

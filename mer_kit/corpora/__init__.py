@@ -6,6 +6,7 @@ extensions folder (`mer_kit.extensions`) or here: both are found by listing the 
 
     audio_files              finding audio files; ids and paths that stay inside a folder
     tables, ids, labels      label, metadata and ground truth tables, however they are written
+    text                     from a table's bytes to text and numbers
     ratings                  valence and arousal on a scale
     truth                    segment-level ground truth, for the corpora that have it
     demo/                    the synthesised corpus

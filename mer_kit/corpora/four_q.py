@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from mer_kit.checks import check_folder
-from mer_kit.corpora import audio_files, ids, ratings, tables
+from mer_kit.corpora import audio_files, ids, ratings, tables, text
 from mer_kit.corpora.labels import label_named
 from mer_kit.records import TASKS, Clip, Corpus, Problem, labels_from_quadrant
 
@@ -195,7 +195,7 @@ def _make_clip(
                 clip_id,
             )
         )
-    sure = 0 <= tables.number(pquad) <= 1
+    sure = 0 <= text.number(pquad) <= 1
     if pquad and not sure:
         problems.append(
             audio_files.problem(
@@ -209,5 +209,5 @@ def _make_clip(
     return Clip(
         clip_id, path, labels_from_quadrant(QUADRANTS.index(label)),
         group=artist.casefold() or None, title=title or None, artist=artist or None,
-        confidence=tables.number(pquad) if sure else None,
+        confidence=text.number(pquad) if sure else None,
     )  # fmt: skip

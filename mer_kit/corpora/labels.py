@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import audio_files, ids, tables
+from mer_kit.corpora import audio_files, ids, tables, text
 from mer_kit.records import EMOTIONS, TASKS, Clip, Problem, labels_from_quadrant
 
 #: The columns of every table of segment-level ground truth.
@@ -64,7 +64,7 @@ def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     """
     table = tables.read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
-        table[column] = table[column].map(tables.number)
+        table[column] = table[column].map(text.number)
     table["label"] = [label_named(text) or text for text in table["label"]]
     known = list(dict.fromkeys([*TASKS["quadrant"], *TASKS.get(task or "", ())]))
     wrong = (
@@ -263,7 +263,7 @@ def read_frames(path: Path, id_column: str, name: str, seconds: float) -> pd.Dat
             "clip_id": long[id_column],
             "start_s": start_s,
             "end_s": start_s + seconds,
-            name: long["text"].map(tables.number),
+            name: long["text"].map(text.number),
         }
     )
     return frames.dropna().sort_values(["clip_id", "start_s"]).reset_index(drop=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import check_choice, check_folder
-from mer_kit.corpora import audio_files, ids, labels, tables
+from mer_kit.corpora import audio_files, ids, labels, tables, text
 from mer_kit.corpora.ratings import TIES, About, Scale, rated_corpus, read_ratings
 from mer_kit.records import Corpus, Problem
 
@@ -110,5 +110,5 @@ def _read_frames(path: Path) -> dict[str, pd.DataFrame]:
         ["clip_id", "end_s", "valence", "arousal"], axis=1
     )
     for name in ("end_s", "valence", "arousal"):
-        frames[name] = frames[name].map(tables.number)
+        frames[name] = frames[name].map(text.number)
     return {path.name: frames.assign(start_s=frames["end_s"] - FRAME_SECONDS)}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice
-from mer_kit.corpora import audio_files, ids, tables
+from mer_kit.corpora import audio_files, ids, tables, text
 from mer_kit.corpora.labels import of_clips
 from mer_kit.records import Clip, Corpus, Problem
 
@@ -132,7 +132,7 @@ def read_ratings(
             path.name, clip_id, texts, scale
         )
         if wrong is None:
-            ratings[clip_id] = Rating(*map(tables.number, texts))
+            ratings[clip_id] = Rating(*map(text.number, texts))
         else:
             problems.append(wrong)
     return ratings
@@ -160,32 +160,30 @@ def check_scale(
     valence ranges from 1 to 7 and arousal from 2 to 9, all in one quarter of the scale
     of 0 to 100, so this scale is probably wrong
     """
-    ratings = np.array(
-        [(tables.number(valence), tables.number(arousal)) for valence, arousal in rows]
-    )
+    ratings = np.array([(text.number(valence), text.number(arousal)) for valence, arousal in rows])
     ratings = ratings[np.isfinite(ratings).all(axis=1)]
     if len(ratings) < FEWEST:
         return
     lowest, highest = ratings.min(axis=0), ratings.max(axis=0)
     ranges = [f"from {first:g} to {last:g}" for first, last in zip(lowest, highest, strict=True)]
     both = f"valence ranges {ranges[0]} and arousal {ranges[1]}"
-    text = f"the scale of {scale.low:g} to {scale.high:g}"
+    limits = f"the scale of {scale.low:g} to {scale.high:g}"
     off = int(((ratings < scale.low) | (ratings > scale.high)).any(axis=1).sum())
     one_sided = ((highest <= scale.middle) & (lowest < scale.middle)) | (
         (lowest >= scale.middle) & (highest > scale.middle)
     )
     if off >= max(FEWEST, FRACTION_OFF * len(ratings)):
         what = (
-            f"{both}, {off} of {len(ratings)} rows are outside {text}, "
+            f"{both}, {off} of {len(ratings)} rows are outside {limits}, "
             "so this scale is probably wrong"
         )
     elif len(ratings) < ENOUGH or not one_sided.any():
         return
     elif one_sided.all():
-        what = f"{both}, all in one quarter of {text}, so this scale is probably wrong"
+        what = f"{both}, all in one quarter of {limits}, so this scale is probably wrong"
     else:
         one = f"valence ranges {ranges[0]}" if one_sided[0] else f"arousal ranges {ranges[1]}"
-        what = f"{one}, all in one half of {text}, so this scale may be wrong"
+        what = f"{one}, all in one half of {limits}, so this scale may be wrong"
         problems = notes  # one column alone proves nothing
     problems.append(audio_files.problem("scale", table, what, next_step))
 
@@ -236,20 +234,20 @@ def wrong_values(table: str, clip_id: str, texts: tuple[str, str], scale: Scale)
     t.csv, id '7': arousal 'high', expected a number from 0 to 1: correct the table
     """
     where, span = f"{table}, id {clip_id!r}", f"{scale.low:g} to {scale.high:g}"
-    for name, text in zip(("valence", "arousal"), texts, strict=True):
-        if np.isnan(tables.number(text)):
+    for name, cell in zip(("valence", "arousal"), texts, strict=True):
+        if np.isnan(text.number(cell)):
             return audio_files.problem(
                 "unknown_label",
                 where,
-                f"{name} {text!r}, expected a number from {span}",
+                f"{name} {cell!r}, expected a number from {span}",
                 "correct the table",
                 clip_id,
             )
-        if not scale.low <= tables.number(text) <= scale.high:
+        if not scale.low <= text.number(cell) <= scale.high:
             return audio_files.problem(
                 "off_scale",
                 where,
-                f"{name} {text}, outside the scale of {span}",
+                f"{name} {cell}, outside the scale of {span}",
                 "correct the value",
                 clip_id,
             )

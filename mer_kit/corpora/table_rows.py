@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import audio_files, ids, ratings, tables
+from mer_kit.corpora import audio_files, ids, ratings, tables, text
 from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, wrong_label
 from mer_kit.records import Problem
 
@@ -152,7 +152,7 @@ def labels_of(
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
-            rating = ratings.Rating(tables.number(row["valence"]), tables.number(row["arousal"]))
+            rating = ratings.Rating(text.number(row["valence"]), text.number(row["arousal"]))
             labels[clip_id] = ratings.classes(rating, scale.middle, ties)
     return labels
 

@@ -14,7 +14,7 @@ from mer_kit.checks import MerKitError, plain
 from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
-from mer_kit.results import runs_table, tables
+from mer_kit.results import runs_table, status, tables
 from mer_kit.views import html_fragments
 
 STYLE = """
@@ -154,7 +154,7 @@ def _run(folder: Path, row: dict[Any, Any], exported: dict[Path, str], *, opened
     name, run = html.escape(str(row["folder"])), Path(str(row["path"]))
     if run.is_symlink():
         run /= "none"  # the target of a link is neither shown nor written into
-    failures = runs_table.failures(run)
+    failures = status.failures(run)
     figures = "".join(_figure(folder, path) for path in _figure_files(run))
     links = " · ".join(
         f'<a href="{_link(path.with_suffix(".html"), folder)}">{html.escape(_link_text(path))}</a>'

@@ -15,9 +15,9 @@ import pandas as pd
 
 from mer_kit import files, systems
 from mer_kit.checks import MerKitError, plain
-from mer_kit.format import plural
 from mer_kit.later_settings import flat, without_absent
-from mer_kit.runs import decisions, schema
+from mer_kit.results.status import status_of
+from mer_kit.runs import decisions, stored_tables
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.songs import scores
@@ -44,11 +44,6 @@ _FREE = {
     *("fingerprint", "n_clips", "skipped", "versions", "python"),
 }
 _UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
-#: What the state of an unfinished fold means.
-_OPEN = {
-    "running": "running, or interrupted",
-    "paused": "paused: the same command or notebook resumes it",
-}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
@@ -105,7 +100,7 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder; return its path."""
-    safe = schema.without_formulae(table.drop(columns="path"))
+    safe = stored_tables.without_formulae(table.drop(columns="path"))
     files.write_table(folder / "results.csv", safe, float_format="%.6g")
     return folder / "results.csv"
 
@@ -264,109 +259,6 @@ def _number(value: float | None) -> float:
 def _of(table: Mapping[str, Any], name: str, key: str) -> float:
     """Return one number of a nested table, NaN if it is missing, as in older runs."""
     return _number(table.get(name, {}).get(key))
-
-
-def failures(run: Path) -> list[dict[str, Any]]:
-    """Return a run's failed notebooks in reading order: notebook, message, last lines (log).
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from mer_kit.runs.run_folder import write_json
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "notebooks" / "02_noisy_labels.status.json"
-    ...     write_json(file, {"state": "failed", "message": "KeyError: 'x'"})
-    ...     failures(Path(folder))
-    [{'notebook': '02_noisy_labels', 'message': "KeyError: 'x'", 'log': []}]
-    """
-    folder = RunFolder(run)
-    homes = [run / "notebooks", *map(folder.fold, folder.fold_numbers())]
-    found = (file for home in homes for file in home.glob("[!.]*.status.json"))
-    failed: list[dict[str, Any]] = []
-    for file in sorted(found, key=lambda path: (path.name, path.parent.name)):
-        try:
-            status = schema.read_json(file, schema.STATUS, inside=run)
-        except MerKitError as error:
-            status = {"state": "failed", "message": str(error)}
-        if status.get("state") == "failed":
-            where = f" fold {file.parent.name}" * (file.parent.parent.name == "folds")
-            failed.append(
-                {
-                    "notebook": plain(file.name.removesuffix(".status.json") + where),
-                    "message": plain(str(status.get("message", ""))),
-                    "log": [
-                        plain(str(line), schema.LOG_WIDTH)
-                        for line in status.get("log", [])[-schema.LOG_LINES :]
-                    ],
-                }
-            )
-    return failed
-
-
-def status_of(
-    run: RunFolder, config: dict[str, Any], metrics: dict[str, Any] | None
-) -> tuple[str, str]:
-    """Return a run's status, and the reason if it is not "done".
-
-    Parameters
-    ----------
-    config, metrics : content of config.json and metrics.json; None before any song is decided
-
-    Examples
-    --------
-    >>> status_of(RunFolder("nowhere"), {"folds": 10}, None)
-    ('new', 'no fold is finished yet')
-    """
-    failure = _failure(run)
-    if failure:
-        return "failed", failure
-    done = [number for number in run.folds_done() if number < config["folds"]]
-    try:
-        for number in done:
-            run.check_seal(number, quick=True)
-    except MerKitError as error:
-        return "changed", str(error)
-    state_of = {number: run.fold_status(number).get("state") for number in run.fold_numbers()}
-    unfinished = {
-        state: f"{_folds([n for n, its in state_of.items() if its == state])} {words}"
-        for state, words in _OPEN.items()
-        if state in state_of.values()
-    }
-    if metrics is None and done:
-        action = "run notebook 04_song_decisions"
-        return "undecided", f"{_folds(done)} trained, no song is decided yet: {action}"
-    if metrics is None:
-        reason = "; ".join(unfinished.values()) or "no fold is finished yet"
-        return next(iter(unfinished), "new"), reason
-    decided = {fold["fold"] for fold in metrics["folds"]}
-    late = [number for number in done if number not in decided]
-    if late:
-        reason = "trained, but not in the scores yet: run 04_song_decisions"
-        return "partial", f"{_folds(late)} {reason}"
-    if len(decided) < int(config["folds"]):
-        return "partial", "; ".join(
-            [f"{len(decided)} of {config['folds']} folds", *unfinished.values()]
-        )
-    return "done", ""
-
-
-def _failure(run: RunFolder) -> str:
-    """Return what failed: a notebook, the run itself or a fold; "" if none did."""
-    broken = failures(run.path)
-    if broken:
-        more = f" (and {plural(len(broken) - 1, 'more notebook')})" * (len(broken) > 1)
-        return f"{broken[0]['notebook']}: {broken[0]['message']}{more}"
-    for number in (None, *run.fold_numbers()):
-        status = run.fold_status(number)
-        if status.get("state") == "failed":
-            where = f"fold {number}: " * (number is not None)
-            return f"{where}{status.get('message', 'no message was left')}"
-    return ""
-
-
-def _folds(numbers: Sequence[int]) -> str:
-    names = ", ".join(map(str, numbers))
-    return f"fold {names} is" if len(numbers) == 1 else f"folds {names} are"
 
 
 def compare_copies(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,9 @@ experiment        trains folds and decides songs, the only place where the rooms
 fold_training     trains a segment network, or fits a system, on one fold
 decisions         from a fold's segments to one answer per song
 run_folder        the files of a run
-schema            what these files may hold, checked on reading
+schema            what its JSON files may hold, checked on reading
+stored_tables     its tables, checked on reading; texts that a spreadsheet would run
+stored_arrays     its arrays, checked on reading
 locks             one process at a time
 plausible         whether a corpus can be learned from as it is
 """

@@ -21,7 +21,7 @@ from mer_kit.runs import (
     grouping,
     locks,
     run_folder,
-    schema,
+    stored_tables,
 )
 from mer_kit.runs.config import RunConfig, RunResult, as_dictionary
 from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
@@ -228,7 +228,7 @@ class Experiment:
         songs = pd.concat([table for _, table in decided])
         files.write_table(
             self.folder.path / "songs.csv",
-            schema.without_formulae(decisions.with_names(songs, self.classes)),
+            stored_tables.without_formulae(decisions.with_names(songs, self.classes)),
         )
         summary = decisions.summary(results, songs, len(self.classes))
         run_folder.write_json(

@@ -19,9 +19,8 @@ import pandas as pd
 from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.records import TASKS, EpochRecord
-from mer_kit.runs import schema
+from mer_kit.runs import schema, stored_arrays, stored_tables
 from mer_kit.runs.config import RunConfig, hashed_config
-from mer_kit.runs.schema import read_json as read_json
 
 #: Files that a finished fold must have.
 FOLD_FILES: tuple[str, ...] = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
@@ -208,7 +207,7 @@ class RunFolder:
         MerKitError
             If history.csv cannot be read.
         """
-        return schema.read_history(self.fold(fold) / "history.csv", inside=self.path)
+        return stored_tables.read_history(self.fold(fold) / "history.csv", inside=self.path)
 
     def epochs(self, fold: int) -> dict[str, np.ndarray]:
         """Return a fold's evaluation passes.
@@ -221,8 +220,10 @@ class RunFolder:
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
         dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
-        arrays = schema.read_arrays(self.fold(fold) / "epochs.npz", dimensions, inside=self.path)
-        return schema.check_passes(arrays, f"epochs.npz in fold {fold}")
+        arrays = stored_arrays.read_arrays(
+            self.fold(fold) / "epochs.npz", dimensions, inside=self.path
+        )
+        return stored_arrays.check_passes(arrays, f"epochs.npz in fold {fold}")
 
     def segments(self, fold: int) -> pd.DataFrame:
         """Return a fold's segment predictions.
@@ -239,8 +240,8 @@ class RunFolder:
             **dict.fromkeys(("clip_id", "part", "label"), str),
             **dict.fromkeys(("start_s", "end_s", *classes), float),
         }
-        table = schema.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
-        return schema.check_segments(table, classes, f"segments.csv in fold {fold}")
+        table = stored_tables.read_table(self.fold(fold) / "segments.csv", kinds, inside=self.path)
+        return stored_tables.check_segments(table, classes, f"segments.csv in fold {fold}")
 
     def metrics(self) -> dict[str, Any]:
         """Return the content of metrics.json, checked.

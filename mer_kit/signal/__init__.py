@@ -6,7 +6,8 @@
     store, builder, manifest   features on disk: computed, kept up to date and served
     fingerprint, same_music    recordings that occur under two names
     sound                      any sound file as pieces that are decoded in blocks
-    containers, mpeg           how much sound a file states and how much it contains
+    containers, streams, mpeg  how much sound a file states and how much it contains
+    extent                     the record of this, and the tags around the sound
     midi                       MIDI files, rendered
 
 Reading a finished store needs only numpy; audio libraries are imported when a clip is decoded.

@@ -14,7 +14,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mer_kit.signal.containers import tag_length
+from mer_kit.signal.extent import tag_length
 
 #: Where a frame or a tag may begin.
 _SYNC = re.compile(rb"\xff[\xe2-\xff][\x00-\xef]|ID3|APETAGEX")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mer_kit.signal import containers, mpeg
-from mer_kit.signal.containers import Extent
+from mer_kit.signal.extent import Extent, id3_length
 
 #: A file is truncated if it ends this many seconds before the length in its header.
 MISSING_SECONDS = 0.5
@@ -211,7 +211,7 @@ def _pieces(path: Path, stack: contextlib.ExitStack) -> list[Piece]:
         parts = mpeg.walk(data)
         if any(part.frames + part.info_frames >= FEWEST_FRAMES for part in parts):
             return _mpeg_pieces(path, data, parts, stack)
-    if head == b"ID" and containers.id3_length(data, 0) > len(data):
+    if head == b"ID" and id3_length(data, 0) > len(data):
         raise Unusable("truncated_file", "it ends within the tag before its sound")
     whole = Extent(len(data), None, len(data))
     return [_container_piece(path, data, whole, stack, alone=True)]

@@ -11,7 +11,7 @@ import pytest
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
-from mer_kit.corpora import four_q, tables
+from mer_kit.corpora import four_q, text
 from mer_kit.records import Corpus
 
 Build = Callable[..., Path]
@@ -186,7 +186,7 @@ def test_real_label_table(build: Build) -> None:
     )
     if not table.is_file():
         pytest.skip("the real label table is not next to this checkout")
-    rows = tables.decode(table.read_bytes()).split("\n", 1)[1]
+    rows = text.decode(table.read_bytes()).split("\n", 1)[1]
     songs = [row.split(",") for row in rows.split()]
     corpus = four_q.load(build(rows, {f"{quadrant}/{song}.mp3": b"x" for song, quadrant in songs}))
     assert corpus.problems == ()

@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
-from mer_kit.results import runs_table, tables
+from mer_kit.results import runs_table, status, tables
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
-from mer_kit.runs.run_folder import FOLD_FILES, RunFolder, read_json, write_json
+from mer_kit.runs.run_folder import FOLD_FILES, RunFolder, write_json
+from mer_kit.runs.schema import read_json
 from mer_kit.songs import scores
 
 DECIDERS = ("svm", "mean", "vote", "run_length")
@@ -153,8 +154,8 @@ def test_no_run_is_dropped_and_each_says_why(tmp_path: Path) -> None:
         "late": ("partial", "1 of 3"), "later": ("partial", "fold 1 is trained, but"),
     }  # fmt: skip
     assert set(found.index) == set(expected)
-    for name, (status, reason) in expected.items():
-        assert found.loc[name, "status"] == status, name
+    for name, (state, reason) in expected.items():
+        assert found.loc[name, "status"] == state, name
         assert reason in found.loc[name, "reason"], name
     assert found.loc["stopped", "song_accuracy_mean"] == pytest.approx(0.5)
     assert math.isnan(found.loc["torn", "song_accuracy_mean"])
@@ -317,7 +318,7 @@ def test_long_and_odd_messages_are_cut_to_what_a_page_can_show(tmp_path: Path) -
     (run / "notebooks/02_noisy_labels.status.json").write_text(
         json.dumps({"state": "failed", "message": "y" * 1_000_000 + "\ud800", "log": log})
     )
-    (failure,) = runs_table.failures(run)
+    (failure,) = status.failures(run)
     assert len(failure["message"]) == 1000 and len(failure["log"]) == 12
     assert all(len(line) <= 240 and line.isprintable() for line in failure["log"])
     found = row(runs_table.collect(tmp_path), "a")

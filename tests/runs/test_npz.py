@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer_kit.checks import MerKitError
-from mer_kit.runs import schema
+from mer_kit.runs import stored_arrays
 from mer_kit.runs.run_folder import RunFolder
 
 P = np.random.default_rng(0).dirichlet(np.ones(4), (3, 5)).astype(np.float16)
@@ -159,4 +159,4 @@ def test_a_missing_array_is_no_error_of_python(file: Path) -> None:
     np.savez_compressed(file, probabilities=P)
     with pytest.raises(MerKitError, match=r"cannot be read \(KeyError\)"):
         read(file)
-    assert schema.read_arrays(file, {"probabilities": 3})["probabilities"].shape == (3, 5, 4)
+    assert stored_arrays.read_arrays(file, {"probabilities": 3})["probabilities"].shape == (3, 5, 4)

@@ -19,7 +19,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.later_settings import kinds
 from mer_kit.records import EpochRecord, FoldResult
-from mer_kit.runs import run_folder
+from mer_kit.runs import run_folder, schema
 from mer_kit.runs.config import RunConfig, as_dictionary, changed
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder
@@ -88,7 +88,7 @@ def test_json_is_plain_and_strict(tmp_path):
         raise AssertionError(f"{name} is no JSON")
 
     stored = json.loads(text, parse_constant=refuse)
-    assert stored == run_folder.read_json(tmp_path / "x.json")
+    assert stored == schema.read_json(tmp_path / "x.json")
     assert (
         stored["whole"] == 3
         and stored["float"] == 0.5
@@ -110,7 +110,7 @@ def test_json_is_plain_and_strict(tmp_path):
 def test_json_numbers_come_back_bit_equal(tmp_path_factory, value):
     file = tmp_path_factory.mktemp("json") / "x.json"
     run_folder.write_json(file, {"a": np.float64(value)})
-    assert run_folder.read_json(file)["a"] == value
+    assert schema.read_json(file)["a"] == value
 
 
 @pytest.mark.parametrize(
@@ -130,15 +130,15 @@ def test_torn_json_gets_a_sentence(tmp_path, content):
         MerKitError,
         match="status.json in .* cannot be read .* expected a run's JSON file: run it again",
     ):
-        run_folder.read_json(tmp_path / "status.json")
+        schema.read_json(tmp_path / "status.json")
     with pytest.raises(MerKitError, match="absent.json in .* cannot be read"):
-        run_folder.read_json(tmp_path / "absent.json")
+        schema.read_json(tmp_path / "absent.json")
     (tmp_path / "status.json").write_text("[1, 2]")
     with pytest.raises(
         MerKitError,
         match=r"status.json in .* holds \[1, 2\], expected names and values: run it again",
     ):
-        run_folder.read_json(tmp_path / "status.json")
+        schema.read_json(tmp_path / "status.json")
 
 
 # ---- records through CSV ---------------------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ def test_status_of_the_run(tmp_path):
     assert folder.status == "new"
     folder.set_status("running", of=10)
     assert folder.status == "running"
-    stored = run_folder.read_json(folder.path / "status.json")
+    stored = schema.read_json(folder.path / "status.json")
     assert stored["of"] == 10 and len(stored["at"]) == len("2026-01-31T12:00:00")
     (folder.path / "status.json").write_text("")
     assert folder.status == "failed"

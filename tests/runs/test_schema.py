@@ -13,7 +13,7 @@ import pytest
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.runs import run_folder, schema
+from mer_kit.runs import run_folder, stored_tables
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
@@ -229,11 +229,11 @@ def test_what_is_no_table_is_refused(run: RunFolder, content: bytes) -> None:
 
 def test_columns_that_nobody_asked_for_are_not_kept(tmp_path: Path) -> None:
     files.write_table(tmp_path / "x.csv", pd.DataFrame({"a": [1], "later": ["x"], "b": ["y"]}))
-    assert schema.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
+    assert stored_tables.read_table(tmp_path / "x.csv", {"a": int, "b": str, "c": str}, optional=("c",)).to_dict("list") == {
         "a": [1], "b": ["y"]
     }  # fmt: skip
     with pytest.raises(MerKitError, match="lacks the column 'c', expected a, c"):
-        schema.read_table(tmp_path / "x.csv", {"a": int, "c": str})
+        stored_tables.read_table(tmp_path / "x.csv", {"a": int, "c": str})
 
 
 def test_a_history_of_another_version_has_missing_values(run: RunFolder) -> None:
