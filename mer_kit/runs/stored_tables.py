@@ -143,7 +143,7 @@ def check_segments(table: pd.DataFrame, classes: Sequence[str], where: str) -> p
 def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table with an apostrophe before every text that a spreadsheet would run.
 
-    Numbers stay numbers; `restored` undoes this.
+    Numbers stay numbers.
 
     Examples
     --------
@@ -157,14 +157,3 @@ def without_formulae(table: pd.DataFrame) -> pd.DataFrame:
 
 def _as_text(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def restored(text: str) -> str:
-    """Return a text from before `without_formulae`.
-
-    Examples
-    --------
-    >>> restored("'=1+1"), restored("plain"), restored("'tis"), restored("''=1")
-    ('=1+1', 'plain', "'tis", "'=1")
-    """
-    return text.removeprefix("'") if _FORMULA.match(text) else text

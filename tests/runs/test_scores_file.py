@@ -164,13 +164,13 @@ def test_a_persons_own_classifier_that_has_changed_is_fitted_again(
     copy: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        decisions, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
+        decisions.extensions, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
     )
     scores(copy).unlink()
     copy.decide(0, write=True)
     assert json.loads(scores(copy).read_text())["sources"] == {"svm": "0a"}
     monkeypatch.setattr(
-        decisions, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
+        decisions.extensions, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
     )
     fitted: list[str] = []
     original = SVM.fit

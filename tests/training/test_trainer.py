@@ -167,11 +167,11 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
         "reg_covar": 1e-3,
     }
     seen = {}
-    module = inspect.getmodule(methods.of("sssl"))
+    fit = partition.fit_partition
     monkeypatch.setattr(
-        module,
+        partition,
         "fit_partition",
-        lambda *data, **options: seen.update(options) or partition.fit_partition(*data, **options),
+        lambda *data, **options: seen.update(options) or fit(*data, **options),
     )
     record = (
         trainer(warmup_file=warm, epochs=5, **chosen)
@@ -183,6 +183,7 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
         "n_classes": 2,
         "seed": mixture_seed(0),
     }
+    monkeypatch.undo()
     replayed = diagnostics.replay(
         trained.eval_probabilities_[2],
         toy.labels,
