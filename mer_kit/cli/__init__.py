@@ -10,7 +10,7 @@ the function, so that `mer-kit --help` stays fast.
 import click
 
 import mer_kit
-from mer_kit.cli import data, doctor, grid, predict, report, run
+from mer_kit.cli import data, doctor, frontends, grid, predict, report, run
 
 #: Every command of `mer-kit`.
 COMMANDS: tuple[click.Command, ...] = (
@@ -20,6 +20,7 @@ COMMANDS: tuple[click.Command, ...] = (
     report.report,
     predict.predict,
     data.data,
+    frontends.frontends,
     doctor.doctor,
 )
 

@@ -16,7 +16,8 @@ from mer_kit.runs import plausible
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal import frontends
 from mer_kit.signal import segments as segmentation
-from mer_kit.signal.store import FeatureStore, open_store
+from mer_kit.signal.builder import Recipe
+from mer_kit.signal.store import FeatureStore, JoinedStore, open_store
 
 _log = logging.getLogger("mer_kit")
 #: Corpus, feature store and the skipped problems.
@@ -77,15 +78,24 @@ def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop
     """Return the store of a corpus' features by the run's front-end, computing missing ones."""
     frontend = frontends.of(config.frontend)(config.frontend_settings)
     pools = frontend.pool is not None
-    return open_store(
-        corpus.clips,
-        store_folder(config.frontend),
-        frontend=frontend,
-        segment_seconds=config.segment_seconds,
-        every_seconds=pooling_step(config.train_every_seconds) if pools else 1.0,
-        on_bad_clip=on_bad_clip,
-        max_seconds=config.max_seconds,
-    )
+    every_seconds = pooling_step(config.train_every_seconds) if pools else 1.0
+    clips, stores = corpus.clips, []
+    for part in frontend.parts:
+        store = open_store(
+            clips,
+            store_folder(frontends.name_of(part)),
+            frontend=part,
+            segment_seconds=config.segment_seconds,
+            every_seconds=every_seconds,
+            on_bad_clip=on_bad_clip,
+            max_seconds=config.max_seconds,
+        )
+        stores.append(store)
+        clips = store.clips
+    if len(stores) == 1:
+        return stores[0]
+    recipe = Recipe(frontend, config.segment_seconds, every_seconds)
+    return JoinedStore(recipe, stores)
 
 
 def open_logmel(corpus: Corpus, config: RunConfig, store: FeatureStore) -> FeatureStore:

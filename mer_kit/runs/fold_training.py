@@ -171,6 +171,8 @@ def train_system(experiment: Experiment, number: int) -> float:
         n_classes=n_classes,
         seed=seeding.derive(config.seed, f"fold {number}") % 2**31,
     )
+    groups = experiment.grouping.groups
+    system.groups = None if groups is None else groups[fold.train]
     system.fit(features[:n_train], experiment.labels[fold.train])
     p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))
     if p.shape != (len(clips), n_classes):

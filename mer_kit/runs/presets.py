@@ -1,4 +1,4 @@
-"""From a preset's name (smoke, demo, cpu, paper) to every setting of a run."""
+"""From a preset's name (smoke, demo, cpu, embedding, paper) to every setting of a run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -81,6 +81,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "train_every_seconds": 3.0,
     },
+    "embedding": {  # real corpora on a laptop with a pretrained front-end: seconds a fold
+        "frontend": "musicnn",
+        "model": _SLIM,
+        "mlp": {"hidden": 128, "dropout": 0.5},
+        "training": {
+            "epochs": 20,
+            "warmup_epochs": 8,
+            "batch_size": 64,
+            "optimizer": "adamw",
+            "learning_rate": 1e-3,
+            "weight_decay": 0.02,
+            "ramp_epochs": 4.0,
+            "warmup_mixup": True,
+            "max_unlabelled": 0.1,
+        },
+        "train_every_seconds": 3.0,
+    },
     "paper": {  # GPU: full VGG16 and the defaults of TrainingSettings
         "model": {"width": 64, "batch_norm": True, "head_pool": 7},
         "training": {"epochs": 60, "warmup_epochs": 10},
@@ -132,8 +149,10 @@ def resolve(
     check_range("seed", seed, 0, whole=True)
     system = method if method in systems.SYSTEMS else ""
     trained = "ce" if system else method
-    network = overrides.get("network", networks.DEFAULT)
-    homes = _settings(preset, trained, network, system, overrides)
+    frontend = overrides.get("frontend", PRESETS[preset].get("frontend", frontends.DEFAULT))
+    pools = frontends.of(frontend).pool is not None
+    network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
+    homes = _settings(preset, trained, network, system, {"frontend": frontend, **overrides})
     run = homes["run"]
     config = RunConfig(
         corpus=corpus,
@@ -173,11 +192,11 @@ def _settings(
         "run": {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"},
         "training": dict(base["training"]),
         "method": {},
-        "network": dict(base["model"]) if network == networks.DEFAULT else {},
+        "network": dict(base.get({networks.DEFAULT: "model"}.get(network, network), {})),
         "front-end": {},
         "system": {},
     }
-    owners = _owners(method, network, overrides.get("frontend", frontends.DEFAULT), system)
+    owners = _owners(method, network, overrides["frontend"], system)
     for name, value in overrides.items():
         home, kind = owners[check_choice("setting", name, sorted(owners))]
         homes[home][name] = _as_kind(name, value, kind)

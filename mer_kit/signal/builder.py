@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError, check_range, plain
 from mer_kit.files import checksum, sweep
@@ -100,7 +101,7 @@ def file_features(
 
 
 def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
-    """Return one vector for each segment of a clip's frames, float32 [segments, d′]."""
+    """Return what is stored of each segment of a clip's frames, [segments, d′]."""
     frontend = recipe.frontend
     index = segments.index(
         [seconds],
@@ -113,7 +114,7 @@ def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
     assert frontend.pool is not None  # because recipe.pools
     segment_frames = (frames[start : start + index.n_frames] for start in index.start_frame)
     vectors = list(map(frontend.pool, segment_frames))
-    rows = np.array(vectors, dtype=np.float32).reshape(len(index), len(frontend.columns))
+    rows = np.array(vectors, dtype=frontend.stored_as).reshape(len(index), frontend.n_stored)
     if not np.isfinite(rows).all():
         raise MerKitError(
             f"front-end {frontends.name_of(frontend)} returned a pooled feature that is not "
@@ -151,7 +152,8 @@ def build(
         folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)  # temporary files of processes that were killed
     manifest = Manifest.read(folder / "manifest.json")
-    with ThreadPoolExecutor(n_workers) as pool:
+    # Clips are computed in parallel, each on one thread: BLAS threads would compete with them.
+    with ThreadPoolExecutor(n_workers) as pool, threadpool_limits(1):
         keys = list(pool.map(lambda clip: _identify(clip, manifest, recipe), clips))
         wanted = {key: clip for key, clip in zip(keys, clips, strict=True) if isinstance(key, str)}
         held = pool.map(lambda digest: _held(digest, folder, manifest, max_seconds), wanted)

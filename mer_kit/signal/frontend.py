@@ -4,7 +4,7 @@ Notebook: 01_segmentation
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ class BaseFrontend:
     columns : names of the features: d of a frame, or d′ of a pooled segment
     picture_range : lowest and highest value of the colour scale; None for those of the data
     unit : the unit of the values, for a colour bar
+    stored_as : type of pooled values in the store; frames are always float16
     pool : None, or a function from a segment's frames [n, d] to its vector, float32 [d′]
     """
 
@@ -38,10 +39,29 @@ class BaseFrontend:
     columns: tuple[str, ...]
     picture_range: ClassVar[tuple[float, float] | None] = None
     unit: ClassVar[str] = ""
+    stored_as: ClassVar[type[np.floating]] = np.float32
     pool: Callable[[np.ndarray], np.ndarray] | None = None
 
     def __init__(self, settings: Any = None) -> None:
         self.s: Any = settings or self.settings()
+
+    @property
+    def n_stored(self) -> int:
+        """Number of features that `pool` returns and the store keeps."""
+        return len(self.columns)
+
+    @property
+    def parts(self) -> Sequence["BaseFrontend"]:
+        """The front-ends that this one joins: itself, unless it is a joined one."""
+        return (self,)
+
+    def from_stored(self, rows: np.ndarray) -> np.ndarray:
+        """Return the vectors [segments, d′] of what `pool` returned for them, as a rule the same.
+
+        A front-end that offers several layers of one network can so keep the one that the others
+        follow from; `identity` is then the same for all of them.
+        """
+        return rows
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the features of mono samples float32 [n].

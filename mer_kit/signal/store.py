@@ -2,15 +2,18 @@
 
 A store is a folder with one `.npy` file per clip, named by a hash of the audio's content and the
 front-end, and a manifest that records the content of each audio file. For a front-end without
-`pool` it keeps float16 frames, and segments are views of them; with `pool` it keeps one float32
-vector per segment. Truncated or changed files are detected when the store is opened, and computed
-again. Reading a finished store needs only numpy.
+`pool` it keeps float16 frames, and segments are views of them; with `pool` it keeps one vector per
+segment, and serves all of them from memory. Truncated or changed files are detected when the store
+is opened, and computed again. Reading a finished store needs only numpy.
 
 Notebook: 01_segmentation
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import hashlib
 import itertools
 import logging
 import mmap
@@ -146,19 +149,83 @@ class FeatureStore:
     def values(self, clip: int) -> np.ndarray:
         """Return a clip's features, memory-mapped and read-only.
 
-        They are float16 [frames, d], or float32 [segments, d′] if the front-end pools.
+        They are float16 [frames, d], or [segments, d′] if the front-end pools.
         """
+        if self.recipe.pools:
+            first = self.first_row[clip]
+            rows: np.ndarray = self.table[first : first + self.frames[clip]]
+            return rows
         if clip not in self._maps:
-            # The file was checked when the store was opened; this is faster than np.load.
-            dtype = np.dtype(np.float32 if self.recipe.pools else np.float16)
-            shape = int(self.frames[clip]), self.n_features
-            with open(features_path(self.folder, self._names[clip]), "rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            header = len(mapped) - shape[0] * shape[1] * dtype.itemsize
-            self._maps[clip] = np.frombuffer(mapped, dtype, offset=header).reshape(shape)
+            self._maps[clip] = self._map(clip, np.float16, self.n_features)
             if len(self._maps) > MAX_OPEN_MAPS:
                 del self._maps[next(iter(self._maps))]  # the one opened first
         return self._maps[clip]
+
+    @functools.cached_property
+    def table(self) -> np.ndarray:
+        """The vectors of all clips in memory, [segments, d′]; only if the front-end pools."""
+        frontend = self.frontend
+        kept = [
+            frontend.from_stored(self._map(clip, frontend.stored_as, frontend.n_stored))
+            for clip in range(len(self))
+        ]
+        return np.concatenate(kept)
+
+    @functools.cached_property
+    def first_row(self) -> np.ndarray:
+        """Where each clip's vectors begin in `table`, int64 [clips]."""
+        return np.cumsum(self.frames) - self.frames
+
+    def _map(self, clip: int, dtype: type[np.floating], columns: int) -> np.ndarray:
+        # The file was checked when the store was opened; this is faster than np.load.
+        rows = int(self.frames[clip])
+        with open(features_path(self.folder, self._names[clip]), "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        header = len(mapped) - rows * columns * np.dtype(dtype).itemsize
+        return np.frombuffer(mapped, dtype, offset=header).reshape(rows, columns)
+
+
+class JoinedStore(FeatureStore):
+    """The vectors of several front-ends that pool, side by side: a store like the others.
+
+    Parameters
+    ----------
+    recipe : of the joined front-end
+    stores : one for each of its parts, of the same clips
+
+    Raises
+    ------
+    MerKitError
+        If the stores do not hold the same clips.
+    """
+
+    def __init__(self, recipe: Recipe, stores: Sequence[FeatureStore]) -> None:
+        self.recipe, self.frontend, self.stores = recipe, recipe.frontend, tuple(stores)
+        first = self.stores[0]
+        if any(store.clips != first.clips for store in self.stores):
+            raise MerKitError(
+                "the front-ends' stores hold different clips, expected the same: open each with "
+                "the clips that all of them hold"
+            )
+        self.clips, self.durations_s, self.folder = first.clips, first.durations_s, first.folder
+        self.skipped, self.notes = first.skipped, first.notes
+        # Sample rates differ, so the last segment of a clip may be in one store alone.
+        self.frames = np.minimum.reduce([store.frames for store in self.stores])
+        self.digests = tuple(
+            hashlib.blake2b("+".join(of_clip).encode(), digest_size=16).hexdigest()
+            for of_clip in zip(*(store.digests for store in self.stores), strict=True)
+        )
+
+    @functools.cached_property
+    def table(self) -> np.ndarray:
+        """The vectors of all clips, float32 [segments, d′]."""
+        clips = [
+            np.concatenate(
+                [store.values(clip)[:n] for store in self.stores], axis=1, dtype=np.float32
+            )
+            for clip, n in enumerate(self.frames.tolist())
+        ]
+        return np.concatenate(clips)
 
 
 class FileStore(FeatureStore):
@@ -171,13 +238,18 @@ class FileStore(FeatureStore):
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        features = builder.file_features(path, recipe)
-        if isinstance(features, Problem):
-            raise MerKitError(str(features))
-        values, seconds = features
-        entry = Entry(path.name, len(values), seconds, values.nbytes, 0)
+        tables = []
+        for frontend in recipe.frontend.parts:
+            features = builder.file_features(path, dataclasses.replace(recipe, frontend=frontend))
+            if isinstance(features, Problem):
+                raise MerKitError(str(features))
+            values, seconds = features
+            tables.append(frontend.from_stored(values) if recipe.pools else values)
+        n_rows = min(map(len, tables))
+        values = np.concatenate([table[:n_rows] for table in tables], axis=1)
+        entry = Entry(path.name, n_rows, seconds, values.nbytes, 0)
         super().__init__(path.parent, (Clip(path.name, path, {}),), (entry,), recipe=recipe)
-        self._maps[0] = values
+        self.table = self._maps[0] = values
 
 
 class SegmentView:
@@ -238,11 +310,15 @@ class SegmentView:
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Return the segments at `rows` [B], float32 [B, 1, d, n_frames], or pooled [B, d′]."""
         rows = np.asarray(rows, dtype=np.int64)
+        if self._pools:
+            at = self.store.first_row[self.index.clip[rows]] + self._first[rows]
+            vectors: np.ndarray = self.store.table[at].astype(np.float32)
+            return vectors
         clips, starts = self.index.clip[rows].tolist(), self._first[rows].tolist()
-        batch = np.empty((len(rows), self.store.n_features, self._count), dtype=np.float32)
+        batch = np.empty((len(rows), *self.shape), dtype=np.float32)
         for position, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-            batch[position] = self.store.values(clip)[start : start + self._count].T
-        return batch.reshape(len(rows), *self.shape)
+            batch[position, 0] = self.store.values(clip)[start : start + self._count].T
+        return batch
 
 
 def _all_sentences(problems: Sequence[Problem], n_clips: int, on_bad_clip: str) -> str:

@@ -35,9 +35,12 @@ class BaseSystem(ABC):
     Attributes
     ----------
     settings : a frozen dataclass, the system's own settings
+    groups : int [songs], the training songs' artists, which inner folds keep together; None if each
+        song is on its own
     """
 
     settings: ClassVar[type] = NoSettings
+    groups: np.ndarray | None = None
 
     def __init__(self, settings: Any, *, n_classes: int, seed: int) -> None:
         self.s, self.n_classes, self.seed = settings, n_classes, seed

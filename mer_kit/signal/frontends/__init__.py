@@ -7,10 +7,12 @@ and segments are views of them; with `pool` the store keeps one vector for each 
 Notebook: 01_segmentation
 """
 
+import functools
 from typing import Any
 
-from mer_kit.extensions import Members, source_mark
+from mer_kit.extensions import Members, settings_of, source_mark
 from mer_kit.signal.frontend import BaseFrontend
+from mer_kit.signal.joined import JoinedFrontend, join
 
 #: The front-end of the paper, used by every run that names none.
 DEFAULT = "logmel"
@@ -22,19 +24,27 @@ FRONTENDS = _MEMBERS.texts("SAYS")
 
 
 def of(name: str) -> type[BaseFrontend]:
-    """Return the class of a front-end.
+    """Return the class of a front-end, or of several that pool, joined: `musicnn+descriptors`.
 
     Raises
     ------
     MerKitError
-        If there is no front-end of that name.
+        If there is no front-end of that name, or if one that is to be joined does not pool.
 
     Examples
     --------
     >>> of("logmel").unit
     'dB'
     """
-    return _MEMBERS.of(name)
+    if "+" not in str(name):
+        return _MEMBERS.of(name)
+    return _joined(str(name))
+
+
+@functools.cache
+def _joined(names: str) -> type[BaseFrontend]:
+    """Return the class of several front-ends side by side, always the same one."""
+    return join({name: _MEMBERS.of(name) for name in names.split("+")})
 
 
 def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
@@ -52,7 +62,8 @@ def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
     >>> frontend.frames(np.zeros(22050)).shape, round(frontend.frames_per_second, 2)
     ((44, 64), 43.07)
     """
-    return of(name)(_MEMBERS.settings(name, settings))
+    kind = of(name)
+    return kind(settings_of(f"front-end {name}", kind.settings, settings))
 
 
 def name_of(frontend: BaseFrontend) -> str:
@@ -63,6 +74,8 @@ def name_of(frontend: BaseFrontend) -> str:
     >>> name_of(make())
     'logmel'
     """
+    if isinstance(frontend, JoinedFrontend):
+        return "+".join(frontend.members)
     return type(frontend).__module__.rpartition(".")[2]
 
 

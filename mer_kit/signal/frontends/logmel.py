@@ -74,16 +74,27 @@ def log_mel(
         raise MerKitError(
             f"y has shape {y.shape}, expected mono samples of shape [n]: decode with audio.load"
         )
-    settings = MelSettings(sample_rate, n_fft, hop_length, n_mels)
+    return _decibels(mel_power(y, MelSettings(sample_rate, n_fft, hop_length, n_mels)))
+
+
+def mel_power(y: np.ndarray, settings: MelSettings) -> np.ndarray:
+    """Return the mel power spectrogram of samples [n], float32 [frames, n_mels].
+
+    Examples
+    --------
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050).astype(np.float32)
+    >>> mel_power(tone, MelSettings(n_mels=96)).shape
+    (44, 96)
+    """
     import librosa
 
-    frames = 1 + len(y) // hop_length
+    n_fft, hop, frames = settings.n_fft, settings.hop_length, 1 + len(y) // settings.hop_length
     if len(y) < n_fft:  # librosa would pad with zeros too, but warn
         y = np.pad(y, (0, n_fft))
     spectrum = librosa.stft(
-        y, n_fft=n_fft, hop_length=hop_length, window="hann", center=True, pad_mode="constant"
+        y, n_fft=n_fft, hop_length=hop, window="hann", center=True, pad_mode="constant"
     )
-    return _decibels(spectrum[:, :frames], settings)
+    return _mel(spectrum[:, :frames], settings)
 
 
 def log_mel_of_blocks(
@@ -125,13 +136,17 @@ def _whole_frames(y: np.ndarray, settings: MelSettings) -> np.ndarray:
     spectrum = librosa.stft(
         y, n_fft=settings.n_fft, hop_length=settings.hop_length, window="hann", center=False
     )
-    return _decibels(spectrum, settings).astype(np.float16)
+    return _decibels(_mel(spectrum, settings)).astype(np.float16)
 
 
-def _decibels(spectrum: np.ndarray, settings: MelSettings) -> np.ndarray:
-    """Return float32 [frames, n_mels] in dB of a complex spectrum [1 + n_fft // 2, frames]."""
+def _mel(spectrum: np.ndarray, settings: MelSettings) -> np.ndarray:
+    """Return the mel power, float32 [frames, n_mels], of a spectrum [1 + n_fft // 2, frames]."""
     power = spectrum.real**2 + spectrum.imag**2
-    mel = (filter_bank(settings) @ power).T
+    return np.asarray((filter_bank(settings) @ power).T)
+
+
+def _decibels(mel: np.ndarray) -> np.ndarray:
+    """Return a mel power spectrogram in dB, float32 [frames, n_mels]."""
     return np.ascontiguousarray(10.0 * np.log10(np.maximum(mel, FLOOR_POWER)), dtype=np.float32)
 
 
