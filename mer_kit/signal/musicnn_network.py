@@ -39,7 +39,8 @@ class Normalised(NamedTuple):
 
     def activated(self, product: np.ndarray) -> np.ndarray:
         """Return the layer's output of its matrix product [n, channels]."""
-        return self.scale * np.maximum(product + self.bias, 0) + self.shift
+        output: np.ndarray = self.scale * np.maximum(product + self.bias, 0) + self.shift
+        return output
 
 
 class Musicnn:
@@ -150,7 +151,8 @@ class Musicnn:
     def tags(self, pooled: np.ndarray) -> np.ndarray:
         """Return the probability of each tag, [..., 50], of pooled maps [..., 1506]."""
         kernel, bias = self.output
-        return 1 / (1 + np.exp(-(self.penultimate(pooled) @ kernel + bias)))
+        probabilities: np.ndarray = 1 / (1 + np.exp(-(self.penultimate(pooled) @ kernel + bias)))
+        return probabilities
 
 
 def pooled(maps: np.ndarray) -> np.ndarray:
