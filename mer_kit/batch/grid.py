@@ -21,7 +21,8 @@ from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.corpora import truth
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment, OpenedCorpus, open_corpus
-from mer_kit.runs.presets import merged, resolve
+from mer_kit.runs.presets import default_preset, merged, resolve
+from mer_kit.signal import frontends
 from mer_kit.songs.folds import parse_folds
 
 #: Limits on the entries of one list and on the runs of a grid; anything larger is a typing error.
@@ -30,7 +31,7 @@ MOST_ENTRIES, MOST_RUNS = 1000, 10_000
 KINDS = {"seeds": (int, "whole numbers")}
 #: Limit on the size of a YAML file.
 MOST_BYTES = 1 << 20
-_VARIED = ("corpus", "task", "seconds", "method", "seeds")
+_VARIED = ("corpus", "task", "seconds", "frontend", "method", "seeds")
 #: Notebooks of each run of a grid; 06 is executed once, after all runs.
 OF_A_RUN = tuple(name for name in planning.NOTEBOOKS if not name.startswith(("00", "06")))
 
@@ -39,12 +40,14 @@ OF_A_RUN = tuple(name for name in planning.NOTEBOOKS if not name.startswith(("00
 class Grid:
     """What varies and what is fixed. Lists multiply: every corpus with every task, and so on.
 
-    `seeds` lists the seeds; `preset` None means demo for the demo corpus and cpu for the others.
+    `seeds` lists the seeds; an empty `frontend` means the preset's, and `preset` None the one of
+    `presets.default_preset`.
     """
 
     corpus: tuple[str, ...] = ("demo",)
     task: tuple[str, ...] = ("quadrant",)
     seconds: tuple[float, ...] = (3.0,)
+    frontend: tuple[str, ...] = ("",)
     method: tuple[str, ...] = ("sssl",)
     seeds: tuple[int, ...] = (0,)
     folds: int = 10
@@ -152,7 +155,8 @@ class Cell:
     def title(self) -> str:
         """The cell in words."""
         c = self.config
-        return f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, seed {c.seed}"
+        frontend = "" if c.frontend == frontends.DEFAULT else f"{c.frontend}, "
+        return f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {frontend}{c.method}, seed {c.seed}"
 
 
 def cells(grid: Grid) -> list[Cell]:
@@ -174,9 +178,12 @@ def cells(grid: Grid) -> list[Cell]:
             f"the grid has {n_runs:,} runs, expected {MOST_RUNS:,} at most: divide it into several"
         )
     planned = []
-    for corpus, task, seconds, method, seed in itertools.product(
-        grid.corpus, grid.task, grid.seconds, grid.method, grid.seeds
+    for corpus, task, seconds, frontend, method, seed in itertools.product(
+        *(getattr(grid, name) for name in _VARIED)
     ):
+        overrides = dict(grid.overrides)
+        if frontend:
+            overrides["frontend"] = frontend
         parameters = {
             "corpus": corpus,
             "task": task,
@@ -184,11 +191,11 @@ def cells(grid: Grid) -> list[Cell]:
             "method": method,
             "seed": seed,
             "folds": grid.folds,
-            "preset": grid.preset or ("demo" if corpus == "demo" else "cpu"),
+            "preset": grid.preset or default_preset(corpus, overrides.get("frontend")),
         }
-        config = resolve(**merged(parameters, grid.overrides))
+        config = resolve(**merged(parameters, overrides))
         folds = tuple(parse_folds(grid.only_folds, config.folds))
-        planned.append(Cell(config, {**parameters, "overrides": dict(grid.overrides)}, folds))
+        planned.append(Cell(config, {**parameters, "overrides": overrides}, folds))
     return planned
 
 

@@ -10,7 +10,6 @@ import click
 from mer_kit.checks import MerKitError
 from mer_kit.cli.options import (
     data_option,
-    frontend_option,
     network_option,
     overrides_of,
     preset_option,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     "--only-folds", default=None, help="Folds to run, for example 0,1,2 or 0-2 (default: all)."
 )
 @preset_option
-@frontend_option
+@click.option("--frontend", default=None, help="Front-ends, for example logmel,musicnn.")
 @network_option
 @settings_option
 @click.option(
@@ -159,13 +158,13 @@ def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
     base = grid.read(file) if file else grid.Grid()
     plain = ("folds", "only_folds", "preset", "seeds")
     given: dict[str, Any] = {name: typed[name] for name in plain if typed[name] is not None}
-    for name in ("corpus", "task", "method", "seconds"):
+    for name in ("corpus", "task", "method", "seconds", "frontend"):
         if typed[name]:
             given[name] = [entry.strip() for entry in typed[name].split(",")]
     if "seconds" in given:
         given["seconds"] = [as_declared("segment_seconds", text) for text in given["seconds"]]
     # one by one: the file's other settings are kept
-    given["overrides"] = {**base.overrides, **overrides_of(typed)}
+    given["overrides"] = {**base.overrides, **overrides_of({**typed, "frontend": None})}
     return grid.Grid.of(given, base)
 
 

@@ -39,13 +39,14 @@ preset_option = click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=None,
-    help="Named set of settings (default: demo for the demo corpus, else cpu).",
+    help="Named set of settings (default: demo for the demo corpus, embedding for a front-end "
+    "that pools, else cpu).",
 )
 frontend_option = click.option(
     "--frontend",
-    type=click.Choice(list(FRONTENDS)),
     default=None,
-    help="Features that represent a segment (default: as in the preset).",
+    help=f"Features that represent a segment: {', '.join(FRONTENDS)}, or several joined as in "
+    "logmel_stats+descriptors (default: as in the preset).",
 )
 network_option = click.option(
     "--network",

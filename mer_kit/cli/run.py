@@ -22,7 +22,7 @@ from mer_kit.cli.options import (
     settings_option,
 )
 from mer_kit.records import TASKS
-from mer_kit.runs.presets import PRESETS, merged, resolve
+from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS
 
@@ -122,7 +122,7 @@ def run(
     """Execute the notebooks for one corpus, duration, task and method; resume if interrupted."""
     names = ("corpus", "task", "segment_seconds", "method", "folds", "seed")
     parameters = {name: typed[name] for name in names}
-    parameters["preset"] = typed["preset"] or ("demo" if typed["corpus"] == "demo" else "cpu")
+    parameters["preset"] = typed["preset"] or default_preset(typed["corpus"], typed["frontend"])
     overrides = overrides_of(typed)
     if options:
         overrides["corpus_options"] = dict(map(parse_setting, options))

@@ -106,6 +106,20 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+def default_preset(corpus: str, frontend: str | None = None) -> str:
+    """Return the preset of a run that names none.
+
+    Examples
+    --------
+    >>> default_preset("demo"), default_preset("4q"), default_preset("4q", "logmel_stats")
+    ('demo', 'cpu', 'embedding')
+    """
+    if corpus == "demo":
+        return "demo"
+    pools = frontend is not None and frontends.of(frontend).pool is not None
+    return "embedding" if pools else "cpu"
+
+
 def resolve(
     *,
     corpus: str = "demo",

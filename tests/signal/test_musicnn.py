@@ -201,9 +201,7 @@ def package(
             made.writestr(f"musicnn/{model}_musicnn/.index", index)
             made.writestr(f"musicnn/{model}_musicnn/.data-00000-of-00001", data)
     content = file.read_bytes()
-    wheel = wheels.Wheel(
-        "musicnn", "0.1.0", hashlib.sha256(content).hexdigest(), "musicnn", "ISC"
-    )
+    wheel = wheels.Wheel("musicnn", "0.1.0", hashlib.sha256(content).hexdigest(), "musicnn", "ISC")
     wheel.path.parent.mkdir()
     wheel.path.write_bytes(content)
     monkeypatch.setattr(musicnn, "WHEEL", wheel)

@@ -138,9 +138,7 @@ def _chroma(spectrum: np.ndarray) -> np.ndarray:
     """Return the share of each pitch class, [12, frames]; silence has equal shares."""
     from librosa import feature
 
-    energy = feature.chroma_stft(
-        S=spectrum**2, sr=SAMPLE_RATE, n_fft=N_FFT, tuning=0.0, norm=None
-    )
+    energy = feature.chroma_stft(S=spectrum**2, sr=SAMPLE_RATE, n_fft=N_FFT, tuning=0.0, norm=None)
     energy = energy + FLOOR
     return np.asarray(energy / energy.sum(axis=0))
 
