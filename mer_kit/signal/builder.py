@@ -230,7 +230,7 @@ def _compute_all(
     results: dict[str, Entry | Problem] = {}
     futures = {pool.submit(compute, clip, digest): digest for digest, clip in todo.items()}
     saved = time.monotonic()
-    what = frontends.name_of(recipe.frontend).replace("logmel", "log-mel")
+    what = frontends.name_of(recipe.frontend)
     try:
         with reporting(len(todo), progress, what=what, unit="clip", line_at_end=True) as report:
             for future in as_completed(futures):

@@ -102,14 +102,16 @@ def _timbre(y: np.ndarray, spectrum: np.ndarray) -> np.ndarray:
         feature.zero_crossing_rate(y, frame_length=N_FFT, hop_length=HOP),
         feature.spectral_contrast(**options),
     ]
-    return np.nan_to_num(np.concatenate([cepstra, *rows]))
+    values: np.ndarray = np.nan_to_num(np.concatenate([cepstra, *rows]))
+    return values
 
 
 def _flux(spectrum: np.ndarray) -> np.ndarray:
     """Return how much the spectrum, scaled to sum 1, changes from frame to frame, [frames]."""
     share = spectrum / np.maximum(spectrum.sum(axis=0), FLOOR)
     steps = np.diff(share, axis=1, prepend=share[:, :1])
-    return np.sqrt(np.square(steps).sum(axis=0))
+    change: np.ndarray = np.sqrt(np.square(steps).sum(axis=0))
+    return change
 
 
 def _dynamics(y: np.ndarray) -> np.ndarray:
