@@ -230,7 +230,8 @@ def _compute_all(
     results: dict[str, Entry | Problem] = {}
     futures = {pool.submit(compute, clip, digest): digest for digest, clip in todo.items()}
     saved = time.monotonic()
-    what = frontends.name_of(recipe.frontend)
+    name = frontends.name_of(recipe.frontend)
+    what = {frontends.DEFAULT: "log-mel"}.get(name, name)
     try:
         with reporting(len(todo), progress, what=what, unit="clip", line_at_end=True) as report:
             for future in as_completed(futures):
