@@ -34,6 +34,8 @@ _log = logging.getLogger("mer_kit")
 #: Memory maps kept open at once: each holds a file descriptor, and many systems allow a process
 #: only 1024 of them (macOS 256).
 MAX_OPEN_MAPS = 128
+#: Stored vectors from which a front-end's features are computed at once.
+ROWS_AT_ONCE = 8192
 #: Unusable clips that an error message lists; the others are only counted.
 SENTENCES_SHOWN = 5
 
@@ -164,12 +166,11 @@ class FeatureStore:
     @functools.cached_property
     def table(self) -> np.ndarray:
         """The vectors of all clips in memory, [segments, d′]; only if the front-end pools."""
-        frontend = self.frontend
-        kept = [
-            frontend.from_stored(self._map(clip, frontend.stored_as, frontend.n_stored))
-            for clip in range(len(self))
-        ]
-        return np.concatenate(kept)
+        kept, width = self.frontend.stored_as, self.frontend.n_stored
+        stored = np.concatenate([self._map(clip, kept, width) for clip in range(len(self))])
+        # Many clips at once: a product for each clip alone is slow, and all of them need memory.
+        parts = np.array_split(stored, 1 + len(stored) // ROWS_AT_ONCE)
+        return np.concatenate([self.frontend.from_stored(part) for part in parts])
 
     @functools.cached_property
     def first_row(self) -> np.ndarray:

@@ -103,6 +103,9 @@ def batches(
     [([0, 1, 2], (3, 3)), ([3, 4], (2, 3))]
     """
     subsets = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    if len(source.shape) == 1:  # vectors lie in memory: a thread would cost more than it saves
+        yield from ((subset, source.gather(subset)) for subset in subsets)
+        return
     with ThreadPoolExecutor(1) as pool:
         pending = [pool.submit(source.gather, subset) for subset in subsets[:1]]
         for number, subset in enumerate(subsets):
