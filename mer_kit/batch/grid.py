@@ -247,6 +247,8 @@ class Task:
 def tasks(cell: Cell, cache: CorpusCache, *, notebooks: Sequence[str] = ()) -> list[Task]:
     """Return a run's notebooks with their prerequisites: 01 → 02 ← first 03; all 03 → 04 → 05.
 
+    See `planning.plan` for those of a run whose folds train in seconds.
+
     Parameters
     ----------
     notebooks : numbers like "04", to execute only these; each then does the work of those it needs
@@ -265,13 +267,10 @@ def tasks(cell: Cell, cache: CorpusCache, *, notebooks: Sequence[str] = ()) -> l
         cell.folds,
         truth=truth.digest(experiment.corpus),
         config=cell.config,
+        notebooks=notebooks,
     )
     run = experiment.folder.path.name
-    chosen = {
-        f"{run} · {job.name}": job
-        for job in jobs
-        if job.source.stem in OF_A_RUN and (not notebooks or job.source.stem[:2] in notebooks)
-    }
+    chosen = {f"{run} · {job.name}": job for job in jobs if job.source.stem in OF_A_RUN}
     names: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)  # by the notebook's number
     for name, job in chosen.items():
         names[job.source.stem[:2]] += (name,)

@@ -9,13 +9,13 @@ from typing import Any
 
 from mer_kit.batch.executed import PLACES
 from mer_kit.batch.parameters import parameters_of
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, check_choice
 from mer_kit.paths import project_root
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.runs.schema import read_json
 
-#: The notebooks in order; 03 is executed once per fold.
+#: The notebooks in order; 03 is executed once per fold, or once for all that train in seconds.
 NOTEBOOKS = (
     "00_start_here",
     "01_segmentation",
@@ -27,6 +27,8 @@ NOTEBOOKS = (
 )
 #: Those for a run of a system; the others show segments and their training.
 OF_SYSTEMS = ("04", "06")
+#: Those that a run whose folds train in seconds executes on request only.
+ON_REQUEST = ("02",)
 #: Parameters that are covered by a run's fingerprint.
 SETTINGS = ("overrides", *(field.name for field in dataclasses.fields(RunConfig)))
 
@@ -125,6 +127,25 @@ def job_of(
     return Job(title or name, source, home / f"{name}.ipynb", given, truth)
 
 
+def parse_notebooks(text: str) -> list[str]:
+    """Return the numbers of notebooks from text like "03,04"; "" means [].
+
+    Raises
+    ------
+    MerKitError
+        If a run has no such notebook.
+
+    Examples
+    --------
+    >>> parse_notebooks("02, 04")
+    ['02', '04']
+    """
+    numbers = [number.strip() for number in text.split(",") if number.strip()]
+    for number in numbers:
+        check_choice("notebook", number, [name[:2] for name in NOTEBOOKS])
+    return numbers
+
+
 def plan(
     folder: RunFolder,
     parameters: Mapping[str, Any],
@@ -132,12 +153,20 @@ def plan(
     *,
     truth: str = "",
     config: RunConfig | None = None,
+    notebooks: Sequence[str] = (),
 ) -> list[Job]:
     """Return the jobs of a run: every notebook once, but 03 once for each of `only_folds`.
 
-    Copies of 03 are written to the folders of the folds. `truth` is the checksum of the
-    segment-level ground truth (`corpora.truth.digest`); if it changes, the notebooks are executed
-    again.
+    Copies of 03 are written to the folders of the folds. Where folds train in seconds
+    (`RunConfig.trains_in_seconds`), starting a kernel costs more than the training: the copy of the
+    first fold trains all of them, and ON_REQUEST is left out unless `notebooks` names it.
+
+    Parameters
+    ----------
+    truth : checksum of the segment-level ground truth (`corpora.truth.digest`); if it changes, the
+        notebooks are executed again
+    config : the run's settings; None for a method whose folds take minutes
+    notebooks : numbers like "04", to plan only these
 
     Examples
     --------
@@ -147,18 +176,28 @@ def plan(
     >>> jobs[4].target.as_posix(), jobs[4].parameters
     ('run/folds/2/03_sssl_training.ipynb', {'seed': 1, 'fold': 2})
     """
-    shared = {**parameters, "only_folds": ",".join(map(str, only_folds))}
-    system = config is not None and config.system
+    per_fold = {**parameters, "fold": only_folds[0]}
+    shared = {**per_fold, "only_folds": ",".join(map(str, only_folds))}
+    quick = config is not None and config.trains_in_seconds
     jobs: list[Job] = []
-    for name in NOTEBOOKS:
-        if system and not name.startswith(OF_SYSTEMS):
-            continue
-        if name.startswith("03"):
+    for name in _chosen(config, notebooks):
+        if not name.startswith("03"):
+            jobs.append(job_of(name, folder.path / "notebooks", shared, truth=truth))
+        elif quick:
+            jobs.append(job_of(name, folder.fold(only_folds[0]), shared, truth=truth))
+        else:
             jobs += [
-                job_of(name, folder.fold(k), {**shared, "fold": k}, f"{name} fold {k}", truth)
+                job_of(name, folder.fold(k), {**per_fold, "fold": k}, f"{name} fold {k}", truth)
                 for k in only_folds
             ]
-        else:
-            first = {**shared, "fold": only_folds[0]}
-            jobs.append(job_of(name, folder.path / "notebooks", first, truth=truth))
     return jobs
+
+
+def _chosen(config: RunConfig | None, notebooks: Sequence[str]) -> list[str]:
+    """Return the names of a run's notebooks that are executed, in order."""
+    names = [name for name in NOTEBOOKS if not notebooks or name[:2] in notebooks]
+    if config is not None and config.system:
+        return [name for name in names if name.startswith(OF_SYSTEMS)]
+    if config is not None and config.trains_in_seconds and not notebooks:
+        return [name for name in names if not name.startswith(ON_REQUEST)]
+    return names

@@ -14,6 +14,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.runs import schema
 from mer_kit.runs.locks import is_held
 from mer_kit.runs.run_folder import RunFolder, all_runs
+from mer_kit.training import networks
 
 #: Seconds of a notebook without training, for estimates before any of its name was measured.
 SECONDS_A_NOTEBOOK = 10.0
@@ -45,7 +46,7 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
     """Return the seconds of finished folds and notebooks, one row each, with the settings LIKENESS.
 
     The column `what` is TRAINING for a fold's training, else the notebook's name. Notebook 03
-    counts without its training.
+    counts without its training, and where it trains all folds at once, without that of all.
     """
     rows = []
     for run in all_runs(runs_dir):
@@ -56,9 +57,12 @@ def unit_costs(runs_dir: Path) -> pd.DataFrame:
         except (MerKitError, KeyError):
             continue
         measured = [(TRAINING, seconds) for seconds in trained.values()]
+        within = trained
+        if networks.takes_vectors(config.get("network", "")):
+            within = dict.fromkeys(trained, sum(trained.values()))
         for home, training in {
             run.path / "notebooks": 0.0,
-            **{run.fold(k): trained[k] for k in trained},
+            **{run.fold(k): seconds for k, seconds in within.items()},
         }.items():
             measured += _notebook_seconds(home, training, inside=run.path)
         rows += [{"what": what, **about, "seconds": seconds} for what, seconds in measured]
@@ -133,7 +137,7 @@ def plan_table(
 def _remaining(cell: Cell, todo: Sequence[Task], costs: pd.DataFrame) -> tuple[float, bool]:
     """Return the estimated seconds of these tasks, and whether that includes all trainings."""
     fold = estimate(cell, costs)
-    trainings = sum(t.job.source.stem.startswith("03") and not _trained(t) for t in todo)
+    trainings = sum(_untrained(cell, task) for task in todo if task.job.source.stem[:2] == "03")
     seconds = trainings * (fold or 0.0)
     for name, n in Counter(task.job.source.stem for task in todo).items():
         measured = estimate(cell, costs, name)
@@ -141,10 +145,14 @@ def _remaining(cell: Cell, todo: Sequence[Task], costs: pd.DataFrame) -> tuple[f
     return seconds, fold is not None or not trainings
 
 
-def _trained(task: Task) -> bool:
-    """Return whether the fold of a notebook 03 is trained, so that only its figures are missing."""
+def _untrained(cell: Cell, task: Task) -> int:
+    """Return how many folds a notebook 03 still trains, apart from drawing their figures."""
     fold = task.job.target.parent
-    return RunFolder(fold.parents[1]).fold_done(int(fold.name))
+    run = RunFolder(fold.parents[1])
+    numbers: Sequence[int] = [int(fold.name)]
+    if cell.config.trains_in_seconds:
+        numbers = cell.folds
+    return sum(not run.fold_done(number) for number in numbers)
 
 
 def choose(

@@ -118,7 +118,7 @@ def grid_command(
     They are given by options or by a YAML FILE. After an interruption the same command resumes.
     Exit code 1 if a notebook failed.
     """
-    from mer_kit.batch import grid, progress
+    from mer_kit.batch import grid, planning, progress
 
     runs = runs_folder(runs_dir)
     try:
@@ -126,7 +126,7 @@ def grid_command(
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     cache = grid.CorpusCache(runs, data_root)
-    only = [number.strip() for number in typed["notebooks"].split(",") if number.strip()]
+    only = planning.parse_notebooks(typed["notebooks"])
     everything = [(cell, grid.tasks(cell, cache, notebooks=only)) for cell in planned]
     chosen = progress.choose(everything, only_failed=typed["only_failed"], limit=typed["limit"])
     if typed["dry_run"] or typed["only_status"]:

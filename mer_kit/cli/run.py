@@ -109,6 +109,7 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @frontend_option
 @network_option
 @settings_option
+@click.option("--notebooks", default="", help="Execute only these notebooks, for example 02,03.")
 @click.option("--force", is_flag=True, help="Execute finished notebooks again.")
 @runs_option
 @report_errors
@@ -132,6 +133,7 @@ def run(
         parameters,
         overrides=overrides,
         only_folds=typed["only_folds"],
+        only_notebooks=typed["notebooks"],
         data_root=data_root,
         runs_dir=runs_dir,
         force=typed["force"],
@@ -143,6 +145,7 @@ def run_notebooks(
     *,
     overrides: dict[str, Any] | None = None,
     only_folds: str = "",
+    only_notebooks: str = "",
     data_root: str | None = None,
     runs_dir: str | None = None,
     force: bool = False,
@@ -164,6 +167,7 @@ def run_notebooks(
     try:
         config = resolve(**merged(parameters, given["overrides"]))
         numbers = folds.parse_folds(only_folds, config.folds)
+        chosen = planning.parse_notebooks(only_notebooks)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     about = f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}"
@@ -173,7 +177,12 @@ def run_notebooks(
     experiment.write_config()
     shared = {**parameters, **given, "runs_dir": str(runs)}
     planned = planning.plan(
-        folder, shared, numbers, truth=truth.digest(experiment.corpus), config=config
+        folder,
+        shared,
+        numbers,
+        truth=truth.digest(experiment.corpus),
+        config=config,
+        notebooks=chosen,
     )
     with ThreadPoolExecutor(1) as pool:  # while the next notebook is executed
         outcomes = jobs.execute(

@@ -29,6 +29,7 @@ from mer_kit.records import EpochRecord
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import merged, resolve
+from mer_kit.songs.folds import parse_folds
 
 #: The parameters that a notebook may have, in the order in which they are written.
 PARAMETERS = (
@@ -79,6 +80,25 @@ class Session:
                 f"notebook {self.name} opened no corpus: call start with open_corpus=True"
             )
         return self.experiment
+
+    def train_folds(self, only_folds: str = "") -> None:
+        """Train these folds ("0,2" or "0-2"; "" for all) where one takes seconds; print a line each.
+
+        Where a fold takes minutes, only print which ones are trained: notebook 03 is executed for
+        each of them.
+        """
+        experiment = self.open()
+        if not self.config.trains_in_seconds:
+            done, of = experiment.folder.folds_done(), len(experiment.folds)
+            print(
+                f"A fold takes minutes, so each is trained on its own; done: {done} of {of} folds."
+            )
+            return
+        experiment.on_epoch = None  # a line for each fold, not for each epoch
+        for number in parse_folds(only_folds, len(experiment.folds)):
+            last = experiment.train(number).history(number)[-1]
+            agrees = f"agrees with {last.train_accuracy:.1%} of its labels"
+            print(f"fold {number}: {last.epoch} epochs, {agrees}", flush=True)
 
     def keep(
         self, figure: Figure, name: str, *, alt: str, data: pd.DataFrame | None = None
@@ -144,7 +164,7 @@ def start(
         experiment = session.open(data_root)
         if parameters.get("fold") is not None:
             check_choice("fold", parameters["fold"], range(len(experiment.folds)))
-        if name.startswith("03"):  # the one notebook that is executed once per fold
+        if name.startswith("03"):  # the one notebook that may be executed once per fold
             session.figures = experiment.folder.fold(int(parameters["fold"])) / "figures"
     print(_line(session))
     unused = [name for name in injected if declared and name not in declared]

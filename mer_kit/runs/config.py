@@ -10,6 +10,7 @@ from mer_kit.extensions import settings_of, source_mark
 from mer_kit.later_settings import flat, hashed, kinds, later
 from mer_kit.records import FoldResult
 from mer_kit.signal import frontends
+from mer_kit.training import networks
 from mer_kit.training.settings import TrainingSettings
 
 #: How the groups that stay together in a fold are made; a run without this setting used "exact".
@@ -83,6 +84,17 @@ class RunConfig:
     def model(self) -> Any:
         """The network's settings."""
         return self.training.model
+
+    @property
+    def trains_in_seconds(self) -> bool:
+        """Whether a fold trains faster than a kernel starts: its network gets vectors, not frames.
+
+        Examples
+        --------
+        >>> RunConfig().trains_in_seconds
+        False
+        """
+        return networks.takes_vectors(self.network)
 
 
 def as_dictionary(config: RunConfig) -> dict[str, Any]:

@@ -78,6 +78,17 @@ def build(
     return kind(n_classes, generator=generator, **settings)
 
 
+def takes_vectors(name: str) -> bool:
+    """Return whether a network accepts one vector for each segment; False for an unknown name.
+
+    Examples
+    --------
+    >>> takes_vectors("mlp"), takes_vectors("vgg16")
+    (True, False)
+    """
+    return getattr(MODULES.get(name), "ACCEPTS", "") == "vector"
+
+
 def check_pair(network: str, *, pools: bool, frontend: str) -> None:
     """Check that a network accepts what a front-end gives.
 
