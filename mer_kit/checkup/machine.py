@@ -3,6 +3,7 @@
 Notebook: 00_start_here
 """
 
+import functools
 import os
 import platform
 import shutil
@@ -20,6 +21,7 @@ import torch
 import mer_kit
 from mer_kit.checks import MerKitError
 from mer_kit.paths import cache_root, default_runs_dir
+from mer_kit.signal import frontends, wheels
 
 #: D: the demo needs well under 1 GB; 4Q's log-mels 0.3 GB, its run folders some more.
 PLENTY_GB, ENOUGH_GB = 2.0, 0.5
@@ -59,6 +61,9 @@ def check_machine(*, runs_dir: str | Path | None = None) -> pd.DataFrame:
         "space for the cache": lambda: _space(cache_root()),
         "notebook kernel": _kernel,
     }
+    for name, module in frontends.MODULES.items():
+        if hasattr(module, "WHEEL"):
+            checks[f"weights of {name}"] = functools.partial(_weights, module.WHEEL)
     rows = [(item, *_safely(check)) for item, check in checks.items()]
     return pd.DataFrame(rows, columns=["item", *Finding._fields])
 
@@ -145,6 +150,15 @@ def _space(folder: Path) -> Finding:
         return Finding("ready", found)
     advice = f"free {PLENTY_GB:g} GB or set MER_RUNS and MER_CACHE to another disk"
     return Finding("problem" if free < ENOUGH_GB else "note", found, advice)
+
+
+def _weights(wheel: wheels.Wheel) -> Finding:
+    """Check the pretrained weights of a front-end, which only runs that name it need."""
+    try:
+        wheels.read(wheel)
+    except MerKitError as error:
+        return Finding("note", str(error).partition(":")[0], wheel.advice)
+    return Finding("ready", f"{wheel.name} {wheel.version}, {wheel.licence} licence")
 
 
 def _kernel() -> Finding:

@@ -82,9 +82,9 @@ class Session:
         return self.experiment
 
     def train_folds(self, only_folds: str = "") -> None:
-        """Train these folds ("0,2" or "0-2"; "" for all) where one takes seconds; print a line each.
+        """Train folds ("0,2" or "0-2"; "" for all) where one takes seconds, with a line for each.
 
-        Where a fold takes minutes, only print which ones are trained: notebook 03 is executed for
+        Where a fold takes minutes, only print how many are trained: notebook 03 is executed for
         each of them.
         """
         experiment = self.open()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import shutil
 import sys
+import zipfile
 from collections import namedtuple
 
 import numpy as np
@@ -13,17 +16,18 @@ import torch
 from jupyter_client import kernelspec
 
 from mer_kit.checkup import machine
-from mer_kit.signal import audio
+from mer_kit.signal import audio, frontends, wheels
 
 ITEMS = [
     "mer-kit", "Python", "torch", "processor", "bfloat16", "GPU", "decoding WAV", "decoding MP3", "space for runs",
     "space for the cache", "notebook kernel",
 ]  # fmt: skip
+WHEELS = {name: one.WHEEL for name, one in frontends.MODULES.items() if hasattr(one, "WHEEL")}
 
 
 def test_this_machine_is_looked_at_whole(tmp_path):
     table = machine.check_machine(runs_dir=tmp_path / "not" / "there" / "yet")
-    assert table["item"].tolist() == ITEMS
+    assert table["item"].tolist() == [*ITEMS, *(f"weights of {name}" for name in WHEELS)]
     assert set(table["state"]) <= {"ready", "note", "problem"}
     assert (table["found"] != "").all()
     assert (table.loc[table["state"] != "ready", "advice"] != "").all()
@@ -58,6 +62,24 @@ def test_a_format_that_is_not_there(monkeypatch):
     monkeypatch.setattr(soundfile, "available_formats", lambda: {"WAV": "x"})
     finding = machine._decoding("MP3", "note")
     assert finding.state == "note" and "no MP3" in finding.found
+
+
+def test_weights_are_there_missing_or_damaged(monkeypatch, tmp_path):
+    assert "musicnn" in WHEELS
+    monkeypatch.setenv("MER_CACHE", str(tmp_path))
+    data = b"a package"
+    wheel = wheels.Wheel("tiny", "1.0", hashlib.sha256(data).hexdigest(), "tiny", "ISC")
+    missing = machine._weights(wheel)
+    assert missing.state == "note" and "not on this machine" in missing.found
+    assert missing.advice == "run mer-kit frontends get tiny"
+    wheel.path.parent.mkdir(parents=True)
+    wheel.path.write_bytes(data[:4])
+    damaged = machine._weights(wheel)
+    assert damaged.state == "note" and "checksum" in damaged.found
+    with zipfile.ZipFile(wheel.path, "w"):
+        pass
+    whole = dataclasses.replace(wheel, sha256=hashlib.sha256(wheel.path.read_bytes()).hexdigest())
+    assert machine._weights(whole) == ("ready", "tiny 1.0, ISC licence", "")
 
 
 Usage = namedtuple("Usage", "total used free")
