@@ -115,7 +115,7 @@ def _flux(spectrum: np.ndarray) -> np.ndarray:
 
 
 def _dynamics(y: np.ndarray) -> np.ndarray:
-    """Return loudness in dB, and crest (largest sample over root mean square) in dB: [2, frames]."""
+    """Return loudness and crest (largest sample over root mean square) in dB, [2, frames]."""
     import librosa
 
     padded = np.pad(y, N_FFT // 2)
