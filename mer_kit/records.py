@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,37 @@ TASKS: dict[str, tuple[str, ...]] = {
     "arousal": ("A-", "A+"),
     "quadrant": ("Q1", "Q2", "Q3", "Q4"),
 }
+#: The task whose classes are a corpus' own, from `LEAST_CLASSES` to `MOST_CLASSES` of them.
+LABEL = "label"
+LEAST_CLASSES, MOST_CLASSES = 2, 20
+ALL_TASKS = (*TASKS, LABEL)
 #: The everyday word for each class.
 EMOTIONS: dict[str, str] = {
     "Q1": "happy", "Q2": "angry", "Q3": "sad", "Q4": "calm",
     "V-": "unpleasant", "V+": "pleasant", "A-": "quiet", "A+": "energetic",
 }  # fmt: skip
+
+
+def classes_of(task: str, own: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the class names of a task by class index; those of task `label` are `own`.
+
+    Examples
+    --------
+    >>> classes_of("valence"), classes_of("label", ["happy", "sad", "tense"])
+    (('V-', 'V+'), ('happy', 'sad', 'tense'))
+    """
+    return TASKS.get(check_choice("task", task, ALL_TASKS), tuple(own))
+
+
+def named(name: str, separator: str = " ") -> str:
+    """Return a class name followed by its everyday word, if it has one.
+
+    Examples
+    --------
+    >>> named("Q1"), named("V-", ": "), named("tense")
+    ('Q1 happy', 'V-: unpleasant', 'tense')
+    """
+    return separator.join(filter(None, (name, EMOTIONS.get(name))))
 
 
 def labels_from_quadrant(quadrant: int) -> dict[str, int]:
@@ -82,7 +108,7 @@ class Corpus:
     `truth` has the columns clip_id, start_s, end_s, label (the quadrant's or the class's name), and
     may have more. It is for notebooks and diagnostics; no trainer ever sees it. `problems` stop a
     run unless on_bad_clip="skip"; `notes` are oddities that every copy of the dataset has, and stop
-    nothing.
+    nothing. `label_names` are the corpus' own classes, those of the task `label`.
     """
 
     name: str
@@ -94,6 +120,11 @@ class Corpus:
     title: str = ""
     citation: str = ""
     licence: str = ""
+    label_names: tuple[str, ...] = ()
+
+    def classes(self, task: str) -> tuple[str, ...]:
+        """Return the class names of a task by class index, () if the corpus has none for it."""
+        return classes_of(task, self.label_names)
 
     def labels(self, task: str) -> np.ndarray:
         """Return int64 [clips], the class index of every clip for `task`.
@@ -103,7 +134,7 @@ class Corpus:
         MerKitError
             If the task is unknown or a clip has no label for it.
         """
-        check_choice("task", task, TASKS)
+        check_choice("task", task, ALL_TASKS)
         missing = [clip.clip_id for clip in self.clips if task not in clip.labels]
         if missing:
             raise MerKitError(
@@ -120,10 +151,10 @@ class Corpus:
         MerKitError
             If the task is unknown or no clip has a label for it.
         """
-        check_choice("task", task, TASKS)
+        check_choice("task", task, ALL_TASKS)
         kept = [i for i, clip in enumerate(self.clips) if task in clip.labels]
         if not kept and self.clips:
-            known = [name for name in TASKS if any(name in clip.labels for clip in self.clips)]
+            known = [name for name in ALL_TASKS if any(name in one.labels for one in self.clips)]
             raise MerKitError(
                 f"{self.name} has no clip with a {task} label, expected some: "
                 f"choose the task {' or '.join(known)}"

@@ -14,12 +14,16 @@ from mer_kit.runs.experiment import Experiment
 def classes_of(curve: pd.DataFrame) -> list[str]:
     """Return the names of a curve's class columns, in the order of the task.
 
+    Those of the task `label` are stored with the curve, or else are all columns but the times.
+
     Examples
     --------
     >>> classes_of(pd.DataFrame(columns=["start_s", "V+", "V-"]))
     ['V-', 'V+']
     """
-    return next(list(names) for names in TASKS.values() if set(names) <= set(curve.columns))
+    others = [name for name in curve.columns if name not in ("start_s", "end_s", "centre_s")]
+    candidates = [curve.attrs.get("classes", ()), *TASKS.values(), others]
+    return next(list(names) for names in candidates if names and set(names) <= set(curve.columns))
 
 
 def leaders(curve: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +78,8 @@ def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     if truth is None or clip_id not in set(truth["clip_id"]):
         return None
     rows = truth[truth["clip_id"] == clip_id].sort_values("start_s", kind="stable")
-    names = np.array([TASKS[task][class_of(label, task)] for label in rows["label"]])
+    classes = experiment.corpus.classes(task)
+    names = np.array([classes[class_of(label, task, classes)] for label in rows["label"]])
     return _joined(rows["start_s"].to_numpy(), rows["end_s"].to_numpy(), names)
 
 

@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from mer_kit import corpora
+from mer_kit.analysis.curve import classes_of
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import checksum
-from mer_kit.records import EMOTIONS, TASKS
+from mer_kit.records import named
+from mer_kit.runs.config import class_names
 from mer_kit.runs.decisions import fresh
 from mer_kit.runs.run_folder import RunFolder, all_runs
 from mer_kit.signal import frontends, segments
@@ -65,7 +67,7 @@ def predict_curve(
     Source: paper, Fig. 2. Notebook: 05_emotion_curve
     """
     path, run = Path(audio_path), RunFolder(run_folder)
-    config, classes = run.config, TASKS[run.config["task"]]
+    config, classes = run.config, class_names(run.config)
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
         run.check_seal(number, ("model.safetensors", "segments.csv"))
@@ -87,6 +89,7 @@ def predict_curve(
     curve.attrs = {
         "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"],
         "task": config["task"], "segment_seconds": config["segment_seconds"], "folds": folds,
+        "classes": list(classes),
         "held_out": held_out, "note": note, "decisions": decide(mean, answers, classes),
         "svm_by_fold": answers["svm"],
     }  # fmt: skip
@@ -157,7 +160,7 @@ def describe(curve: pd.DataFrame) -> str:
     decided: mean V+
     """
     about, end_s = curve.attrs, curve["end_s"].iloc[-1]
-    means = [f"{name} {EMOTIONS[name]} {curve[name].mean():.0%}" for name in TASKS[about["task"]]]
+    means = [f"{named(name)} {curve[name].mean():.0%}" for name in classes_of(curve)]
     decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
     return (
         f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "
@@ -259,12 +262,12 @@ def _known_clip(
 
 
 def _network(run: RunFolder, fold: int, device: str, precision: str) -> SegmentClassifier:
-    file, task = run.fold(fold) / "model.safetensors", run.config["task"]
+    file, expected = run.fold(fold) / "model.safetensors", len(class_names(run.config))
     network = SegmentClassifier(file, device=device, precision=precision)
-    if network.n_classes != len(TASKS[task]):
+    if network.n_classes != expected:
         raise MerKitError(
             f"model.safetensors in fold {fold} of {run.path.name} has {network.n_classes} classes, "
-            f"expected {len(TASKS[task])} for {task}: train the fold again"
+            f"expected {expected} for {run.config['task']}: train the fold again"
         )
     return network
 
@@ -275,7 +278,7 @@ def fitted_classifier(run: RunFolder, fold: int, name: str) -> SongClassifier:
     if classifiers.is_saved(name) and os.path.lexists(file):
         return classifiers.load(name, file, inside=run.path)
     config: dict[str, Any] = run.config
-    classes = list(TASKS[config["task"]])
+    classes = list(class_names(config))
     table = run.segments(fold).query("part == 'train'")
     song, _ = pd.factorize(table["clip_id"])
     labels = [classes.index(label) for label in table.drop_duplicates("clip_id")["label"]]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_range
 from mer_kit.corpora.truth import class_of, segment_truth
-from mer_kit.records import TASKS, Corpus, SegmentIndex
+from mer_kit.records import Corpus, SegmentIndex
 from mer_kit.signal import segments
 from mer_kit.signal.frontends.logmel import MelSettings, log_mel
 
@@ -173,12 +173,13 @@ def _mixed(corpus: Corpus, index: SegmentIndex, task: str) -> np.ndarray:
     """Return bool [S]: does a segment overlap spans of more than one class?"""
     assert corpus.truth is not None
     tables = dict(list(corpus.truth.groupby("clip_id")))
-    overlaps = np.zeros((len(index), len(TASKS[task])), dtype=bool)
+    classes = corpus.classes(task)
+    overlaps = np.zeros((len(index), len(classes)), dtype=bool)
     for position in np.unique(index.clip):
         rows = index.rows_of([position])
         for span in tables.get(corpus.clips[position].clip_id, corpus.truth[:0]).itertuples():
             inside = (index.start_s[rows] < span.end_s) & (index.end_s[rows] > span.start_s)
-            overlaps[rows[inside], class_of(str(span.label), task)] = True
+            overlaps[rows[inside], class_of(str(span.label), task, classes)] = True
     return np.asarray(overlaps.sum(axis=1) > 1)
 
 

@@ -14,7 +14,7 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.format import plural
 from mer_kit.format import short as short  # for the notebooks
-from mer_kit.records import TASKS, Corpus, Problem
+from mer_kit.records import ALL_TASKS, LABEL, TASKS, Corpus, Problem
 from mer_kit.runs import plausible
 from mer_kit.signal import audio
 
@@ -47,10 +47,10 @@ def overview(
     Notebook: 00_start_here
     """
     names = [only] if only else corpora.names()
-    tasks = [column for task in TASKS for column in (task, f"majority_{task}")]
+    tasks = [column for task in ALL_TASKS for column in (task, f"majority_{task}")]
     columns = ["corpus", "title", "state", "folder", *COUNTS, "hours", *tasks, "next_step"]
     rows = [dict.fromkeys(columns) | row_of(name, data_root, options or {}) for name in names]
-    fractions = dict.fromkeys(("hours", *(f"majority_{task}" for task in TASKS)), "Float64")
+    fractions = dict.fromkeys(("hours", *(f"majority_{task}" for task in ALL_TASKS)), "Float64")
     return pd.DataFrame(rows).astype(dict.fromkeys(COUNTS, "Int64") | fractions)
 
 
@@ -93,7 +93,7 @@ def _found(
         return {"state": state, "next_step": module.REQUEST}
     try:
         corpus = corpora.load(name, root, **options)
-        counts = {task: class_counts(corpus, task) for task in TASKS}
+        counts = {task: class_counts(corpus, task) for task in ALL_TASKS}
     except MerKitError as error:
         return {"state": "broken", "folder": str(folder), "next_step": str(error)}
     more, oddities = plausible.hindrances(corpus)
@@ -146,7 +146,7 @@ def class_counts(corpus: Corpus, task: str) -> "pd.Series[int]":
     {'V-': 0, 'V+': 2}
     """
     labels = [clip.labels[task] for clip in corpus.clips if task in clip.labels]
-    names = list(TASKS[task])
+    names = list(corpus.classes(task))
     return pd.Series([labels.count(k) for k in range(len(names))], index=names, dtype="int64")
 
 
@@ -166,7 +166,7 @@ def typical(corpus: Corpus, task: str) -> list[int]:
     labels = corpus.labels(task)
     confidence = pd.Series([clip.confidence for clip in corpus.clips], dtype=float).fillna(-1.0)
     best = confidence.groupby(labels).idxmax()
-    return [int(best.get(k, -1)) for k in range(len(TASKS[task]))]
+    return [int(best.get(k, -1)) for k in range(len(corpus.classes(task)))]
 
 
 def _next_step(problems: Sequence[Problem], oddities: Sequence[Problem]) -> str:
@@ -190,10 +190,17 @@ def as_text(row: dict[str, Any]) -> str:
             "{labels} labels, {missing} missing, {extra} extra, {unreadable} unreadable".format_map(
                 row
             ),
-            *(_classes(row, task) for task in TASKS),
+            *(_classes(row, task) for task in _tasks(row)),
         ]
     first = f"{row['corpus']:<6} {row['state']}: {row['title']}"
     return "\n".join([first, *(f"{'':<7}{line}" for line in [*more, row["next_step"]])])
+
+
+def _tasks(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return the tasks to show: `label` alone where a corpus has classes of its own."""
+    if row.get(LABEL):
+        return (LABEL,)
+    return tuple(TASKS)
 
 
 def _classes(row: dict[str, Any], task: str) -> str:

@@ -5,7 +5,7 @@ Notebook: 00_start_here
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora.audio_files import printable
-from mer_kit.records import TASKS, Clip, Corpus
+from mer_kit.records import Clip, Corpus
 from mer_kit.runs import grouping
 from mer_kit.runs.data import store_folder
 from mer_kit.signal import frontends
@@ -30,7 +30,7 @@ def lines(corpus: Corpus) -> list[str]:
     except MerKitError:  # no clip can be decoded, which is reported elsewhere
         return notes
     pairs = same_music(store)
-    notes += [f"note: {_pair(store, pair)}" for pair in pairs]
+    notes += [f"note: {_pair(corpus, store, pair)}" for pair in pairs]
     advice = ""
     if pairs or artists:
         advice = ": folds keep them together (grouping=normalised)"
@@ -41,7 +41,7 @@ def lines(corpus: Corpus) -> list[str]:
     ]
 
 
-def _pair(store: FeatureStore, pair: Pair) -> str:
+def _pair(corpus: Corpus, store: FeatureStore, pair: Pair) -> str:
     """Return how two clips are related, and their names."""
     first, second = store.clips[pair.first], store.clips[pair.second]
     how = f"similarity {pair.similarity:.2f}"
@@ -52,12 +52,13 @@ def _pair(store: FeatureStore, pair: Pair) -> str:
     labels = ""
     if dict(first.labels) != dict(second.labels):
         labels = ", with different labels"
-    return f"the same music twice ({how}){labels}: {_name(first)} and {_name(second)}"
+    names = f"{_name(corpus, first)} and {_name(corpus, second)}"
+    return f"the same music twice ({how}){labels}: {names}"
 
 
-def _name(clip: Clip) -> str:
+def _name(corpus: Corpus, clip: Clip) -> str:
     """Return a clip's file, label, artist and title, as far as they are known."""
-    classes = {task: TASKS[task][clip.labels[task]] for task in TASKS if task in clip.labels}
+    classes = {task: corpus.classes(task)[k] for task, k in clip.labels.items()}
     label = classes.get("quadrant", " ".join(classes.values()))
     work = ": ".join(text for text in (clip.artist, clip.title) if text)
     return printable(f"{clip.path.name} [{label}] {work}".rstrip(" "))

@@ -21,7 +21,7 @@ from mer_kit.cli.options import (
     runs_option,
     settings_option,
 )
-from mer_kit.records import TASKS
+from mer_kit.records import ALL_TASKS
 from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS
@@ -62,7 +62,7 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @data_option
 @click.option(
     "--task",
-    type=click.Choice(list(TASKS)),
+    type=click.Choice(ALL_TASKS),
     default="quadrant",
     show_default=True,
     help="Classes to predict.",

@@ -10,7 +10,15 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, tables, text
-from mer_kit.records import EMOTIONS, TASKS, Clip, Problem, labels_from_quadrant
+from mer_kit.records import (
+    EMOTIONS,
+    LEAST_CLASSES,
+    MOST_CLASSES,
+    TASKS,
+    Clip,
+    Problem,
+    labels_from_quadrant,
+)
 
 #: The columns of every table of segment-level ground truth.
 TRUTH_COLUMNS = ("clip_id", "start_s", "end_s", "label")
@@ -23,6 +31,10 @@ LABELS: dict[str, dict[str, int]] = {
 _SPELLINGS = {name.casefold(): name for name in LABELS} | {
     word: name for name, word in EMOTIONS.items()
 }
+#: What no class may be called, since the tables of a run have columns of these names.
+RESERVED = ("clip_id", "start_s", "end_s", "centre_s", "part", "label")
+#: Longest name of a class.
+LONGEST_NAME = 40
 #: A column of dynamic ratings.
 _SAMPLE = re.compile(r"sample_(\d+)ms")
 
@@ -37,15 +49,65 @@ def label_named(text: str) -> str | None:
     >>> [label_named(text) for text in ("Q1", "q2", "V−", "Happy", "relaxed", "1")]
     ['Q1', 'Q2', 'V-', 'Q1', None, None]
     """
+    return _SPELLINGS.get(_folded(text))
+
+
+def _folded(text: str) -> str:
+    """Return a label in lower case, without blanks and with hyphens for every sign for minus."""
     with_hyphen = text.translate({0x2212: "-", 0x2013: "-", 0x2010: "-"})
-    return _SPELLINGS.get("".join(with_hyphen.split()).casefold())
+    return "".join(with_hyphen.split()).casefold()
 
 
-def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
+def own_names(labels: Iterable[str], table: str) -> dict[str, str]:
+    """Return the class that each label of a table means, where the table has classes of its own.
+
+    It has none, and the result is {}, if a label is written Q1 … Q4, V± or A±, or if all labels are
+    everyday words for these. Labels that differ in case and blanks only are one class, called as
+    where it comes first.
+
+    Raises
+    ------
+    MerKitError
+        If there are more classes than a task may have, or one has a name that cannot be used.
+
+    Examples
+    --------
+    >>> own_names(["happy", "sad", "tense", "Tense", ""], "clips.csv")
+    {'happy': 'happy', 'sad': 'sad', 'tense': 'tense', 'Tense': 'tense'}
+    >>> own_names(["happy", "sad"], "clips.csv"), own_names(["Q1", "tense"], "clips.csv")
+    ({}, {})
+    """
+    texts = [text for text in dict.fromkeys(labels) if text.strip()]
+    written = {name.casefold() for name in LABELS}
+    if all(map(label_named, texts)) or any(_folded(text) in written for text in texts):
+        return {}
+    first = {_folded(text): " ".join(text.split()) for text in reversed(texts)}
+    names = {text: first[_folded(text)] for text in texts}
+    if len(first) > MOST_CLASSES:
+        examples = ", ".join(map(repr, list(dict.fromkeys(names.values()))[:3]))
+        raise MerKitError(
+            f"{table} has {len(first)} different labels, first {examples}, expected "
+            f"{LEAST_CLASSES} to {MOST_CLASSES} classes: join some, or leave clips out"
+        )
+    for name in first.values():
+        if not name.isprintable() or len(name) > LONGEST_NAME or name.startswith(tuple("=+-@'")):
+            fault = f"it must be printable, of at most {LONGEST_NAME} characters, and no formula"
+        elif name.casefold() in RESERVED:
+            fault = "a column of a run's tables is called so"
+        else:
+            continue
+        raise MerKitError(f"{table} has the label {name!r}, but {fault}: rename this class")
+    return names
+
+
+def read_truth(
+    path: str | Path, *, task: str | None = None, own: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Read a table of segment-level ground truth.
 
     Its columns are clip_id (str), start_s and end_s (float64, seconds) and label (a quadrant). With
-    `task`, a label may also be one of that task's classes (V- and V+ for valence).
+    `task`, a label may also be one of that task's classes (V- and V+ for valence). With `own`, from
+    `own_names`, it must be one of those classes.
 
     Raises
     ------
@@ -65,8 +127,13 @@ def read_truth(path: str | Path, *, task: str | None = None) -> pd.DataFrame:
     table = tables.read_table(path, TRUTH_COLUMNS)[list(TRUTH_COLUMNS)]
     for column in ("start_s", "end_s"):
         table[column] = table[column].map(text.number)
-    table["label"] = [label_named(text) or text for text in table["label"]]
     known = list(dict.fromkeys([*TASKS["quadrant"], *TASKS.get(task or "", ())]))
+    if own:
+        known = sorted(set(own.values()))
+        first = {_folded(name): name for name in known}
+        table["label"] = [first.get(_folded(text), text) for text in table["label"]]
+    else:
+        table["label"] = [label_named(text) or text for text in table["label"]]
     wrong = (
         ~(table["start_s"] >= 0)
         | ~(table["end_s"] > table["start_s"])

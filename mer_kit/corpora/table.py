@@ -6,7 +6,7 @@ from typing import Any
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.corpora import audio_files, ids, ratings, table_rows
-from mer_kit.corpora.labels import of_clips
+from mer_kit.corpora.labels import of_clips, own_names
 from mer_kit.records import Corpus, Problem
 
 NAME = "table"
@@ -16,7 +16,8 @@ CITATION = "Your own: state in your paper where the music and the labels come fr
 LICENCE = "The licence of your music; mer-kit reads the files in place and copies nothing."
 LAYOUT = """\
 my_music/
-  clips.csv            path,label            with labels Q1 … Q4, or V-, V+, A-, A+
+  clips.csv            path,label            with labels Q1 … Q4, or V-, V+, A-, A+, or with 2 to
+                                             20 classes of your own (then choose the task label)
                    or  path,valence,arousal  with numbers on one scale (option scale: 0 to 1)
                        optional columns: clip_id, group (clips that must be in the same fold),
                        artist, title
@@ -98,8 +99,10 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
 
     Without a `clip_id` column, the id is the path without its ending. The group is the column
     `group`, or else the artist. Clips with labels V-, V+ or A-, A+ serve that one task only; those
-    with Q1 … Q4 or with ratings serve all three. A path may differ from its file in case, slashes,
-    ending, Unicode form or leading folders, as long as exactly one file fits; a note reports it.
+    with Q1 … Q4 or with ratings serve all three. Other labels are classes of the table's own, for
+    the task `label`; the everyday words happy, angry, sad and calm alone mean quadrants. A path may
+    differ from its file in case, slashes, ending, Unicode form or leading folders, as long as
+    exactly one file fits; a note reports it.
 
     Parameters
     ----------
@@ -135,7 +138,8 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
     rows = table_rows.read(path, ids.Names(files), notes)
     used = set(rows["file"])
     spare = ids.Names(name for name in files if name not in used)
-    labels = table_rows.labels_of(path.name, rows, span, ties, spare, notes, problems)
+    classes = own_names(rows.get("label", []), path.name)
+    labels = table_rows.labels_of(path.name, rows, span, ties, spare, notes, problems, classes)
     labels = table_rows.one_row_a_file(path.name, rows, labels, problems)
     own = rows.loc[list(labels)]
     clips = ratings.make_clips(
@@ -146,13 +150,14 @@ def load(root: str | Path, *, ties: str = "high", scale: Sequence[float] = (0.0,
             for clip_id, row in own.iterrows()
         },
     )  # fmt: skip
-    truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems)
+    truth = table_rows.truth_of(path.parent / TRUTH, rows, labels, notes, problems, classes)
     notes += ids.not_listed(
         path.parent, used, {name: [path.parent / name] for name in files}, path.name
     )
     return Corpus(
         NAME, path.parent, clips, tuple(problems), of_clips(truth, clips),
         notes=tuple(notes), title=TITLE, citation=CITATION, licence=LICENCE,
+        label_names=tuple(sorted(set(classes.values()))),
     )  # fmt: skip
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -13,7 +15,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import audio_files, ids, ratings, tables, text
 from mer_kit.corpora.labels import LABELS, align, label_named, overlaps, read_truth, wrong_label
-from mer_kit.records import Problem
+from mer_kit.records import LABEL, Problem
 
 Labels = dict[str, dict[str, int]]
 #: Column → other names for it, accepted if the table has no column of the first name.
@@ -116,10 +118,12 @@ def labels_of(
     spare: ids.Names,
     notes: list[Problem],
     problems: list[Problem],
+    own: Mapping[str, str] = MappingProxyType({}),
 ) -> Labels:
     """Return clip id → labels of every usable row; appends the others to `problems`.
 
-    `spare` are the files that no row names, one of which a faulty row may mean.
+    `spare` are the files that no row names, one of which a faulty row may mean; `own` is the result
+    of `labels.own_names`.
 
     Examples
     --------
@@ -131,7 +135,10 @@ def labels_of(
     >>> problems[0].clip_id, problems[0].kind
     ('b', 'unknown_label')
     """
-    if "label" in rows:
+    classes = sorted(set(own.values()))
+    if own:
+        notes += _own_notes(name, own)
+    elif "label" in rows:
         notes += _label_notes(name, rows["label"])
     else:
         ratings.check_scale(
@@ -143,12 +150,14 @@ def labels_of(
         row = of_clip.iloc[0]
         clip_id = str(row["clip_id"])
         wrong = _wrong_place(name, row, len(of_clip), spare) or _wrong_value(
-            name, clip_id, row, scale
+            name, clip_id, row, scale, own
         )
         if wrong is None and row["match"].name is None:
             wrong = ids.no_such_file(spare, row["match"], row["path"], clip_id, name)
         if wrong is not None:
             problems.append(wrong)
+        elif own:
+            labels[clip_id] = {LABEL: classes.index(own[row["label"]])}
         elif "label" in rows:
             labels[clip_id] = LABELS[label_named(row["label"]) or ""]
         else:
@@ -184,9 +193,19 @@ def _wrong_place(name: str, row: pd.Series[Any], n_rows: int, spare: ids.Names) 
 
 
 def _wrong_value(
-    name: str, clip_id: str, row: pd.Series[Any], scale: ratings.Scale
+    name: str, clip_id: str, row: pd.Series[Any], scale: ratings.Scale, own: Mapping[str, str]
 ) -> Problem | None:
     """Return the problem of a row's label or ratings, or None."""
+    if own and row["label"] not in own:
+        return audio_files.problem(
+            "empty_label",
+            f"{name}, id {clip_id!r}",
+            "no label, expected the name of its class",
+            "fill in or delete the row",
+            clip_id,
+        )
+    if own:
+        return None
     if "label" not in row:
         return ratings.wrong_values(name, clip_id, (row["valence"], row["arousal"]), scale)
     return wrong_label(name, clip_id, row["label"])
@@ -201,6 +220,21 @@ def _label_notes(name: str, labels: pd.Series[str]) -> list[Problem]:
             name,
             f"{len(others)} labels are spelled differently, first {first!r}, "
             f"which is read as {label_named(first)!r}",
+            "correct the table if another is meant",
+        )
+        for first in others[:1]
+    ]
+
+
+def _own_notes(name: str, own: Mapping[str, str]) -> list[Problem]:
+    """Return a note if labels of one class are spelled differently."""
+    others = [text for text, of_class in own.items() if text != of_class]
+    return [
+        audio_files.problem(
+            "label_spelling",
+            name,
+            f"{len(others)} labels are spelled differently, first {first!r}, which is read as "
+            f"{own[first]!r}",
             "correct the table if another is meant",
         )
         for first in others[:1]
@@ -245,17 +279,22 @@ def one_row_a_file(
 
 
 def truth_of(
-    path: Path, rows: pd.DataFrame, labels: Labels, notes: list[Problem], problems: list[Problem]
+    path: Path,
+    rows: pd.DataFrame,
+    labels: Labels,
+    notes: list[Problem],
+    problems: list[Problem],
+    own: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame | None:
     """Return the segment-level ground truth under the clips' own ids, or None without its table.
 
     If all clips are labelled for one and the same task, the ground truth may use that task's
-    classes.
+    classes; with classes of the table's `own`, it must.
     """
     if not audio_files.is_there(path):
         return None
     tasks = sorted({task for of_clip in labels.values() for task in of_clip})
-    truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None)
+    truth = read_truth(path, task=tasks[0] if len(tasks) == 1 else None, own=own)
     truth = align(path.name, truth, rows.index, notes, problems)
     problems += overlaps(path.name, truth)
     return truth

@@ -1,12 +1,13 @@
 """Segment-level ground truth, for notebooks and diagnostics, never for training."""
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from mer_kit.checks import check_choice
-from mer_kit.records import TASKS, Corpus, labels_from_quadrant
+from mer_kit.records import ALL_TASKS, TASKS, Corpus, classes_of, labels_from_quadrant
 
 
 def segment_truth(
@@ -34,26 +35,33 @@ def segment_truth(
     >>> segment_truth(corpus, np.zeros(4, int), start_s, start_s + 3, task="quadrant")
     array([ 0,  0,  2, -1])
     """
-    check_choice("task", task, TASKS)
+    check_choice("task", task, ALL_TASKS)
     if corpus.truth is None:
         return None
     spans = {clip_id: rows for clip_id, rows in corpus.truth.groupby("clip_id")}
-    truth = np.full(len(clip), -1, dtype=np.int64)
+    truth, classes = np.full(len(clip), -1, dtype=np.int64), corpus.classes(task)
     for i in np.unique(clip):
         rows = np.flatnonzero(np.asarray(clip) == i)
         table = spans.get(corpus.clips[int(i)].clip_id)
         if table is not None:
-            truth[rows] = _majority(table, np.asarray(start_s)[rows], np.asarray(end_s)[rows], task)
+            spans_of_clip = np.asarray(start_s)[rows], np.asarray(end_s)[rows]
+            names = np.array([class_of(label, task, classes) for label in table["label"]])
+            truth[rows] = _majority(table, *spans_of_clip, names, len(classes))
     return truth
 
 
-def _majority(table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray, task: str) -> np.ndarray:
+def _majority(
+    table: pd.DataFrame,
+    start_s: np.ndarray,
+    end_s: np.ndarray,
+    classes: np.ndarray,
+    n_classes: int,
+) -> np.ndarray:
     """Return the class with the longest overlap for each of one clip's segments."""
     low = np.maximum(start_s[:, None], table["start_s"].to_numpy()[None, :])
     high = np.minimum(end_s[:, None], table["end_s"].to_numpy()[None, :])
     overlap = np.maximum(high - low, 0)
-    classes = np.array([class_of(label, task) for label in table["label"]])
-    of_class = [classes == k for k in range(len(TASKS[task]))]
+    of_class = [classes == k for k in range(n_classes)]
     seconds = np.stack([overlap[:, own].sum(axis=1) for own in of_class], axis=1)
     start = np.where(overlap > 0, low, np.inf)
     first = np.stack([start[:, own].min(axis=1, initial=np.inf) for own in of_class], axis=1)
@@ -79,19 +87,22 @@ def digest(corpus: Corpus) -> str:
     return hashlib.blake2b(text, digest_size=6).hexdigest()
 
 
-def class_of(label: str, task: str) -> int:
-    """Return the class index of a ground-truth label for a task; quadrants serve every task.
+def class_of(label: str, task: str, own: Sequence[str] = ()) -> int:
+    """Return the class index of a ground-truth label for a task; quadrants serve all but `label`.
+
+    `own` are the classes of the task `label`.
 
     Examples
     --------
-    >>> class_of("Q2", "valence"), class_of("V+", "valence")
-    (0, 1)
+    >>> class_of("Q2", "valence"), class_of("V+", "valence"), class_of("sad", "label", ["sad"])
+    (0, 1, 0)
 
     Raises
     ------
     MerKitError
         If the label is neither a quadrant nor one of the task's classes.
     """
-    if label in TASKS["quadrant"]:
+    if task in TASKS and label in TASKS["quadrant"]:
         return labels_from_quadrant(TASKS["quadrant"].index(label))[task]
-    return TASKS[task].index(check_choice("truth label", label, TASKS[task]))
+    classes = classes_of(task, own)
+    return classes.index(check_choice("truth label", label, classes))

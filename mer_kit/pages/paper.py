@@ -10,7 +10,7 @@ import pandas as pd
 
 from mer_kit import corpora, plots
 from mer_kit.plots import style
-from mer_kit.records import TASKS
+from mer_kit.records import ALL_TASKS
 from mer_kit.results.tables import table2, table3
 
 #: Table 1 for a run's corpus, all durations; notebook 01 writes it into the run's figures/.
@@ -79,7 +79,11 @@ def duration_figures(folder: Path, table: pd.DataFrame) -> Iterator[str]:
     scored = table[table["song_accuracy_mean"].notna()]
     for (corpus, task), runs in scored.groupby(["corpus", "task"], sort=False):
         # Names become file names: only those that mer-kit has.
-        if corpus in corpora.names() and task in TASKS and runs["segment_seconds"].nunique() > 1:
+        if (
+            corpus in corpora.names()
+            and task in ALL_TASKS
+            and runs["segment_seconds"].nunique() > 1
+        ):
             yield _duration_figure(folder, table, runs, corpus=str(corpus), task=str(task))
 
 

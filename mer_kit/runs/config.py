@@ -1,6 +1,7 @@
 """A run's configuration, with the origin of every default, and its result."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from mer_kit import systems
 from mer_kit.checks import check_choice
 from mer_kit.extensions import settings_of, source_mark
 from mer_kit.later_settings import flat, hashed, kinds, later
-from mer_kit.records import FoldResult
+from mer_kit.records import LABEL, Corpus, FoldResult, classes_of
 from mer_kit.signal import frontends
 from mer_kit.training import networks
 from mer_kit.training.settings import TrainingSettings
@@ -44,7 +45,7 @@ class RunConfig:
     #: P: cross-validation; "official" uses the corpus' own two sets
     divide_by: str = later(default="folds", absent_means="folds")
     song_features: str = "in_sample"  # D: or "oof"
-    theta: float = 0.5  # D: the paper leaves θ open
+    theta: float = 0.5  # D: the paper leaves θ open; task label: NaN until its classes are known
     #: P: log-mel; see `signal.frontends`
     frontend: str = later(default=frontends.DEFAULT, absent_means="logmel")
     #: a mapping becomes the front-end's record
@@ -59,6 +60,8 @@ class RunConfig:
     train_every_seconds: float = 1.0
     #: keywords of `corpora.load` (demo: drift, clips)
     corpus_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    #: class names of the task `label`, from the corpus; see `with_classes`
+    classes: tuple[str, ...] = later(default=(), absent_means=())
 
     def __post_init__(self) -> None:
         self._adopt("frontend", f"front-end {self.frontend}", frontends.of(self.frontend).settings)
@@ -95,6 +98,45 @@ class RunConfig:
         False
         """
         return networks.takes_vectors(self.network)
+
+
+def class_names(config: RunConfig | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the class names of a configuration or of the content of config.json.
+
+    Examples
+    --------
+    >>> class_names(RunConfig(task="valence"))
+    ('V-', 'V+')
+    >>> class_names({"task": "label", "classes": ["happy", "sad", "tense"]})
+    ('happy', 'sad', 'tense')
+    """
+    if isinstance(config, RunConfig):
+        return classes_of(config.task, config.classes)
+    return classes_of(config["task"], config.get("classes", ()))
+
+
+def with_classes(config: RunConfig, corpus: Corpus) -> RunConfig:
+    """Return the configuration with the corpus' own classes and their θ, if its task is `label`.
+
+    Where θ is not given, it is 0.5 for up to four classes, as for quadrants, and 1/K for more (D):
+    few segments reach 0.5 there.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> corpus = Corpus("mine", Path(), (), label_names=("blues", "folk", "pop", "rock", "ska"))
+    >>> config = with_classes(RunConfig(task="label", theta=math.nan), corpus)
+    >>> config.classes[:2], config.theta
+    (('blues', 'folk'), 0.2)
+    """
+    if config.task != LABEL:
+        return config
+    theta, names = config.theta, corpus.label_names
+    if math.isnan(theta):
+        theta = RunConfig.theta
+        if len(names) > 4:
+            theta = 1 / len(names)
+    return dataclasses.replace(config, classes=names, theta=theta)
 
 
 def as_dictionary(config: RunConfig) -> dict[str, Any]:

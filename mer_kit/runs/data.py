@@ -47,6 +47,7 @@ def open_corpus(config: RunConfig, data_root: str | Path | None = None) -> Opene
             "fix them, or leave these clips out with on_bad_clip='skip'"
         )
     plausible.check_classes(corpus, config.task)
+    plausible.check_songs(corpus, config)
     store = open_features(corpus, config, on_bad_clip=config.on_bad_clip)
     short = segmentation.too_short(
         store.durations_s,

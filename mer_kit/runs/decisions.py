@@ -18,9 +18,9 @@ import pandas as pd
 
 from mer_kit import extensions, files
 from mer_kit.checks import MerKitError, plain, shortened
-from mer_kit.records import TASKS, Fold, FoldResult
+from mer_kit.records import Fold, FoldResult
 from mer_kit.runs import schema
-from mer_kit.runs.config import RunConfig
+from mer_kit.runs.config import RunConfig, class_names
 from mer_kit.runs.run_folder import RunFolder, as_json, write_json
 from mer_kit.seeding import derive
 from mer_kit.songs import classifiers, scores
@@ -71,7 +71,7 @@ def decide_fold(
                 with contextlib.suppress(OSError):  # read-only: fitted again when it is needed
                     classifier.save(folder / f"{name}.safetensors")
     segments = scores.score(
-        labels[fold.test][test_song], test_p.argmax(axis=1), len(TASKS[config.task])
+        labels[fold.test][test_song], test_p.argmax(axis=1), len(class_names(config))
     )
     return scored(
         fold, labels, answers, segments, clip_ids=clip_ids, config=config, seconds=seconds
@@ -89,7 +89,7 @@ def scored(
     seconds: float,
 ) -> tuple[FoldResult, pd.DataFrame]:
     """Return the scores and the song table of a fold's answers; see `decide_fold`."""
-    truth, n_classes = labels[fold.test], len(TASKS[config.task])
+    truth, n_classes = labels[fold.test], len(class_names(config))
     songs = pd.DataFrame(
         {
             "clip_id": [clip_ids[i] for i in fold.test],
@@ -154,7 +154,7 @@ def _arrays(
     """Return probabilities [S, K] of a part and the song of each, its place among `clips`."""
     rows = table[table["part"] == part]
     songs = positions(rows["clip_id"], [clip_ids[i] for i in clips])
-    return rows[list(TASKS[config.task])].to_numpy(), songs
+    return rows[list(class_names(config))].to_numpy(), songs
 
 
 def positions(ids: pd.Series, clip_ids: Sequence[str]) -> np.ndarray:

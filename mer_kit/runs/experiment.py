@@ -14,7 +14,7 @@ import torch
 
 from mer_kit import __version__, files, paths
 from mer_kit.checks import MerKitError, check_choice
-from mer_kit.records import TASKS, EpochRecord, Fold, FoldResult, SegmentIndex
+from mer_kit.records import EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import (
     decisions,
     fold_training,
@@ -23,7 +23,7 @@ from mer_kit.runs import (
     run_folder,
     stored_tables,
 )
-from mer_kit.runs.config import RunConfig, RunResult, as_dictionary
+from mer_kit.runs.config import RunConfig, RunResult, as_dictionary, class_names, with_classes
 from mer_kit.runs.data import OpenedCorpus, checksum, open_corpus, open_logmel
 from mer_kit.signal import segments as segmentation
 from mer_kit.signal.store import FeatureStore
@@ -75,10 +75,10 @@ class Experiment:
         precision: str = "auto",
         opened: OpenedCorpus | None = None,
     ) -> None:
-        self.config, self.on_epoch = config, on_epoch
-        self.device, self.precision = device, precision
-        self.classes = TASKS[config.task]
         self.corpus, self.store, self.skipped = opened or open_corpus(config, data_root)
+        self.config = config = with_classes(config, self.corpus)
+        self.on_epoch, self.classes = on_epoch, class_names(config)
+        self.device, self.precision = device, precision
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)

@@ -20,7 +20,7 @@ from scipy import sparse  # type: ignore[import-untyped, unused-ignore]
 from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import artists
-from mer_kit.records import TASKS, Clip, Corpus, Fold
+from mer_kit.records import Clip, Corpus, Fold
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder, fingerprint, write_json
 from mer_kit.runs.schema import whole
@@ -275,7 +275,7 @@ def folds_of(
     stored = read_folds(folder, clip_ids, n_folds=config.folds)
     if stored is not None:
         return stored
-    labels, classes = corpus.labels(config.task), TASKS[config.task]
+    labels, classes = corpus.labels(config.task), corpus.classes(config.task)
     if config.divide_by == "official":
         made = song_folds.official(
             [clip.split for clip in corpus.clips], labels, class_names=classes

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.format import plural
-from mer_kit.records import EMOTIONS, TASKS, Corpus, Problem
+from mer_kit.records import ALL_TASKS, EMOTIONS, LABEL, Corpus, Problem
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal import audio
 
@@ -28,7 +28,7 @@ def hindrances(corpus: Corpus) -> tuple[list[Problem], list[Problem]]:
     """
     if not corpus.clips:
         return [], []
-    tasks = [task for task in TASKS if any(task in clip.labels for clip in corpus.clips)]
+    tasks = [task for task in ALL_TASKS if any(task in clip.labels for clip in corpus.clips)]
     single = [problem for task in tasks if (problem := one_class(corpus, task))]
     few = [problem for task in tasks if (problem := few_songs(corpus, task))]
     beyond = truth_beyond(corpus, _sampled_seconds(corpus))
@@ -38,7 +38,7 @@ def hindrances(corpus: Corpus) -> tuple[list[Problem], list[Problem]]:
 
 
 def one_class(corpus: Corpus, task: str) -> Problem | None:
-    """Return the problem that all clips have the same label for `task`, or None.
+    """Return the problem that a task has one class, or an own class without clips, or None.
 
     Examples
     --------
@@ -51,11 +51,45 @@ def one_class(corpus: Corpus, task: str) -> Problem | None:
     """
     labels = [clip.labels[task] for clip in corpus.clips if task in clip.labels]
     if len(set(labels)) != 1:
-        return None
-    name = TASKS[task][labels[0]]
+        return _absent_class(corpus, task, set(labels))
+    name = corpus.classes(task)[labels[0]]
+    if name in EMOTIONS:
+        name += f" ({EMOTIONS[name]})"
     subject = f"all {len(labels)} clips are" if len(labels) > 1 else "the only clip is"
-    what = f"{subject} {name} ({EMOTIONS[name]}), expected two classes or more"
+    what = f"{subject} {name}, expected two classes or more"
     return Problem("one_class", task, what, "check the labels, or the scale of the ratings")
+
+
+def _absent_class(corpus: Corpus, task: str, labels: set[int]) -> Problem | None:
+    """Return the problem that one of a corpus' own classes has no clip, or None."""
+    absent = [name for k, name in enumerate(corpus.label_names) if k not in labels]
+    if task != LABEL or not absent:
+        return None
+    what = f"no clip of {absent[0]} is left, expected some of each class"
+    return Problem("no_clip", task, what, "correct its rows, or delete them")
+
+
+def check_songs(corpus: Corpus, config: RunConfig) -> None:
+    """Raise one sentence if a class has too few songs or artists for the folds of a run.
+
+    Raises
+    ------
+    MerKitError
+        If a class cannot be divided into that many folds.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mer_kit.records import Clip
+    >>> clips = tuple(Clip(f"{i}", Path("x"), {"valence": i % 2}) for i in range(9))
+    >>> check_songs(Corpus("mine", Path("."), clips), RunConfig(task="valence", folds=4))
+    """
+    problem = None
+    if config.divide_by == "folds":
+        by_song = config.group_by == "song"
+        problem = few_songs(corpus, config.task, config.folds, by_song=by_song)
+    if problem is not None:
+        raise MerKitError(f"{corpus.name} cannot be divided, {problem}")
 
 
 def check_classes(corpus: Corpus, task: str) -> None:
@@ -64,7 +98,7 @@ def check_classes(corpus: Corpus, task: str) -> None:
     Raises
     ------
     MerKitError
-        If only one class is left.
+        If only one class is left, or one of the corpus' own classes has no clip.
 
     Examples
     --------
@@ -81,8 +115,12 @@ def check_classes(corpus: Corpus, task: str) -> None:
         raise MerKitError(f"{corpus.name} cannot be learned from, {problem}")
 
 
-def few_songs(corpus: Corpus, task: str, folds: int = RunConfig.folds) -> Problem | None:
+def few_songs(
+    corpus: Corpus, task: str, folds: int = RunConfig.folds, *, by_song: bool = False
+) -> Problem | None:
     """Return a note on the class with the fewest songs or artists if `folds` is larger, else None.
+
+    With `by_song`, songs of one artist may be divided.
 
     Examples
     --------
@@ -92,16 +130,19 @@ def few_songs(corpus: Corpus, task: str, folds: int = RunConfig.folds) -> Proble
     >>> print(few_songs(Corpus("mine", Path("."), clips), "valence"))
     valence: V+ has 4 songs, fewer than the usual 10 folds: choose --folds 4
     """
-    groups = corpus.groups()
+    groups = None
+    if not by_song:
+        groups = corpus.groups()
     names = [clip.clip_id for clip in corpus.clips] if groups is None else groups
-    classes = dict(enumerate(TASKS[task]))
+    classes = dict(enumerate(corpus.classes(task)))
     labels = [classes.get(clip.labels.get(task, -1)) for clip in corpus.clips]
     units = pd.Series(names).groupby(labels, sort=False).nunique()
     n = int(units.min())
     if len(units) < 2 or n >= folds:
         return None
     many = plural(n, "song") if groups is None else plural(n, "group (artist)", "groups (artists)")
-    what = f"{units.idxmin()} has {many}, fewer than the usual {folds} folds"
+    usual = "usual " * (folds == RunConfig.folds)
+    what = f"{units.idxmin()} has {many}, fewer than the {usual}{folds} folds"
     step = f"choose --folds {n}" if n > 1 else "add songs of this class, since it cannot be divided"
     return Problem("few_songs", task, what, step)
 

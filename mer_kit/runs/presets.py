@@ -1,13 +1,14 @@
 """From a preset's name (smoke, demo, cpu, embedding, paper) to every setting of a run."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from mer_kit import corpora, systems
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.later_settings import kinds
-from mer_kit.records import TASKS
+from mer_kit.records import ALL_TASKS, LABEL
 from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.runs.data import pooling_step
 from mer_kit.signal import frontends
@@ -28,6 +29,7 @@ _PARTS = (
     "frontend_settings",
     "system",
     "system_settings",
+    "classes",
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
     "group_by": ("auto", "song"),
@@ -152,7 +154,7 @@ def resolve(
     """
     named = {
         "corpus": (corpus, corpora.names()),
-        "task": (task, TASKS),
+        "task": (task, ALL_TASKS),
         "method": (method, systems.CHAINS),
         "preset": (preset, PRESETS),
     }
@@ -168,6 +170,8 @@ def resolve(
     network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
     homes = _settings(preset, trained, network, system, {"frontend": frontend, **overrides})
     run = homes["run"]
+    if task == LABEL:
+        run.setdefault("theta", math.nan)  # see `config.with_classes`
     config = RunConfig(
         corpus=corpus,
         task=task,
@@ -290,7 +294,8 @@ def _check(config: RunConfig) -> None:
         networks.check_pair(config.network, pools=pools, frontend=config.frontend)
     for name, choices in _CHOICES.items():
         check_choice(name, getattr(config, name), choices)
-    check_range("theta", config.theta, 0, 1)
+    if not math.isnan(config.theta) or config.task != LABEL:
+        check_range("theta", config.theta, 0, 1)
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:
         check_range("max_seconds", config.max_seconds, config.segment_seconds)

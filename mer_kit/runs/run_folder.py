@@ -18,9 +18,9 @@ import pandas as pd
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
-from mer_kit.records import TASKS, EpochRecord
+from mer_kit.records import EpochRecord
 from mer_kit.runs import schema, stored_arrays, stored_tables
-from mer_kit.runs.config import RunConfig, hashed_config
+from mer_kit.runs.config import RunConfig, class_names, hashed_config
 
 #: Files that a finished fold must have.
 FOLD_FILES: tuple[str, ...] = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
@@ -235,7 +235,7 @@ class RunFolder:
         MerKitError
             If segments.csv cannot be read or holds rows that are not predictions.
         """
-        classes = TASKS[self.config["task"]]
+        classes = class_names(self.config)
         kinds = {
             **dict.fromkeys(("clip_id", "part", "label"), str),
             **dict.fromkeys(("start_s", "end_s", *classes), float),

@@ -16,7 +16,7 @@ from typing import Any
 
 from mer_kit import files
 from mer_kit.checks import MerKitError, shortened
-from mer_kit.records import TASKS
+from mer_kit.records import ALL_TASKS, LEAST_CLASSES, MOST_CLASSES
 
 #: Longest text that a name may be.
 MOST_NAME = 200
@@ -154,13 +154,25 @@ def _scores_by_name(value: Any) -> bool:
     return mapping(value) and all(map(_scores, value.values()))
 
 
+def _class_names(value: Any) -> bool:
+    """Return whether a value lists different class names: none, or as many as a task may have."""
+    return (
+        listing(value)
+        and (not value or LEAST_CLASSES <= len(value) <= MOST_CLASSES)
+        and all(map(text, value))
+        and len(set(value)) == len(value)
+    )
+
+
 _NAME, _SETTINGS = Field("a short text", text), Field("names and values", mapping, needed=False)
 _OPTIONAL_NAME = Field("a short text", text, needed=False)
 CONFIG: dict[str, Field] = {
     "corpus": _NAME,
     "task": Field(
-        f"one of {', '.join(TASKS)}", lambda value: isinstance(value, str) and value in TASKS
+        f"one of {', '.join(ALL_TASKS)}",
+        lambda value: isinstance(value, str) and value in ALL_TASKS,
     ),
+    "classes": Field("a list of different class names", _class_names, needed=False),
     "segment_seconds": Field("seconds above 0 and at most 30", number(1e-3, 30)),
     "method": _NAME,
     "preset": _NAME,

@@ -123,7 +123,7 @@ def test_a_class_under_its_minimum_is_named_before_training(tmp_path: Path) -> N
     root = collection(
         tmp_path, [f"c{k}.wav,{q}" for k, q in enumerate(["Q1", "Q1", "Q2", "Q2", "Q4"])]
     )
-    with pytest.raises(MerKitError, match="Q4 has 1 song, expected at least 2 for 2 folds"):
+    with pytest.raises(MerKitError, match="Q4 has 1 song, fewer than the 2 folds"):
         Experiment(resolve(corpus="table", **SETTINGS), data_root=root, runs_dir=tmp_path / "runs")
     row = datasets.row_of("table", root)
     assert row["problems"] == 0 and "Q1 has 2 songs" not in row["next_step"]

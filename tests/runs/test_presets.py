@@ -184,6 +184,7 @@ def test_every_field_of_the_configuration_can_be_set():
         "folds",
         "seed",
         "training",
+        "classes",  # from the corpus
         "frontend",
         "frontend_settings",
         "system",  # by the name of the method

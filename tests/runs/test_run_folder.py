@@ -225,6 +225,7 @@ CHANGES: dict[str, Any] = {
     "frontend_settings": {"n_mels": 64},
     "train_every_seconds": 1.0,
     "corpus_options": {"drift": 0.4},
+    "classes": ("folk", "rock"),
 }
 
 
