@@ -14,14 +14,15 @@ from mer_kit.runs.experiment import Experiment
 def classes_of(curve: pd.DataFrame) -> list[str]:
     """Return the names of a curve's class columns, in the order of the task.
 
-    Those of the task `label` are stored with the curve, or else are all columns but the times.
+    Those of the task `label` are stored with the curve, or else are all columns but times and tags.
 
     Examples
     --------
     >>> classes_of(pd.DataFrame(columns=["start_s", "V+", "V-"]))
     ['V-', 'V+']
     """
-    others = [name for name in curve.columns if name not in ("start_s", "end_s", "centre_s")]
+    times = ("start_s", "end_s", "centre_s", "tags")
+    others = [name for name in curve.columns if name not in times]
     candidates = [curve.attrs.get("classes", ()), *TASKS.values(), others]
     return next(list(names) for names in candidates if names and set(names) <= set(curve.columns))
 

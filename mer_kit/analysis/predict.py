@@ -1,5 +1,7 @@
 """The emotion curve of any audio file, predicted by the networks of a finished run.
 
+`analysis.ready_model` predicts it by the network that comes with mer-kit.
+
 Notebook: 05_emotion_curve
 """
 
@@ -39,7 +41,8 @@ def predict_curve(
 ) -> pd.DataFrame:
     """Return the class probabilities of every segment of an audio file.
 
-    Columns: start_s, end_s, centre_s, and one per class. Segments start every second over the whole
+    Columns: start_s, end_s, centre_s, one per class and, if the front-end knows tags, "tags": the
+    strongest as text, such as "sad .31, mellow .28". Segments start every second over the whole
     file. The probabilities are the mean over the networks of all finished folds. If the file is a
     clip of the run's corpus, recognised by its name or its bytes, only the network that had it
     among its test songs is used, since the others were trained on it (D).
@@ -56,8 +59,9 @@ def predict_curve(
     DataFrame, with `attrs`: "song" (file name), "clip_id" (or None), "run", "corpus", "task",
         "segment_seconds", "folds" (whose networks were used), "held_out" (False if one of them was
         trained on this clip, None if that is unknown), "note" (one sentence on that), "decisions"
-        (classifier → class name, over the whole file; the SVMs of several folds vote) and
-        "svm_by_fold".
+        (classifier → class name, over the whole file; the SVMs of several folds vote),
+        "svm_by_fold", "tags" (the strongest over the whole file) and "frontend_note" (what is said
+        wherever its scores are shown).
 
     Raises
     ------
@@ -71,32 +75,66 @@ def predict_curve(
     folds, note, clip_id, held_out = _who_answers(run, path, fold, data_root)
     for number in folds:
         run.check_seal(number, ("model.safetensors", "segments.csv"))
-    source = _segments_of(path, config)
+    source = segments_of(path, config)
     by_fold = {
         k: _network(run, k, device, precision).predict_proba(source).astype(np.float64)
         for k in folds
     }
     mean = np.mean(list(by_fold.values()), axis=0)
-    start_s, end_s = source.index.start_s, source.index.end_s
-    curve = pd.DataFrame(
-        {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
-        | dict(zip(classes, mean.T, strict=True))
-    )
+    curve = curve_of(source, mean, config)
     answers = {
         name: {k: classes[_answer(fitted_classifier(run, k, name), p)] for k, p in by_fold.items()}
         for name in classifiers.LEARNING
     }
-    curve.attrs = {
-        "song": path.name, "clip_id": clip_id, "run": run.path.name, "corpus": config["corpus"],
-        "task": config["task"], "segment_seconds": config["segment_seconds"], "folds": folds,
-        "classes": list(classes),
+    curve.attrs |= {
+        "song": path.name, "clip_id": clip_id, "run": run.path.name, "folds": folds,
         "held_out": held_out, "note": note, "decisions": decide(mean, answers, classes),
         "svm_by_fold": answers["svm"],
     }  # fmt: skip
     return curve
 
 
-def _segments_of(path: Path, config: Mapping[str, Any]) -> SegmentView:
+def curve_of(source: SegmentView, p: np.ndarray, config: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a curve from the probabilities [S, K] of a file's segments; see `predict_curve`.
+
+    Its `attrs` are those that follow from a run's settings and from the file alone.
+    """
+    start_s, end_s = source.index.start_s, source.index.end_s
+    columns = {"start_s": start_s, "end_s": end_s, "centre_s": (start_s + end_s) / 2}
+    classes = list(class_names(config))
+    curve = pd.DataFrame(columns | dict(zip(classes, p.T, strict=True)))
+    scores = {name: one[: len(p)] for name, one in source.store.named_scores.items()}
+    if scores:
+        curve["tags"] = strongest(scores)
+        curve.attrs["tags"] = strongest({name: one.mean()[None] for name, one in scores.items()})[0]
+    curve.attrs |= {name: config[name] for name in ("corpus", "task", "segment_seconds")}
+    note = frontends.note(config.get("frontend", frontends.DEFAULT))
+    curve.attrs |= {"classes": classes, "frontend_note": note}
+    return curve
+
+
+def strongest(scores: Mapping[str, np.ndarray], *, n: int = 5) -> list[str]:
+    """Return the n highest of the named scores of each segment as text, highest first.
+
+    Parameters
+    ----------
+    scores : name → [segments], from 0 to 1
+
+    Examples
+    --------
+    >>> strongest({"sad": np.array([0.31]), "happy": np.array([0.05]), "mellow": np.array([0.28])},
+    ...           n=2)
+    ['sad .31, mellow .28']
+    """
+    names, values = list(scores), np.stack(list(scores.values()), axis=1)
+    ranks = np.argsort(-values, axis=1, kind="stable")[:, :n]
+    return [
+        ", ".join(f"{names[k]} {row[k]:.2f}".replace(" 0.", " .") for k in best)
+        for row, best in zip(values, ranks, strict=True)
+    ]
+
+
+def segments_of(path: Path, config: Mapping[str, Any]) -> SegmentView:
     """Return the segments of a whole file, one starting each second, with a run's front-end."""
     name, seconds = config.get("frontend", frontends.DEFAULT), config["segment_seconds"]
     frontend = frontends.make(name, **config.get("frontend_settings", {}))
@@ -162,40 +200,41 @@ def describe(curve: pd.DataFrame) -> str:
     about, end_s = curve.attrs, curve["end_s"].iloc[-1]
     means = [f"{named(name)} {curve[name].mean():.0%}" for name in classes_of(curve)]
     decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
-    return (
+    lines = [
         f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "
-        f"up to {end_s:g} s\n{about['note']}\n"
-        f"mean probability: {', '.join(means)}\ndecided: {', '.join(decisions)}"
-    )
+        f"up to {end_s:g} s",
+        about["note"],
+        f"mean probability: {', '.join(means)}",
+        f"decided: {', '.join(decisions)}",
+    ]
+    if "tags" in about:
+        lines.append(f"strongest tags: {about['tags']}")
+    if about.get("frontend_note"):
+        lines.append(f"{about['frontend_note']}.")
+    return "\n".join(lines)
 
 
-def newest_run(runs_dir: str | Path) -> Path:
-    """Return the run folder with the most recently finished fold.
+def newest_run(runs_dir: str | Path) -> Path | None:
+    """Return the run folder with the most recently finished fold, None if there is none.
 
-    Raises
-    ------
-    MerKitError
-        If no run has a finished fold.
+    Runs on the demo corpus do not count, whose networks have heard no real music, nor do systems,
+    which have no network.
     """
     finished = [
         (run.fold(k) / "status.json", run)
         for run in all_runs(runs_dir)
-        if not _is_of_system(run)
+        if _knows_music(run)
         for k in run.folds_done()
     ]
-    if not finished:
-        raise MerKitError(
-            f"{Path(runs_dir).name}/ holds no run with a finished fold: make one with "
-            "`mer-kit demo` or `mer-kit run`, or name another folder"
-        )
-    return max(finished, key=lambda pair: pair[0].stat().st_mtime)[1].path
+    newest = max(finished, key=lambda pair: pair[0].stat().st_mtime, default=None)
+    return newest and newest[1].path
 
 
-def _is_of_system(run: RunFolder) -> bool:
+def _knows_music(run: RunFolder) -> bool:
     try:
-        return bool(run.config.get("system"))
+        return not run.config.get("system") and run.config["corpus"] != "demo"
     except MerKitError:  # reported where the run is read for its numbers
-        return False
+        return True
 
 
 def _who_answers(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mer_kit.checks import MerKitError
 from mer_kit.cli.options import data_option, report_errors, runs_option, terminal
 from mer_kit.paths import default_runs_dir
 
@@ -14,7 +15,8 @@ from mer_kit.paths import default_runs_dir
     "--run",
     "run_folder",
     type=click.Path(file_okay=False),
-    help="Run folder whose networks are used (default: the newest run).",
+    help="Run folder whose networks are used (default: the newest run on a real corpus, else the "
+    "model that comes with mer-kit).",
 )
 @click.option("--fold", type=int, default=None, help="Use only the network of this fold.")
 @data_option
@@ -43,12 +45,23 @@ def predict(
     page: bool,
     runs_dir: str | None,
 ) -> None:
-    """Draw the emotion curve of any audio file with a run's networks: PNG, SVG, CSV and HTML."""
+    """Draw the emotion curve of any audio file: PNG, SVG, CSV and HTML.
+
+    The networks are those of a run, or the one that comes with mer-kit.
+    """
     from mer_kit.analysis import predict as prediction
+    from mer_kit.analysis import ready_model
     from mer_kit.views import curve_files
 
-    folder = Path(run_folder or prediction.newest_run(runs_dir or default_runs_dir()))
-    curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
+    folder = run_folder or prediction.newest_run(runs_dir or default_runs_dir())
+    if folder is not None:
+        curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
+    elif fold is None:
+        curve = ready_model.predict_curve(song)
+    else:
+        raise MerKitError(
+            f"fold is {fold}, but there is no run on a real corpus: name a run folder with --run"
+        )
     click.echo(terminal(prediction.describe(curve)))
     for path in curve_files.write(curve, Path(out), Path(song), page=page):
         click.echo(f"wrote {path}")

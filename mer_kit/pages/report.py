@@ -119,6 +119,7 @@ def _page(
         f'<p class="quiet">Runs: {len(rows)}. Songs: accuracy of the SVM on segment statistics. '
         "Scores are means over folds ± their standard deviation. “Majority” always predicts the "
         "majority class.</p>",
+        *(_paragraph(note, "quiet") for note in runs_table.frontend_notes(table)),
     ]
     if len(copies):
         body += ["<h2>Runs in several places</h2>", copies.to_html(index=False, border=0)]

@@ -20,6 +20,7 @@ from mer_kit.results.status import status_of
 from mer_kit.runs import decisions, stored_tables
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.signal import frontends
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
 from mer_kit.training import METHODS, TrainingSettings, methods
@@ -57,6 +58,7 @@ COLUMNS: tuple[str, ...] = (
     "majority_accuracy_mean",
     "majority_macro_f1_mean",
     "seconds",
+    "frontend",
     "fingerprint",
     "recipe",
     "status",
@@ -145,6 +147,22 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*about, *counts, "classifier", *SCORES])
 
 
+def frontend_notes(results: pd.DataFrame) -> list[str]:
+    """Return what is said wherever runs with certain front-ends are shown, each sentence once.
+
+    Parameters
+    ----------
+    results : from `collect`
+
+    Examples
+    --------
+    >>> frontend_notes(pd.DataFrame({"frontend": ["logmel", float("nan")]}))
+    []
+    """
+    said = {frontends.note(str(name)) for name in results.get("frontend", [])}
+    return sorted(f"{note}." for note in said if note)
+
+
 def _run_folders(folder: Path) -> Iterator[RunFolder]:
     """Yield every run below `folder`, also one that is a link or has lost its config.json."""
     if not folder.is_dir():
@@ -187,6 +205,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     config = run.config
     row = {name: config[name] for name in _SETTINGS if name in config}
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
+    row["frontend"] = config.get("frontend", frontends.DEFAULT)
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:
         row |= _scores(metrics, config)

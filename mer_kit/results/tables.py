@@ -14,6 +14,7 @@ import pandas as pd
 
 from mer_kit import __version__, files
 from mer_kit.format import UNKNOWN, percent, short
+from mer_kit.results import runs_table
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
 
@@ -200,6 +201,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         f"macro-F1. mer-kit {__version__}; a run's settings are in its folder's "
         "config.json, found by its fingerprint in the last column."
     )
+    note = " ".join([note, *runs_table.frontend_notes(results)])
     table.attrs["note"] = note
     texts = {
         "results.md": markdown(table),
@@ -254,7 +256,7 @@ def _table(
     rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
     columns = ["corpus", "segment (s)", "method", "who", *scores, "folds", "run"]
     table = pd.DataFrame(rows, columns=columns).fillna(UNKNOWN)
-    table.attrs["note"] = NOTE
+    table.attrs["note"] = " ".join([NOTE, *runs_table.frontend_notes(ours)])
     return table
 
 

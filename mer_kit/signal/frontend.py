@@ -63,6 +63,13 @@ class BaseFrontend:
         """
         return rows
 
+    def named_scores(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return scores whose names people understand: name → [segments], of stored rows.
+
+        There are none as a rule; a music tagger has those of its tags, whatever its chosen layer.
+        """
+        return {}
+
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the features of mono samples float32 [n].
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import Clip, Problem, SegmentIndex
@@ -117,6 +118,7 @@ class FeatureStore:
     recipe, frontend : what was computed
     frames : int64 [clips], frames of each clip, or its segments if the front-end pools
     digests : for each clip, the hash of its audio's bytes and the front-end
+    named_scores : {}; of a `FileStore` name → [segments], what the front-end says in words (tags)
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class FeatureStore:
         self.digests = tuple(entry.digest.partition("-")[0] for entry in entries)
         self._names = tuple(entry.digest for entry in entries)
         self._maps: dict[int, np.ndarray] = {}
+        self.named_scores: dict[str, np.ndarray] = {}
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -240,17 +243,23 @@ class FileStore(FeatureStore):
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
         tables = []
+        scores: dict[str, np.ndarray] = {}
         for frontend in recipe.frontend.parts:
-            features = builder.file_features(path, dataclasses.replace(recipe, frontend=frontend))
+            with threadpool_limits(1):  # several BLAS threads would wait for each other
+                features = builder.file_features(
+                    path, dataclasses.replace(recipe, frontend=frontend)
+                )
             if isinstance(features, Problem):
                 raise MerKitError(str(features))
             values, seconds = features
+            scores |= frontend.named_scores(values)
             tables.append(frontend.from_stored(values) if recipe.pools else values)
         n_rows = min(map(len, tables))
         values = np.concatenate([table[:n_rows] for table in tables], axis=1)
         entry = Entry(path.name, n_rows, seconds, values.nbytes, 0)
         super().__init__(path.parent, (Clip(path.name, path, {}),), (entry,), recipe=recipe)
         self.table = self._maps[0] = values
+        self.named_scores = scores
 
 
 class SegmentView:

@@ -13,6 +13,8 @@ from torch import Tensor
 from mer_kit.checks import MerKitError, check_range, shortened
 from mer_kit.training import networks
 
+#: Types in which a model file may store weights of another type.
+_STORED_AS = {torch.float32: torch.float16}
 #: Further networks in a model file; no method has more.
 MOST_NETWORKS = 7
 #: The entries of a checkpoint and their types.
@@ -93,7 +95,7 @@ def check_model(stored: Any, name: str) -> None:
     Parameters
     ----------
     stored : the file's contents; only shapes and types of its tensors are used, so that they may be
-        "meta" tensors
+        "meta" tensors; a network's weights may be float16
     name : of the file, for the error message
 
     Raises
@@ -129,7 +131,8 @@ def check_model(stored: Any, name: str) -> None:
         )
     kind, n_features = stored.get("kind", networks.DEFAULT), len(bands[0])
     wanted = outline(int(stored["n_classes"]), model, network=kind, n_features=n_features)
-    wrong = misfits(tensors, wanted)
+    halved = {key: one.to(_STORED_AS.get(one.dtype, one.dtype)) for key, one in wanted.items()}
+    wrong = min(misfits(tensors, wanted), misfits(tensors, halved), key=len)
     if wrong:
         raise MerKitError(
             f"{name} has weights that are not those of its network ({shortened(wrong[0])}, "

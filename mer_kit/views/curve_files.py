@@ -13,7 +13,8 @@ import pandas as pd
 from mer_kit.analysis.predict import describe
 from mer_kit.plots import style
 from mer_kit.plots.curve import alt_text, curve_figure
-from mer_kit.records import EMOTIONS
+from mer_kit.records import named
+from mer_kit.songs.classifiers import TITLES
 from mer_kit.views.curve_player import CurvePlayer
 
 #: The most bytes of sound in the page; with a longer song it says that there is no sound.
@@ -70,8 +71,9 @@ def write(
     plt.close(figure)
     written = list(paths.values())
     if page:
-        decided = curve.attrs["decisions"]["svm"]
-        note = f"The whole song: {decided} {EMOTIONS[decided]} (SVM).\n{describe(curve)}"
+        classifier, decided = next(iter(curve.attrs["decisions"].items()))
+        by = TITLES[classifier].partition(" (")[0]
+        note = f"The whole song: {named(decided)} ({by}).\n{describe(curve)}"
         player = CurvePlayer(
             curve, song, truth=truth, label=label, title=song.stem, max_bytes=MAX_AUDIO_BYTES
         )

@@ -119,6 +119,8 @@ class CurvePlayer(View, traitlets.HasTraits):
         lost = sum(parts.overlap(s, start, end) for s in parts.records(self.rejected) or [])
         if lost > 1e-6:
             text += f" Label rejected for {parts.short(lost)} of {parts.short(end - start)} s."
+        if "tags" in self.curve:
+            text += f" Tags: {self.curve['tags'].iloc[self.selected]}."
         return text
 
     def data(self) -> dict[str, Any]:
@@ -142,6 +144,8 @@ class CurvePlayer(View, traitlets.HasTraits):
             "end_s": self.curve["end_s"].astype(float).tolist(),
             "truth": parts.records(self.truth, "leader"),
             "rejected": parts.records(self.rejected),
+            "tags": list(self.curve.get("tags", [])),
+            "note": self.curve.attrs.get("frontend_note", ""),
             "audio": None,
             "silence": self.silence,
             "selected": self.selected,
@@ -175,6 +179,8 @@ class CurvePlayer(View, traitlets.HasTraits):
             plt.close(figure)
         picture = f"data:image/svg+xml;base64,{html_fragments.text(buffer.getvalue())}"
         still = f'<img alt="{escaped(data["alt"])}" src="{picture}">'
+        if data["note"]:
+            still += f"<p>{escaped(data['note'])}.</p>"
         if self.sound is None:
             return f"{still}<p>{escaped(self.silence)}</p>"
         return (

@@ -79,6 +79,18 @@ def name_of(frontend: BaseFrontend) -> str:
     return type(frontend).__module__.rpartition(".")[2]
 
 
+def note(name: str) -> str:
+    """Return what is said wherever results of a front-end are shown, "" if there is nothing.
+
+    Examples
+    --------
+    >>> note("logmel"), note("descriptors+musicnn")[:17]
+    ('', "musicnn's weights")
+    """
+    modules = (MODULES.get(part) for part in name.split("+"))
+    return "; ".join(text for one in modules if (text := getattr(one, "NOTE", "")))
+
+
 def identity(frontend: BaseFrontend) -> dict[str, Any]:
     """Return what, together with the audio, determines the hash of a front-end's features.
 

@@ -153,3 +153,8 @@ class Frontend(BaseFrontend):
         rows = rows.astype(np.float32)
         model = network(self.s.tagger)
         return model.penultimate(rows) if self.s.layer == "penultimate" else model.tags(rows)
+
+    def named_scores(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the probability of each tag, [segments], of pooled maps [segments, 1506]."""
+        scores = network(self.s.tagger).tags(rows.astype(np.float32))
+        return dict(zip(TAGS[self.s.tagger], scores.T, strict=True))

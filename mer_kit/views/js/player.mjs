@@ -53,7 +53,7 @@ class CurvePlayer {
       h("div", { class: "row", role: "group", "aria-label": "Play and choose" },
         ...(player ? [this.one, this.all, this.loop] : []), this.previous, this.next, ...(player ? [this.auto] : []),
         ...(this.which ? [this.which] : []), ...(player ? [this.time] : [])),
-      this.voice.node, this.notice);
+      this.voice.node, this.notice, ...(data.note ? [h("p", { class: "quiet", text: `${data.note}.` })] : []));
   }
 
   buildPlot(about) {

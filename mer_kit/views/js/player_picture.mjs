@@ -3,7 +3,7 @@
 const SMALL = 11, STRIP = 20;
 const OVERLAP = 1e-6; // seconds; less than this is a rounding error
 
-/** Return the sentence for a segment: who leads, all shares, the other curve's leader, the truth, the rejected label. */
+/** Return the sentence for a segment: who leads, all shares, the other curve's leader, the truth, the rejected label, the tags. */
 function segmentSentence(data, row, shown) {
   const [p, other] = shown.map((c) => data.curves[c].probabilities[row]), from = data.start_s[row], to = data.end_s[row];
   const named = (k) => className(data.classes[k]);
@@ -18,6 +18,7 @@ function segmentSentence(data, row, shown) {
   if (truth.length) words += ` Truth: ${[...new Set(truth)].join(", ")}.`;
   const lost = (data.rejected ?? []).reduce((sum, span) => sum + Math.max(0, overlap(span)), 0);
   if (lost > OVERLAP) words += ` Label rejected for ${short(lost)} of ${short(to - from)} s.`;
+  if (data.tags?.length) words += ` Tags: ${data.tags[row]}.`;
   return words;
 }
 
