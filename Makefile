@@ -24,7 +24,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
 
 setup: $(STAMP)  ## install everything into .venv (the other targets do so when needed) and fetch pretrained weights
-	-@PIP_RETRIES=1 PIP_DEFAULT_TIMEOUT=10 $(BIN)/mer-kit frontends get musicnn --if-online
+	-@PIP_RETRIES=1 PIP_DEFAULT_TIMEOUT=10 $(BIN)/mer-kit frontends get musicnn onnx --if-online
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = "{}.{}".format(*sys.version_info[:2]); sys.exit(0 if sys.version_info >= (3, 11) else \

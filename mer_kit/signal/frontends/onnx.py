@@ -77,7 +77,7 @@ class Frontend(BaseFrontend):
         except OSError as error:
             raise MerKitError(
                 f"onnx_file {self.s.onnx_file!r} cannot be read ({error.strerror}), expected an "
-                "ONNX file: correct onnx_file"
+                "ONNX file: give its full path as onnx_file"
             ) from error
 
     def identity(self) -> dict[str, Any]:

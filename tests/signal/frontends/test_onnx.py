@@ -233,7 +233,7 @@ def test_a_file_that_is_no_model(tmp_path: Path, content: bytes | str) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     for path in (tmp_path / "none.onnx", tmp_path):
-        with pytest.raises(MerKitError, match=r"onnx_file .* cannot be read .*correct onnx_file"):
+        with pytest.raises(MerKitError, match=r"onnx_file .* cannot be read .*full path as onnx_file"):
             make(path)
 
 
