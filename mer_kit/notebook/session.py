@@ -28,7 +28,8 @@ from mer_kit.plots.picture import png_html
 from mer_kit.records import EpochRecord
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.presets import merged, resolve
+from mer_kit.runs.presets import PRESETS, merged, resolve
+from mer_kit.signal import frontends
 from mer_kit.songs.folds import parse_folds
 
 #: The parameters that a notebook may have, in the order in which they are written.
@@ -120,6 +121,7 @@ def start(
     parameters: MutableMapping[str, Any],
     *,
     open_corpus: bool = True,
+    fallback: str = "",
 ) -> Session:
     """Check a notebook's parameters, set the figure style, open the corpus and its run.
 
@@ -132,6 +134,7 @@ def start(
     name : the notebook's file name without its extension
     parameters : a mapping that holds the parameters, usually `globals()`
     open_corpus : load the corpus and create the Experiment
+    fallback : front-end in place of the preset's if that one's weights are not on this machine
 
     Raises
     ------
@@ -151,6 +154,12 @@ def start(
     data_root = given.pop("data_root", "")
     runs_dir = Path(given.pop("runs_dir", "") or default_runs_dir()).expanduser().absolute()
     overrides = given.pop("overrides", {})
+    missing = _missing_weights(given.get("preset", ""))
+    if fallback and missing and "frontend" not in overrides:
+        print(
+            f"{fallback} is the front-end, since the weights of the preset's are not here: {missing}"
+        )
+        overrides = parameters["overrides"] = {**overrides, "frontend": fallback}
     for key in ("fold", "song", "only_folds"):  # not settings of the run
         given.pop(key, None)
     config = resolve(**merged(given, overrides))
@@ -167,10 +176,21 @@ def start(
         if name.startswith("03"):  # the one notebook that may be executed once per fold
             session.figures = experiment.folder.fold(int(parameters["fold"])) / "figures"
     print(_line(session))
+    if frontends.note(config.frontend):
+        print(f"Note: {frontends.note(config.frontend)}.")
     unused = [name for name in injected if declared and name not in declared]
     if unused:
         print(f"This notebook does not use {', '.join(unused)}.")
     return session
+
+
+def _missing_weights(preset: str) -> str:
+    """Return what to do for the weights of a preset's front-end, "" if nothing."""
+    frontend = PRESETS.get(preset, {}).get("frontend", frontends.DEFAULT)
+    wheel = getattr(frontends.MODULES[frontend], "WHEEL", None)
+    if wheel is None or wheel.is_ready:
+        return ""
+    return str(wheel.advice)
 
 
 def _line(session: Session) -> str:
