@@ -108,6 +108,41 @@ def test_your_own_music_runs_on_its_example_and_on_a_folder_of_labels(
     assert len(code) == 10, "from folder to model in ten cells"
 
 
+def test_your_own_music_needs_no_weights_and_trains_every_fold(
+    runs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MER_CACHE", str(tmp_path / "cache"))
+    short = {"overrides": {"corpus_options": {"scale": [1, 9]}, "epochs": 3, "warmup_epochs": 1}}
+    given = {"folds": 2, "runs_dir": str(tmp_path / "runs"), **short}
+    job = planning.Job(YOURS, NOTEBOOKS / f"{YOURS}.ipynb", tmp_path / "out.ipynb", given)
+    outcome = execute_one(job, mark="yours")
+    assert outcome.state == "done", outcome.message
+    text = job.target.read_text("utf-8")
+    assert "logmel_stats is the front-end" in text and "run mer-kit frontends get musicnn" in text
+    assert "front-end logmel_stats, network mlp" in text and "24 test songs of 2 folds" in text
+
+
+def test_where_folds_train_in_seconds_03_trains_all_and_more_folds_are_added(
+    tmp_path: Path,
+) -> None:
+    typed = {**TYPED, "folds": 3, "method": "sssl"}
+    overrides = {**SMALL, "frontend": "logmel_stats"}
+    experiment = Experiment(resolve(**typed, **overrides), runs_dir=tmp_path)
+    experiment.write_config()
+    parameters = {**typed, "overrides": overrides, "runs_dir": str(tmp_path)}
+    for folds, states in (([0, 2], ["done"]), ([0, 1, 2], ["done"]), ([0, 1, 2], ["kept"])):
+        jobs = planning.plan(
+            experiment.folder, parameters, folds, config=experiment.config, notebooks=["03"]
+        )
+        outcomes = execute(jobs, mark=experiment.fingerprint)
+        assert [outcome.state for outcome in outcomes] == states, outcomes[0].message
+        assert experiment.folder.folds_done() == folds
+    copies = [path.parent.name for path in tmp_path.rglob("03_sssl_training.ipynb")]
+    assert copies == ["0"]
+    text = jobs[0].target.read_text("utf-8")
+    assert "fold 1: 3 epochs, agrees with" in text and "fold 1 epoch" not in text
+
+
 def test_every_notebook_is_executed_to_its_last_cell(
     executed: tuple[Experiment, list[Outcome]],
 ) -> None:
