@@ -156,9 +156,7 @@ def start(
     overrides = given.pop("overrides", {})
     missing = _missing_weights(given.get("preset", ""))
     if fallback and missing and "frontend" not in overrides:
-        print(
-            f"{fallback} is the front-end, since the weights of the preset's are not here: {missing}"
-        )
+        print(f"{fallback} is the front-end: the weights of the preset's are not here, {missing}")
         overrides = parameters["overrides"] = {**overrides, "frontend": fallback}
     for key in ("fold", "song", "only_folds"):  # not settings of the run
         given.pop(key, None)
