@@ -40,12 +40,12 @@ def classes_of(task: str, own: Sequence[str] = ()) -> tuple[str, ...]:
     return TASKS.get(check_choice("task", task, ALL_TASKS), tuple(own))
 
 
-def named(name: str, separator: str = " ") -> str:
+def with_word(name: str, separator: str = " ") -> str:
     """Return a class name followed by its everyday word, if it has one.
 
     Examples
     --------
-    >>> named("Q1"), named("V-", ": "), named("tense")
+    >>> with_word("Q1"), with_word("V-", ": "), with_word("tense")
     ('Q1 happy', 'V-: unpleasant', 'tense')
     """
     return separator.join(filter(None, (name, EMOTIONS.get(name))))

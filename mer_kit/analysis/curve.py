@@ -6,6 +6,7 @@ Notebook: 05_emotion_curve
 import numpy as np
 import pandas as pd
 
+from mer_kit.corpora.labels import RESERVED
 from mer_kit.corpora.truth import class_of
 from mer_kit.records import TASKS
 from mer_kit.runs.experiment import Experiment
@@ -14,15 +15,14 @@ from mer_kit.runs.experiment import Experiment
 def classes_of(curve: pd.DataFrame) -> list[str]:
     """Return the names of a curve's class columns, in the order of the task.
 
-    Those of the task `label` are stored with the curve, or else are all columns but times and tags.
+    Those of the task `label` are stored with the curve, or else are all columns but the reserved.
 
     Examples
     --------
     >>> classes_of(pd.DataFrame(columns=["start_s", "V+", "V-"]))
     ['V-', 'V+']
     """
-    times = ("start_s", "end_s", "centre_s", "tags")
-    others = [name for name in curve.columns if name not in times]
+    others = [name for name in curve.columns if name not in RESERVED]
     candidates = [curve.attrs.get("classes", ()), *TASKS.values(), others]
     return next(list(names) for names in candidates if names and set(names) <= set(curve.columns))
 

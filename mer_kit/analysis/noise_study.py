@@ -13,7 +13,7 @@ import pandas as pd
 
 from mer_kit.analysis.passes import quality_table
 from mer_kit.checks import check_choice, check_range
-from mer_kit.records import SegmentIndex
+from mer_kit.records import TASKS, SegmentIndex
 from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive, numpy_generator
 from mer_kit.signal.store import SegmentView
@@ -68,6 +68,18 @@ class NoiseStudy:
         return pd.DataFrame(about, index=table.index).join(table)
 
 
+def kinds_for(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the kinds of noise that a task's classes allow; only those of the plane are arranged.
+
+    Examples
+    --------
+    >>> kinds_for(("V-", "V+")), kinds_for(("folk", "rock", "ska"))
+    (('symmetric', 'neighbour', 'song'), ('symmetric', 'song'))
+    """
+    arranged = tuple(classes) in TASKS.values()
+    return tuple(kind for kind in noise.KINDS if arranged or kind != "neighbour")
+
+
 def noise_study(
     experiment: Experiment,
     number: int,
@@ -92,6 +104,7 @@ def noise_study(
 
     Notebook: 02_noisy_labels
     """
+    check_choice("kind of noise for these classes", kind, kinds_for(experiment.classes))
     check_choice("fold", number, range(len(experiment.folds)))
     check_range("n_songs", n_songs, len(experiment.classes), whole=True)
     check_range("every_seconds", every_seconds, 1)

@@ -18,7 +18,7 @@ from mer_kit import corpora
 from mer_kit.analysis.curve import classes_of
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import checksum
-from mer_kit.records import named
+from mer_kit.records import with_word
 from mer_kit.runs.config import class_names
 from mer_kit.runs.decisions import fresh
 from mer_kit.runs.run_folder import RunFolder, all_runs
@@ -198,7 +198,7 @@ def describe(curve: pd.DataFrame) -> str:
     decided: mean V+
     """
     about, end_s = curve.attrs, curve["end_s"].iloc[-1]
-    means = [f"{named(name)} {curve[name].mean():.0%}" for name in classes_of(curve)]
+    means = [f"{with_word(name)} {curve[name].mean():.0%}" for name in classes_of(curve)]
     decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
     lines = [
         f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "

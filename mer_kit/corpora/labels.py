@@ -32,7 +32,7 @@ _SPELLINGS = {name.casefold(): name for name in LABELS} | {
     word: name for name, word in EMOTIONS.items()
 }
 #: What no class may be called, since the tables of a run have columns of these names.
-RESERVED = ("clip_id", "start_s", "end_s", "centre_s", "part", "label")
+RESERVED = ("clip_id", "start_s", "end_s", "centre_s", "part", "label", "epoch", "tags")
 #: Longest name of a class.
 LONGEST_NAME = 40
 #: A column of dynamic ratings.

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 
 from mer_kit.analysis.passes import first_partition_epoch
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
-from mer_kit.records import EMOTIONS, EpochRecord
+from mer_kit.records import TASKS, EpochRecord, with_word
 
 #: Group of segments → (colour, line style, marker): what is known about the labels.
 GROUP_LOOK: dict[str, tuple[str, str, str]] = {
@@ -21,6 +21,8 @@ GROUP_LOOK: dict[str, tuple[str, str, str]] = {
     "left alone": (CLEAN, "-", "o"),
     "corrupted": (NOISY, "--", "X"),
 }
+#: Characters that fit on an x axis side by side.
+MOST_LEVEL = 44
 #: Bars that show wrong labels or a second quantity: hatched in white, readable without colour.
 HATCHED: dict[str, Any] = {"hatch": "////", "edgecolor": "white", "linewidth": 0}
 
@@ -100,7 +102,35 @@ def class_names(classes: Sequence[str], *, separator: str = " ") -> list[str]:
     >>> class_names(("Q1", "V-"), separator=": ")
     ['Q1: happy', 'V-: unpleasant']
     """
-    return [f"{name}{separator}{EMOTIONS.get(name, '')}" for name in classes]
+    return [with_word(name, separator) for name in classes]
+
+
+def class_ticks(ax: Axes, classes: Sequence[str], *, separator: str = " ") -> None:
+    """Put the classes on the x axis; a corpus' own names are turned where they need more room.
+
+    Examples
+    --------
+    >>> ax = axes_or_new(None)
+    >>> class_ticks(ax, ("V-", "V+"), separator=": ")
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['V-: unpleasant', 'V+: pleasant']
+    >>> plt.close(ax.figure)
+    """
+    ax.set_xticks(range(len(classes)), class_names(classes, separator=separator))
+    if tuple(classes) not in TASKS.values() and len(classes) * max(map(len, classes)) > MOST_LEVEL:
+        plt.setp(ax.get_xticklabels(), rotation=35, ha="right", rotation_mode="anchor")
+
+
+def name_room(classes: Sequence[str], share: float) -> float:
+    """Return the fraction of a width to keep free for class names; `share` if they are short.
+
+    Examples
+    --------
+    >>> name_room(("Q1", "Q2"), 0.1), round(name_room(("sad", "joyful activation"), 0.1), 2)
+    (0.1, 0.19)
+    """
+    own = [len(name) for name in classes if with_word(name) == name]
+    return max(share, min(0.35, 0.011 * max(own, default=0)))
 
 
 def root_scale(ax: Axes) -> None:
@@ -137,7 +167,7 @@ def end_labels(
     if not wanted:
         return
     low, high = ax.get_ylim()
-    span = high - low
+    span, gap = high - low, min(gap, 1 / len(wanted))
     lines = [text.count("\n") + 1 for _, text, _ in wanted]
     places = [max(wanted[0][0], low + 0.45 * gap * span * lines[0])]
     for k in range(1, len(wanted)):

@@ -3,6 +3,8 @@
 Notebook: 05_emotion_curve
 """
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -12,8 +14,15 @@ from matplotlib.figure import Figure
 
 from mer_kit.analysis.curve import classes_of, leaders
 from mer_kit.plots import style
-from mer_kit.plots.axes import axes_or_new, class_names, end_labels, percent, room_right
-from mer_kit.records import EMOTIONS
+from mer_kit.plots.axes import (
+    axes_or_new,
+    class_names,
+    end_labels,
+    name_room,
+    percent,
+    room_right,
+)
+from mer_kit.records import with_word
 
 #: Curves of more segments are drawn without markers.
 MOST_MARKERS = 60
@@ -41,9 +50,10 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     """
     ax = axes_or_new(ax)
     classes, x = classes_of(curve), curve["centre_s"].to_numpy()
+    looks, room = style.looks(classes), name_room(classes, room)
     marker = "" if len(x) > MOST_MARKERS else "o"
     for name in classes:
-        colour, line = style.LOOK[name]
+        colour, line = looks[name]
         ax.plot(x, curve[name], color=colour, linestyle=line, marker=marker, markersize=3)
     percent(
         ax, low=-0.02, high=1.02, xlabel="seconds (centre of the segment)", ylabel="probability"
@@ -51,20 +61,27 @@ def emotion_curve(curve: pd.DataFrame, ax: Axes | None = None, *, room: float = 
     room_right(ax, float(curve["start_s"].iloc[0]), float(curve["end_s"].iloc[-1]), share=room)
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= curve["end_s"].iloc[-1]])
     ends = [
-        (curve[name].iloc[-1], text, style.LOOK[name][0])
+        (curve[name].iloc[-1], text, looks[name][0])
         for name, text in zip(classes, class_names(classes), strict=True)
     ]
     end_labels(ax, x[-1], ends, gap=0.075)
     return ax
 
 
-def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "leads") -> Axes:
+def leader_strip(
+    spans: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    name: str = "leads",
+    classes: Sequence[str] = (),
+) -> Axes:
     """Draw one coloured bar per span along the time axis, with the class name where it fits.
 
     Parameters
     ----------
     spans : start_s, end_s, leader (a class), from `analysis.curve.leaders` or `truth_spans`
     name : written to the left of the strip
+    classes : of the task, for the colours of a corpus' own ones
 
     Notebook: 05_emotion_curve
 
@@ -79,9 +96,9 @@ def leader_strip(spans: pd.DataFrame, ax: Axes | None = None, *, name: str = "le
     ax = axes_or_new(ax)
     total = float(spans["end_s"].iloc[-1] - spans["start_s"].iloc[0])
     for start, end, leader in zip(spans["start_s"], spans["end_s"], spans["leader"], strict=True):
-        colour = style.LOOK[leader][0]
+        colour = style.class_colour(leader, classes)
         ax.barh(0, end - start, 1.0, left=start, color=colour, edgecolor="white", linewidth=1)
-        if end - start > 0.03 * total:
+        if end - start > max(0.03, 0.011 * len(leader)) * total:
             ax.text(
                 (start + end) / 2, 0, leader, color=readable_on(colour), ha="center", va="center",
                 fontsize=8,
@@ -130,10 +147,10 @@ def curve_figure(
     emotion_curve(curve, axes[0])
     axes[0].set_xlabel("")
     heading = style.name(title or str(curve.attrs.get("song", "song")))
-    about = f", label {label} {EMOTIONS[label]}" if label else ""
+    about = f", label {with_word(label)}" if label else ""
     axes[0].set_title(heading + about, parse_math=False)
     for ax, (name, spans) in zip(axes[1:], strips.items(), strict=True):
-        leader_strip(spans, ax, name=name)
+        leader_strip(spans, ax, name=name, classes=classes_of(curve))
         ax.tick_params(axis="x", length=0, labelbottom=False)
     axes[-1].tick_params(axis="x", labelbottom=True, length=3)
     axes[-1].set_xlabel("seconds (centre of the segment)")
@@ -163,9 +180,8 @@ def probability_bars(
     ax = axes_or_new(ax)
     classes = classes_of(curve)
     values = curve[classes].iloc[row].to_numpy(dtype=float)
-    ax.barh(
-        range(len(classes)), values, color=[style.LOOK[name][0] for name in classes], height=0.7
-    )
+    colours = [colour for colour, _ in style.looks(classes).values()]
+    ax.barh(range(len(classes)), values, color=colours, height=0.7)
     for k, value in enumerate(values):
         ax.text(value + 0.02, k, f"{value:.0%}", va="center", fontsize=9)
     percent(

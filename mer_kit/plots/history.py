@@ -17,11 +17,13 @@ from mer_kit.plots.axes import (
     end_labels,
     epoch_axis,
     mark_first_partition,
+    name_room,
     note_in_middle,
     percent,
     room_right,
 )
 from mer_kit.plots.style import CLEAN, LOOK, METHOD_LOOK, NEUTRAL, NOISY
+from mer_kit.plots.style import looks as class_looks
 from mer_kit.records import EpochRecord
 from mer_kit.training import objectives
 
@@ -229,12 +231,12 @@ def class_shares(
         columns=list(classes),
         index=range(1, len(history) + 1),
     )
+    looks = {name: (name, *look) for name, look in class_looks(classes).items()}
     for name, fraction in zip(classes, base, strict=True):
-        ax.axhline(fraction, color=LOOK[name][0], linewidth=0.7, alpha=0.6)
-    looks = {name: (name, *LOOK[name]) for name in classes}
+        ax.axhline(fraction, color=looks[name][1], linewidth=0.7, alpha=0.6)
     ends = _draw_columns(ax, table.reset_index(names="epoch"), "epoch", looks)
     percent(ax, high=1.15 * max(table.to_numpy().max(), *base))
-    epoch_axis(ax, len(history), ends, ylabel="fraction of X", share=0.08)
+    epoch_axis(ax, len(history), ends, ylabel="fraction of X", share=name_room(classes, 0.08))
     mark_first_partition(ax, history)
     return ax
 

@@ -4,7 +4,7 @@ Notebook: 02_noisy_labels
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from mer_kit.plots.axes import GROUP_LOOK, HATCHED, axes_or_new, percent
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY, class_colour
-from mer_kit.records import EMOTIONS
+from mer_kit.records import with_word
 from mer_kit.training.diagnostics import rejected
 
 #: ω from 0 (noisy) over ½ (undecided) to 1 (clean).
@@ -139,6 +139,7 @@ def song_strip(
     label: str,
     tau: float,
     truth: pd.DataFrame | None = None,
+    classes: Sequence[str] = (),
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one song over time: inherited label, ω per second, rejected spans, and ground truth.
@@ -147,6 +148,7 @@ def song_strip(
     ----------
     start_s, end_s, omega : [n], the song's segments
     truth : start_s, end_s, leader from `analysis.curve.truth_spans`; None if unknown
+    classes : of the task, for the colours of a corpus' own ones
 
     Notebook: 02_noisy_labels
 
@@ -164,7 +166,7 @@ def song_strip(
         rows.append("true label")
     ax = axes_or_new(ax, size=(7.2, 0.9 + 0.5 * len(rows)))
     end = float(end_s.max())
-    _class_bar(ax, 0, 0.0, end, label)
+    _class_bar(ax, 0, 0.0, end, label, class_colour(label, classes))
     for low, high, value in second_by_second(start_s, end_s, omega):
         ax.barh(1, high - low, left=low, color=OMEGA_MAP(value), **_EDGE)
         ax.text((low + high) / 2, 1, f"{value:.1f}".lstrip("0"), fontsize=7, **_CENTRED)
@@ -173,7 +175,7 @@ def song_strip(
     ax.barh(np.full(len(spans), 2), length, left=spans["start_s"], height=0.8, **look)
     if truth is not None:
         for low, high, name in truth[["start_s", "end_s", "leader"]].to_numpy().tolist():
-            _class_bar(ax, 3, low, min(high, end), name)
+            _class_bar(ax, 3, low, min(high, end), name, class_colour(name, classes))
     ax.set(
         yticks=range(len(rows)), yticklabels=rows, ylim=(len(rows) - 0.5, -0.5), xlim=(0, end),
         xlabel="seconds",
@@ -183,11 +185,11 @@ def song_strip(
     return ax
 
 
-def _class_bar(ax: Axes, row: int, low: float, high: float, name: str) -> None:
+def _class_bar(ax: Axes, row: int, low: float, high: float, name: str, colour: str) -> None:
     """Draw one span of a class, with its emotion where the text fits."""
     if high > low:
-        ax.barh(row, high - low, left=low, color=class_colour(name), alpha=0.75, **_EDGE)
-        text = f"{name} {EMOTIONS.get(name, '')}" if high - low >= 3 else name
+        ax.barh(row, high - low, left=low, color=colour, alpha=0.75, **_EDGE)
+        text = with_word(name) if high - low >= 3 else name
         ax.text((low + high) / 2, row, text, fontsize=8, **_CENTRED)
 
 

@@ -14,9 +14,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from mer_kit.plots.axes import HATCHED, axes_or_new, class_names, percent
+from mer_kit.plots.axes import HATCHED, axes_or_new, class_ticks, percent
 from mer_kit.plots.segments import features_picture
-from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
+from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
+from mer_kit.plots.style import looks as class_looks
 from mer_kit.signal import frontends
 from mer_kit.signal.frontend import BaseFrontend
 from mer_kit.training import objectives
@@ -309,16 +310,17 @@ def _class_bars(
     size : of the numbers
     """
     ax = axes_or_new(ax)
+    colours = {name: colour for name, (colour, _) in class_looks(classes).items()}
     for number, (values, look) in enumerate(zip(rows, looks, strict=True)):
         if "label" in look:
             ax.bar(0, 0, color=NEUTRAL, **look)
         left = np.arange(len(classes)) + (number - (len(rows) - 1) / 2) * step
         for x, value, name in zip(left, values, classes, strict=True):
-            ax.bar(x, value, width=width, **{**look, "color": LOOK[name][0], "label": ""})
+            ax.bar(x, value, width=width, **{**look, "color": colours[name], "label": ""})
             ax.text(x, float(value) + 0.015, f"{value:.2f}", ha="center", fontsize=size)
     percent(
         ax, high=1.1, yticks=np.linspace(0, 1, 5), ylabel="probability",
-        xticks=range(len(classes)), xticklabels=class_names(classes),
     )  # fmt: skip
+    class_ticks(ax, classes)
     ax.grid(axis="x", visible=False)
     return ax

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new
-from mer_kit.records import EMOTIONS
+from mer_kit.records import with_word
 from mer_kit.signal import frontends
 from mer_kit.signal.frontend import BaseFrontend
 
@@ -160,6 +160,7 @@ def staircase(
     ax: Axes | None = None,
     *,
     truth: Sequence[str] | None = None,
+    classes: Sequence[str] = (),
 ) -> Axes:
     """Draw the segments of one clip as a staircase of bars, one starting each second.
 
@@ -168,6 +169,7 @@ def staircase(
     start_s : [S], start of each segment in seconds
     label : the clip's label, which all segments inherit
     truth : [S], segment-level ground truth if known; bars whose class is not `label` are hatched
+    classes : of the task, for the colours of a corpus' own ones
 
     Notebook: 01_segmentation
 
@@ -184,8 +186,8 @@ def staircase(
     for number, (start, name) in enumerate(zip(start_s, true, strict=True)):
         look = {"alpha": 0.55} if name == label else {"alpha": 1.0, "hatch": "////"}
         ax.barh(
-            number, segment_seconds, left=start, height=0.78, color=style.class_colour(name),
-            edgecolor="white", linewidth=0.5, **look,
+            number, segment_seconds, left=start, height=0.78, edgecolor="white", linewidth=0.5,
+            color=style.class_colour(name, classes), **look,
         )  # fmt: skip
     end = segment_seconds + max(start_s, default=0.0)
     for name, last in {name: number for number, name in enumerate(true)}.items():
@@ -194,8 +196,8 @@ def staircase(
         if x > 0.7 * end:  # to the left of the bar above as well, which the text would reach
             x, side = float(start_s[max(last - 1, 0)]) - 0.2, "right"
         ax.text(
-            x, last, f"{name} {EMOTIONS.get(name, '')}: {status}", ha=side, va="center",
-            fontsize=9, color=style.class_colour(name), weight="bold",
+            x, last, f"{with_word(name)}: {status}", ha=side, va="center",
+            fontsize=9, color=style.class_colour(name, classes), weight="bold",
         )  # fmt: skip
     ax.set(xlabel="seconds", ylabel="segment", xlim=(0, end), ylim=(len(start_s) - 0.4, -0.6))
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

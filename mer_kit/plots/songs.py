@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mer_kit.plots.axes import axes_or_new, class_names, percent
-from mer_kit.plots.style import CLEAN, LOOK, NEUTRAL, NOISY
+from mer_kit.plots.axes import axes_or_new, class_names, class_ticks, percent
+from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY, looks
 from mer_kit.songs import features
 
 
@@ -40,22 +40,21 @@ def seven_numbers(
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    table = feature_table(probabilities, classes, theta=theta)
+    table, colours = feature_table(probabilities, classes, theta=theta), looks(classes)
     ax.axhline(theta, color=NEUTRAL, linewidth=1, linestyle="--")
-    ax.text(-0.48, theta + 0.01, f"θ = {theta:g}", color=NEUTRAL, fontsize=8, va="bottom")
+    ax.text(-0.48, theta + 0.01, f"θ = {theta:.3g}", color=NEUTRAL, fontsize=8, va="bottom")
     for k, (name, highest, lowest, q1, median, q3, mean, above) in enumerate(table.itertuples()):
-        look: dict[str, Any] = {"color": LOOK[name][0], "linewidth": 1.5}
+        colour = colours[name][0]
+        look: dict[str, Any] = {"color": colour, "linewidth": 1.5}
         ax.vlines(k, lowest, highest, **look)
         ax.hlines([lowest, highest], k - 0.1, k + 0.1, **look)
-        ax.bar(k, max(q3 - q1, 0.004), bottom=q1, width=0.36, color=LOOK[name][0], alpha=0.45,
-               edgecolor=LOOK[name][0])  # fmt: skip
+        ax.bar(k, max(q3 - q1, 0.004), bottom=q1, width=0.36, color=colour, alpha=0.45,
+               edgecolor=colour)  # fmt: skip
         ax.hlines(median, k - 0.18, k + 0.18, color="black", linewidth=1.5)
         ax.plot(k, mean, marker="D", markersize=5, color="white", markeredgecolor="black")
-        ax.text(k, 1.04, f"{above:.0%} > θ", ha="center", fontsize=9)
-    percent(
-        ax, low=-0.02, high=1.12, yticks=np.linspace(0, 1, 6), xlim=(-0.5, len(classes) - 0.5),
-        xticks=range(len(classes)), xticklabels=class_names(classes, separator="\n"),
-    )  # fmt: skip
+        ax.text(k, 1.04, f"{above:.0%} > θ", ha="center", fontsize=min(9, 54 / len(classes)))
+    percent(ax, low=-0.02, high=1.12, yticks=np.linspace(0, 1, 6), xlim=(-0.5, len(classes) - 0.5))
+    class_ticks(ax, classes, separator="\n")
     ax.grid(False, axis="x")
     ax.set_title("box: quartiles · line: median · diamond: mean", fontsize=9, fontweight="normal")
     return ax
@@ -106,9 +105,11 @@ def confusion(table: np.ndarray, classes: Sequence[str], ax: Axes | None = None)
         if table[i, j]:
             text = f"{table[i, j]}\n{fractions[i, j]:.0%}"
             colour = "white" if fractions[i, j] > 0.55 else "black"
-        ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=9)
-    places, names = range(len(classes)), class_names(classes, separator="\n")
-    ax.set(xticks=places, xticklabels=names, yticks=places, yticklabels=names)
+        ax.text(
+            j, i, text, ha="center", va="center", color=colour, fontsize=min(9, 54 / len(classes))
+        )
+    class_ticks(ax, classes, separator="\n")
+    ax.set_yticks(range(len(classes)), class_names(classes, separator="\n"))
     ax.set(xlabel="prediction", ylabel="label")
     ax.grid(False)
     ax.tick_params(length=0)

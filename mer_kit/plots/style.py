@@ -5,7 +5,7 @@ import functools
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,43 @@ LOOK: dict[str, tuple[str, str]] = {
     "A+": ("#e42536", "-"),
     "A-": ("#964a8b", "-."),
 }
+#: Colours of a corpus' own classes, by class index (petroff10), and their line styles: classes ten
+#: apart share the colour but not the style.
+OWN_COLOURS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+OWN_LINES = ("-", "--", "-.", ":")
 #: Colours of X (clean labels), U (noisy labels), and everything else.
 CLEAN, NOISY, NEUTRAL = "#5790fc", "#e42536", "#6d6d75"
 #: Method → (colour, line style).
 METHOD_LOOK: dict[str, tuple[str, str]] = systems.LOOK
 
 
-def class_colour(name: str) -> str:
-    """Return the colour of a class, or the neutral one for any other name."""
-    return LOOK.get(name, (NEUTRAL, "-"))[0]
+def looks(classes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return the colour and line style of each class of a task; no two classes share both.
+
+    Examples
+    --------
+    >>> looks(["V-", "V+"])["V+"], looks(["folk", "rock"])["rock"]
+    (('#f89c20', '-'), ('#ffa90e', '--'))
+    """
+    n, m = len(OWN_COLOURS), len(OWN_LINES)
+    return {
+        name: LOOK.get(name, (OWN_COLOURS[k % n], OWN_LINES[k % m]))
+        for k, name in enumerate(classes)
+    }
+
+
+def class_colour(name: str, classes: Sequence[str] = ()) -> str:
+    """Return the colour of a class, one of `classes`, or the neutral one for any other name.
+
+    Examples
+    --------
+    >>> class_colour("V+"), class_colour("rock", ["folk", "rock"]), class_colour("rock")
+    ('#f89c20', '#ffa90e', '#6d6d75')
+    """
+    return {**LOOK, **looks(classes)}.get(name, (NEUTRAL, "-"))[0]
 
 
 def use() -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from mer_kit.analysis.predict import describe
 from mer_kit.plots import style
 from mer_kit.plots.curve import alt_text, curve_figure
-from mer_kit.records import named
+from mer_kit.records import with_word
 from mer_kit.songs.classifiers import TITLES
 from mer_kit.views.curve_player import CurvePlayer
 
@@ -73,7 +73,7 @@ def write(
     if page:
         classifier, decided = next(iter(curve.attrs["decisions"].items()))
         by = TITLES[classifier].partition(" (")[0]
-        note = f"The whole song: {named(decided)} ({by}).\n{describe(curve)}"
+        note = f"The whole song: {with_word(decided)} ({by}).\n{describe(curve)}"
         player = CurvePlayer(
             curve, song, truth=truth, label=label, title=song.stem, max_bytes=MAX_AUDIO_BYTES
         )

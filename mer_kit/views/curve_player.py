@@ -17,7 +17,7 @@ from mer_kit.analysis.curve import classes_of, leaders
 from mer_kit.plots import style
 from mer_kit.plots.curve import alt_text, curve_figure
 from mer_kit.plots.names import escaped
-from mer_kit.records import EMOTIONS
+from mer_kit.records import with_word
 from mer_kit.views import curve_data as parts
 from mer_kit.views import html_fragments
 from mer_kit.views.sound import MAX_SONG_BYTES, SongSound, song_or_reason
@@ -105,13 +105,13 @@ class CurvePlayer(View, traitlets.HasTraits):
         chosen, shares = self.segment, self.segment["probabilities"]
         start, end = float(chosen["start_s"]), float(chosen["end_s"])
         first, *others = sorted(shares, key=lambda name: -round(shares[name], parts.DIGITS))
-        rest = [f"{name} {EMOTIONS[name]} {parts.percent(shares[name])}" for name in others]
-        lead = f"{first} {EMOTIONS[first]} leads, {parts.percent(shares[first])}"
+        rest = [f"{with_word(name)} {parts.percent(shares[name])}" for name in others]
+        lead = f"{with_word(first)} leads, {parts.percent(shares[first])}"
         text = f"{parts.short(start)} to {parts.short(end)} s: {lead}; {', '.join(rest)}."
         for method, curve in list(self.curves.items())[1:]:
             row = curve[self.classes].iloc[self.selected].round(parts.DIGITS)
             best, share = str(row.idxmax()), parts.percent(row.max())
-            text += f" By {method} {best} {EMOTIONS[best]} leads, {share}."
+            text += f" By {method} {with_word(best)} leads, {share}."
         spans = parts.records(self.truth, "leader") or []
         true = [span["leader"] for span in spans if parts.overlap(span, start, end) > 1e-6]
         if true:
@@ -127,7 +127,7 @@ class CurvePlayer(View, traitlets.HasTraits):
         """Return everything that the view shows, ready for JSON; the sound is sent separately."""
         return {
             "title": self.title,
-            "label": f"label {self.label} {EMOTIONS[self.label]}" if self.label else "",
+            "label": f"label {with_word(self.label)}" if self.label else "",
             "alt": alt_text(self.curve, truth=self.truth),
             "classes": class_entries(self.classes),
             "curves": [

@@ -222,7 +222,9 @@ class SegmentExplorer(View):
             truth = [(*self.experiment.classes, label)[k] for k in cut["truth"]]
         picture = EmbeddedFigure(2, 1, size=(8.0, 5.2), height_ratios=[2, 3])
         mel_picture(self.store.values(clip), picture.axes[0], title=name)
-        staircase(np.array(cut["start_s"]), seconds, label, picture.axes[1], truth=truth)
+        classes = self.experiment.classes
+        start_s, ax = np.array(cut["start_s"]), picture.axes[1]
+        staircase(start_s, seconds, label, ax, truth=truth, classes=classes)
         counts = cut["of_clip"]
         words = f"{name}: {counts['segments']} segments of {seconds:g} s"
         if counts["known"] is not None:

@@ -18,7 +18,7 @@ from mer_kit.analysis.curve import truth_spans
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.results import ROW_TITLES
-from mer_kit.records import EMOTIONS, Clip
+from mer_kit.records import Clip, with_word
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import features, scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
@@ -112,7 +112,7 @@ class SongInspector(View, traitlets.HasTraits):
         return f"{self.clip('test', self.song).clip_id}, label {self._named(label)}: {answers}."
 
     def _named(self, k: int) -> str:
-        return f"{self.classes[k]} {EMOTIONS[self.classes[k]]}"
+        return with_word(self.classes[k])
 
     # ---- what the browser is given ---------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from mer_kit.plots.curve import readable_on
 from mer_kit.plots.names import escaped
 from mer_kit.plots.picture import EmbeddedFigure
 from mer_kit.plots.segments import MEL_RANGE_DB
-from mer_kit.plots.style import LOOK
+from mer_kit.plots.style import looks
 from mer_kit.records import EMOTIONS, Clip
 from mer_kit.views import html_fragments, js
 
@@ -159,12 +159,12 @@ def class_entries(names: Sequence[str]) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "word": EMOTIONS[name],
+            "word": EMOTIONS.get(name, ""),
             "colour": colour,
             "ink": inks[readable_on(colour)],
             "dash": DASHES[line],
         }
-        for name, (colour, line) in ((name, LOOK[name]) for name in names)
+        for name, (colour, line) in looks(names).items()
     ]
 
 

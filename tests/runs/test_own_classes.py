@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+from mer_kit import plots
+from mer_kit.analysis import passes
+from mer_kit.analysis.curve import classes_of
+from mer_kit.analysis.feature_space import answered, song_space
 from mer_kit.analysis.predict import describe, predict_curve
 from mer_kit.checks import MerKitError
+from mer_kit.pages import report
+from mer_kit.plots import style
 from mer_kit.results import runs_table, tables
 from mer_kit.runs.config import class_names, with_classes
 from mer_kit.runs.data import open_corpus
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
+from mer_kit.songs import scores
 from mer_kit.songs.classifiers.svm import SVM
+from mer_kit.views import curve_files
+from mer_kit.views.noise_lab import NoiseLab
+from mer_kit.views.segment_explorer import SegmentExplorer
+from mer_kit.views.song_inspector import SongInspector
 from tests.corpora import tiny
 from tests.runs.own_classes import NAMES, collection, config
 
@@ -34,7 +47,10 @@ def finished(
             root / "segment_truth.csv", "clip_id,start_s,end_s,label\ns00,0,3,tense\ns00,3,5,sad\n"
         )
     experiment = Experiment(
-        config(), data_root=root, runs_dir=tmp_path_factory.mktemp("runs"), device="cpu"
+        config(method="sssl"),
+        data_root=root,
+        runs_dir=tmp_path_factory.mktemp("runs"),
+        device="cpu",
     )
     experiment.run()
     return experiment
@@ -48,7 +64,9 @@ def test_names_and_theta_are_stored_in_the_run(finished: Experiment) -> None:
     assert class_names(stored) == class_names(finished.config) == finished.classes
     svm = SVM.load(finished.folder.fold(0) / "svm.safetensors")
     assert svm.theta == stored["theta"] and svm.n_classes_ == k
-    again = Experiment(config(), data_root=finished.corpus.root, runs_dir=finished.runs_dir)
+    again = Experiment(
+        config(method="sssl"), data_root=finished.corpus.root, runs_dir=finished.runs_dir
+    )
     assert again.fingerprint == finished.fingerprint and again.folder.folds_done() == [0, 1]
 
 
@@ -70,6 +88,48 @@ def test_a_file_is_predicted_in_the_names(finished: Experiment, tmp_path: Path) 
     text = describe(curve)
     assert all(f"{name} " in text for name in finished.classes)
     assert set(curve.attrs["decisions"].values()) <= set(finished.classes)
+
+
+def test_pages_and_views_show_the_names(finished: Experiment, tmp_path: Path) -> None:
+    song = tiny.tone(tmp_path / "new.wav", 5.0)
+    curve = predict_curve(song, finished.folder.path)
+    written = curve_files.write(curve, tmp_path, song, label=finished.classes[0], page=True)
+    assert [path.suffix for path in written] == [".png", ".svg", ".csv", ".html"]
+    read = pd.read_csv(written[2])
+    assert classes_of(read) == list(finished.classes)
+    page = report.write(finished.runs_dir).read_text("utf-8")
+    assert "label" in page
+    for view in (
+        SegmentExplorer(finished, clip=0),
+        SongInspector(finished, 0),
+        NoiseLab(finished, passes.read_passes(finished, 0)),
+    ):
+        data = view.data()
+        assert [entry["name"] for entry in data["classes"]] == list(finished.classes)
+        looks = {(entry["colour"], entry["dash"]) for entry in data["classes"]}
+        assert len(looks) == len(finished.classes)
+        assert all(name in view.to_html() for name in finished.classes)
+
+
+def test_pictures_of_a_run_have_its_colours(finished: Experiment) -> None:
+    style.use()
+    classes, history = finished.classes, finished.folder.history(0)
+    base = np.bincount(finished.labels, minlength=len(classes)) / len(finished.labels)
+    ax = plots.history.class_shares(history, base.tolist(), classes)
+    assert {text.get_text() for text in ax.texts} >= set(classes)
+    ax = plots.history.agreement_curve(history, n_classes=len(classes))
+    space = song_space(finished, 0)
+    counts = scores.confusion(space.test.label, answered(space, "svm"), len(classes))
+    ax = plots.songs.confusion(counts, classes)
+    assert [text.get_text() for text in ax.get_xticklabels()] == list(classes)
+    p = space.test.segments[0][list(classes)].to_numpy()
+    ax = plots.songs.seven_numbers(p, classes, theta=finished.config.theta)
+    ax = plots.objectives.target_bars(p[0], classes)
+    colours = [bar.get_facecolor() for bar in ax.patches]
+    assert len(set(colours)) == len(classes)
+    for figure in map(plt.figure, plt.get_fignums()):
+        style.render(figure, io.BytesIO(), format="png")
+    plt.close("all")
 
 
 def test_three_classes_are_learned_by_pitch(tmp_path: Path) -> None:
