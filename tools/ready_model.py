@@ -42,6 +42,7 @@ SETTINGS: dict[str, Any] = {
 #: No bytes beyond this, and no probability that differs by more than this on another machine.
 MOST_BYTES, MOST_DIFFERENCE = 300_000, 0.02
 NOT_FOR = (
+    "reading its probabilities as certainty: they are not calibrated",
     "judging people: it says nothing about what a listener feels",
     "decisions about artists, royalties or what is played to whom",
     "speech, sound effects, or music far from the Western popular music of AllMusic's 30 s previews",
@@ -84,6 +85,10 @@ def accuracy(experiment: Experiment) -> dict[str, Any]:
     counts, rights = np.bincount(group), np.bincount(group, weights=right)
     drawn = np.random.default_rng(0).integers(len(names), size=(10_000, len(names)))
     low, high = np.quantile(rights[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])
+    tables = (
+        experiment.folder.segments(fold.number).query("part == 'test'") for fold in experiment.folds
+    )
+    confidence = pd.concat(tables)[list(experiment.classes)].max(axis=1).mean()
     assert np.isclose(right.mean(), summary["pooled"]["mean"]["accuracy"])
     return {
         "songs": round(float(right.mean()), 4),
@@ -92,6 +97,7 @@ def accuracy(experiment: Experiment) -> dict[str, Any]:
         "interval": "95 %, bootstrap of artists, 10,000 draws",
         "macro_f1": round(float(summary["pooled"]["mean"]["macro_f1"]), 4),
         "segments": round(float(summary["segments"]["accuracy"]["mean"]), 4),
+        "confidence": round(float(confidence), 4),
         "majority": round(float(summary["majority"]["accuracy"]["mean"]), 4),
         "folds": len(experiment.folds),
         "grouped_by": "artist",
@@ -141,6 +147,7 @@ def card(experiment: Experiment, path: Path) -> dict[str, Any]:
 def page(about: dict[str, Any]) -> str:
     """Return a card as Markdown."""
     right = about["accuracy"]
+    settings = ", ".join(f"{name} {value}" for name, value in about["frontend_settings"].items())
     limits = "\n".join(f"- {one}" for one in about["not_for"])
     return f"""# {about["title"]}
 
@@ -148,15 +155,14 @@ Written by tools/ready_model.py from quadrant.json; do not edit.
 
 **Data.** {about["data"]}
 
-**Method.** musicnn ({about["frontend_settings"]["tagger"]}, layer {about["frontend_settings"]["layer"]}, context
-{about["frontend_settings"]["context"]}) on segments of {about["segment_seconds"]:g} s, then a network `{about["network"]}`,
-trained with `{about["method"]}` and the preset `{about["preset"]}` on all {about["clips"]} clips. A song's class is that with
-the highest mean probability over its segments.
+**Method.** musicnn ({settings}) on segments of {about["segment_seconds"]:g} s, then a network
+`{about["network"]}`, trained with `{about["method"]}` and the preset `{about["preset"]}` on all {about["clips"]} clips. A song's
+class is that with the highest mean probability over its segments.
 
 **Accuracy.** {right["songs"]:.1%} of the songs (interval {right["low"]:.1%} to {right["high"]:.1%}: {right["interval"]}),
-macro-F1 {right["macro_f1"]:.1%}, {right["segments"]:.1%} of the segments, in {right["folds"]} folds that share no
-{right["grouped_by"]}; the majority class would be right in {right["majority"]:.1%}. The network in this folder was trained
-on all clips, so it cannot be tested on them.
+macro-F1 {right["macro_f1"]:.1%}, {right["segments"]:.1%} of the segments (where the leading class has a mean probability
+of {right["confidence"]:.1%}), in {right["folds"]} folds that share no {right["grouped_by"]}; always the majority class:
+{right["majority"]:.1%}. The network in this folder was trained on all clips, so it cannot be tested on them.
 
 **Must not be used for**
 

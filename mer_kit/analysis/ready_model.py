@@ -38,15 +38,15 @@ def sentence() -> str:
     Examples
     --------
     >>> print(sentence())  # doctest: +ELLIPSIS
-    The network that comes with mer-kit is used. Trained in 10 folds, it gets 7...
+    The network that comes with mer-kit is used: 7...
     """
     about = card()
-    right, clips = about["accuracy"], f"{about['clips']} clips of {about['corpus'].upper()}"
+    right, corpus = about["accuracy"], about["corpus"].upper()
     return (
-        f"The network that comes with mer-kit is used. Trained in {right['folds']} folds, it gets "
-        f"{right['songs']:.1%} of the songs of artists that it has not heard right (95 % interval "
-        f"{right['low']:.1%} to {right['high']:.1%}). This one has learned from all {clips}: what "
-        f"it says of one of them shows memorisation. {about['use']}"
+        f"The network that comes with mer-kit is used: {right['songs']:.1%} of the songs right in "
+        f"{right['folds']} folds of {corpus} that share no artist (95 % interval {right['low']:.1%}"
+        f" to {right['high']:.1%}). It has learned from all {about['clips']} clips of {corpus}, so "
+        f"its answers for these show memorisation. {about['use']}"
     )
 
 

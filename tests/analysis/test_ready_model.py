@@ -124,7 +124,7 @@ def test_predict_needs_no_run(
     ]
     result = CliRunner().invoke(main, options)
     assert result.exit_code == 0, result.output
-    assert "of the songs of artists that it has not heard" in result.output
+    assert "of the songs right in 10 folds of 4Q that share no artist" in result.output
     made = sorted(path.suffix for path in (tmp_path / "out").iterdir())
     assert made == [".csv", ".html", ".png", ".svg"]
     table = pd.read_csv(tmp_path / "out" / "my song_emotions.csv")

@@ -92,7 +92,9 @@ def scale(tmp_path: Path) -> Path:
 def player(scale: Path) -> CurvePlayer:
     truth = pd.DataFrame({"start_s": [0.0, 5.0], "end_s": [5.0, 12.0], "leader": ["Q1", "Q3"]})
     doubted = pd.DataFrame({"start_s": [6.0], "end_s": [9.0]})
-    curves = {"sssl": curve(), "ce": curve(1)}
+    first = curve()
+    first["tags"] = [f"rock .{row + 10}, <b>sad</b> .05" for row in range(len(first))]
+    curves = {"sssl": first, "ce": curve(1)}
     return CurvePlayer(curves, scale, truth=truth, rejected=doubted, label="Q1", title="A scale")
 
 
