@@ -1,8 +1,11 @@
 """Executes one run, notebook by notebook: `mer-kit demo` and `mer-kit run`."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +28,10 @@ from mer_kit.records import ALL_TASKS
 from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS
+
+if TYPE_CHECKING:
+    from mer_kit.batch.jobs import Outcome
+    from mer_kit.runs.experiment import Experiment
 
 
 @click.command()
@@ -160,7 +167,7 @@ def run_notebooks(
     click.echo("loading libraries …")
     from mer_kit.batch import jobs, planning
     from mer_kit.corpora import truth
-    from mer_kit.pages import notebooks, report
+    from mer_kit.pages import notebooks
     from mer_kit.runs.experiment import Experiment
 
     given: dict[str, Any] = {"overrides": overrides or {}, "data_root": data_root or ""}
@@ -193,14 +200,23 @@ def run_notebooks(
             progress_bar=sys.stderr.isatty(),
             finished=lambda o: pool.submit(notebooks.export_notebook, o.job.target, folder.path),
         )
+    _finish(experiment, outcomes)
+
+
+def _finish(experiment: Experiment, outcomes: Sequence[Outcome]) -> None:
+    """Write the results page, and print what to open; raise an error if a notebook failed."""
+    from mer_kit.pages import report
+
+    folder = experiment.folder
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
     names = ", ".join(outcome.job.name for outcome in failed)
     if failed:
         folder.set_status("failed", message=f"failed: {names}: {failed[0].message}")
     elif folder.status == "failed":  # from an earlier call
         experiment.summarise()
-    click.echo(f"\nexecuted notebooks  {folder.path}\nresults page        {report.write(runs)}")
+    page = report.write(experiment.runs_dir)
+    click.echo(f"\nexecuted notebooks  {folder.path}\nresults page        {page}")
     if failed:
         raise MerKitError(
-            f"{len(failed)} of {len(planned)} notebooks failed, first {names}: {failed[0].message}"
+            f"{len(failed)} of {len(outcomes)} notebooks failed, first {names}: {failed[0].message}"
         )
