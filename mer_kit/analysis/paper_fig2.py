@@ -92,8 +92,8 @@ def _file(experiment: Experiment, song: str, fold: int) -> SongChoice:
         )
     return SongChoice(
         path, None, fold,
-        f"{path.name} is your own file; the networks of all finished folds are averaged, and before "
-        "there is one, the network that comes with mer-kit is used.",
+        f"{path.name} is your own file; the networks of all finished folds are averaged, or, "
+        "before there are any, the network that comes with mer-kit is used.",
     )  # fmt: skip
 
 
