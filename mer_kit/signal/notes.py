@@ -9,6 +9,8 @@ import numpy as np
 N_KEYS, LOWEST_NOTE = 88, 21
 #: Thresholds of the transcription's authors for a note that sounds and for one that begins.
 SOUNDS, BEGINS = 0.3, 0.5
+#: Frames of their shortest note, 128 ms.
+SHORTEST = 11
 #: Lowest notes of four of the five registers: C3, C4, C5 and C6.
 REGISTERS = (48, 60, 72, 84)
 COLUMNS = (
@@ -24,21 +26,25 @@ _TRACE = 1e-6
 def events(transcription: np.ndarray) -> np.ndarray:
     """Return probabilities of sounding notes, and which begin: [n, 176] → float32 [n, 176].
 
-    The first 88 columns are the probability that a note sounds, zero below the threshold; the
-    others become 1 where the probability of an onset has a peak above its threshold, else 0.
+    The first 88 columns are the probability that a note sounds, zero below the threshold. The
+    others are 1 where a note begins, else 0: the probability of an onset has a peak above its
+    threshold, and the note then sounds for most of the shortest note's length, unlike a drum.
 
     Examples
     --------
-    >>> frames = np.zeros((3, 176))
-    >>> frames[1] = 0.75
-    >>> events(frames)[1, [0, 88]].tolist()
-    [0.75, 1.0]
+    >>> frames = np.zeros((30, 176))
+    >>> frames[10:25, 0], frames[10, 88] = 0.75, 0.9
+    >>> events(frames)[[9, 10, 11]][:, [0, 88]].tolist()
+    [[0.0, 0.0], [0.75, 1.0], [0.75, 0.0]]
     """
     sounding, onsets = np.split(np.asarray(transcription, dtype=np.float32), 2, axis=1)
+    sounding = sounding * (sounding >= SOUNDS)
     before = np.pad(onsets, ((1, 0), (0, 0)))[:-1]
     after = np.pad(onsets, ((0, 1), (0, 0)))[1:]
     peaks = (onsets >= BEGINS) & (onsets > before) & (onsets >= after)
-    return np.concatenate([sounding * (sounding >= SOUNDS), peaks], axis=1, dtype=np.float32)
+    so_far = np.cumsum(np.pad(sounding > 0, ((1, SHORTEST), (0, 0))), axis=0)
+    lasts = so_far[1 + SHORTEST :] - so_far[1:-SHORTEST] > SHORTEST / 2
+    return np.concatenate([sounding, peaks & lasts], axis=1, dtype=np.float32)
 
 
 def summary(frames: np.ndarray, frames_per_second: float) -> np.ndarray:

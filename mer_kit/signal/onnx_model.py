@@ -193,7 +193,7 @@ class OnnxModel:
             spare = self._batch - len(windows)
             windows = np.pad(windows, [(0, spare), *[(0, 0)] * (windows.ndim - 1)])
             values = np.concatenate(self._run(windows), axis=-1)
-            values = values.reshape(self._batch, -1, len(self.columns))[: len(first)]
+            values = values.reshape(self._batch, -1, len(self.columns))
             kept = values[:, self._cut : self._cut + self._kept]
             rows.append(kept.reshape(-1, len(self.columns)))
         return np.concatenate(rows)[:n_rows]

@@ -323,14 +323,25 @@ def test_features_of_notes() -> None:
     assert found["note length"] == pytest.approx(1)
 
 
-def test_events_are_peaks_above_the_threshold() -> None:
-    given = np.zeros((6, 176))
-    given[:, 88] = [0.6, 0.2, 0.7, 0.7, 0.1, 0.9]
+def test_events_are_peaks_above_the_threshold_whose_note_lasts() -> None:
+    given = np.zeros((60, 176))
+    given[:, :8] = 0.5  # these notes sound all the time
+    given[[3, 4, 5, 20, 21, 40], 88] = [0.6, 0.2, 0.7, 0.8, 0.8, 0.4]
     given[:, 89] = 0.6  # no peak but at its beginning
-    given[:, 0] = [0.1, 0.29, 0.3, 0.9, 0.0, 0.5]
+    given[30, 96:101] = 0.9  # notes 8 to 12 begin at 30
+    given[31:36, 8] = 0.5  # five of the eleven frames that follow, six, and six with gaps
+    given[31:37, 9] = given[32:43:2, 10] = 0.5
+    given[20:31, 11] = given[42:60, 12] = 0.5  # before, and later
+    given[:, 80] = np.linspace(0, 0.9, 60)
     found = notes.events(given)
-    assert found[:, 88].tolist() == [1, 0, 1, 0, 0, 1] and found[:, 89].tolist() == [1] + [0] * 5
-    assert found[:, 0].tolist() == pytest.approx([0, 0, 0.3, 0.9, 0, 0.5])
+    begins = [np.flatnonzero(column).tolist() for column in found[:, 88:].T]
+    assert begins[:2] == [[3, 5, 20], [0]]
+    assert begins[8:13] == [[], [30], [], [], []]
+    given[31, 10] = 0.5
+    assert notes.events(given)[30, 98] == 1
+    sounds = found[:, 80]
+    np.testing.assert_array_equal(sounds > 0, given[:, 80] >= 0.3)
+    np.testing.assert_allclose(sounds[sounds > 0], given[:, 80][sounds > 0], rtol=1e-6)
 
 
 def test_silence_has_finite_features() -> None:
