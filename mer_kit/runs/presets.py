@@ -38,6 +38,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "song_features": ("in_sample", "oof"),
     "divide_by": ("folds", "official"),
 }
+#: Settings of a task that a person may override; see `config.with_classes`.
+_OF_TASK: dict[str, dict[str, Any]] = {LABEL: {"theta": math.nan}}
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
 
 #: Preset → its settings. RunConfig and TrainingSettings give each number's origin; sizes are D.
@@ -168,10 +170,14 @@ def resolve(
     frontend = overrides.get("frontend", PRESETS[preset].get("frontend", frontends.DEFAULT))
     pools = frontends.of(frontend).pool is not None
     network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
-    homes = _settings(preset, trained, network, system, {"frontend": frontend, **overrides})
+    homes = _settings(
+        preset,
+        trained,
+        network,
+        system,
+        {"frontend": frontend, **_OF_TASK.get(task, {}), **overrides},
+    )
     run = homes["run"]
-    if task == LABEL:
-        run.setdefault("theta", math.nan)  # see `config.with_classes`
     config = RunConfig(
         corpus=corpus,
         task=task,
