@@ -70,7 +70,8 @@ def truth_spans(experiment: Experiment, clip_id: str) -> pd.DataFrame | None:
     >>> spans = [("a", 0.0, 3.0, "Q1"), ("a", 3.0, 4.0, "Q2"), ("a", 4.0, 6.0, "Q3")]
     >>> truth = pd.DataFrame(spans, columns=["clip_id", "start_s", "end_s", "label"])
     >>> experiment = SimpleNamespace(
-    ...     corpus=SimpleNamespace(truth=truth), config=SimpleNamespace(task="arousal")
+    ...     corpus=SimpleNamespace(truth=truth, classes=TASKS.get),
+    ...     config=SimpleNamespace(task="arousal"),
     ... )
     >>> truth_spans(experiment, "a").to_numpy().tolist()
     [[0.0, 4.0, 'A+'], [4.0, 6.0, 'A-']]
