@@ -259,7 +259,10 @@ def contents(titles: Mapping[str, str], run: RunFolder) -> str:
     trees = {
         "Notebooks": [name for name in names if "/solutions/" not in name and "_fold" not in name],
         "Read and teach": [f"docs/{name}" for name in ("teaching", "glossary", "formulae")],
-        "Use": [f"docs/{name}" for name in ("running", "corpora", "batch", "extending", "results")]
+        "Use": [
+            f"docs/{name}"
+            for name in ("running", "corpora", "frontends", "batch", "extending", "results")
+        ]
         + ["commands"],
         "Look up": ["api/index", "notebooks/solutions/index"],
         "The project": [Path(name).stem for name in DOCUMENTS],

@@ -158,7 +158,7 @@ def plan(
     """Return the jobs of a run: every notebook once, but 03 once for each of `only_folds`.
 
     Copies of 03 are written to the folders of the folds. Where folds train in seconds
-    (`RunConfig.trains_in_seconds`), starting a kernel costs more than the training: the copy of the
+    (`RunConfig.trains_in_seconds`), a kernel for each would cost as much again: the copy of the
     first fold trains all of them, and ON_REQUEST is left out unless `notebooks` names it.
 
     Parameters

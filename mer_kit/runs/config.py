@@ -90,7 +90,7 @@ class RunConfig:
 
     @property
     def trains_in_seconds(self) -> bool:
-        """Whether a fold trains faster than a kernel starts: its network gets vectors, not frames.
+        """Whether a fold trains in seconds: its network is given vectors, not frames.
 
         Examples
         --------
