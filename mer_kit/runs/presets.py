@@ -170,20 +170,14 @@ def resolve(
     frontend = overrides.get("frontend", PRESETS[preset].get("frontend", frontends.DEFAULT))
     pools = frontends.of(frontend).pool is not None
     network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
-    homes = _settings(
-        preset,
-        trained,
-        network,
-        system,
-        {"frontend": frontend, **_OF_TASK.get(task, {}), **overrides},
-    )
-    run = homes["run"]
+    given = {"frontend": frontend, **_OF_TASK.get(task, {}), **overrides}
+    homes = _settings(preset, trained, network, system, given)
     config = RunConfig(
         corpus=corpus,
         task=task,
         segment_seconds=float(segment_seconds),
         preset=preset,
-        folds=1 if run.get("divide_by") == "official" else int(folds),
+        folds=1 if homes["run"].get("divide_by") == "official" else int(folds),
         seed=int(seed),
         frontend_settings=homes["front-end"],
         training=TrainingSettings.of(
@@ -195,7 +189,7 @@ def resolve(
         ),
         system=system,
         system_settings=homes["system"],
-        **run,
+        **homes["run"],
     )
     _check(config)
     return config
