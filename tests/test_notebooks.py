@@ -22,6 +22,7 @@ from mer_kit.notebook.session import PARAMETERS
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from tests.corpora import tiny
+from tests.runs import own_classes
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 YOURS = "07_your_own_music"
@@ -141,6 +142,27 @@ def test_where_folds_train_in_seconds_03_trains_all_and_more_folds_are_added(
     assert copies == ["0"]
     text = jobs[0].target.read_text("utf-8")
     assert "fold 1: 3 epochs, agrees with" in text and "fold 1 epoch" not in text
+
+
+def test_the_seven_notebooks_run_on_three_classes_of_a_tables_own(tmp_path: Path) -> None:
+    typed = {
+        "corpus": "table", "task": "label", "preset": "smoke", "folds": 2, "segment_seconds": 2.0,
+        "data_root": str(own_classes.collection(tmp_path / "mine", 3, songs=8, seconds=8.0)),
+    }  # fmt: skip
+    overrides = {"frontend": "logmel_stats"}
+    parameters = {**typed, "method": "sssl", "overrides": overrides, "runs_dir": str(tmp_path)}
+    experiment = Experiment(
+        own_classes.config(method="sssl"), data_root=typed["data_root"], runs_dir=tmp_path
+    )
+    experiment.write_config()
+    jobs = planning.plan(experiment.folder, parameters, [0])
+    outcomes = execute(jobs, mark=experiment.fingerprint)
+    assert {one.job.name: one.message for one in outcomes if one.state != "done"} == {}
+    assert len(outcomes) == len(planning.NOTEBOOKS)
+    assert 0 in experiment.folder.folds_done()
+    texts = {one.job.name[:2]: one.job.target.read_text("utf-8") for one in outcomes}
+    for name in ("00", "01", "04", "05"):
+        assert "tense" in texts[name], name
 
 
 def test_every_notebook_is_executed_to_its_last_cell(
