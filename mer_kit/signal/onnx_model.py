@@ -11,7 +11,7 @@ import numpy as np
 
 from mer_kit.checks import MerKitError, check_choice, check_range, plain, shortened
 
-#: What a model may hear as mel frames.
+#: Scales of mel frames.
 SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "decibels": lambda power: 10 * np.log10(np.maximum(power, 1e-10)),
     "log10": lambda power: np.log10(10000 * power + 1),
@@ -34,7 +34,7 @@ class OnnxSettings:
     onnx_every_seconds : seconds from window to window if the output is one vector for each
     onnx_overlap : share of a window's output frames that are left out, half at either side
     onnx_hop : samples from output frame to output frame; 0 spreads the frames over the window
-    onnx_n_fft, onnx_mel_hop, onnx_n_mels, onnx_scale : of the mel frames, if the model hears those
+    onnx_n_fft, onnx_mel_hop, onnx_n_mels, onnx_scale : of the mel frames, if the model is given those
     """
 
     onnx_file: str = "basic-pitch"
@@ -74,7 +74,7 @@ class OnnxModel:
 
     Attributes
     ----------
-    n_bands : mel bands of the input; None if it hears samples
+    n_bands : mel bands of the input; None if it is given samples
     unit : samples of one step of the input, 1 or those from mel frame to mel frame
     has_frames : whether the output has an axis of frames
     frames_per_second : rate of the rows that `frames` returns, in Hz
@@ -171,7 +171,7 @@ class OnnxModel:
     def frames(self, samples: np.ndarray, heard: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Return the outputs of samples [n], float32 [1 + ⌊n · frames per second / rate⌋, d].
 
-        Windows overlap as the settings say, and hear zeros beyond both ends of the sound.
+        Windows overlap as the settings say, with zeros beyond both ends of the sound.
 
         Parameters
         ----------

@@ -10,6 +10,7 @@ Notebook: 01_segmentation
 import functools
 from typing import Any
 
+from mer_kit.checks import MerKitError
 from mer_kit.extensions import Members, settings_of, source_mark
 from mer_kit.signal.frontend import BaseFrontend
 from mer_kit.signal.joined import JoinedFrontend, join
@@ -44,7 +45,12 @@ def of(name: str) -> type[BaseFrontend]:
 @functools.cache
 def _joined(names: str) -> type[BaseFrontend]:
     """Return the class of several front-ends side by side, always the same one."""
-    return join({name: _MEMBERS.of(name) for name in names.split("+")})
+    parts = names.split("+")
+    if len(set(parts)) < len(parts):
+        raise MerKitError(
+            f"front-end is {names!r}, expected each part once: remove the repeated one"
+        )
+    return join({name: _MEMBERS.of(name) for name in parts})
 
 
 def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:

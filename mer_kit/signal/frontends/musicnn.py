@@ -67,14 +67,14 @@ POOLED = tuple(f"{kind} {n}" for n in range(N_MAPS) for kind in ("max", "mean"))
 
 @dataclass(frozen=True)
 class Settings:
-    """Which model, which of its layers, and what a segment may hear of its neighbours.
+    """Which model, which of its layers, and whether a segment depends on its neighbours.
 
     tagger : MSD or MTT, after the tags that it was trained on
     layer : pooled (maximum and mean over time of all feature maps, 1506), penultimate (200) or tags
         (50 probabilities)
-    context : clip (feature maps are computed once for a clip; a frame hears 1.2 s around it) or
+    context : clip (feature maps are computed once for a clip; a frame depends on 1.2 s around it) or
         segment (each segment alone, with zeros around it, as the published network does; needed
-        where durations are compared, since otherwise a short segment hears its neighbours)
+        where durations are compared, since otherwise a short segment depends on its neighbours)
     """
 
     tagger: str = "MSD"

@@ -1,10 +1,10 @@
 """Any audio model in an ONNX file; without one, basic-pitch, which transcribes notes.
 
-A model hears samples or mel frames in windows. If its output has an axis of frames, a segment is
+A model is given samples or mel frames in windows. If its output has an axis of frames, a segment is
 described by their mean and standard deviation, otherwise by the mean of its windows' vectors. Of
 basic-pitch's notes the features say how many begin, how many sound at once, how high and how long.
 
-A window may reach beyond a segment's edges, so a segment hears a little of its neighbours.
+A window may reach beyond a segment's edges, so a segment depends a little on its neighbours.
 
 Notebook: 01_segmentation
 """
@@ -95,7 +95,7 @@ class Frontend(BaseFrontend):
         return rows
 
     def _heard(self, samples: np.ndarray) -> np.ndarray:
-        """Return what the model hears of samples [n]: these, or mel frames [T, bands]."""
+        """Return the model's input for samples [n]: these, or mel frames [T, bands]."""
         if self.model.n_bands is None:
             return samples
         settings = MelSettings(
