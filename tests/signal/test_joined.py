@@ -158,3 +158,8 @@ def test_settings_are_checked_and_unknown_ones_named() -> None:
         MerKitError, match="setting of front-end logmel_stats.descriptors is 'mels'"
     ):
         frontends.make(NAMES, mels=8)
+
+
+def test_a_part_named_twice_is_one_sentence():
+    with pytest.raises(MerKitError, match="expected each part once: remove the repeated one"):
+        frontends.of("logmel_stats+logmel_stats")
