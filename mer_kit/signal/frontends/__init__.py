@@ -45,12 +45,12 @@ def of(name: str) -> type[BaseFrontend]:
 @functools.cache
 def _joined(names: str) -> type[BaseFrontend]:
     """Return the class of several front-ends side by side, always the same one."""
-    parts = names.split("+")
-    if len(set(parts)) < len(parts):
+    members = {name: _MEMBERS.of(name) for name in names.split("+")}
+    if len(members) <= names.count("+"):
         raise MerKitError(
             f"front-end is {names!r}, expected each part once: remove the repeated one"
         )
-    return join({name: _MEMBERS.of(name) for name in parts})
+    return join(members)
 
 
 def make(name: str = DEFAULT, **settings: Any) -> BaseFrontend:
