@@ -34,7 +34,7 @@ class OnnxSettings:
     onnx_every_seconds : seconds from window to window if the output is one vector for each
     onnx_overlap : share of a window's output frames that are left out, half at either side
     onnx_hop : samples from output frame to output frame; 0 spreads the frames over the window
-    onnx_n_fft, onnx_mel_hop, onnx_n_mels, onnx_scale : of the mel frames, if the model is given those
+    onnx_n_fft, onnx_mel_hop, onnx_n_mels, onnx_scale : of mel frames, if that is the input
     """
 
     onnx_file: str = "basic-pitch"

@@ -161,5 +161,5 @@ def test_settings_are_checked_and_unknown_ones_named() -> None:
 
 
 def test_a_part_named_twice_is_one_sentence():
-    with pytest.raises(MerKitError, match="expected each part once: remove repeated ones"):
+    with pytest.raises(MerKitError, match="expected each part once: remove the repeated one"):
         frontends.of("logmel_stats+logmel_stats")
