@@ -73,8 +73,9 @@ class Settings:
     layer : pooled (maximum and mean over time of all feature maps, 1506), penultimate (200) or tags
         (50 probabilities)
     context : clip (feature maps are computed once for a clip; a frame depends on the 1.2 s before
-        and after it) or segment (each segment alone, with zeros around it, as the published network does; needed
-        where durations are compared, since otherwise a short segment depends on its neighbours)
+        and after it) or segment (each segment alone, with zeros around it, as the published network
+        does; needed where durations are compared, since otherwise a short segment depends on its
+        neighbours)
     """
 
     tagger: str = "MSD"
