@@ -267,8 +267,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tests/runs/test_decisions.py",
         ("theta=config.theta", "theta=0.5"),
         (
-            "labels[fold.test][test_song], test_p.argmax(axis=1), len(TASKS",
-            "labels[fold.test][test_song], test_p.argmin(axis=1), len(TASKS",
+            "labels[fold.test][test_song], test_p.argmax(axis=1), len(class_names",
+            "labels[fold.test][test_song], test_p.argmin(axis=1), len(class_names",
         ),
         (
             "majority=scores.majority(labels[fold.train], truth, n_classes)",
