@@ -20,6 +20,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.files import write_table, writing
 from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import runs_table
+from mer_kit.results.copies import without_copies
 from mer_kit.runs.run_folder import RunFolder, all_runs
 from mer_kit.systems import CHAINS, TITLES
 
@@ -113,7 +114,7 @@ def demo_results(runs_dir: Path) -> pd.DataFrame:
     MerKitError
         If there is no such run.
     """
-    runs = runs_table.without_copies(runs_table.collect(runs_dir))
+    runs = without_copies(runs_table.collect(runs_dir))
     wanted = {
         "corpus": "demo",
         "preset": "demo",

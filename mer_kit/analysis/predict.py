@@ -217,8 +217,8 @@ def describe(curve: pd.DataFrame) -> str:
 def newest_run(runs_dir: str | Path) -> Path | None:
     """Return the run folder with the most recently finished fold, None if there is none.
 
-    Runs on the demo corpus do not count, whose networks have heard no real music, nor do systems,
-    which have no network.
+    Runs on the demo corpus, whose networks were trained on no real music, do not count, nor do
+    systems, which have no network.
     """
     finished = [
         (run.fold(k) / "status.json", run)

@@ -33,7 +33,7 @@ def card() -> dict[str, Any]:
 
 
 def sentence() -> str:
-    """Return what is said with every result: how good the model is, and what it has heard.
+    """Return what is said with every result: how good the model is, and what it was trained on.
 
     Examples
     --------

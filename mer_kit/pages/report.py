@@ -15,6 +15,7 @@ from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
 from mer_kit.results import runs_table, status, tables
+from mer_kit.results.copies import compare_copies, without_copies
 from mer_kit.views import html_fragments
 
 STYLE = """
@@ -85,7 +86,7 @@ def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
         _check_no_run(one)
     folder.mkdir(parents=True, exist_ok=True)
     table = runs_table.collect(sources)
-    copies, table = runs_table.compare_copies(table), runs_table.without_copies(table)
+    copies, table = compare_copies(table), without_copies(table)
     exported = {str(path): export_notebooks(Path(str(path))) for path in table["path"]}
     runs_table.write_table_csv(table, folder)
     tables.write_run_table(table, folder)

@@ -1,7 +1,7 @@
 """What finished runs found: one table of all runs, the paper's tables, and comparisons over folds.
 
-runs_table   one row per run folder, and one per fold and classifier; runs that are in several
-             places, and whether they agree
+runs_table   one row per run folder, and one per fold and classifier
+copies       runs that are in several places: whether they agree, and the table with each once
 status       how far a run is, why it is not done, and which notebooks failed
 compare      paired comparisons over folds, and sentences made from them
 tables       the paper's tables 2 and 3 with our rows beneath; all runs as Markdown and LaTeX

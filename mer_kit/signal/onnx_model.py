@@ -168,14 +168,16 @@ class OnnxModel:
             self._first = (self._hop - self._window) / 2
         self.frames_per_second = rate / self._hop
 
-    def frames(self, samples: np.ndarray, heard: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    def frames(
+        self, samples: np.ndarray, as_input: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
         """Return the outputs of samples [n], float32 [1 + ⌊n · frames per second / rate⌋, d].
 
         Windows overlap as the settings say, with zeros beyond both ends of the sound.
 
         Parameters
         ----------
-        heard : from samples to the model's input: the samples, or their mel frames
+        as_input : from samples to the model's input: the samples, or their mel frames
         """
         n_rows = 1 + int(len(samples) * self.frames_per_second / self.s.onnx_sample_rate + 1e-9)
         number = np.arange(-(-n_rows // self._kept))
@@ -183,7 +185,7 @@ class OnnxModel:
         lead = max(0, -int(starts[0]))
         starts += lead
         missing = (int(starts[-1]) + self._window - lead) * self.unit - len(samples)
-        series = heard(np.pad(samples, (lead * self.unit, max(0, missing))))
+        series = as_input(np.pad(samples, (lead * self.unit, max(0, missing))))
         steps = np.arange(self._window)
         rows = []
         for at in range(0, len(starts), self._batch):

@@ -20,6 +20,7 @@ from mer_kit.files import write_table
 from mer_kit.pages import export, overview, report
 from mer_kit.plots import style
 from mer_kit.results import paper, runs_table
+from mer_kit.results.copies import compare_copies
 from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import write_json
@@ -279,7 +280,7 @@ def test_folders_of_two_machines_become_one_page_and_differences_are_reported(
     }  # where most folds are
     run("d", "same", f1=0.75)
     run("e", "same", f0=0.5)
-    apart = runs_table.compare_copies(runs_table.collect([tmp_path / "d", tmp_path / "e"]))
+    apart = compare_copies(runs_table.collect([tmp_path / "d", tmp_path / "e"]))
     assert apart["says"].tolist() == ["no fold in common"]
     assert (
         "Runs in several places" in page

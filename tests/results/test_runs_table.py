@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from mer_kit.checks import MerKitError
 from mer_kit.results import runs_table, status, tables
+from mer_kit.results.copies import compare_copies
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder, write_json
@@ -306,7 +307,7 @@ def test_one_bad_run_never_takes_the_others_away(tmp_path: Path) -> None:
         others["folder"].map(str.isprintable).all() and others["reason"].map(str.isprintable).all()
     )
     runs_table.fold_scores(found)
-    runs_table.compare_copies(found)
+    compare_copies(found)
     written = pd.read_csv(runs_table.write_results_csv(tmp_path))
     assert len(written) == len(found)
 

@@ -89,12 +89,12 @@ class Frontend(BaseFrontend):
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the outputs of samples [n], float32 [frames, d], for basic-pitch its events."""
-        rows = self.model.frames(np.asarray(samples, dtype=np.float32), self._heard)
+        rows = self.model.frames(np.asarray(samples, dtype=np.float32), self._as_input)
         if self.transcribes:
             return notes.events(rows)
         return rows
 
-    def _heard(self, samples: np.ndarray) -> np.ndarray:
+    def _as_input(self, samples: np.ndarray) -> np.ndarray:
         """Return the model's input for samples [n]: these, or mel frames [T, bands]."""
         if self.model.n_bands is None:
             return samples

@@ -108,7 +108,7 @@ def test_mel_frames_to_vectors(
     y = tone(2.0)
     frames = made.frames(y)
     assert frames.shape == (1 + 2 / seconds, D)
-    heard = made._heard(np.pad(y, (0, 1600)))
+    heard = made._as_input(np.pad(y, (0, 1600)))
     expected = np.stack(
         [heard[k * STEPS : k * STEPS + STEPS].transpose(order).ravel() for k in range(11)]
     )
@@ -121,7 +121,7 @@ def test_mel_frames_are_those_of_the_log_mel(tmp_path: Path) -> None:
     same = {"sample_rate": RATE, "n_fft": 200, "hop_length": 100, "n_mels": BANDS}
     mel = frontends.make("logmel", **same).frames(y)
     decibels, log10, power = (
-        make(path, **MEL, onnx_scale=scale)._heard(y) for scale in onnx_model.SCALES
+        make(path, **MEL, onnx_scale=scale)._as_input(y) for scale in onnx_model.SCALES
     )
     np.testing.assert_allclose(decibels, mel, atol=1e-4)
     np.testing.assert_allclose(log10, np.log10(1e4 * 10 ** (mel / 10) + 1), atol=1e-4)
