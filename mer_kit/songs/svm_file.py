@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,6 +22,11 @@ from mer_kit.checks import MerKitError
 
 #: The SVM of a fold has some thousand numbers; a file larger than this is something else.
 MOST_BYTES = 64 << 20
+#: What reading a damaged file, or one of another program, may raise.
+_DAMAGED = (
+    OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError,
+    AttributeError,
+)  # fmt: skip
 #: The types of the arrays that are not float64.
 _KINDS = {"classes": np.int64, "n_support": np.int64}
 
@@ -93,7 +98,7 @@ def read(path: Path, *, inside: Path | None = None) -> tuple[Pipeline, dict[str,
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in list(file.keys())}
             about = json.loads((file.metadata() or {})["svm"])
-    except Exception as error:  # whatever the libraries raise on a damaged file
+    except _DAMAGED as error:
         raise MerKitError(
             f"{described} cannot be read as a saved SVM ({type(error).__name__}): "
             "run the fold again"

@@ -16,6 +16,12 @@ from mer_kit.files import is_plain_file, writing
 
 #: Bytes. No training has a longer header (names of the tensors, history, settings).
 MOST_HEADER = 16 << 20
+#: What reading a damaged file, or one of another program, may raise; a lack of memory on a GPU, for
+#: example, must not read as a damaged file.
+_DAMAGED = (
+    OSError, MemoryError, RecursionError, SafetensorError, ValueError, KeyError, TypeError,
+    AttributeError,
+)  # fmt: skip
 #: The types of tensors that a training has, as safetensors calls them.
 _TYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -102,7 +108,7 @@ def load(
             return _unflatten(tree, {name: file.get_tensor(name) for name in names})
     except MerKitError:
         raise
-    except Exception as error:  # whatever the libraries raise on a damaged file
+    except _DAMAGED as error:
         raise MerKitError(
             f"checkpoint {str(path)!r} cannot be read ({type(error).__name__}), "
             "expected a file that a training wrote: delete it to train again"
