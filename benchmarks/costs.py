@@ -45,7 +45,7 @@ from mer_kit.signal.segments import DURATIONS
 from mer_kit.songs import classifiers
 from mer_kit.training import METHODS, methods, objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss
-from mer_kit.training.evaluation import Placement, Standardise, batches, place, probabilities
+from mer_kit.training.evaluation import Placement, Standardise, batches, cut, place, probabilities
 from mer_kit.training.networks.vgg16 import VGG16
 from mer_kit.training.optimization import make_optimizer
 from mer_kit.training.partition import fit_partition
@@ -193,7 +193,7 @@ def _epoch(
 
     def train(which: np.ndarray) -> None:
         network.train()
-        for part, x in batches(view, which, settings.batch_size):
+        for part, x in batches(view, cut(which, settings.batch_size)):
             partner = None if kind == "plain" else torch.from_numpy(order.permutation(len(part))).to(placement.device)
             batch = Batch(
                 x=placement.put(standardise(x)),

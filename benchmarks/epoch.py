@@ -32,7 +32,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from mer_kit.runs.presets import PRESETS
 from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, frozen_batch_norm
-from mer_kit.training.evaluation import ArraySegments, Placement, Standardise, batches, losses, place, probabilities
+from mer_kit.training.evaluation import (
+    ArraySegments,
+    Placement,
+    Standardise,
+    batches,
+    cut,
+    losses,
+    place,
+    probabilities,
+)
 from mer_kit.training.networks.vgg16 import VGG16
 from mer_kit.training.partition import fit_partition
 
@@ -109,7 +118,7 @@ def one_epoch(
     one_hot = np.eye(N_CLASSES, dtype=np.float32)[labels]
     wall, started = time.perf_counter(), time.process_time()
     network.train()
-    for part, x in batches(segments, order.permutation(len(labels)), BATCH_SIZE):
+    for part, x in batches(segments, cut(order.permutation(len(labels)), BATCH_SIZE)):
         batch = Batch(
             x=placement.put(standardise(x)),
             targets=torch.from_numpy(one_hot[part]),

@@ -1,6 +1,6 @@
 """One training step: a batch of X and U becomes one loss (paper Eq. 4–10)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -72,6 +72,8 @@ def batch_loss(
     *,
     temperature: float,
     dropout: torch.Generator,
+    segment_loss: Callable[[Tensor, Tensor], Tensor] = objectives.cross_entropy,
+    penalty: Callable[[Tensor], Tensor | None] = lambda logits: None,
 ) -> Tensor:
     """Return the batch's loss, a scalar with gradient, in nats.
 
@@ -82,6 +84,8 @@ def batch_loss(
     sums : the epoch's means, to which this batch is added
     temperature : T of Eq. (4)
     dropout : the generator of every dropout mask, on the network's device
+    segment_loss : (logits, targets) → the loss of each segment [B]
+    penalty : logits → a scalar that is added to the loss, or None
 
     Notebook: 03_sssl_training
 
@@ -107,11 +111,17 @@ def batch_loss(
     if len(batch.noisy):
         targets, consistency = _unlabelled(network, batch, placement, sums, temperature, dropout)
     if partner is not None and delta is not None:
-        mixed = objectives.mixup_loss(logits, targets, partner, delta)  # Eq. 8
+        mixed = objectives.mixup_loss(  # Eq. 8
+            logits, targets, partner, delta, segment_loss=segment_loss
+        )
     else:
-        mixed = objectives.cross_entropy(logits, targets).mean()  # Eq. 2
+        mixed = segment_loss(logits, targets).mean()  # Eq. 2
     # One scalar for the whole batch: its gradient reaches the network along both terms at once.
     total = objectives.total_loss(mixed, consistency, batch.lambda_kl)  # Eq. 10
+    further = penalty(logits)
+    if further is not None:
+        total = total + further
+        sums.add("penalty", further, len(batch.x))
     sums.add("mix", mixed, len(batch.x))
     sums.add("loss", total, len(batch.x))
     return total

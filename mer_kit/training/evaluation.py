@@ -91,18 +91,29 @@ def place(device: str = "auto", precision: str = "auto") -> Placement:
     return Placement(torch.device(device), precision)
 
 
+def cut(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Return rows [n] as batches of at most `batch_size` rows.
+
+    Examples
+    --------
+    >>> [batch.tolist() for batch in cut(np.arange(5), 3)]
+    [[0, 1, 2], [3, 4]]
+    """
+    return [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+
+
 def batches(
-    source: SegmentSource, rows: np.ndarray, batch_size: int
+    source: SegmentSource, subsets: Sequence[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield (rows [B], segments float32 [B, 1, d, n] or [B, d]), reading one batch ahead.
 
     Examples
     --------
     >>> source = ArraySegments(np.zeros((5, 3)))
-    >>> [(rows.tolist(), x.shape) for rows, x in batches(source, np.arange(5), 3)]
+    >>> subsets = cut(np.arange(5), 3)
+    >>> [(rows.tolist(), x.shape) for rows, x in batches(source, subsets)]
     [([0, 1, 2], (3, 3)), ([3, 4], (2, 3))]
     """
-    subsets = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
     if len(source.shape) == 1:  # vectors lie in memory: a thread would cost more than it saves
         yield from ((subset, source.gather(subset)) for subset in subsets)
         return
@@ -131,7 +142,7 @@ def band_statistics(
     """
     # Sums over batches in float64, since a whole fold need not fit into memory.
     count, total, squares = 0.0, 0.0, 0.0
-    for _, x in batches(source, np.arange(len(source)), batch_size):
+    for _, x in batches(source, cut(np.arange(len(source)), batch_size)):
         # [B, 1, d, n] or [B, d] becomes [B, d, n], with n = 1 for vectors.
         x = x.reshape(len(x), n_features_of(x.shape[1:]), -1).astype(np.float64)
         count += x.shape[0] * x.shape[2]
@@ -192,7 +203,7 @@ def probabilities(
     out = np.empty((len(source), network.n_classes), dtype=np.float32)
     # Every segment in its own order, whatever the training's draw: row i of `out` is segment i.
     with torch.inference_mode():
-        for rows, x in batches(source, np.arange(len(source)), batch_size):
+        for rows, x in batches(source, cut(np.arange(len(source)), batch_size)):
             with placement.autocast():
                 logits = network(placement.put(standardise(x)))
             # Softmax in float32: bfloat16 rows would not sum to 1.

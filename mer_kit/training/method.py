@@ -5,7 +5,7 @@ Notebook: 03_sssl_training
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from mer_kit.later_settings import hashed, kinds
 from mer_kit.training import objectives
-from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, draw_rows
-from mer_kit.training.evaluation import Placement
+from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, draw_rows, n_drawn
+from mer_kit.training.evaluation import Placement, cut
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.partition import Partition, PartitionSettings
 
@@ -35,6 +35,20 @@ class NoSettings:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A part of a training with an optimizer and a learning-rate schedule of its own.
+
+    Attributes
+    ----------
+    epochs : of this stage
+    fresh : whether it begins with new random weights
+    """
+
+    epochs: int
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
 class Training:
     """What a method learns from.
 
@@ -47,6 +61,8 @@ class Training:
     placement : device and precision
     generators : numpy's, by name: "order" and "mixup"
     dropout : torch's, on the device
+    read : rows int64 [n] → batches of (rows [B], x [B, 1, d, n] or [B, d]), standardised and on the
+        device; for a look at segments outside the training loop
     """
 
     labels: np.ndarray
@@ -56,6 +72,7 @@ class Training:
     placement: Placement
     generators: Mapping[str, np.random.Generator]
     dropout: torch.Generator
+    read: Callable[[np.ndarray], Iterator[tuple[np.ndarray, Tensor]]]
 
     def one_hot(self, rows: np.ndarray) -> Tensor:
         """Return float32 [B, K] on the device, the inherited labels of these segments."""
@@ -73,13 +90,18 @@ class Epoch:
     number : of the epoch, from 1
     phase : "warmup", or the method's own
     since : epochs since the warm-up ended, 0 in the first one after it
-    probabilities : float16 [S, K], the last evaluation pass; None before the first
+    passes : float16 [E, S, K], the evaluation passes so far, oldest first
     """
 
     number: int
     phase: str
     since: int
-    probabilities: np.ndarray | None = field(repr=False, default=None)
+    passes: np.ndarray = field(repr=False)
+
+    @property
+    def probabilities(self) -> np.ndarray | None:
+        """float16 [S, K], the last evaluation pass; None before the first."""
+        return self.passes[-1] if len(self.passes) else None
 
 
 class BaseMethod:
@@ -120,10 +142,39 @@ class BaseMethod:
         # `seen` counts the epoch's segments so far: how far into the epoch a step is.
         self.epoch, self.sums, self.seen = epoch, EpochSums(), 0
 
-    def draw(self) -> np.ndarray:
-        """Return an epoch's rows in order, int64 [n]: the fraction `share` of each song's."""
+    @classmethod
+    def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
+        """Return the stages of a training; the number of its epochs is their sum."""
+        return (Stage(settings.epochs),)
+
+    def draw(self) -> list[np.ndarray]:
+        """Return an epoch's batches in order, int64 [B] each: the fraction `share` of each song."""
         self.rows = draw_rows(self.training.songs, self.s.share, self.training.generators["order"])
-        return self.rows
+        return cut(self.rows, self.s.batch_size)
+
+    @classmethod
+    def steps(cls, settings: TrainingSettings, songs: np.ndarray) -> int:
+        """Return how many batches an epoch has, for the learning-rate schedule."""
+        return -(-n_drawn(songs, settings.share) // settings.batch_size)  # rounded up
+
+    def targets(self, rows: np.ndarray) -> Tensor:
+        """Return what a batch should be classified as, [B, K] on the device."""
+        return self.training.one_hot(rows)
+
+    def segment_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each segment from logits and targets [B, K]: [B], nats."""
+        return objectives.cross_entropy(logits, targets)
+
+    def penalty(self, logits: Tensor, rows: np.ndarray) -> Tensor | None:
+        """Return a scalar that is added to a batch's loss, from its logits [B, K]; None for none.
+
+        Where batches are mixed, these are the logits of the mixed segments.
+        """
+        return None
+
+    def delta(self) -> float:
+        """Draw mixup's weight of one batch."""
+        return objectives.draw_delta(self.training.generators["mixup"], alpha=self.s.alpha)
 
     def loss(self, networks: list[SegmentNetwork], x: Tensor, rows: np.ndarray) -> list[Tensor]:
         """Return each network's loss on a batch, scalars with gradient.
@@ -138,6 +189,8 @@ class BaseMethod:
             self.sums,
             temperature=self.s.temperature,
             dropout=self.training.dropout,
+            segment_loss=self.segment_loss,
+            penalty=lambda logits: self.penalty(logits, rows),
         )
         # How much of the epoch is done: λ rises within it (see `methods.sssl`).
         self.seen += len(rows)
@@ -184,9 +237,9 @@ class BaseMethod:
         if self.mixes(self.s, self.epoch.phase):
             # One permutation and one δ per batch; a row may be its own partner.
             partner = torch.from_numpy(mixup.permutation(len(rows))).to(device)
-            delta = objectives.draw_delta(mixup, alpha=self.s.alpha)
+            delta = self.delta()
         none = torch.zeros(0, dtype=torch.int64, device=device)  # U is empty here
-        targets = self.training.one_hot(rows)  # [B, K], the inherited labels
+        targets = self.targets(rows)  # [B, K], the inherited labels unless a method says otherwise
         return Batch(x=x, targets=targets, noisy=none, delta=delta, partner=partner)
 
     @classmethod

@@ -1,5 +1,7 @@
 """The paper's formulae for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -83,11 +85,18 @@ def mix(values: Tensor, partner: Tensor, delta: float) -> Tensor:
     return delta * values + (1 - delta) * values[partner]
 
 
-def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -> Tensor:
+def mixup_loss(
+    logits: Tensor,
+    targets: Tensor,
+    partner: Tensor,
+    delta: float,
+    *,
+    segment_loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
+) -> Tensor:
     """Return the batch mean of δ·CE(yₚ) + (1 − δ)·CE(y_q), a scalar in nats.
 
     `logits` [B, K] come from the mixed inputs; `targets` [B, K] are the unmixed labels (X) and
-    pseudo-labels (Û).
+    pseudo-labels (Û). Methods may replace the cross-entropy by another loss of each segment.
 
     Source: paper Eq. (8) (whose missing minus sign is a slip). Notebook: 03_sssl_training
 
@@ -99,7 +108,7 @@ def mixup_loss(logits: Tensor, targets: Tensor, partner: Tensor, delta: float) -
     tensor(1.3863)
     """
     # Cross-entropy is linear in its target: this is the loss against the mixed target of Eq. 7.
-    own, mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets[partner])
+    own, mixed_in = segment_loss(logits, targets), segment_loss(logits, targets[partner])
     return (delta * own + (1 - delta) * mixed_in).mean()
 
 

@@ -41,18 +41,22 @@ def make_optimizer(
 
 
 def make_scheduler(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings, *, steps_per_epoch: int
+    optimizer: torch.optim.Optimizer,
+    settings: TrainingSettings,
+    *,
+    steps_per_epoch: int,
+    epochs: int,
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the learning-rate schedule per step.
+    """Return the learning-rate schedule per step of a stage of so many epochs.
 
     The rate rises linearly over the first epoch, then falls to 0 as a cosine or stays constant.
 
     Examples
     --------
     >>> from mer_kit.training import TrainingSettings
-    >>> settings = TrainingSettings(method="ce", epochs=2, learning_rate=1.0)
+    >>> settings = TrainingSettings(method="ce", learning_rate=1.0)
     >>> optimizer = make_optimizer(torch.nn.Linear(2, 2), settings, fused=False)
-    >>> scheduler = make_scheduler(optimizer, settings, steps_per_epoch=2)
+    >>> scheduler = make_scheduler(optimizer, settings, steps_per_epoch=2, epochs=2)
     >>> rates = []
     >>> for _ in range(4):
     ...     rates.append(scheduler.get_last_lr()[0])
@@ -61,7 +65,7 @@ def make_scheduler(
     >>> rates
     [0.5, 1.0, 1.0, 0.5]
     """
-    total = settings.epochs * steps_per_epoch
+    total = epochs * steps_per_epoch
 
     def factor(step: int) -> float:
         # Small first steps: the gradients of fresh weights are large and point anywhere.

@@ -89,6 +89,11 @@ class TrainingSettings:
         """λ at the end of its ramp: 0 for "Proposed*"."""
         return methods.of(self.method).weight_kl(self)
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of all stages of the method."""
+        return sum(stage.epochs for stage in methods.of(self.method).stages(self))
+
     def effective(self) -> dict[str, Any]:
         """Return the settings that can change a number of this method: ce does not use τ.
 

@@ -115,18 +115,19 @@ class Trainer:
         if self.watch:
             self.watch(self)
         # A resumed training has a history already and continues after its last epoch.
-        for epoch in range(len(state.history) + 1, self.settings.epochs + 1):
+        for epoch in range(len(state.history) + 1, self.settings.all_epochs + 1):
             started = time.perf_counter()
             phase, since = self._phase(epoch)
-            # SSSL makes its partition here, from the evaluation pass of the epoch before (Eq. 3).
-            last = state.epochs[-1] if len(state.epochs) else None
-            method.begin_epoch(Epoch(epoch, phase, since, last))
+            # New optimizers and schedules where a stage of the method begins.
+            state.enter(epoch)
+            # SSSL makes its partition here, from the evaluation passes before it (Eq. 3).
+            method.begin_epoch(Epoch(epoch, phase, since, state.epochs))
             self._warn_once(epoch)
             # The evaluation pass has switched dropout and the batch statistics off.
             for network in state.networks:
                 network.train()
             # rows: int64 [B], the segments' numbers; x: float32 [B, 1, d, n] or [B, d].
-            for rows, x in batches(segments, method.draw(), self.settings.batch_size):
+            for rows, x in batches(segments, method.draw()):
                 self._step(rows, x)
             method.before_evaluation(state.networks)
             # [S, K] with dropout off: the losses of the next epoch's partition come from here.
@@ -179,6 +180,7 @@ class Trainer:
             seed=self.seed,
             placement=placement,
         )
+        state.segments = segments
         warmup = self.warmup_file
         # The own checkpoint is further than any warm-up; a shared warm-up saves its epochs.
         if self.checkpoint_file and self.checkpoint_file.exists():

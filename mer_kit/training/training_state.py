@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,13 @@ from mer_kit.later_settings import flat, hashed
 from mer_kit.records import EpochRecord
 from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.training import (
-    batch_loss,
     checkpoint,
     methods,
     networks,
     optimization,
     tensor_files,
 )
-from mer_kit.training.evaluation import Placement, Standardise
+from mer_kit.training.evaluation import Placement, SegmentSource, Standardise, batches, cut
 from mer_kit.training.method import Training
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.settings import TrainingSettings
@@ -46,6 +46,7 @@ class TrainingState:
     epochs : float16 [E, S, K], the evaluation passes so far
     split_epoch : the first epoch after the warm-up, None during it
     standardise : set by the trainer, or restored from a file
+    segments : the training segments, set by the trainer
     """
 
     def __init__(
@@ -62,17 +63,10 @@ class TrainingState:
         self.settings, self.placement, self.seed = settings, placement, seed
         self.n_classes, self.n_features = n_classes, n_features
         self.method = methods.of(settings.method)(settings)
-        # Most methods train one network; each has its own optimizer and schedule.
-        self.networks = [self._network(number) for number in range(self.method.networks)]
-        fused = placement.device.type == "cuda"
-        self.optimizers = [
-            optimization.make_optimizer(network, settings, fused=fused) for network in self.networks
-        ]
-        steps = -(-batch_loss.n_drawn(songs, settings.share) // settings.batch_size)  # rounded up
-        self.schedulers = [
-            optimization.make_scheduler(one, settings, steps_per_epoch=steps)
-            for one in self.optimizers
-        ]
+        self.stages = self.method.stages(settings)
+        self.steps_per_epoch = self.method.steps(settings, songs)
+        self.networks: list[SegmentNetwork] = []
+        self.begin_stage(0)
         # One named stream per purpose: drawing more from one never shifts the others.
         self.generators = {name: numpy_generator(seed, name) for name in ("order", "mixup")}
         self.dropout = torch_generator(seed, "dropout", str(placement.device))
@@ -80,6 +74,7 @@ class TrainingState:
         self.epochs = np.empty((0, len(labels), n_classes), dtype=np.float16)
         self.split_epoch: int | None = None
         self.standardise: Standardise
+        self.segments: SegmentSource
         # Changes with any label or song: a checkpoint of other data is not continued.
         data = labels.astype(np.int64).tobytes() + songs.astype(np.int64).tobytes()
         self._data = hashlib.blake2b(data, digest_size=8).hexdigest()
@@ -92,16 +87,56 @@ class TrainingState:
                 placement=placement,
                 generators=self.generators,
                 dropout=self.dropout,
+                read=self.read,
             )
         )
 
-    def _network(self, number: int) -> SegmentNetwork:
+    def enter(self, epoch: int) -> None:
+        """Begin the stage whose first epoch this is, if there is one."""
+        stage = self._stage_of(epoch)
+        if stage != self._stage_of(epoch - 1):
+            self.begin_stage(stage)
+
+    def _stage_of(self, epoch: int) -> int:
+        """Return the number of the stage that an epoch belongs to."""
+        last = np.cumsum([stage.epochs for stage in self.stages])
+        return min(int(np.searchsorted(last, epoch)), len(self.stages) - 1)
+
+    def begin_stage(self, stage: int) -> None:
+        """Make optimizers and schedules anew, and the networks if the stage says so."""
+        # Most methods train one network; each has its own optimizer and schedule.
+        if stage == 0 or self.stages[stage].fresh:
+            numbers = range(self.method.networks)
+            self.networks = [self._network(number, stage) for number in numbers]
+        fused = self.placement.device.type == "cuda"
+        self.optimizers = [
+            optimization.make_optimizer(network, self.settings, fused=fused)
+            for network in self.networks
+        ]
+        self.schedulers = [
+            optimization.make_scheduler(
+                one,
+                self.settings,
+                steps_per_epoch=self.steps_per_epoch,
+                epochs=self.stages[stage].epochs,
+            )
+            for one in self.optimizers
+        ]
+
+    def read(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Yield (rows [B], segments) of these rows, standardised and on the device."""
+        for subset, x in batches(self.segments, cut(rows, self.settings.batch_size)):
+            yield subset, self.placement.put(self.standardise(x))
+
+    def _network(self, number: int, stage: int) -> SegmentNetwork:
         """Return a fresh network on its device; each of several draws its own initial weights."""
+        name = " ".join(["weights", *[str(number + 1)] * bool(number)])
+        name += f" of stage {stage}" * bool(stage)
         network = networks.build(
             self.settings.network,
             self.n_classes,
             n_features=self.n_features,
-            generator=torch_generator(self.seed, f"weights {number + 1}" if number else "weights"),
+            generator=torch_generator(self.seed, name),
             **flat(self.settings.model),
         )
         self.placement.move(network)
@@ -215,6 +250,8 @@ class TrainingState:
             for which in self.generators:
                 np.random.PCG64().state = stored["generators"][which]
             torch.Generator(self.dropout.device).set_state(stored["dropout"])
+            # The optimizers and schedules of the stage in which the checkpoint was saved.
+            self.begin_stage(self._stage_of(len(history)))
             of_each = [stored, *stored.get("more", [])]
             for optimizer, entry in zip(self.optimizers, of_each, strict=True):
                 optimizer.load_state_dict(entry["optimizer"])

@@ -103,7 +103,7 @@ class LiveTraining(View):
     @property
     def epochs(self) -> int:
         """The number of epochs of the whole training."""
-        return self.experiment.config.training.epochs
+        return self.experiment.config.training.all_epochs
 
     @property
     def done(self) -> int:

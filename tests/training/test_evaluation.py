@@ -27,7 +27,7 @@ def _source(n: int = 11, *, seed: int = 0) -> ArraySegments:
 def test_batches_give_every_row_once_in_order(n, batch_size, seed):
     source = ArraySegments(np.arange(50.0).reshape(50, 1, 1, 1))
     rows = np.random.default_rng(seed).permutation(50)[:n]
-    parts = list(evaluation.batches(source, rows, batch_size))
+    parts = list(evaluation.batches(source, evaluation.cut(rows, batch_size)))
     np.testing.assert_array_equal(np.concatenate([p for p, _ in parts]) if parts else [], rows)
     np.testing.assert_array_equal(
         np.concatenate([x[:, 0, 0, 0] for _, x in parts]) if parts else [], rows
@@ -51,7 +51,7 @@ def test_batches_hold_at_most_two_and_pass_errors_on():
 
     source = Counting(np.zeros((40, 1, 1, 1)))
     source.threads = set()
-    walk = evaluation.batches(source, np.arange(40), 10)
+    walk = evaluation.batches(source, evaluation.cut(np.arange(40), 10))
     next(walk)
     time.sleep(0.1)  # more than enough for the thread to fetch all that it was asked for
     assert source.asked == 2 and threading.current_thread().name not in source.threads

@@ -429,7 +429,7 @@ def test_schedule_rises_over_one_epoch_then_falls_as_a_cosine():
     ):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
         settings = TrainingSettings(epochs=5, warmup_epochs=1, schedule=name, learning_rate=0.2)
-        scheduler = optimization.make_scheduler(optimizer, settings, steps_per_epoch=4)
+        scheduler = optimization.make_scheduler(optimizer, settings, steps_per_epoch=4, epochs=settings.epochs)
         rates = []
         for _ in range(20):
             rates.append(optimizer.param_groups[0]["lr"])
