@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new, end_labels, percent
 from mer_kit.results.paper import paper_table
-from mer_kit.results.runs_table import HEADLINES
+from mer_kit.results.runs_table import COMPARED, HEADLINES
 from mer_kit.results.tables import combine
 from mer_kit.songs import classifiers
 from mer_kit.systems import CHAINS
@@ -38,7 +38,7 @@ def fold_dots(
     ----------
     folds : from `results.runs_table.fold_scores`: of one run for by="classifier", of runs that
         differ in the method for by="method"
-    by : "classifier", or "method" (drawn with the SVM's scores)
+    by : "classifier", or "method" (drawn with the answers by `mean`)
     score : a column of `folds` that holds fractions
 
     Notebook: 04_song_decisions, 06_results
@@ -54,7 +54,7 @@ def fold_dots(
     """
     ax = axes_or_new(ax)
     classifier = folds["classifier"]
-    shown = folds[classifier.isin(HEADLINES) if by == "method" else classifier != "majority"]
+    shown = folds[classifier.isin(COMPARED) if by == "method" else classifier != "majority"]
     present = {str(name) for name in shown[by]}
     rows = [name for name in dict.fromkeys([*ROW_ORDER, *sorted(present)]) if name in present]
     for y, name in enumerate(rows):
@@ -97,7 +97,7 @@ def paired_folds(pairs: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    pairs : from `results.compare.paired`, of one setting: first, second, fold, difference
+    pairs : from `results.fold_pairs.paired`, of one setting: first, second, fold, difference
 
     Notebook: 06_results
 

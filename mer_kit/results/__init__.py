@@ -3,7 +3,10 @@
 runs_table   one row per run folder, and one per fold and classifier
 copies       runs that are in several places: whether they agree, and the table with each once
 status       how far a run is, why it is not done, and which notebooks failed
-compare      paired comparisons over folds, and sentences made from them
+answers      every song's stored answers, right or wrong, and its artist
+statistics   intervals, tests and power of paired differences
+compare      every method against plain training, song by song, and sentences made from it
+fold_pairs   two methods or classifiers fold by fold
 tables       the paper's tables 2 and 3 with our rows beneath; all runs as Markdown and LaTeX
 paper        what the paper printed (`printed/`), and table 1
 """

@@ -1,137 +1,236 @@
-"""What the numbers show and do not show: paired comparisons over folds, in tables and sentences.
+"""Every method against plain training, song by song: differences, intervals, tests, and words.
+
+Two methods are compared on the songs that both tested with the same seeds, in the same folds. The
+answers compared are those of `mean`, which fits nothing: C and γ of the SVM, chosen on in-sample
+probabilities, are decided by chance (D). `results.fold_pairs` compares fold by fold.
 
 Notebook: 06_results
 """
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t  # type: ignore[import-untyped, unused-ignore]
 
-from mer_kit.checks import check_choice
-from mer_kit.format import percent, plural
-from mer_kit.results.runs_table import HEADLINES
-from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
-from mer_kit.systems import CHAINS
+from mer_kit.checks import MerKitError
+from mer_kit.format import percent, plural, short
+from mer_kit.results import answers, statistics
+from mer_kit.results.runs_table import COMPARED
 
-#: Runs are compared by fold only if these agree: then both had the same training and test songs.
-SAME = ("corpus", "task", "segment_seconds", "preset", "seed", "song_features", "folds", "recipe")
-#: Methods and classifiers in order; each is compared with those before it.
-_ORDER = [*CHAINS, *CLASSIFIERS]
+#: Plain training, with which all others are compared.
+BASELINE = "ce"
+#: Runs are compared if these agree: then they tested the same songs.
+BLOCK = ("corpus", "task", "division")
+#: Of several runs of the baseline, the one that agrees in most of these is taken, first ones first.
+_NEAR = ("recipe", "frontend", "segment_seconds", "preset", "song_features")
+#: What tells systems of one name apart.
+_TELLING = ("segment_seconds", "preset", "frontend", "song_features", "recipe")
+#: The difference whose chance to be seen is reported where none was: a fraction.
+POINTS = 0.02
+#: Columns of `comparisons`; "first" is the baseline, and differences are second minus first.
+COLUMNS = (
+    *("corpus", "task", "division", "segment_seconds", "preset", "frontend", "recipe"),
+    *("first", "second", "seeds", "folds", "songs", "artists", "first_accuracy", "second_accuracy"),
+    *("difference", "low", "high", "p", "p_holm", "comparisons"),
+    *("only_first", "only_second", "p_mcnemar", "t_low", "t_high", "p_t"),
+    *("variance_songs", "variance_seed"),
+)
 
 
-def paired(folds: pd.DataFrame, *, by: str = "method", score: str = "accuracy") -> pd.DataFrame:
-    """Return the fold-by-fold differences of every two methods or classifiers on the same folds.
+def comparisons(table: pd.DataFrame, *, baseline: str = BASELINE) -> pd.DataFrame:
+    """Return one row for every system that can be compared with the baseline.
+
+    Of several baselines, each system is compared with the one that shares most settings. The
+    family of Holm's correction is all comparisons on the same songs, folds and labels.
 
     Parameters
     ----------
-    folds : from `results.runs_table.fold_scores`
-    by : "method" compares the songs' headline scores of runs that differ in nothing else;
-        "classifier" compares answers within a run
-    score : one of `results.runs_table.SCORES`
+    table : from `results.answers.song_answers`
+    baseline : a system's name
 
     Returns
     -------
     DataFrame
-        one row per pair and fold: the settings that agree, "first", "second", "fold",
-        "first_score", "second_score", "difference" (second − first, a fraction)
+        `COLUMNS`: settings of the second system; see `difference` for the rest. "p_holm" is "p"
+        corrected for that many "comparisons". Empty where nothing can be compared
 
     Examples
     --------
-    >>> same = dict.fromkeys(SAME, 0) | {"folds": 2, "classifier": "svm"}
-    >>> folds = pd.DataFrame([
-    ...     same | {"method": "ce", "folder": "a", "fold": 0, "accuracy": 0.5},
-    ...     same | {"method": "sssl", "folder": "b", "fold": 0, "accuracy": 0.75}])
-    >>> paired(folds)[["first", "second", "fold", "difference"]].values.tolist()
-    [['ce', 'sssl', 0, 0.25]]
-
-    Notebook: 06_results
+    >>> comparisons(pd.DataFrame(columns=list(answers.COLUMNS))).empty
+    True
     """
-    choices: dict[str, tuple[Sequence[str], Sequence[str]]] = {
-        "method": (HEADLINES, SAME),
-        "classifier": (CLASSIFIERS, (*SAME, "method")),
+    rows: list[dict[str, Any]] = []
+    for _, block in table.groupby([*BLOCK], sort=False, dropna=False):
+        found = [*_of_block(block, baseline)]
+        corrected = statistics.holm(np.array([row["p"] for row in found]))
+        rows += [
+            {**row, "p_holm": p, "comparisons": len(found)}
+            for row, p in zip(found, corrected.tolist(), strict=True)
+        ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
+    """Return how the second system compares with the first on the songs that both tested.
+
+    Parameters
+    ----------
+    first, second : rows of `results.answers.song_answers`, each of one system
+
+    Returns
+    -------
+    dict
+        numbers of seeds, folds (of all seeds), songs and artists; accuracies and "difference", each
+        averaged over seeds and then over songs, with the bootstrap interval ("low", "high") and
+        the sign-flip "p" over artists; "only_first" and "only_second", how often only one is right
+        (songs times seeds); for a single seed McNemar's exact "p_mcnemar"; the corrected t-test
+        over folds ("t_low", "t_high", "p_t"); and the variances of `statistics.Spread`
+
+    Raises
+    ------
+    MerKitError
+        If they share no song, fold and seed.
+
+    Examples
+    --------
+    >>> songs = pd.DataFrame({"seed": 0, "fold": 0, "folds": 3, "clip_id": list("abcd"),
+    ...                       "group": list("abcd"), "right": [True, False, True, False]})
+    >>> found = difference(songs, songs)
+    >>> found["difference"], found["low"], found["high"], found["p"], found["p_mcnemar"]
+    (0.0, 0.0, 0.0, 1.0, 1.0)
+    """
+    shared = ["seed", "fold", "clip_id"]
+    both = first.merge(second, on=shared, suffixes=("_first", "_second"))
+    if both.empty:
+        raise MerKitError(
+            "the two systems share no tested song, fold and seed, expected some: "
+            "run both with the same corpus, folds and seeds"
+        )
+    both["d"] = both["right_second"].astype(int) - both["right_first"].astype(int)
+    d = both.pivot_table(index="clip_id", columns="seed", values="d")  # [songs, seeds], NaN
+    by_song = both.groupby("clip_id")[["right_first", "right_second"]].mean()
+    artist = both.groupby("clip_id")["group_first"].first().to_numpy()
+    mean, by_fold = d.mean(axis=1).to_numpy(), both.groupby(["seed", "fold"])["d"].mean()
+    low, high = statistics.interval(mean, artist)
+    only_first, only_second = int((both["d"] < 0).sum()), int((both["d"] > 0).sum())
+    exact = float("nan")
+    if d.shape[1] == 1:
+        exact = statistics.mcnemar(only_first, only_second)
+    ratio = 1 / max(int(first["folds"].iloc[0]) - 1, 1)
+    t = statistics.corrected_t(by_fold.to_numpy(), test_to_train=ratio)
+    spread = statistics.spread(d.to_numpy(), artist)
+    return {
+        **{"seeds": d.shape[1], "folds": len(by_fold)},
+        **{"songs": len(d), "artists": len(set(artist))},
+        "first_accuracy": float(by_song["right_first"].mean()),
+        "second_accuracy": float(by_song["right_second"].mean()),
+        **{"difference": float(mean.mean()), "low": low, "high": high},
+        "p": statistics.sign_flip(mean, artist),
+        **{"only_first": only_first, "only_second": only_second, "p_mcnemar": exact},
+        **{"t_low": t.low, "t_high": t.high, "p_t": t.p},
+        **{"variance_songs": spread.songs, "variance_seed": spread.seed},
     }
-    names, same = choices[check_choice("by", by, choices)]
-    columns = [*same, "first", "second", "fold", "first_score", "second_score", "difference"]
-    rows: list[tuple[Any, ...]] = []
-    for key, run in distinct(folds[folds["classifier"].isin(names)]).groupby([*same], sort=False):
-        table = run.pivot_table(index="fold", columns=by, values=score)
-        # Names that are not in the order come last.
-        known = [name for name in _ORDER if name in table.columns]
-        order = [*known, *sorted(set(table.columns) - set(known))]
-        for first, second in itertools.combinations(order, 2):
-            both = table[[first, second]].dropna()
-            rows += [(*key, first, second, fold, a, b, b - a) for fold, a, b in both.itertuples()]
-    return pd.DataFrame(rows, columns=columns)
 
 
-def distinct(folds: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one run for each setting, method and seed: the one with most folds.
+def chance_to_see(
+    row: Mapping[Any, Any], difference: float = POINTS, *, seeds: int | np.ndarray | None = None
+) -> np.ndarray:
+    """Return the probability that a true difference of this size would have been seen.
 
-    Two runs can agree in every setting and yet differ in clips or in the method's version; of
-    several with equally many folds the last by name is kept.
+    It follows from how often the two systems disagreed. With one seed run, the probability for
+    more seeds is a lower bound.
 
     Parameters
     ----------
-    folds : from `results.runs_table.fold_scores`
+    row : of `comparisons`
+    difference : a fraction
+    seeds : number or numbers of seeds; by default as many as were run
 
     Examples
     --------
-    >>> same = dict.fromkeys((*SAME, "method"), 0)
-    >>> rows = [("a", 0), ("a", 1), ("b", 0)]
-    >>> folds = pd.DataFrame([same | {"folder": folder, "fold": fold} for folder, fold in rows])
-    >>> distinct(folds)["folder"].tolist()
-    ['a', 'a']
+    >>> row = {"variance_songs": 0.0, "variance_seed": 0.0129**2, "seeds": 1}
+    >>> chance_to_see(row, 0.02, seeds=np.array([1, 4])).round(2).tolist()
+    [0.34, 0.87]
     """
-    run = [*SAME, "method"]
-    sizes = folds.groupby([*run, "folder"], as_index=False).agg(n=("fold", "nunique"))
-    best = sizes.sort_values(["n", "folder"]).drop_duplicates(run, keep="last")["folder"]
-    return folds[folds["folder"].isin(best)]
+    spread = statistics.Spread(float(row["variance_songs"]), float(row["variance_seed"]))
+    wanted = row["seeds"] if seeds is None else seeds
+    return statistics.power(difference, spread.standard_error(wanted))
 
 
-def verdict(differences: np.ndarray, *, n_folds: int) -> str:
-    r"""Return in words whether fold-by-fold differences exceed their own spread.
+def words(row: Mapping[Any, Any]) -> str:
+    """Return a row of `comparisons` in words: effect, interval, and whether it is separable.
 
-    The mean of n differences with sample standard deviation s has the uncertainty
-    t · s · √(1/n + 1/(n_folds − 1)), with t the 97.5 % point of Student's distribution with n − 1
-    degrees of freedom. Folds share most of their training songs, so they are not independent; the
-    second term accounts for that.
-    Source: Nadeau and Bengio 2003, the corrected resampled t-test.
-
-    Parameters
-    ----------
-    differences : [n], one per fold, fractions
-    n_folds : number of folds of the cross-validation (n of them were run)
+    It is not separable where the 95 % interval contains 0.
 
     Examples
     --------
-    >>> print(verdict(np.array([0.02, -0.01, 0.01]), n_folds=3).replace(": ", ":\n"))
-    +0.7 ± 1.5 points over 3 folds (better in 2, worse in 1):
-    within the spread of the folds, so no difference is shown
-    >>> verdict(np.array([0.05]), n_folds=10)
-    '+5.0 points on 1 fold: a single fold has no spread, so nothing follows'
+    >>> row = {"difference": 0.013, "low": -0.004, "high": 0.03, "songs": 900, "artists": 661,
+    ...        "seeds": 5, "variance_songs": 0.0, "variance_seed": 4e-4}
+    >>> print(words(row).replace(": ", ":\\n"))
+    +1.3 points [-0.4, 3.0] over 900 songs of 661 artists, 5 seeds:
+    not separable (a true difference of 2 points would be seen with probability 0.61)
     """
-    d = np.asarray(differences, dtype=float)
-    n, points = len(d), f"{100 * float(d.mean()):+.1f}"
-    if n == 1:
-        return f"{points} points on 1 fold: a single fold has no spread, so nothing follows"
-    sd = float(d.std(ddof=1))
-    counts = {"better": (d > 0).sum(), "equal": (d == 0).sum(), "worse": (d < 0).sum()}
-    tally = ", ".join(f"{word} in {count}" for word, count in counts.items() if count)
-    reach = float(t.ppf(0.975, n - 1)) * sd * np.sqrt(1 / n + 1 / (n_folds - 1))
-    within = "within the spread of the folds, so no difference is shown"
-    beyond = "beyond the spread of the folds, to be confirmed with other seeds"
-    finding = beyond if abs(d.mean()) > reach else within
-    return f"{points} ± {100 * sd:.1f} points over {n} folds ({tally}): {finding}"
+    bounds = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    found = (
+        f"{100 * row['difference']:+.1f} points {bounds} over {plural(row['songs'], 'song')} of "
+        f"{plural(row['artists'], 'artist')}, {plural(row['seeds'], 'seed')}"
+    )
+    if not (row["low"] > 0 or row["high"] < 0):
+        chance = float(chance_to_see(row))
+        return (
+            f"{found}: not separable (a true difference of {100 * POINTS:g} points would be seen "
+            f"with probability {chance:.2f})"
+        )
+    better = "better" if row["difference"] > 0 else "worse"
+    corrected = f"{row['p_holm']:.2g} corrected for {plural(row['comparisons'], 'comparison')}"
+    after = " (one of several; not separable after the correction)" * (row["p_holm"] > 0.05)
+    return f"{found}: {better}, p = {row['p']:.2g}, {corrected}{after}"
+
+
+def _of_block(block: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
+    """Return the comparisons among the systems that tested the same songs, without correction."""
+    key = [*answers.SYSTEM, "name"]
+    songs = [rows for _, rows in block.groupby(key, sort=False, dropna=False)]
+    systems = pd.DataFrame([rows.iloc[0][key] for rows in songs]).reset_index(drop=True)
+    systems = systems.assign(size=list(map(len, songs)), label=labels(systems))
+    plain = systems[systems["name"] == baseline]
+    found = []
+    for number in np.flatnonzero(systems["name"] != baseline):
+        system = systems.loc[number]
+        agreement = plain[[*_NEAR]].eq(system[[*_NEAR]]).assign(size=plain["size"])
+        if agreement.empty:
+            continue
+        nearest = agreement.sort_values([*agreement]).index[-1]
+        about = {name: system[name] for name in COLUMNS[:7]}
+        names = {"first": systems["label"][nearest], "second": system["label"]}
+        try:
+            found.append({**about, **names, **difference(songs[int(nearest)], songs[number])})
+        except MerKitError:  # other seeds or folds: nothing to compare
+            continue
+    return found
+
+
+def labels(systems: pd.DataFrame) -> pd.Series:
+    """Return a short label for each system: its name, and settings while names are not enough.
+
+    Examples
+    --------
+    >>> about = {"preset": "cpu", "frontend": "logmel", "song_features": "oof", "recipe": "1"}
+    >>> table = pd.DataFrame({"name": ["ce", "ce", "mil"], "segment_seconds": [3.0, 5.0, 3.0]})
+    >>> labels(table.assign(**about)).tolist()
+    ['ce, 3 s', 'ce, 5 s', 'mil, 3 s']
+    """
+    label = systems["name"].astype(str)
+    for column in _TELLING:
+        if label.duplicated().any() and systems[column].nunique() > 1:
+            unit = " s" * (column == "segment_seconds")
+            label = label + ", " + systems[column].map(short) + unit
+    return label
 
 
 def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
-    """Return what the runs show: their states, songs against the majority, method against method.
-
-    The more pairs are compared, the more of them differ by chance; there is no correction for that.
+    """Return what the runs show: their states, songs against the majority, methods against ce.
 
     Parameters
     ----------
@@ -146,15 +245,13 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
         f"{title(rows.iloc[0])} ({str(folder).rpartition('-')[2]}): {_against_majority(rows)}."
         for folder, rows in folds.groupby("folder", sort=False)
     ]
-    for _, rows in paired(folds).groupby([*SAME, "first", "second"], sort=False):
-        head = rows.iloc[0]
-        difference = verdict(rows["difference"].to_numpy(), n_folds=int(head["folds"]))
-        pair = f"{head['second']} against {head['first']}"
-        lines.append(f"{title(head, method=False)}: {pair}: {difference}.")
+    for row in comparisons(answers.song_answers(results)).to_dict("records"):
+        pair = f"{row['second']} against {row['first']}"
+        lines.append(f"{row['corpus']}, {row['task']}: {pair}: {words(row)}.")
     return lines
 
 
-def title(row: Any, *, method: bool = True) -> str:
+def title(row: Any) -> str:
     """Return a run's name for people from any row with its settings.
 
     Examples
@@ -163,16 +260,15 @@ def title(row: Any, *, method: bool = True) -> str:
     ...        "preset": "cpu", "seed": 1})
     '4q, valence, 3 s, ce, cpu, seed 1'
     """
-    ran = f", {row['method']}" if method else ""
     return (
-        f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s{ran}, {row['preset']}, "
-        f"seed {int(row['seed'])}"
+        f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s, {row['method']}, "
+        f"{row['preset']}, seed {int(row['seed'])}"
     )
 
 
 def _against_majority(run: pd.DataFrame) -> str:
     """Return one run's song accuracy compared with always answering the majority class."""
-    songs = run[run["classifier"].isin(HEADLINES)].set_index("fold")["accuracy"]
+    songs = run[run["classifier"].isin(COMPARED)].set_index("fold")["accuracy"]
     guess = run[run["classifier"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
     n, above = len(songs), int((songs > guess).sum())
     return (

@@ -42,6 +42,24 @@ def paper_table(number: int) -> pd.DataFrame:
         return pd.read_csv(file)
 
 
+def systems_table() -> pd.DataFrame:
+    """Return which row of table 3 is which of the kit's systems; cells may be "".
+
+    Columns: system (our name), method and song-level classifier of its runs (classifier "" for the
+    usual one), printed (the name in `paper_table(3)`), title (of what the kit does not name
+    itself). Systems that only the kit has need no row here.
+
+    Examples
+    --------
+    >>> table = systems_table().set_index("system")
+    >>> table.loc["embedding_svm", "printed"], table.loc["inherit_vote", "classifier"]
+    ('audio_embedding_koh2021', 'vote')
+    """
+    printed = resources.files("mer_kit.results").joinpath("printed", "systems.csv")
+    with printed.open("r", encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+
+
 def table1(
     durations_s: Sequence[float] | np.ndarray,
     n_songs: int,

@@ -27,9 +27,12 @@ from mer_kit.training import METHODS, TrainingSettings, methods
 
 #: Classifiers whose scores are a run's headline: the paper's SVM, and a system's own answer.
 HEADLINES = ("svm", decisions.SYSTEM)
+#: Those by which methods are compared: the mean fits nothing (D), and a system's own answer.
+COMPARED = ("mean", decisions.SYSTEM)
 #: Scores of every classifier; macro_f1 is the headline F1 (D), positive_f1 is for two classes.
 SCORES = ("accuracy", "macro_f1", "weighted_f1", "positive_f1")
-_SETTINGS = (
+#: What a person chooses of a run.
+SETTINGS = (
     "corpus",
     "task",
     "segment_seconds",
@@ -45,15 +48,17 @@ _FREE = {
     *("fingerprint", "n_clips", "skipped", "versions", "python"),
 }
 _UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
+_DIVISION = {"corpus_checksum", "folds", "divide_by", "group_by", "grouping", "classes"}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
-    *_SETTINGS,
+    *SETTINGS,
     "folds_done",
     "n_songs",
     "segment_accuracy_mean",
     "segment_accuracy_sd",
     *(f"song_{name}" for name in _MEANS),
+    *(f"compared_{name}" for name in _MEANS[:4]),
     *(f"pooled_{score}_{name}" for name in CLASSIFIERS for score in SCORES[:2]),
     "majority_accuracy_mean",
     "majority_macro_f1_mean",
@@ -61,6 +66,7 @@ COLUMNS: tuple[str, ...] = (
     "frontend",
     "fingerprint",
     "recipe",
+    "division",
     "status",
     "reason",
     "folder",
@@ -107,7 +113,7 @@ def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     return folder / "results.csv"
 
 
-def headline(songs: Mapping[str, Any]) -> Mapping[str, Any]:
+def headline(songs: Mapping[str, Any], names: Sequence[str] = HEADLINES) -> Mapping[str, Any]:
     """Return the headline scores among those of a fold's classifiers; {} if there are none.
 
     Examples
@@ -115,7 +121,7 @@ def headline(songs: Mapping[str, Any]) -> Mapping[str, Any]:
     >>> headline({"mean": {"accuracy": 0.5}, "svm": {"accuracy": 0.6}})
     {'accuracy': 0.6}
     """
-    return next((songs[name] for name in HEADLINES if name in songs), {})
+    return next((songs[name] for name in names if name in songs), {})
 
 
 def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +139,7 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     >>> fold_scores(collect([])).columns[-5:-3].tolist()
     ['classifier', 'accuracy']
     """
-    about = [*_SETTINGS, "recipe", "folder"]
+    about = [*SETTINGS, "recipe", "folder"]
     counts = ["fold", "n_train", "n_test"]
     rows: list[dict[str, Any]] = []
     for _, run in results[results["song_accuracy_mean"].notna()].iterrows():
@@ -203,8 +209,9 @@ def _read(run: RunFolder) -> dict[str, Any]:
             "that the run is in, as in `mer-kit report A B --into C`"
         )
     config = run.config
-    row = {name: config[name] for name in _SETTINGS if name in config}
+    row = {name: config[name] for name in SETTINGS if name in config}
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
+    row["division"] = division(config)
     row["frontend"] = config.get("frontend", frontends.DEFAULT)
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:
@@ -235,7 +242,27 @@ def recipe(config: dict[str, Any]) -> str:
         # The method's name is free, and so are its own settings at their defaults.
         if method in METHODS and training.get("own") == flat(methods.of(method).settings()):
             del training["own"]
-    text = json.dumps(kept, sort_keys=True, default=str)
+    return _digest(kept)
+
+
+def division(config: dict[str, Any]) -> str:
+    """Return 8 hex digits of what decides a run's songs, training labels and folds, but the seed.
+
+    Runs that share it, corpus and task tested the same songs with the same seed, whatever they are.
+
+    Examples
+    --------
+    >>> first = {"corpus_checksum": "0", "folds": 10, "preset": "demo", "tau": 0.5}
+    >>> [division(first) == division({**first, name: 3}) for name in ("tau", "folds", "noise_rate")]
+    [True, False, False]
+    """
+    training = without_absent(config.get("training", {}), TrainingSettings)
+    settings = {**training, **without_absent(config, RunConfig)}
+    return _digest({k: v for k, v in settings.items() if k in _DIVISION or k.startswith("noise")})
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
 
@@ -248,6 +275,7 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
             f"expected 0 to {config['folds'] - 1}: run notebook 04_song_decisions again"
         )
     song = _summarised([headline(fold["songs"]) for fold in folds])
+    compared = _summarised([headline(fold["songs"], COMPARED) for fold in folds])
     segments = _summarised([fold["segments"] for fold in folds])
     majority = _summarised([fold["majority"] for fold in folds])
     row: dict[str, Any] = {
@@ -258,6 +286,7 @@ def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
     for name in ("mean", "sd"):
         row[f"segment_accuracy_{name}"] = _of(segments, "accuracy", name)
         row |= {f"song_{score}_{name}": _of(song, score, name) for score in SCORES}
+        row |= {f"compared_{score}_{name}": _of(compared, score, name) for score in SCORES[:2]}
     for score in SCORES[:2]:
         row[f"majority_{score}_mean"] = _of(majority, score, "mean")
         row |= {f"pooled_{score}_{k}": _of(summary["pooled"], k, score) for k in CLASSIFIERS}

@@ -67,11 +67,11 @@ def test_classifiers_are_in_the_papers_order_with_every_fold() -> None:
     assert guess.get_xdata()[0] == pytest.approx(0.25)
 
 
-def test_methods_are_compared_by_the_svm_alone() -> None:
-    both = pd.concat([folds({**RUN, "svm": [0.3]}, method="ce"), folds(RUN)])
+def test_methods_are_compared_by_the_mean_alone() -> None:
+    both = pd.concat([folds({**RUN, "mean": [0.3]}, method="ce"), folds(RUN)])
     ax = plots.results.fold_dots(both, by="method")
     assert [label.get_text() for label in ax.get_yticklabels()] == ["ce", "sssl"]
-    assert dots(ax) == [[0.3], [0.7, 0.9]]
+    assert dots(ax) == [[0.3], [0.5, 0.5]]
     assert "30.0 %" in {text.get_text() for text in ax.texts}  # one fold, no spread
 
 

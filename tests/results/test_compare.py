@@ -1,132 +1,203 @@
-"""Paired comparisons: only what was run on the same folds, and words that follow from the numbers."""
+"""Song by song against plain training: the answers that runs stored, paired, tested and put into words."""
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from mer_kit.checks import MerKitError
-from mer_kit.results import compare
-from mer_kit.results.runs_table import COLUMNS
+from mer_kit.results import answers, compare, runs_table
+from mer_kit.runs.config import as_dictionary
+from mer_kit.runs.presets import resolve
+from mer_kit.runs.run_folder import write_json
+from mer_kit.songs import scores
+
+CLIPS = [f"c{i:03d}" for i in range(60)]
+ARTISTS = [f"a{i // 2}" for i in range(60)]
 
 
-def rows(
-    method: str, accuracies: list[float], *, classifier: str = "svm", folder: str = "", **more: Any
-) -> pd.DataFrame:
-    base: dict[str, Any] = {
-        "corpus": "demo", "task": "quadrant", "segment_seconds": 3.0, "method": method, "preset": "demo", "seed": 0,
-        "song_features": "in_sample", "folds": 5, "recipe": "r", "folder": folder or f"run-{method}", "n_train": 40,
-        "n_test": 20, "classifier": classifier, **more,
+def write_run(
+    folder: Path, right: dict[str, np.ndarray], *, fold: np.ndarray | None = None, **settings: Any
+) -> Path:
+    """Write a run whose classifiers have these of the 60 songs right; fold k has every third song."""
+    config = resolve(**{"corpus": "4q", "preset": "smoke", "folds": 3, **settings})
+    truth = np.arange(60) % 4
+    fold = np.arange(60) % 3 if fold is None else fold
+    told = {name: np.where(one, truth, (truth + 1) % 4) for name, one in right.items()}
+    folds = []
+    for k in np.unique(fold):
+        its = fold == k
+        songs = {name: scores.score(truth[its], one[its], 4) for name, one in told.items()}
+        one = scores.score(truth[its], truth[its], 4)
+        folds.append({"fold": k, "n_train": 40, "n_test": its.sum(), "songs": songs, "segments": one,
+                      "majority": scores.majority(truth, truth[its], 4), "seconds": 60.0})  # fmt: skip
+    folder.mkdir(parents=True)
+    content = {**as_dictionary(config), "fingerprint": folder.name, "corpus_checksum": "0"}
+    write_json(folder / "config.json", content)
+    summary = {"pooled": {}, "seconds": 180.0, "n_songs": 60}
+    write_json(folder / "metrics.json", {"folds": folds, "summary": summary})
+    write_json(folder / "folds.json", {"clips": CLIPS[::-1], "groups": ARTISTS[::-1], "folds": []})
+    names = np.array(["Q1", "Q2", "Q3", "Q4"])
+    table = pd.DataFrame({"clip_id": CLIPS, "fold": fold, "label": names[truth]})
+    table.assign(**{name: names[one] for name, one in told.items()}).to_csv(
+        folder / "songs.csv", index=False
+    )
+    return folder
+
+
+def rightness(seed: int, chance: float = 0.7) -> np.ndarray:
+    return np.random.default_rng(seed).random(60) < chance
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> pd.DataFrame:
+    """Runs of ce, mixup, and a system, with seeds 0 and 1; `mean` and the SVM answer differently."""
+    for seed in (0, 1):
+        for number, method in enumerate(("ce", "mixup")):
+            told = {
+                name: rightness(10 * seed + number + k)
+                for k, name in ((0, "mean"), (50, "svm"), (90, "vote"))
+            }
+            write_run(tmp_path / f"{method}{seed}", told, method=method, seed=seed)
+        told = {"system": rightness(seed + 100)}
+        write_run(
+            tmp_path / f"s{seed}", told, method="embedding_svm", frontend="logmel_stats", seed=seed
+        )
+    return runs_table.collect(tmp_path)
+
+
+def test_the_difference_is_that_of_the_stored_answers_by_mean(grid: pd.DataFrame) -> None:
+    table = compare.comparisons(answers.song_answers(grid)).set_index("second")
+    assert sorted(table.index) == ["embedding_svm", "inherit_vote", "mixup"]
+    for name, first in (("mixup", 1), ("inherit_vote", 90), ("embedding_svm", 100)):
+        seeds = [
+            (rightness(k * 10), rightness(k * (1 if name == "embedding_svm" else 10) + first))
+            for k in (0, 1)
+        ]
+        d = np.mean([b.astype(int) - a for a, b in seeds], axis=0)
+        row = table.loc[name]
+        assert row["difference"] == pytest.approx(d.mean(), abs=1e-12)
+        assert row["second_accuracy"] - row["first_accuracy"] == pytest.approx(d.mean(), abs=1e-12)
+        assert row["only_first"] == sum((a & ~b).sum() for a, b in seeds)
+        assert row["only_second"] == sum((b & ~a).sum() for a, b in seeds)
+        assert row["low"] < d.mean() < row["high"] and np.isnan(row["p_mcnemar"])
+    assert set(
+        table[["seeds", "folds", "songs", "artists", "comparisons"]].itertuples(
+            index=False, name=None
+        )
+    ) == {(2, 6, 60, 30, 3)}
+    assert (table["p_holm"] >= table["p"]).all() and table["p_holm"].min() == pytest.approx(
+        min(1, 3 * table["p"].min())
+    )
+
+
+def test_other_answers_on_request_and_of_equal_runs_the_last(grid: pd.DataFrame) -> None:
+    told = answers.song_answers(grid, classifier="svm")
+    assert set(told["name"]) == {"ce", "mixup"} and set(told["classifier"]) == {"svm"}
+    again = pd.concat([grid, grid[grid["folder"] == "ce0"].assign(folder="zz")])
+    again = answers.song_answers(again)
+    assert "zz" in set(again["folder"]) and "ce0" not in set(again["folder"])
+
+
+def test_one_seed_has_mcnemar_and_only_shared_songs_count(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {"mean": rightness(0)}, method="ce")
+    write_run(
+        tmp_path / "b",
+        {"mean": rightness(1)},
+        method="mixup",
+        fold=np.where(np.arange(60) % 3 == 2, 1, np.arange(60) % 3),
+    )
+    write_run(tmp_path / "c", {"mean": rightness(1)}, method="sssl", seed=3)
+    write_run(tmp_path / "d", {"mean": rightness(1)}, method="sssl", folds=4)
+    (row,) = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path))).to_dict(
+        "records"
+    )
+    d = rightness(1).astype(int) - rightness(0)
+    shared = np.arange(60) % 3 != 2  # in the others, b's fold is another one
+    assert (row["second"], row["songs"]) == ("mixup", 40)
+    assert row["difference"] == pytest.approx(d[shared].mean(), abs=1e-12)
+    assert 0 < row["p_mcnemar"] <= 1 and row["variance_seed"] == 0
+    with pytest.raises(MerKitError, match="share no tested song, fold and seed"):
+        a = answers.song_answers(runs_table.collect(tmp_path))
+        compare.difference(a[a["name"] == "ce"], a[a["seed"] == 3])
+
+
+def test_each_system_is_compared_with_the_nearest_plain_training(tmp_path: Path) -> None:
+    for name, settings in {
+        "ce3": {"method": "ce"}, "ce5": {"method": "ce", "segment_seconds": 5.0},
+        "m5": {"method": "mixup", "segment_seconds": 5.0}, "t": {"method": "sssl", "tau": 0.3},
+    }.items():  # fmt: skip
+        write_run(tmp_path / name, {"mean": rightness(len(name))}, **settings)
+    table = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path)))
+    assert dict(zip(table["second"], table["first"], strict=True)) == {
+        "mixup, 5 s": "ce, 5 s", "sssl, 3 s": "ce, 3 s"
     }  # fmt: skip
-    return pd.DataFrame([{**base, "fold": k, "accuracy": a} for k, a in enumerate(accuracies)])
 
 
-def test_methods_are_paired_by_fold_in_a_fixed_order() -> None:
-    folds = pd.concat([rows("sssl", [0.7, 0.6, 0.9]), rows("ce", [0.6, 0.7])])
-    table = compare.paired(folds)
-    assert table[["first", "second", "fold"]].to_numpy().tolist() == [
-        ["ce", "sssl", 0],
-        ["ce", "sssl", 1],
-    ]
-    assert table["difference"].tolist() == pytest.approx([0.1, -0.1])
+def test_runs_without_answers_or_artists(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {"mean": rightness(0)}, method="ce")
+    (tmp_path / "a/folds.json").unlink()
+    (write_run(tmp_path / "b", {"mean": rightness(1)}, method="mixup") / "songs.csv").unlink()
+    found = answers.song_answers(runs_table.collect(tmp_path))
+    assert set(found["folder"]) == {"a"} and found["group"].nunique() == 60
 
 
-@pytest.mark.parametrize(
-    "other", [{"seed": 1}, {"task": "valence"}, {"recipe": "x"}, {"folds": 10}, {"corpus": "4q"}]
-)
-def test_runs_that_differ_otherwise_are_not_compared(other: dict[str, Any]) -> None:
-    assert compare.paired(pd.concat([rows("sssl", [0.7]), rows("ce", [0.6], **other)])).empty
+def test_words_say_whether_a_difference_is_separable() -> None:
+    row = {
+        "difference": 0.05, "low": 0.01, "high": 0.09, "songs": 60, "artists": 30, "seeds": 1, "p": 0.01,
+        "p_holm": 0.03, "comparisons": 3, "variance_songs": 4e-4, "variance_seed": 0.0,
+    }  # fmt: skip
+    said = compare.words(row)
+    assert said == (
+        "+5.0 points [1.0, 9.0] over 60 songs of 30 artists, 1 seed: better, p = 0.01, 0.03 corrected for 3 comparisons"
+    )
+    assert "worse" in compare.words(row | {"difference": -0.05, "low": -0.09, "high": -0.01})
+    assert "not separable after the correction" in compare.words(row | {"p_holm": 0.06})
+    for bounds in ((-0.01, 0.1), (0.0, 0.1), (float("nan"), float("nan"))):
+        said = compare.words(row | dict(zip(("low", "high"), bounds, strict=True)))
+        assert (
+            ": not separable (a true difference of 2 points would be seen with probability 0.17)"
+            in said
+        )
 
 
-def test_deciders_are_compared_within_a_run_and_single_segments_are_left_out() -> None:
+def test_a_large_comparison_takes_seconds() -> None:
+    """A third of what 15 methods need, with 5 seeds and 900 songs."""
+    rng = np.random.default_rng(0)
+    songs = pd.DataFrame({"clip_id": np.arange(900).astype(str), "fold": np.arange(900) % 10})
+    songs["group"] = "a" + (np.arange(900) * 2 // 3).astype(str)
+    about = dict.fromkeys(answers.SYSTEM, "x") | {"folds": 10}
     parts = [
-        rows("ce", [0.5, 0.6], classifier=name) for name in ("svm", "vote", "segments", "majority")
+        songs.assign(
+            **about, seed=seed, folder=f"{name}{seed}", name=name, right=rng.random(900) < 0.75
+        )
+        for name in ["ce", *(f"m{k}" for k in range(5))]
+        for seed in range(5)
     ]
-    parts += [rows("sssl", [0.9, 0.9], classifier="mean")]
-    table = compare.paired(pd.concat(parts), by="classifier")
-    assert set(zip(table["first"], table["second"], strict=True)) == {("svm", "vote")}
-    with pytest.raises(MerKitError, match="by is 'seed', expected one of method, classifier"):
-        compare.paired(pd.concat(parts), by="seed")
+    table = pd.concat(parts, ignore_index=True)
+    began = time.process_time()
+    found = compare.comparisons(table)
+    assert len(found) == 5 and time.process_time() - began < 5
+    assert found["variance_seed"].mean() == pytest.approx(2 * 0.75 * 0.25 / 900, rel=0.1)
 
 
-def test_of_two_runs_with_the_same_settings_the_fuller_one_counts() -> None:
-    folds = pd.concat(
-        [
-            rows("ce", [0.1], folder="z"),
-            rows("ce", [0.6, 0.7], folder="a"),
-            rows("sssl", [0.7, 0.7]),
-        ]
-    )
-    assert set(compare.distinct(folds)["folder"]) == {"a", "run-sssl"}
-    assert compare.paired(folds)["first_score"].tolist() == [0.6, 0.7]
-
-
-@pytest.mark.parametrize(("shift", "shown"), [(0.5, False), (1.5, True)])
-def test_a_difference_counts_beyond_the_corrected_t_interval(shift: float, shown: bool) -> None:
-    noise = np.array([-0.02, -0.01, 0.0, 0.01, 0.02])
-    reach = stats.t.ppf(0.975, 4) * noise.std(ddof=1) * np.sqrt(1 / 5 + 1 / 9)  # five of ten folds
-    words = compare.verdict(noise + shift * reach, n_folds=10)
-    assert words.endswith("so no difference is shown") is not shown
-    assert ("beyond the spread" in words) is shown
-    assert "over 5 folds" in words
-
-
-def test_the_correction_is_wider_than_the_plain_interval() -> None:
-    d = np.array([0.01, 0.02, 0.03, 0.02])
-    plain = stats.t.ppf(0.975, 3) * d.std(ddof=1) / np.sqrt(4)
-    between = d - d.mean() + 1.2 * plain
-    assert "no difference is shown" in compare.verdict(between, n_folds=4)
-
-
-def test_one_fold_proves_nothing() -> None:
-    assert "nothing follows" in compare.verdict(np.array([0.3]), n_folds=10)
-    assert "±" not in compare.verdict(np.array([0.3]), n_folds=10)
-
-
-def test_ties_are_counted() -> None:
-    assert "(better in 1, equal in 2, worse in 1)" in compare.verdict(
-        np.array([0.1, 0.0, 0.0, -0.2]), n_folds=4
-    )
-
-
-def test_sentences_tell_of_every_run_and_every_failure() -> None:
-    folds = pd.concat(
-        [
-            rows(m, a, classifier=d)
-            for m, a in (("ce", [0.5, 0.6]), ("sssl", [0.7, 0.8]))
-            for d in ("svm", "vote")
-        ]
-        + [rows(m, [0.25, 0.75], classifier="majority") for m in ("ce", "sssl")]
-    )
-    results = pd.DataFrame(
-        [
-            {"folder": "run-ce", "status": "done", "reason": ""},
-            {"folder": "run-x", "status": "failed", "reason": "out of disk"},
-        ],
-        columns=list(COLUMNS),
-    )
-    lines = compare.sentences(results, folds)
-    assert lines[0] == "2 runs: 1 done, 1 failed."
-    assert lines[1] == "run-x is failed: out of disk."
+def test_sentences_tell_of_every_run_and_every_failure(grid: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "zz").mkdir()
+    (tmp_path / "zz/config.json").write_text("{")
+    results = runs_table.collect(tmp_path)
+    lines = compare.sentences(results, runs_table.fold_scores(results))
+    assert lines[0] == "7 runs: 6 done, 1 unreadable." and lines[1].startswith("zz is unreadable: ")
+    right = rightness(0)
+    by_fold = [right[k::3].mean() for k in range(3)]
+    spread = f"{100 * np.mean(by_fold):.1f} ± {100 * np.std(by_fold, ddof=1):.1f} % of the songs right over 3 of 3"
+    assert any("ce, smoke, seed 0 (ce0)" in line and spread in line for line in lines)
     assert (
-        "55.0 ± 7.1 % of the songs right over 2 of 5 folds" in lines[2]
-        and "above it in 1 of 2" in lines[2]
+        len(lines) == 2 + 6 + 3
+        and lines[-1].startswith("4q, quadrant: ")
+        and " against ce: " in lines[-1]
     )
-    assert lines[-1].startswith(
-        "demo, quadrant, 3 s, demo, seed 0: sssl against ce: +20.0 ± 0.0 points over 2 folds"
-    )
-    assert len(lines) == 5
-
-
-def test_a_method_that_is_not_known_here_is_compared_and_comes_last() -> None:
-    folds = pd.concat(
-        [rows("of_tomorrow", [0.7, 0.6]), rows("ce", [0.6, 0.7]), rows("another", [0.5, 0.5])]
-    )
-    table = compare.paired(folds)
-    assert set(zip(table["first"], table["second"], strict=True)) == {
-        ("ce", "another"), ("ce", "of_tomorrow"), ("another", "of_tomorrow")
-    }  # fmt: skip
