@@ -36,6 +36,24 @@ def short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def with_noise(text: str, run: Any) -> str:
+    """Return a text about a run, and the noise injected into its labels, if there is any.
+
+    Parameters
+    ----------
+    run : a mapping or a table's row, with noise_kind and noise_rate if they are known
+
+    Examples
+    --------
+    >>> with_noise("ce", {"noise_kind": "song", "noise_rate": 0.4}), with_noise("ce", {})
+    ('ce, 40 % song noise', 'ce')
+    """
+    kind = run.get("noise_kind")
+    if not isinstance(kind, str) or kind == "none":
+        return text
+    return f"{text}, {100 * float(run['noise_rate']):g} % {kind} noise"
+
+
 def plural(n: int, singular: str, several: str = "") -> str:
     """Return a count with its noun.
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mer_kit.analysis.predict import fitted_classifier
 from mer_kit.checks import MerKitError, check_choice, check_range
+from mer_kit.runs import label_noise
 from mer_kit.runs.decisions import with_names
 from mer_kit.runs.experiment import Experiment
 from mer_kit.songs import classifiers, features
@@ -134,8 +135,9 @@ def song_space(experiment: Experiment, fold: int) -> SongSpace:
         str(name): rows.reset_index(drop=True)
         for name, rows in table.groupby("clip_id", sort=False)
     }
-    train = _songs(experiment, svm, tables, experiment.folds[fold].train)
-    test = _songs(experiment, svm, tables, experiment.folds[fold].test)
+    labels = label_noise.song_labels(experiment, fold)
+    train = _songs(experiment, svm, tables, experiment.folds[fold].train, labels)
+    test = _songs(experiment, svm, tables, experiment.folds[fold].test, labels)
     return SongSpace(
         experiment.classes, train, test, svm,
         answers=named_songs(experiment, fold),
@@ -168,7 +170,11 @@ def answered(space: SongSpace, classifier: str) -> np.ndarray:
 
 
 def _songs(
-    experiment: Experiment, svm: SVM, tables: dict[str, pd.DataFrame], clips: np.ndarray
+    experiment: Experiment,
+    svm: SVM,
+    tables: dict[str, pd.DataFrame],
+    clips: np.ndarray,
+    labels: np.ndarray,
 ) -> Songs:
     """Return these clips with their segments, features and scaled features."""
     classes = list(experiment.classes)
@@ -184,7 +190,7 @@ def _songs(
     p = np.concatenate([table[classes].to_numpy() for table in segments])
     x = features.pool(p, song, n_songs=len(segments), theta=svm.theta)
     z = np.asarray(svm.pipeline_[:-1].transform(x))
-    return Songs(np.asarray(clips), experiment.labels[clips], segments, x, z)
+    return Songs(np.asarray(clips), labels[clips], segments, x, z)
 
 
 def _decisions(svm: SVM, z: np.ndarray, n_classes: int) -> np.ndarray:

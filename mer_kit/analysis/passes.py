@@ -34,9 +34,11 @@ class Passes:
     clip : int64 [S], position in `corpus.clips`
     start_s, end_s : float64 [S], seconds
     truth : int64 [S], segment-level ground truth where the corpus has it (−1: unknown), else None;
-        never used in training
+        never used in training. Where noise was injected and nothing better is known, the label that
+        was there before
     history : the fold's EpochRecords
     partition, seed : the settings and the seed of the training's partitions
+    corrupted : bool [S], labels changed on purpose (`noise_kind`); None without injected noise
 
     Notebook: 02_noisy_labels
     """
@@ -50,6 +52,7 @@ class Passes:
     history: list[EpochRecord]
     partition: PartitionSettings
     seed: int
+    corrupted: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -232,7 +235,9 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
             f"run experiment.train({number}) first"
         )
     folder.check_seal(number, ("epochs.npz", "history.csv"))
-    stored, history = folder.epochs(number), folder.history(number)
+    own = ("corrupted",) * (experiment.config.noise_kind != "none")
+    stored = folder.epochs(number, **dict.fromkeys(own, 1))
+    history = folder.history(number)
     n_epochs, _, n_classes = stored["probabilities"].shape
     fits = (n_epochs, n_classes) == (len(history), len(experiment.classes))
     if not fits or stored["clip"].max() >= len(experiment.corpus.clips):
@@ -254,21 +259,28 @@ def passes_of(
 
     Parameters
     ----------
-    stored : probabilities [E, S, K], labels [S], clip [S] and start_s [S], as in `epochs.npz`
+    stored : probabilities [E, S, K], labels [S], clip [S] and start_s [S], as in `epochs.npz`; with
+        injected noise also corrupted [S]
     """
     config, clip = experiment.config, stored["clip"].astype(np.int64)
     start_s = stored["start_s"].astype(np.float64)
     end_s = start_s + config.segment_seconds
+    truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=config.task)
+    corrupted = None
+    if "corrupted" in stored:
+        corrupted, before = stored["corrupted"] > 0, experiment.labels[clip]
+        truth = before if truth is None else np.where(truth >= 0, truth, before)
     return Passes(
         probabilities=stored["probabilities"],
         labels=stored["labels"].astype(np.int64),
         clip=clip,
         start_s=start_s,
         end_s=end_s,
-        truth=segment_truth(experiment.corpus, clip, start_s, end_s, task=config.task),
+        truth=truth,
         history=history,
         partition=config.training.partition,
         seed=mixture_seed(fold_seed(config.seed, number)),
+        corrupted=corrupted,
     )
 
 

@@ -40,6 +40,7 @@ OF_A_RUN = tuple(name for name in planning.NOTEBOOKS if not name.startswith(("00
 class Grid:
     """What varies and what is fixed. Lists multiply: every corpus with every task, and so on.
 
+    A list among the `overrides` multiplies too, such as `noise_kind: [none, song]`.
     `seeds` lists the seeds; an empty `frontend` means the preset's, and `preset` None the one of
     `presets.default_preset`.
     """
@@ -80,7 +81,14 @@ class Grid:
 def _field(name: str, value: Any) -> Any:
     """Return one field of a grid from a plain value; its size is checked before it is expanded."""
     if name == "overrides":
-        return as_mapping("overrides", value)
+        overrides = as_mapping("overrides", value)
+        for setting, values in overrides.items():
+            if isinstance(values, list) and not 1 <= len(values) <= MOST_ENTRIES:
+                raise MerKitError(
+                    f"{setting} in the grid has {len(values)} values, expected 1 to "
+                    f"{MOST_ENTRIES}: correct it"
+                )
+        return overrides
     if name == "seeds" and not isinstance(value, (list, tuple)):
         value = range(int(check_range("seeds", value, 1, MOST_ENTRIES, whole=True)))
     several = isinstance(value, (list, tuple, range))
@@ -150,17 +158,21 @@ class Cell:
     config: RunConfig
     parameters: Mapping[str, Any]
     folds: tuple[int, ...]
+    varied: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
-        """The cell in words."""
+        """The cell in words, with those of its overrides that vary."""
         c = self.config
         frontend = "" if c.frontend == frontends.DEFAULT else f"{c.frontend}, "
-        return f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {frontend}{c.method}, seed {c.seed}"
+        about = f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {frontend}{c.method}"
+        return ", ".join([about, *(f"{k} {v}" for k, v in self.varied.items()), f"seed {c.seed}"])
 
 
 def cells(grid: Grid) -> list[Cell]:
     """Return the runs of a grid, in the given order; everything is checked before anything runs.
+
+    Cells with the same configuration are one run: without noise, every `noise_rate` is the same.
 
     Raises
     ------
@@ -172,16 +184,17 @@ def cells(grid: Grid) -> list[Cell]:
     >>> [cell.title for cell in cells(Grid(method=("ce", "sssl")))]
     ['demo, quadrant, 3 s, ce, seed 0', 'demo, quadrant, 3 s, sssl, seed 0']
     """
-    n_runs = math.prod(len(getattr(grid, name)) for name in _VARIED)
+    axes = {name: getattr(grid, name) for name in _VARIED}
+    axes |= {name: value for name, value in grid.overrides.items() if isinstance(value, list)}
+    n_runs = math.prod(map(len, axes.values()))
     if n_runs > MOST_RUNS:
         raise MerKitError(
             f"the grid has {n_runs:,} runs, expected {MOST_RUNS:,} at most: divide it into several"
         )
-    planned = []
-    for corpus, task, seconds, frontend, method, seed in itertools.product(
-        *(getattr(grid, name) for name in _VARIED)
-    ):
-        overrides = dict(grid.overrides)
+    planned: dict[str, Cell] = {}
+    for corpus, task, seconds, frontend, method, seed, *values in itertools.product(*axes.values()):
+        varied = dict(zip(list(axes)[len(_VARIED) :], values, strict=True))
+        overrides = {**grid.overrides, **varied}
         if frontend:
             overrides["frontend"] = frontend
         parameters = {
@@ -195,8 +208,9 @@ def cells(grid: Grid) -> list[Cell]:
         }
         config = resolve(**merged(parameters, overrides))
         folds = tuple(parse_folds(grid.only_folds, config.folds))
-        planned.append(Cell(config, {**parameters, "overrides": overrides}, folds))
-    return planned
+        cell = Cell(config, {**parameters, "overrides": overrides}, folds, varied)
+        planned.setdefault(repr(config), cell)
+    return list(planned.values())
 
 
 class CorpusCache:

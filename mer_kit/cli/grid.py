@@ -12,11 +12,11 @@ from mer_kit.cli.options import (
     data_option,
     network_option,
     overrides_of,
+    parse_setting,
     preset_option,
     report_errors,
     runs_folder,
     runs_option,
-    settings_option,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +43,14 @@ if TYPE_CHECKING:
 @preset_option
 @click.option("--frontend", default=None, help="Front-ends, for example logmel,musicnn.")
 @network_option
-@settings_option
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Override one setting of the preset, for example tau=0.3; several values multiply the "
+    "runs, as in noise_kind=none,song; may be repeated.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -164,8 +171,17 @@ def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
     if "seconds" in given:
         given["seconds"] = [as_declared("segment_seconds", text) for text in given["seconds"]]
     # one by one: the file's other settings are kept
-    given["overrides"] = {**base.overrides, **overrides_of({**typed, "frontend": None})}
+    overrides = overrides_of({**typed, "frontend": None})
+    given["overrides"] = {**base.overrides, **dict(map(_as_list, overrides.items()))}
     return grid.Grid.of(given, base)
+
+
+def _as_list(setting: tuple[str, Any]) -> tuple[str, Any]:
+    """Return a setting's name and value; text such as "none,song" or "0.2,0.4" becomes a list."""
+    name, value = setting
+    if isinstance(value, str) and "," in value:
+        value = [parse_setting(f"{name}={one.strip()}")[1] for one in value.split(",")]
+    return name, value
 
 
 def execute_grid(chosen: Any, cache: grid.CorpusCache, typed: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mer_kit.format import with_noise
 from mer_kit.results.runs_table import HEADLINES
 
 #: Headings of the columns.
@@ -139,7 +140,7 @@ def title(row: dict[Any, Any]) -> str:
     '4q, valence, 3 s, sssl, seed 0'
     """
     about = f"{row['corpus']}, {row['task']}, {number(row['segment_seconds'])} s"
-    return f"{about}, {row['method']}, seed {number(row['seed'])}"
+    return with_noise(f"{about}, {row['method']}, seed {number(row['seed'])}", row)
 
 
 def known(value: Any) -> bool:

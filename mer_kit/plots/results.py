@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mer_kit.format import with_noise
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new, end_labels, percent
 from mer_kit.results.paper import paper_table
@@ -158,7 +159,8 @@ def accuracy_by_duration(
             x + 0.06 * (number - (len(series) - 1) / 2), y, yerr=np.nan_to_num(sd), color=colour,
             linestyle=line, marker="o", capsize=3,
         )  # fmt: skip
-        labels.append((float(y[-1]), _series_name(f"{method}, {preset}", runs), colour))
+        name = with_noise(f"{method}, {preset}", runs.iloc[0])
+        labels.append((float(y[-1]), _series_name(name, runs), colour))
     percent(
         ax, xlim=(0.6, 7.2), xticks=range(1, 6), xlabel="segment duration (s)",
         ylabel="accuracy, whole songs",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.format import percent, plural, short
+from mer_kit.format import percent, plural, short, with_noise
 from mer_kit.results import answers, statistics
 from mer_kit.results.runs_table import COMPARED
 
@@ -260,10 +260,11 @@ def title(row: Any) -> str:
     ...        "preset": "cpu", "seed": 1})
     '4q, valence, 3 s, ce, cpu, seed 1'
     """
-    return (
+    name = (
         f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s, {row['method']}, "
         f"{row['preset']}, seed {int(row['seed'])}"
     )
+    return with_noise(name, row)
 
 
 def _against_majority(run: pd.DataFrame) -> str:

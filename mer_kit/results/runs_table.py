@@ -47,6 +47,8 @@ _FREE = {
     *("corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip", "system"),
     *("fingerprint", "n_clips", "skipped", "versions", "python"),
 }
+#: Settings of injected noise; runs without it have "none" and 0.
+NOISE = ("noise_kind", "noise_rate")
 _UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
 _DIVISION = {"corpus_checksum", "folds", "divide_by", "group_by", "grouping", "classes"}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
@@ -64,6 +66,7 @@ COLUMNS: tuple[str, ...] = (
     "majority_macro_f1_mean",
     "seconds",
     "frontend",
+    *NOISE,
     "fingerprint",
     "recipe",
     "division",
@@ -127,7 +130,7 @@ def headline(songs: Mapping[str, Any], names: Sequence[str] = HEADLINES) -> Mapp
 def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each run, fold and classifier, with "segments" and "majority".
 
-    Columns: the settings, recipe, folder, fold, n_train, n_test, classifier, and the SCORES
+    Columns: the settings, noise, recipe, folder, fold, n_train, n_test, classifier, and the SCORES
     (fractions). "segments" scores single segments. Runs without scores have no rows.
 
     Parameters
@@ -139,12 +142,12 @@ def fold_scores(results: pd.DataFrame) -> pd.DataFrame:
     >>> fold_scores(collect([])).columns[-5:-3].tolist()
     ['classifier', 'accuracy']
     """
-    about = [*SETTINGS, "recipe", "folder"]
+    about = [*SETTINGS, *NOISE, "recipe", "folder"]
     counts = ["fold", "n_train", "n_test"]
     rows: list[dict[str, Any]] = []
     for _, run in results[results["song_accuracy_mean"].notna()].iterrows():
         for fold in RunFolder(run["path"]).metrics()["folds"]:
-            shared = {**run[about], **{name: int(fold[name]) for name in counts}}
+            shared = {**run.reindex(about), **{name: int(fold[name]) for name in counts}}
             answers = {**fold["songs"], "segments": fold["segments"], "majority": fold["majority"]}
             rows += [
                 {**shared, "classifier": name, **{s: answer.get(s, np.nan) for s in SCORES}}
@@ -213,6 +216,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
     row["division"] = division(config)
     row["frontend"] = config.get("frontend", frontends.DEFAULT)
+    row |= {name: config.get(name, none) for name, none in zip(NOISE, ("none", 0.0), strict=True)}
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:
         row |= _scores(metrics, config)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit import __version__, files
-from mer_kit.format import UNKNOWN, percent, short
+from mer_kit.format import UNKNOWN, percent, short, with_noise
 from mer_kit.results import runs_table
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
@@ -115,6 +115,7 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             **run,
+            "method": with_noise(str(run["method"]), run),
             "s": f"{run['segment_seconds']:g}",
             "seed": str(int(run["seed"])),
             "folds": f"{int(run['folds_done'])} of {int(run['folds'])}",
@@ -282,7 +283,7 @@ def _our_rows(ours: pd.DataFrame) -> Iterator[dict[str, Any]]:
         seeds = sorted({int(seed) for seed in group["seed"]})
         noun = "seed" if len(seeds) == 1 else "seeds"
         who = f"ours: {preset}, {noun} {', '.join(map(str, seeds))}" + ", oof" * (features == "oof")
-        row = _head(corpus, seconds, method, who)
+        row = _head(corpus, seconds, method, with_noise(who, group.iloc[0]))
         for task, runs in group.groupby("task"):
             for score, title in (("accuracy", "acc."), ("macro_f1", "F1")):
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()

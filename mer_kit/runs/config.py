@@ -60,6 +60,10 @@ class RunConfig:
     train_every_seconds: float = 1.0
     #: keywords of `corpora.load` (demo: drift, clips)
     corpus_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    #: D: wrong labels injected into the training songs, see `training.noise` and `label_noise`
+    noise_kind: str = later(default="none", absent_means="none")
+    #: fraction of the training segments that they affect
+    noise_rate: float = later(default=0.0, absent_means=0.0)
     #: class names of the task `label`, from the corpus; see `with_classes`
     classes: tuple[str, ...] = later(default=(), absent_means=())
 

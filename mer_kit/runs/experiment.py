@@ -19,6 +19,7 @@ from mer_kit.runs import (
     decisions,
     fold_training,
     grouping,
+    label_noise,
     locks,
     run_folder,
     stored_tables,
@@ -179,10 +180,11 @@ class Experiment:
         `write`, scores.json and the fitted classifiers are written, unless the folder is read-only.
         """
         folder, fold, config = self.folder, self.folds[number], self.config
+        labels = label_noise.song_labels(self, number)
         folder.check_seal(number, ("segments.csv",))
         seconds = float(folder.fold_status(number).get("seconds", float("nan")))
         known: dict[str, np.ndarray] = {}
-        stored = decisions.read(folder, fold, self.labels, clip_ids=self.clip_ids, config=config)
+        stored = decisions.read(folder, fold, labels, clip_ids=self.clip_ids, config=config)
         if stored is not None:
             result, songs = stored
             names = list(self.song_classifiers)
@@ -194,7 +196,7 @@ class Experiment:
         result, songs = decisions.decide_fold(
             folder.segments(number),
             fold,
-            self.labels,
+            labels,
             clip_ids=self.clip_ids,
             config=config,
             seconds=seconds,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ import pandas as pd
 from mer_kit import files, later_settings, seeding, systems
 from mer_kit.checks import MerKitError, check_probabilities
 from mer_kit.records import Fold, SegmentIndex
-from mer_kit.runs import run_folder
+from mer_kit.runs import label_noise, run_folder
 from mer_kit.runs.config import hashed_config
 from mer_kit.signal.store import SegmentView
 from mer_kit.songs import folds
@@ -38,26 +38,28 @@ Watch = Callable[[Trainer], None] | None
 def train_network(experiment: Experiment, number: int, watch: Watch = None) -> float:
     """Train one fold and write its files; return the seconds of all epochs, warm-up included."""
     fold, folder = experiment.folds[number], experiment.folder.fold(number)
-    trainer, index = fit(experiment, fold.train, f"fold {number}", folder, number, watch)
+    trainer, index, labels = fit(experiment, fold.train, f"fold {number}", folder, number, watch)
     files.write_table(
         folder / "history.csv", pd.DataFrame([record.row() for record in trainer.history_])
     )
+    arrays: dict[str, Any] = {
+        "probabilities": trainer.eval_probabilities_,
+        "labels": labels.astype(np.int8),
+        "clip": index.clip.astype(np.int32),
+        "start_s": index.start_s.astype(np.float32),
+    }
+    if experiment.config.noise_kind != label_noise.NONE:
+        arrays["corrupted"] = (labels != experiment.labels[index.clip]).astype(np.int8)
     with files.writing(folder / "epochs.npz") as partial, partial.open("wb") as file:
-        np.savez_compressed(
-            file,
-            probabilities=trainer.eval_probabilities_,
-            labels=experiment.labels[index.clip].astype(np.int8),
-            clip=index.clip.astype(np.int32),
-            start_s=index.start_s.astype(np.float32),
-        )
+        np.savez_compressed(file, **arrays)
     trainer.save_model(folder / "model.safetensors")
     seconds = _seconds(trainer)
     if experiment.config.song_features == "oof":
         training_songs, more = out_of_fold(experiment, fold, number)
         seconds += more
     else:
-        training_songs = predict(experiment, trainer, fold.train, "train")
-    songs = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test")])
+        training_songs = predict(experiment, trainer, fold.train, "train", number)
+    songs = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test", number)])
     files.write_table(folder / "segments.csv", songs, float_format="%.6g")
     return seconds
 
@@ -69,9 +71,11 @@ def fit(
     folder: Path,
     number: int,
     watch: Watch = None,
-) -> tuple[Trainer, SegmentIndex]:
-    """Train on the segments of these clips; return the trainer and the index it was trained on."""
-    index = experiment.train_index.take(experiment.train_index.rows_of(clips))
+) -> tuple[Trainer, SegmentIndex, np.ndarray]:
+    """Train on the segments of these clips; return the trainer, its segments and their labels."""
+    rows = experiment.train_index.rows_of(clips)
+    index = experiment.train_index.take(rows)
+    labels = label_noise.segment_labels(experiment, number)[rows]
     report = experiment.on_epoch
     trainer = Trainer(
         n_classes=len(experiment.classes),
@@ -85,7 +89,7 @@ def fit(
         **later_settings.flat(experiment.config.training),
     )
     view = SegmentView(experiment.store, index)
-    return trainer.fit(view, experiment.labels[index.clip], index.clip), index
+    return trainer.fit(view, labels, index.clip), index, labels
 
 
 def warmup_file(experiment: Experiment, name: str) -> Path | None:
@@ -102,15 +106,18 @@ def warmup_file(experiment: Experiment, name: str) -> Path | None:
     return experiment.runs_dir / ".warmup" / f"{stem}.safetensors"
 
 
-def predict(experiment: Experiment, trainer: Trainer, clips: np.ndarray, part: str) -> pd.DataFrame:
+def predict(
+    experiment: Experiment, trainer: Trainer, clips: np.ndarray, part: str, number: int
+) -> pd.DataFrame:
     """Return the segment table of these clips: one row per segment, one segment per second."""
     index = experiment.index.take(experiment.index.rows_of(clips))
     probabilities = trainer.predict_proba(SegmentView(experiment.store, index))
-    return table(experiment, index.clip, index.start_s, index.end_s, part, probabilities)
+    return table(experiment, number, index.clip, index.start_s, index.end_s, part, probabilities)
 
 
 def table(
     experiment: Experiment,
+    number: int,
     clips: np.ndarray,
     start_s: np.ndarray | float,
     end_s: np.ndarray,
@@ -123,7 +130,7 @@ def table(
         "start_s": start_s,
         "end_s": end_s,
         "part": part,
-        "label": np.array(experiment.classes)[experiment.labels[clips]],
+        "label": np.array(experiment.classes)[label_noise.song_labels(experiment, number)[clips]],
     }
     return pd.DataFrame({**about, **dict(zip(experiment.classes, p.T, strict=True))})
 
@@ -135,7 +142,7 @@ def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.Dat
     """
     groups = experiment.grouping.groups
     inner = folds.make(
-        experiment.labels[fold.train],
+        label_noise.song_labels(experiment, number)[fold.train],
         groups=None if groups is None else groups[fold.train],
         n_folds=INNER_FOLDS,
         seed=seeding.derive(experiment.config.seed, f"inner {number}") % 2**31,
@@ -145,8 +152,8 @@ def out_of_fold(experiment: Experiment, fold: Fold, number: int) -> tuple[pd.Dat
     for part in inner:
         name = f"fold {number} inner {part.number}"
         folder = experiment.folder.fold(number) / "inner" / str(part.number)
-        trainer, _ = fit(experiment, fold.train[part.train], name, folder, number)
-        tables.append(predict(experiment, trainer, fold.train[part.test], "train"))
+        trainer, *_ = fit(experiment, fold.train[part.train], name, folder, number)
+        tables.append(predict(experiment, trainer, fold.train[part.test], "train", number))
         seconds += _seconds(trainer)
     return pd.concat(tables).sort_values(["clip_id", "start_s"], kind="stable"), seconds
 
@@ -173,7 +180,7 @@ def train_system(experiment: Experiment, number: int) -> float:
     )
     groups = experiment.grouping.groups
     system.groups = None if groups is None else groups[fold.train]
-    system.fit(features[:n_train], experiment.labels[fold.train])
+    system.fit(features[:n_train], label_noise.song_labels(experiment, number)[fold.train])
     p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))
     if p.shape != (len(clips), n_classes):
         raise MerKitError(
@@ -181,7 +188,7 @@ def train_system(experiment: Experiment, number: int) -> float:
             f"expected {len(clips)} of {n_classes}: correct its predict_proba"
         )
     part = np.repeat(["train", "test"], [n_train, len(fold.test)])
-    songs = table(experiment, clips, 0.0, experiment.store.durations_s[clips], part, p)
+    songs = table(experiment, number, clips, 0.0, experiment.store.durations_s[clips], part, p)
     files.write_table(experiment.folder.fold(number) / "segments.csv", songs, float_format="%.6g")
     return time.perf_counter() - began
 

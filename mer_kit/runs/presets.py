@@ -9,6 +9,7 @@ from mer_kit import corpora, systems
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.later_settings import kinds
 from mer_kit.records import ALL_TASKS, LABEL
+from mer_kit.runs import label_noise
 from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.runs.data import pooling_step
 from mer_kit.signal import frontends
@@ -189,7 +190,7 @@ def resolve(
         ),
         system=system,
         system_settings=homes["system"],
-        **homes["run"],
+        **label_noise.checked_settings(homes["run"], task=task),
     )
     _check(config)
     return config

@@ -209,17 +209,18 @@ class RunFolder:
         """
         return stored_tables.read_history(self.fold(fold) / "history.csv", inside=self.path)
 
-    def epochs(self, fold: int) -> dict[str, np.ndarray]:
+    def epochs(self, fold: int, **more: int) -> dict[str, np.ndarray]:
         """Return a fold's evaluation passes.
 
-        Arrays: probabilities [E, S, K], labels [S], clip [S], start_s [S].
+        Arrays: probabilities [E, S, K], labels [S], clip [S], start_s [S]; and `more` by name and
+        number of dimensions: a run with injected noise has corrupted [S], 1 for changed labels.
 
         Raises
         ------
         MerKitError
             If epochs.npz cannot be read, or its arrays do not fit each other.
         """
-        dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1}
+        dimensions = {"probabilities": 3, "labels": 1, "clip": 1, "start_s": 1, **more}
         arrays = stored_arrays.read_arrays(
             self.fold(fold) / "epochs.npz", dimensions, inside=self.path
         )

@@ -190,6 +190,8 @@ CONFIG: dict[str, Field] = {
     "training": _SETTINGS,
     "model": _SETTINGS,
     "corpus_options": _SETTINGS,
+    "noise_kind": _OPTIONAL_NAME,
+    "noise_rate": Field("a number from 0 to 1", number(0, 1), needed=False),
     "skipped": Field("a list", listing, needed=False),
 }
 STATUS: dict[str, Field] = {

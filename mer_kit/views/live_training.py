@@ -27,6 +27,7 @@ from mer_kit.analysis.passes import Passes
 from mer_kit.analysis.preview import rehearse
 from mer_kit.checks import check_choice
 from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.label_noise import segment_labels
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training import Trainer
 from mer_kit.views.view import View
@@ -179,8 +180,8 @@ class LiveTraining(View):
     def _template(self) -> Passes:
         """The fold's segments without evaluation passes: labels, truth and partition settings."""
         every = self.experiment.train_index
-        index = every.take(every.rows_of(self.experiment.folds[self.number].train))
-        labels = self.experiment.labels[index.clip]
+        rows = every.rows_of(self.experiment.folds[self.number].train)
+        index, labels = every.take(rows), segment_labels(self.experiment, self.number)[rows]
         stored = {
             "probabilities": np.empty((0, len(labels), len(self.experiment.classes)), np.float16),
             "labels": labels,

@@ -101,3 +101,32 @@ def test_bad_input_gets_a_sentence():
     ]:
         with pytest.raises(MerKitError, match=message):
             noise.inject(labels, generator=generator, **arguments)
+
+
+@given(
+    st.lists(st.integers(1, 12), min_size=1, max_size=15), st.floats(0, 1), st.integers(0, 2**31)
+)
+@settings(deadline=None, max_examples=100)
+def test_drift_is_one_unbroken_stretch_of_one_class_in_each_song(lengths, rate, seed):
+    generator = np.random.default_rng(seed)
+    songs = np.repeat(generator.permutation(len(lengths)), lengths)
+    labels = songs % 3
+    noisy, realised = noise.inject(
+        labels, rate, kind="drift", n_classes=3, generator=generator, songs=songs
+    )
+    wrong = noisy != labels
+    assert wrong.sum() == np.floor(rate * len(songs) + 0.5) and realised == wrong.mean()
+    for song, length in zip(songs[np.r_[0, np.cumsum(lengths)[:-1]]], lengths, strict=True):
+        of_song = songs == song
+        assert abs(wrong[of_song].sum() - rate * length) <= 1
+        edges = np.diff(np.r_[0, wrong[of_song].astype(int), 0])
+        assert (edges == 1).sum() <= 1 and len(set(noisy[of_song & wrong])) <= 1
+
+
+def test_a_stretch_may_begin_anywhere_that_it_fits():
+    songs = np.repeat(np.arange(4000), 4)
+    noisy, _ = noise.inject(
+        songs % 2, 0.25, kind="drift", n_classes=2, generator=np.random.default_rng(0), songs=songs
+    )
+    wrong = (noisy != songs % 2).reshape(4000, 4)
+    np.testing.assert_allclose(wrong.mean(axis=0), 0.25, atol=0.03)
