@@ -8,6 +8,7 @@ extensions folder (`mer_kit.extensions`) or here: both are found by listing the 
     tables, ids, labels      label, metadata and ground truth tables, however they are written
     text                     from a table's bytes to text and numbers
     ratings                  valence and arousal on a scale
+    feature_table            features of songs that were computed elsewhere
     truth                    segment-level ground truth, for the corpora that have it
     demo/                    the synthesised corpus
 """

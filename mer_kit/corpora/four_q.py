@@ -26,7 +26,8 @@ LAYOUT = """\
   Q1/MT##########.mp3  … 225 files, also Q2, Q3, Q4 (the folder is the quadrant)
   panda_dataset_taffc_annotations.csv   Song,Quadrant
   panda_dataset_taffc_metadata.csv      Song,Artist,Title,Quadrant,PQuad,…  (optional: artists,
-                                        confidence)"""
+                                        confidence)
+  top100_features.csv                   SongID,F0525,…  (optional, for --method handcrafted_svm)"""
 REQUEST = (
     "Request the '4Q audio emotion dataset' (MER_audio_taffc_dataset) from the University of "
     "Coimbra's MIR group, http://mir.dei.uc.pt/downloads.html, and unpack it as data/4q."

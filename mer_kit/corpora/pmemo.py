@@ -26,7 +26,8 @@ pmemo/
   annotations/static_annotations.csv    musicId,Arousal(mean),Valence(mean)   767 rows, 0 to 1
   annotations/dynamic_annotations.csv   musicId,frameTime,Arousal(mean),Valence(mean)
                                         (optional: ground truth every 0.5 s)
-  metadata.csv                          musicId,fileName,title,artist,…   (optional: artists)"""
+  metadata.csv                          musicId,fileName,title,artist,…   (optional: artists)
+  features/static_features.csv          musicId,…   (optional, for --method handcrafted_svm)"""
 REQUEST = "Request PMEmo2019 at https://github.com/HuiZhangDB/PMEmo and unpack it as data/pmemo."
 #: Usual names of its folder, relative to the data root.
 FOLDERS = ("pmemo", "PMEmo", "PMEmo2019", "pmemo/PMEmo2019", "PMEmo/PMEmo2019")

@@ -174,6 +174,8 @@ def hashed_config(config: RunConfig) -> dict[str, Any]:
         return values | {"training": values["training"] | {"method": config.method, "model": {}}}
     # No network is trained: neither its settings nor those of the song-level classifiers count.
     values |= {"training": {}, "model": {}, "theta": 0.0, "song_features": ""}
+    for name in systems.of(config.system).files:  # the corpus' checksum has their content
+        del values["system_settings"][name]
     source = source_mark(systems.MODULES[config.system])
     if source:
         values["system_source"] = source

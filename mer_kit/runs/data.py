@@ -5,6 +5,7 @@ Notebook: 00_start_here
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -141,10 +142,13 @@ def pooling_step(train_every_seconds: float) -> float:
     )
 
 
-def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
+def checksum(
+    corpus: Corpus, store: FeatureStore, *, with_split: bool, more: Iterable[str] = ()
+) -> str:
     """Return a digest of everything in the clips that can change a number: audio, labels, groups.
 
-    `with_split` adds the official train/test split, which matters only for runs that use it.
+    `with_split` adds the official train/test split, which matters only for runs that use it, and
+    `more` the checksums of further files.
     Groups are the corpus' own, before `runs.grouping` joins any, so a later rule for joining does
     not rename finished runs, whose folds are stored.
     """
@@ -153,4 +157,4 @@ def checksum(corpus: Corpus, store: FeatureStore, *, with_split: bool) -> str:
         + f" {clip.split}" * with_split
         for clip, digest in zip(corpus.clips, store.digests, strict=True)
     )
-    return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("\n".join([*lines, *more]).encode(), digest_size=8).hexdigest()

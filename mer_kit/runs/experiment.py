@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mer_kit import __version__, files, paths
+from mer_kit import __version__, files, paths, systems
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import (
@@ -83,7 +83,12 @@ class Experiment:
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
-        self.checksum = checksum(self.corpus, self.store, with_split=config.divide_by == "official")
+        self.checksum = checksum(
+            self.corpus,
+            self.store,
+            with_split=config.divide_by == "official",
+            more=systems.checksums(config.system, config.system_settings, self.corpus.root),
+        )
         self.runs_dir = Path(runs_dir or paths.default_runs_dir()).expanduser().absolute()
         self.fingerprint = run_folder.fingerprint(
             config, corpus_checksum=self.checksum, code_version=METHOD_VERSION

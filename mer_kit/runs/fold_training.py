@@ -169,37 +169,49 @@ def train_system(experiment: Experiment, number: int) -> float:
     """
     began = time.perf_counter()
     config, fold = experiment.config, experiment.folds[number]
+    system, features = fit_system(experiment, number)
     clips = np.concatenate([fold.train, fold.test])
-    features = np.stack([song_features(experiment, int(clip)) for clip in clips])
-    n_train, n_classes = len(fold.train), len(experiment.classes)
-    system = systems.make(
-        config.system,
-        config.system_settings,
-        n_classes=n_classes,
-        seed=seeding.derive(config.seed, f"fold {number}") % 2**31,
-    )
-    groups = experiment.grouping.groups
-    system.groups = None if groups is None else groups[fold.train]
-    system.fit(features[:n_train], label_noise.song_labels(experiment, number)[fold.train])
     p = check_probabilities(f"output of system {config.system}", system.predict_proba(features))
-    if p.shape != (len(clips), n_classes):
+    if p.shape != (len(clips), len(experiment.classes)):
         raise MerKitError(
             f"system {config.system} returned {p.shape[0]} rows of {p.shape[1]} probabilities, "
-            f"expected {len(clips)} of {n_classes}: correct its predict_proba"
+            f"expected {len(clips)} of {len(experiment.classes)}: correct its predict_proba"
         )
-    part = np.repeat(["train", "test"], [n_train, len(fold.test)])
+    part = np.repeat(["train", "test"], [len(fold.train), len(fold.test)])
     songs = table(experiment, number, clips, 0.0, experiment.store.durations_s[clips], part, p)
     files.write_table(experiment.folder.fold(number) / "segments.csv", songs, float_format="%.6g")
     return time.perf_counter() - began
 
 
-def song_features(experiment: Experiment, clip: int) -> np.ndarray:
-    """Return float64 [2·d], mean and standard deviation of a song's features over time."""
+def fit_system(experiment: Experiment, number: int) -> tuple[systems.BaseSystem, Any]:
+    """Return the system fitted on a fold's training songs, and what it has read of all songs."""
+    config, fold = experiment.config, experiment.folds[number]
+    system = systems.make(
+        config.system,
+        config.system_settings,
+        n_classes=len(experiment.classes),
+        seed=seeding.derive(config.seed, f"fold {number}") % 2**31,
+    )
+    groups = experiment.grouping.groups
+    system.groups = None if groups is None else groups[fold.train]
+    system.device, system.precision = experiment.device, experiment.precision
+    system.checkpoint_file = experiment.folder.fold(number) / "checkpoint.safetensors"
+    features = system.read(songs_of(experiment, np.concatenate([fold.train, fold.test])))
+    labels = label_noise.song_labels(experiment, number)[fold.train]
+    return system.fit(features[: len(fold.train)], labels), features
+
+
+def songs_of(experiment: Experiment, clips: np.ndarray) -> systems.Songs:
+    """Return what a system may read of these clips."""
     store, config = experiment.store, experiment.config
-    values = store.values(clip)
-    if config.max_seconds is not None:
-        per_second = store.frontend.frames_per_second
-        if store.frontend.pool is not None:
-            per_second = 1 / store.recipe.every_seconds
-        values = values[: max(1, round(config.max_seconds * per_second))]
-    return systems.song_features(values)
+    per_second = store.frontend.frames_per_second
+    if store.frontend.pool is not None:
+        per_second = 1 / store.recipe.every_seconds
+    return systems.Songs(
+        clip_ids=[experiment.clip_ids[clip] for clip in clips],
+        values=lambda song: store.values(int(clips[song])),
+        per_second=per_second,
+        segment_seconds=config.segment_seconds,
+        max_seconds=config.max_seconds,
+        folder=experiment.corpus.root,
+    )

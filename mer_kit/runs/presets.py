@@ -168,10 +168,10 @@ def resolve(
     check_range("seed", seed, 0, whole=True)
     system = method if method in systems.SYSTEMS else ""
     trained = "ce" if system else method
-    frontend = overrides.get("frontend", PRESETS[preset].get("frontend", frontends.DEFAULT))
-    pools = frontends.of(frontend).pool is not None
+    own = _of_system(system, preset, corpus, segment_seconds, overrides)
+    given = {**own, **_OF_TASK.get(task, {}), **overrides}
+    pools = frontends.of(given["frontend"]).pool is not None
     network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
-    given = {"frontend": frontend, **_OF_TASK.get(task, {}), **overrides}
     homes = _settings(preset, trained, network, system, given)
     config = RunConfig(
         corpus=corpus,
@@ -196,6 +196,26 @@ def resolve(
     return config
 
 
+def _of_system(
+    system: str, preset: str, corpus: str, segment_seconds: float, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the front-end of a run that names none, and the settings that a system asks for."""
+    usual = {"frontend": PRESETS[preset].get("frontend", frontends.DEFAULT)}
+    if not system:
+        return usual
+    own = kinds(systems.of(system).settings)
+    settings = {**PRESETS[preset].get(system, {}), **overrides}
+    frontend, more = systems.frontend_of(
+        system,
+        {name: value for name, value in settings.items() if name in own},
+        corpus=corpus,
+        segment_seconds=float(segment_seconds),
+    )
+    if overrides.get("frontend", frontend) != frontend or not frontend:
+        return usual
+    return {"frontend": frontend, **more}
+
+
 def _settings(
     preset: str, method: str, network: str, system: str, overrides: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
@@ -213,7 +233,7 @@ def _settings(
         "method": {},
         "network": dict(base.get({networks.DEFAULT: "model"}.get(network, network), {})),
         "front-end": {},
-        "system": {},
+        "system": dict(base.get(system, {})),
     }
     owners = _owners(method, network, overrides["frontend"], system)
     for name, value in overrides.items():
@@ -291,7 +311,10 @@ def _check(config: RunConfig) -> None:
     pools = frontends.of(config.frontend).pool is not None
     if pools:
         pooling_step(config.train_every_seconds)
-    if not config.system:
+    if config.system:
+        accepted = systems.of(config.system).accepts or (config.frontend,)
+        check_choice(f"front-end of system {config.system}", config.frontend, accepted)
+    else:
         networks.check_pair(config.network, pools=pools, frontend=config.frontend)
     for name, choices in _CHOICES.items():
         check_choice(name, getattr(config, name), choices)

@@ -2,8 +2,9 @@
 
 A file `<name>.py`, found by listing the folder, sets TITLE (its name in tables), SAYS (one
 sentence), SOURCE, COLOUR and LINE (matplotlib's), and defines `System`, which derives from
-`BaseSystem`. It learns from one row of features per song: mean and standard deviation of the
-front-end's features over the song.
+`BaseSystem`. It learns from one row of features per song, mean and standard deviation of the
+front-end's features over the song, unless it reads something else of the songs (`BaseSystem.read`):
+their frames, or a table of its own.
 
 A system is chosen in the same way as a method (`--method`), so the names of methods, systems and
 song-level classifiers must differ.
@@ -12,12 +13,15 @@ Notebook: 04_song_decisions
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from mer_kit import files
 from mer_kit.checks import MerKitError
 from mer_kit.extensions import Members
 from mer_kit.songs import classifiers
@@ -29,29 +33,119 @@ class NoSettings:
     """The settings of a system that has none."""
 
 
+@dataclass(frozen=True)
+class Songs:
+    """What a system may read of the songs of a fold, the training songs first; never their labels.
+
+    Attributes
+    ----------
+    clip_ids : the songs' ids
+    values : position → the song's features in the store, [n, d]: frames, or one vector per segment
+    per_second : rows of `values` per second
+    segment_seconds, max_seconds : as in the run's settings
+    folder : the corpus' own folder
+    """
+
+    clip_ids: Sequence[str]
+    values: Callable[[int], np.ndarray]
+    per_second: float
+    segment_seconds: float
+    max_seconds: float | None
+    folder: Path
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def summary(self, song: int) -> np.ndarray:
+        """Return float64 [2·d], mean and standard deviation of a song's features over time."""
+        values = self.values(song)
+        if self.max_seconds is not None:
+            values = values[: max(1, round(self.max_seconds * self.per_second))]
+        return song_features(values)
+
+
 class BaseSystem(ABC):
-    """A complete pipeline without a segment network: it learns from one row of features per song.
+    """A complete pipeline without a segment network.
 
     Attributes
     ----------
     settings : a frozen dataclass, the system's own settings
+    files : names of the settings that name a file, whose content counts in a run's fingerprint
+    accepts : the front-ends that it can learn from; () for any
     groups : int [songs], the training songs' artists, which inner folds keep together; None if each
         song is on its own
+    device, precision : where networks are trained, see `training.evaluation.place`
+    checkpoint_file : where a long `fit` keeps its state between epochs; None for nowhere
     """
 
     settings: ClassVar[type] = NoSettings
+    files: ClassVar[tuple[str, ...]] = ()
+    accepts: ClassVar[tuple[str, ...]] = ()
     groups: np.ndarray | None = None
+    device: str = "cpu"
+    precision: str = "float32"
+    checkpoint_file: Path | None = None
 
     def __init__(self, settings: Any, *, n_classes: int, seed: int) -> None:
         self.s, self.n_classes, self.seed = settings, n_classes, seed
 
-    @abstractmethod
-    def fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
-        """Learn from training songs: features float64 [songs, D], labels int64 [songs] in 0…K−1."""
+    @classmethod
+    def frontend(
+        cls, settings: Any, *, corpus: str, segment_seconds: float
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the front-end of runs that name none, and its settings; "" is the preset's."""
+        return "", {}
+
+    def read(self, songs: Songs) -> Any:
+        """Return what `fit` and `predict_proba` are given, indexed by song: float64 [songs, 2·d].
+
+        What it returns of one song must not depend on the other songs.
+        """
+        return np.stack([songs.summary(song) for song in range(len(songs))])
 
     @abstractmethod
-    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+    def fit(self, features: Any, labels: np.ndarray) -> Self:
+        """Learn from training songs: features as from `read`, labels int64 [songs] in 0…K−1."""
+
+    @abstractmethod
+    def predict_proba(self, features: Any) -> np.ndarray:
         """Return float64 [songs, K], rows that sum to 1; the largest one is the predicted class."""
+
+
+def song_features(values: np.ndarray) -> np.ndarray:
+    """Return mean and standard deviation over a song's frames or vectors: [n, d] → float64 [2·d].
+
+    Examples
+    --------
+    >>> song_features(np.array([[0.0, 1.0], [2.0, 1.0]])).tolist()
+    [1.0, 1.0, 1.0, 0.0]
+    """
+    rows = np.asarray(values, dtype=np.float64)
+    return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])
+
+
+def file_of(name: str, folder: Path) -> Path:
+    """Return a file that a setting names: its path, or a file of the corpus' own folder.
+
+    Raises
+    ------
+    MerKitError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> file_of("features.csv", Path("data/4q"))
+    Traceback (most recent call last):
+    mer_kit.checks.MerKitError: features.csv is no file here or in the corpus' folder 'data/4q',
+    expected a table: correct its path
+    """
+    for path in (Path(name).expanduser(), folder / name):
+        if files.is_plain_file(path):
+            return path
+    raise MerKitError(
+        f"{name} is no file here or in the corpus' folder {str(folder)!r}, expected a table: "
+        "correct its path"
+    )
 
 
 _MEMBERS = Members[BaseSystem](__name__, "system", "System", needed=("COLOUR", "LINE"))
@@ -120,13 +214,38 @@ def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSyst
     return of(name)(_MEMBERS.settings(name, settings), n_classes=n_classes, seed=seed)
 
 
-def song_features(values: np.ndarray) -> np.ndarray:
-    """Return mean and standard deviation over a song's frames or vectors: [n, d] → float64 [2·d].
+def frontend_of(
+    name: str, settings: Any, *, corpus: str, segment_seconds: float
+) -> tuple[str, dict[str, Any]]:
+    """Return the front-end of a system's runs that name none, and its settings; "" for any.
 
     Examples
     --------
-    >>> song_features(np.array([[0.0, 1.0], [2.0, 1.0]])).tolist()
-    [1.0, 1.0, 1.0, 0.0]
+    >>> frontend_of("embedding_svm", {}, corpus="4q", segment_seconds=3.0)
+    ('', {})
     """
-    rows = np.asarray(values, dtype=np.float64)
-    return np.concatenate([rows.mean(axis=0), rows.std(axis=0)])
+    settings = _MEMBERS.settings(name, settings)
+    return of(name).frontend(settings, corpus=corpus, segment_seconds=segment_seconds)
+
+
+def checksums(name: str, settings: Any, folder: Path) -> list[str]:
+    """Return the checksums of the files that a system's settings name, [] without a system.
+
+    Parameters
+    ----------
+    folder : the corpus' own folder, see `file_of`
+
+    Raises
+    ------
+    MerKitError
+        If a file is missing.
+
+    Examples
+    --------
+    >>> checksums("", {}, Path())
+    []
+    """
+    if not name:
+        return []
+    named = [getattr(settings, setting) for setting in of(name).files]
+    return [files.checksum(file_of(one, folder)) for one in named if one]

@@ -9,7 +9,7 @@ Notebook: 04_song_decisions
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.special import softmax  # type: ignore[import-untyped, unused-ignore]
@@ -56,7 +56,7 @@ class System(BaseSystem):
     True
     """
 
-    settings = Settings
+    settings: ClassVar[type] = Settings
 
     def fit(self, features: np.ndarray, labels: np.ndarray) -> Self:
         """Choose C and γ on inner folds of the training songs [n, D], then fit on all of them.
