@@ -304,7 +304,10 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """Scores of one fold: `songs[classifier][score]`, `segments[score]`, `majority[score]`."""
+    """Scores of one fold: `songs[classifier][score]`, `segments[score]`, `majority[score]`.
+
+    `cost` is what `runs.cost` measured; older runs have none.
+    """
 
     fold: int
     n_train: int
@@ -313,3 +316,4 @@ class FoldResult:
     songs: Mapping[str, Mapping[str, float]]
     majority: Mapping[str, float]
     seconds: float
+    cost: Mapping[str, float] = field(default_factory=dict)

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.format import with_noise
+from mer_kit.results import costs
 from mer_kit.results.runs_table import HEADLINES
 
 #: Headings of the columns.
 HEAD = (
-    "run", "songs", "per fold", "songs, macro-F1", "segments", "majority", "folds", "minutes",
-    "state",
+    "run", "songs", "per fold", "songs, macro-F1", "songs, by mean", "segments", "majority",
+    "folds", *costs.TITLES.values(), "state",
 )  # fmt: skip
 _NO_FOLDS = pd.DataFrame({"accuracy": []}, dtype=float)
 #: Width and height of a sparkline, pixels.
@@ -75,7 +76,6 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
     """Return one run as a row of the table; each cell carries the value that it is sorted by."""
     name, state = html.escape(str(row["folder"])), html.escape(str(row["status"]))
     majority = row.get("majority_accuracy_mean")
-    seconds: Any = row.get("seconds")
     look = ' class="failed"' if row["status"] == "failed" else ""
     spark = sparkline(folds["accuracy"].to_numpy(dtype=float), majority)
     cells = [
@@ -83,10 +83,11 @@ def _line(row: dict[Any, Any], folds: pd.DataFrame) -> str:
         _score_cell(row, "song_accuracy"),
         (spark, row.get("song_accuracy_sd")),
         _score_cell(row, "song_macro_f1"),
+        _score_cell(row, "compared_accuracy"),
         _score_cell(row, "segment_accuracy"),
         (percent(majority), majority),
         (f"{number(row.get('folds_done'))} of {number(row.get('folds'))}", row.get("folds_done")),
-        (f"{seconds / 60:.1f}" if known(seconds) else "–", seconds),
+        *zip(costs.texts(row).values(), map(row.get, costs.TITLES), strict=True),
         (f"<span{look}>{state}</span>", state),
     ]
     return f"<tr>{''.join(_cell(text, value) for text, value in cells)}</tr>"

@@ -14,7 +14,7 @@ from mer_kit.checks import MerKitError, plain
 from mer_kit.pages import paper, sanitizer
 from mer_kit.pages.notebooks import export_notebooks, is_view_page
 from mer_kit.pages.overview import SCRIPT, known, overview, title
-from mer_kit.results import runs_table, status, tables
+from mer_kit.results import costs, runs_table, status, tables
 from mer_kit.results.copies import compare_copies, without_copies
 from mer_kit.views import html_fragments
 
@@ -117,9 +117,11 @@ def _page(
     rows = table.to_dict("records")
     body = [
         "<h1>mer-kit results</h1>",
-        f'<p class="quiet">Runs: {len(rows)}. Songs: accuracy of the SVM on segment statistics. '
-        "Scores are means over folds ± their standard deviation. “Majority” always predicts the "
-        "majority class.</p>",
+        f'<p class="quiet">Runs: {len(rows)}. Songs: accuracy of the SVM on segment statistics, '
+        "and by the mean of the segments' probabilities, by which methods are compared. Scores are "
+        "means over folds ± their standard deviation. “Majority” always predicts the majority "
+        "class.</p>",
+        _paragraph(costs.NOTE, "quiet"),
         *(_paragraph(note, "quiet") for note in runs_table.frontend_notes(table)),
     ]
     if len(copies):

@@ -16,6 +16,7 @@ import pandas as pd
 from mer_kit import files, systems
 from mer_kit.checks import MerKitError, plain
 from mer_kit.later_settings import flat, without_absent
+from mer_kit.results import costs
 from mer_kit.results.status import status_of
 from mer_kit.runs import decisions, stored_tables
 from mer_kit.runs.config import RunConfig
@@ -65,6 +66,7 @@ COLUMNS: tuple[str, ...] = (
     "majority_accuracy_mean",
     "majority_macro_f1_mean",
     "seconds",
+    *costs.TITLES,
     "frontend",
     *NOISE,
     "fingerprint",
@@ -219,7 +221,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     row |= {name: config.get(name, none) for name, none in zip(NOISE, ("none", 0.0), strict=True)}
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:
-        row |= _scores(metrics, config)
+        row |= _scores(metrics, config) | costs.of_run(run, metrics["folds"])
     status, reason = status_of(run, config, metrics)
     return row | {"status": status, "reason": plain(reason)}
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mer_kit import __version__, files
 from mer_kit.format import UNKNOWN, percent, short, with_noise
-from mer_kit.results import runs_table
+from mer_kit.results import costs, runs_table
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
 
@@ -36,6 +36,7 @@ NOTE = (
 #: Column of the table → its score in `results.runs_table.collect`.
 _SCORES = {
     "songs": "song_accuracy",
+    "mean": "compared_accuracy",
     "songs F1": "song_macro_f1",
     "segments": "segment_accuracy",
     "majority": "majority_accuracy",
@@ -104,13 +105,14 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of `results.runs_table.collect` as a text table: one row per run.
 
     Percent, mean ± sd over folds (n − 1). Columns: corpus, task, s, method, seed, folds, songs,
-    songs F1 (macro), segments, majority, run (the fingerprint).
+    mean (by `mean`, by which methods are compared), songs F1 (macro), segments, majority, the cost
+    (`results.costs`), run (the fingerprint).
 
     Examples
     --------
     >>> from mer_kit.results.runs_table import COLUMNS
     >>> run_table(pd.DataFrame(columns=list(COLUMNS))).columns[-2:].tolist()
-    ['majority', 'run']
+    ['epochs split', 'run']
     """
     rows = [
         {
@@ -123,11 +125,12 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
                 title: percent(run[f"{name}_mean"], run.get(f"{name}_sd", float("nan")))
                 for title, name in _SCORES.items()
             },
+            **costs.texts(run),
             "run": run["fingerprint"],
         }
         for run in results[results["song_accuracy_mean"].notna()].to_dict("records")
     ]
-    return pd.DataFrame(rows, columns=[*_SETTINGS, *_SCORES, "run"])
+    return pd.DataFrame(rows, columns=[*_SETTINGS, *_SCORES, *costs.TITLES.values(), "run"])
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -187,7 +190,10 @@ def latex(table: pd.DataFrame) -> str:
     \end{tabular}
     """
     safe = table.astype(str).map(latex_cell).rename(columns=latex_cell)
-    columns = "".join("r" if name in ("seed", "folds", *_SCORES) else "l" for name in table)
+    columns = "".join(
+        "r" if name in ("seed", "folds", *_SCORES, *costs.TITLES.values()) else "l"
+        for name in table
+    )
     # Notebooks escape tables for HTML by an option of pandas; here the cells are safe already.
     with pd.option_context("styler.format.escape", None):
         text = safe.style.hide(axis="index").to_latex(hrules=True, column_format=columns)
@@ -202,7 +208,7 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
         f"macro-F1. mer-kit {__version__}; a run's settings are in its folder's "
         "config.json, found by its fingerprint in the last column."
     )
-    note = " ".join([note, *runs_table.frontend_notes(results)])
+    note = " ".join([note, costs.NOTE, *runs_table.frontend_notes(results)])
     table.attrs["note"] = note
     texts = {
         "results.md": markdown(table),

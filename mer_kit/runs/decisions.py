@@ -219,7 +219,7 @@ def write(run: RunFolder, result: FoldResult, songs: pd.DataFrame, config: RunCo
     content = {
         **_origin(run, result.fold, config),
         "sources": _sources(names),
-        "fold": result,
+        "fold": _scores_of(as_json(result)),
         **{column: songs[column].tolist() for column in ("clip_id", "label")},
         "answers": {name: songs[name].tolist() for name in names},
     }
@@ -320,11 +320,23 @@ def _decided(
         config=config,
         seconds=math.nan,
     )
-    if not _same({**as_json(result), "seconds": stored.get("seconds")}, stored):
+    scores_now = {**as_json(result), "seconds": stored.get("seconds")}
+    if not _same(_scores_of(scores_now), _scores_of(stored)):
         raise MerKitError("its scores are not those of its answers")
     then, now = content["sources"], _sources(list(result.songs))
     kept = {name: own for name, own in result.songs.items() if now.get(name) == then.get(name)}
     return dataclasses.replace(result, songs=kept), songs
+
+
+def as_stored(result: FoldResult) -> dict[str, Any]:
+    """Return a FoldResult as metrics.json has it: without an entry for a cost that is not known."""
+    content: dict[str, Any] = as_json(result)
+    return content if result.cost else _scores_of(content)
+
+
+def _scores_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a FoldResult as JSON without the cost, which the answers do not decide."""
+    return {name: value for name, value in result.items() if name != "cost"}
 
 
 def _same(computed: Any, stored: Any) -> bool:

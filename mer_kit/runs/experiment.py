@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from mer_kit import __version__, files, paths, systems
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.records import EpochRecord, Fold, FoldResult, SegmentIndex
 from mer_kit.runs import (
+    cost,
     decisions,
     fold_training,
     grouping,
@@ -145,14 +147,14 @@ class Experiment:
     def _train_fold(self, number: int, watch: Callable[[Trainer], None] | None) -> None:
         files.sweep(self.folder.fold(number))
         self.folder.set_status("running", fold=number)
+        placement = evaluation.place(self.device, self.precision)
+        cost.forget_peak(placement.device)
         try:
             if self.config.system:
-                names, seconds = run_folder.SYSTEM_FILES, fold_training.train_system(self, number)
+                names, costs = run_folder.SYSTEM_FILES, fold_training.train_system(self, number)
             else:
-                names, seconds = (
-                    run_folder.FOLD_FILES,
-                    fold_training.train_network(self, number, watch),
-                )
+                names = run_folder.FOLD_FILES
+                costs = fold_training.train_network(self, number, watch)
         except KeyboardInterrupt:
             self.folder.set_status("paused", fold=number, message="stopped by hand")
             raise
@@ -162,11 +164,11 @@ class Experiment:
                     "failed", fold=number, message=f"{type(error).__name__}: {error}"
                 )
             raise
-        placement = evaluation.place(self.device, self.precision)
         self.folder.set_status(
             "done",
             fold=number,
-            seconds=seconds,
+            **costs,
+            peak_mb=cost.peak_mb(placement.device),
             device=placement.device.type,
             precision=placement.precision,
             threads=torch.get_num_threads(),
@@ -187,7 +189,11 @@ class Experiment:
         folder, fold, config = self.folder, self.folds[number], self.config
         labels = label_noise.song_labels(self, number)
         folder.check_seal(number, ("segments.csv",))
-        seconds = float(folder.fold_status(number).get("seconds", float("nan")))
+        status = folder.fold_status(number)
+        spent: dict[str, Any] = {
+            "seconds": float(status.get("seconds", float("nan"))),
+            "cost": cost.stored(status),
+        }
         known: dict[str, np.ndarray] = {}
         stored = decisions.read(folder, fold, labels, clip_ids=self.clip_ids, config=config)
         if stored is not None:
@@ -195,7 +201,7 @@ class Experiment:
             names = list(self.song_classifiers)
             if set(names) <= set(result.songs):
                 own = {name: result.songs[name] for name in names}
-                result = dataclasses.replace(result, songs=own, seconds=seconds)
+                result = dataclasses.replace(result, songs=own, **spent)
                 return result, songs[["clip_id", "fold", "label", *names]]
             known = {name: songs[name].to_numpy() for name in result.songs}
         result, songs = decisions.decide_fold(
@@ -204,10 +210,11 @@ class Experiment:
             labels,
             clip_ids=self.clip_ids,
             config=config,
-            seconds=seconds,
+            seconds=spent["seconds"],
             folder=folder.fold(number) if write else None,
             known=known,
         )
+        result = dataclasses.replace(result, **spent)
         if write:
             decisions.write(folder, result, songs, config)
         return result, songs
@@ -238,8 +245,9 @@ class Experiment:
             stored_tables.without_formulae(decisions.with_names(songs, self.classes)),
         )
         summary = decisions.summary(results, songs, len(self.classes))
+        folds = [decisions.as_stored(result) for result in results]
         run_folder.write_json(
-            self.folder.path / "metrics.json", {"folds": results, "summary": summary}
+            self.folder.path / "metrics.json", {"folds": folds, "summary": summary}
         )
         self.folder.set_status("done", folds=done, of=len(self.folds))
         return RunResult(self.config, self.fingerprint, results, summary)

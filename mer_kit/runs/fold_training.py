@@ -19,7 +19,7 @@ import pandas as pd
 from mer_kit import files, later_settings, seeding, systems
 from mer_kit.checks import MerKitError, check_probabilities
 from mer_kit.records import Fold, SegmentIndex
-from mer_kit.runs import label_noise, run_folder
+from mer_kit.runs import cost, label_noise, run_folder
 from mer_kit.runs.config import hashed_config
 from mer_kit.signal.store import SegmentView
 from mer_kit.songs import folds
@@ -35,8 +35,11 @@ INNER_FOLDS = 3
 Watch = Callable[[Trainer], None] | None
 
 
-def train_network(experiment: Experiment, number: int, watch: Watch = None) -> float:
-    """Train one fold and write its files; return the seconds of all epochs, warm-up included."""
+def train_network(experiment: Experiment, number: int, watch: Watch = None) -> dict[str, float]:
+    """Train one fold and write its files; return what it cost.
+
+    That is the seconds of all epochs, warm-up included, and of `runs.cost` all but the memory.
+    """
     fold, folder = experiment.folds[number], experiment.folder.fold(number)
     trainer, index, labels = fit(experiment, fold.train, f"fold {number}", folder, number, watch)
     files.write_table(
@@ -61,7 +64,11 @@ def train_network(experiment: Experiment, number: int, watch: Watch = None) -> f
         training_songs = predict(experiment, trainer, fold.train, "train", number)
     songs = pd.concat([training_songs, predict(experiment, trainer, fold.test, "test", number)])
     files.write_table(folder / "segments.csv", songs, float_format="%.6g")
-    return seconds
+    return {
+        "seconds": seconds,
+        "parameters": trainer.n_parameters_,
+        "split": cost.split(trainer.history_),
+    }
 
 
 def fit(
@@ -162,8 +169,8 @@ def _seconds(trainer: Trainer) -> float:
     return float(sum(record.seconds for record in trainer.history_))
 
 
-def train_system(experiment: Experiment, number: int) -> float:
-    """Fit the run's system on a fold's training songs; return the seconds taken.
+def train_system(experiment: Experiment, number: int) -> dict[str, float]:
+    """Fit the run's system on a fold's training songs; return the seconds and its parameters.
 
     Writes segments.csv with one row per song.
     """
@@ -180,7 +187,8 @@ def train_system(experiment: Experiment, number: int) -> float:
     part = np.repeat(["train", "test"], [len(fold.train), len(fold.test)])
     songs = table(experiment, number, clips, 0.0, experiment.store.durations_s[clips], part, p)
     files.write_table(experiment.folder.fold(number) / "segments.csv", songs, float_format="%.6g")
-    return time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "parameters": getattr(system, "n_parameters_", float("nan"))}
 
 
 def fit_system(experiment: Experiment, number: int) -> tuple[systems.BaseSystem, Any]:

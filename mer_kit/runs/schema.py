@@ -198,6 +198,10 @@ STATUS: dict[str, Field] = {
     "state": _OPTIONAL_NAME,
     "message": Field("a text", lambda value: isinstance(value, str), needed=False),
     "seconds": Field("a number of seconds", number(0), needed=False),
+    **{
+        name: Field("a number or null", or_null(number(0)), needed=False)
+        for name in ("parameters", "peak_mb", "split")
+    },
     "files": Field("names and checksums", mapping, needed=False),
     "log": Field("a list of lines", listing, needed=False),
 }
@@ -208,6 +212,7 @@ FOLD: dict[str, Field] = {
     "songs": Field("fractions for each classifier", _scores_by_name),
     "segments": Field("fractions", _scores),
     "majority": Field("fractions", _scores),
+    "cost": Field("numbers by name", _scores, needed=False),
 }
 METRICS: dict[str, Field] = {
     "folds": Field("a list of folds", lambda value: listing(value) and len(value) <= MOST_FOLDS),

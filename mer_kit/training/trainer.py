@@ -296,6 +296,12 @@ class Trainer:
         """float16 [E, S, K], the evaluation probabilities after each epoch."""
         return self._trained().epochs
 
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained weights and biases, of all networks."""
+        networks = self._trained().networks
+        return sum(weights.numel() for network in networks for weights in network.parameters())
+
     def predict_proba(self, segments: SegmentSource) -> np.ndarray:
         """Return class probabilities float32 [S, K] of segments, with dropout off."""
         state = self._trained()

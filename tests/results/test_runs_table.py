@@ -343,6 +343,39 @@ def test_folds_with_fewer_scores_count_with_those_that_all_have(tmp_path: Path) 
     assert math.isnan(found["seconds"]) and found["status"] == "partial"
 
 
+def test_costs_are_means_the_most_memory_and_of_older_runs_what_their_history_says(
+    tmp_path: Path,
+) -> None:
+    run = write_run(tmp_path, "new", {0: 0.5, 1: 0.7})
+    metrics = read_json(run / "metrics.json")
+    for fold, cost in zip(
+        metrics["folds"], ({"peak_mb": 300.0, "split": 0.5}, {"peak_mb": 200}), strict=True
+    ):
+        fold["cost"] = cost | {"parameters": 1200}
+    write_json(run / "metrics.json", metrics)
+    old = write_run(tmp_path, "old", {0: 0.5})
+    records = [("warmup", False), ("ssl", True), ("ssl", False), ("ssl", True), ("ssl", True)]
+    pd.DataFrame(
+        [
+            {"epoch": k, "phase": p, "separated": s, "n_labelled": 1, "n_unlabelled": 0}
+            for k, (p, s) in enumerate(records)
+        ]
+    ).to_csv(old / "folds/0/history.csv", index=False)
+    found = runs_table.collect(tmp_path)
+    names = ["seconds_per_fold", "parameters", "peak_mb", "split"]
+    assert row(found, "new")[names].tolist() == [60.5, 1200, 300, 0.5]
+    assert row(found, "old")["split"] == 0.75 and row(found, "old")[names[1:3]].isna().all()
+    cells = tables.run_table(found).set_index("run")
+    assert cells.loc["new", ["s per fold", "parameters", "peak MB", "epochs split"]].tolist() == [
+        "60.5", "1,200", "300", "50 %"
+    ]  # fmt: skip
+    assert cells.loc["old", ["parameters", "peak MB", "epochs split"]].tolist() == [
+        "–",
+        "–",
+        "75 %",
+    ]
+
+
 def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -> None:
     found = runs_table.collect(tmp_path)
     assert found.empty and list(found.columns) == list(runs_table.COLUMNS)

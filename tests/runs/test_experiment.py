@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.metrics import accuracy_score, f1_score
 
 from mer_kit import corpora
@@ -36,6 +37,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     experiment = make(tmp_path_factory.mktemp("runs"))
     experiment.run()
     return experiment
+
+
+def test_a_fold_keeps_what_it_cost(finished: Experiment) -> None:
+    folder = finished.folder
+    costs = [fold["cost"] for fold in folder.metrics()["folds"]]
+    weights = load_file(folder.fold(0) / "model.safetensors")
+    trained = sum(w.numel() for name, w in weights.items() if name.endswith(("weight", "bias")))
+    assert [one["parameters"] for one in costs] == [trained] * len(costs) and trained > 1000
+    for number, one in enumerate(costs):
+        history = pd.read_csv(folder.fold(number) / "history.csv")
+        assert one["split"] == pytest.approx(history[history["phase"] == "ssl"]["separated"].mean())
+        # Measured anew for every fold, of the whole process: libraries, features and training.
+        assert 100 < one["peak_mb"] < 2e4
+    (row,) = runs_table.collect(folder.path.parent).to_dict("records")
+    assert row["peak_mb"] == max(one["peak_mb"] for one in costs) and row["parameters"] == trained
+    assert row["seconds_per_fold"] == pytest.approx(row["seconds"] / len(costs))
 
 
 def test_scores_equal_those_of_scikit_learn_on_the_song_table(finished: Experiment) -> None:
