@@ -10,13 +10,13 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.results.paper import systems_table
-from mer_kit.results.runs_table import COMPARED, SETTINGS
+from mer_kit.results.runs_table import COMPARED, NOISE, SETTINGS
 from mer_kit.runs import schema, stored_tables
 from mer_kit.runs.grouping import FOLDS_FILE
 from mer_kit.runs.run_folder import RunFolder
 
 #: What one system is: runs that agree in these and in `name` differ only in their seed.
-SYSTEM = (*(name for name in SETTINGS if name != "seed"), "frontend", "recipe", "division")
+SYSTEM = (*(name for name in SETTINGS if name != "seed"), *NOISE, "frontend", "recipe", "division")
 COLUMNS = (*SYSTEM, "seed", "folder", "name", "classifier", "fold", "clip_id", "group", "right")
 _FOLDS: dict[str, schema.Field] = {
     "clips": schema.Field("a list of names", schema.listing),

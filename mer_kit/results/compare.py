@@ -16,7 +16,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError
 from mer_kit.format import percent, plural, short, with_noise
 from mer_kit.results import answers, statistics
-from mer_kit.results.runs_table import COMPARED
+from mer_kit.results.runs_table import COMPARED, NOISE
 
 #: Plain training, with which all others are compared.
 BASELINE = "ce"
@@ -30,7 +30,7 @@ _TELLING = ("segment_seconds", "preset", "frontend", "song_features", "recipe")
 POINTS = 0.02
 #: Columns of `comparisons`; "first" is the baseline, and differences are second minus first.
 COLUMNS = (
-    *("corpus", "task", "division", "segment_seconds", "preset", "frontend", "recipe"),
+    *("corpus", "task", "division", *NOISE, "segment_seconds", "preset", "frontend", "recipe"),
     *("first", "second", "seeds", "folds", "songs", "artists", "first_accuracy", "second_accuracy"),
     *("difference", "low", "high", "p", "p_holm", "comparisons"),
     *("only_first", "only_second", "p_mcnemar", "t_low", "t_high", "p_t"),
@@ -202,7 +202,7 @@ def _of_block(block: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
         if agreement.empty:
             continue
         nearest = agreement.sort_values([*agreement]).index[-1]
-        about = {name: system[name] for name in COLUMNS[:7]}
+        about = {name: system[name] for name in COLUMNS[: COLUMNS.index("first")]}
         names = {"first": systems["label"][nearest], "second": system["label"]}
         try:
             found.append({**about, **names, **difference(songs[int(nearest)], songs[number])})
@@ -247,7 +247,8 @@ def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
     ]
     for row in comparisons(answers.song_answers(results)).to_dict("records"):
         pair = f"{row['second']} against {row['first']}"
-        lines.append(f"{row['corpus']}, {row['task']}: {pair}: {words(row)}.")
+        where = with_noise(f"{row['corpus']}, {row['task']}", row)
+        lines.append(f"{where}: {pair}: {words(row)}.")
     return lines
 
 
