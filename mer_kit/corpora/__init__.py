@@ -72,7 +72,7 @@ def module(name: str) -> CorpusModule:
     Examples
     --------
     >>> module("pmemo").TITLE, module("pmemo").OPTIONS
-    ('PMEmo (PMEmo2019)', ('ties',))
+    ('PMEmo (PMEmo2019)', ('ties', 'middle'))
     """
     modules = _modules()
     return cast(CorpusModule, modules[check_choice("corpus", name, modules)])

@@ -230,10 +230,11 @@ def of_clips(truth: pd.DataFrame | None, clips: Sequence[Clip]) -> pd.DataFrame 
     return truth[truth["clip_id"].isin([clip.clip_id for clip in clips])].reset_index(drop=True)
 
 
-def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
+def high(values: np.ndarray, middle: float | tuple[float, float], ties: str) -> np.ndarray:
     """Return bool, of the shape of `values`: above the middle, or at it unless ties are "low".
 
-    With ties="drop", removing the ties is left to the caller. NaN is never high.
+    `middle` may be one value, or one for each column (valence, arousal). With ties="drop", removing
+    the ties is left to the caller. NaN is never high.
 
     Examples
     --------
@@ -244,7 +245,7 @@ def high(values: np.ndarray, middle: float, ties: str) -> np.ndarray:
     return np.asarray((values > middle) | ((values == middle) & (ties != "low")))
 
 
-def truth(spans: pd.DataFrame, *, middle: float, ties: str) -> pd.DataFrame:
+def truth(spans: pd.DataFrame, *, middle: float | tuple[float, float], ties: str) -> pd.DataFrame:
     """Return the segment-level ground truth of rated spans: one row per span, with its quadrant.
 
     `spans` has the columns clip_id, start_s, end_s, valence, arousal and possibly more; the result
@@ -276,7 +277,7 @@ def truth_of(
     frames: Mapping[str, pd.DataFrame],
     known: Iterable[str],
     *,
-    middle: float,
+    middle: float | tuple[float, float],
     ties: str,
     notes: list[Problem],
     problems: list[Problem],

@@ -26,10 +26,12 @@ ENOUGH = 4
 
 @dataclass(frozen=True)
 class Scale:
-    """The range of a corpus' ratings; its middle separates the classes."""
+    """The range of a corpus' ratings; its middle separates the classes, unless `cuts` do."""
 
     low: float
     high: float
+    #: where valence and arousal are divided instead
+    cuts: tuple[float, float] | None = None
 
     @property
     def middle(self) -> float:
@@ -68,8 +70,10 @@ def side(value: float, middle: float, ties: str) -> int | None:
     return int(value > middle)
 
 
-def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
+def classes(rating: Rating, middle: float | tuple[float, float], ties: str) -> dict[str, int]:
     """Return task → class index; with ties="drop", tasks with a tied rating are omitted.
+
+    `middle` may be one value, or one for valence and one for arousal.
 
     D: the middle of the scale is the class boundary; ties are high by default, as on PMEmo's page.
 
@@ -80,9 +84,10 @@ def classes(rating: Rating, middle: float, ties: str) -> dict[str, int]:
     >>> classes(Rating(valence=0.5, arousal=0.7), 0.5, "drop")
     {'arousal': 1}
     """
+    of_valence, of_arousal = np.broadcast_to(middle, 2).tolist()
     sides = {
-        "valence": side(rating.valence, middle, ties),
-        "arousal": side(rating.arousal, middle, ties),
+        "valence": side(rating.valence, of_valence, ties),
+        "arousal": side(rating.arousal, of_arousal, ties),
     }
     labels = {task: value for task, value in sides.items() if value is not None}
     if len(labels) == 2:
@@ -317,7 +322,8 @@ def rated_corpus(
 
     There is no note on a file whose row already has a problem. Parameters as for `make_clips`.
     """
-    labels = {clip_id: classes(rating, scale.middle, ties) for clip_id, rating in ratings.items()}
+    cuts = scale.cuts or scale.middle
+    labels = {clip_id: classes(rating, cuts, ties) for clip_id, rating in ratings.items()}
     clips = make_clips(corpus.root, labels, files, table=table, about=about, problems=problems)
     known = {*ratings, *(problem.clip_id for problem in problems if problem.clip_id)}
     return dataclasses.replace(

@@ -5,6 +5,7 @@ Notebook: 01_segmentation
 
 from collections.abc import Sequence
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,9 @@ def paper_table(number: int) -> pd.DataFrame:
 
     Table 1: corpus, songs, segment_seconds, overlap_seconds, segments. Table 2: corpus,
     segment_seconds, task, accuracy_percent, f1_percent. Table 3: corpus, method, task,
-    accuracy_percent, f1_percent, note.
+    accuracy_percent, f1_percent, f1_kind (which F1 it is: "positive", the F1 of the high class, or
+    "micro", which equals accuracy, as far as the numbers tell; "?" is not stated), note (what is
+    known to be wrong; several are separated by " | ").
 
     Raises
     ------
@@ -37,9 +40,7 @@ def paper_table(number: int) -> pd.DataFrame:
     Notebook: 01_segmentation
     """
     name = PAPER_FILES[check_choice("number", number, PAPER_FILES)]
-    printed = resources.files("mer_kit.results").joinpath("printed", name)
-    with printed.open("r", encoding="utf-8") as file:
-        return pd.read_csv(file)
+    return _read(name)
 
 
 def systems_table() -> pd.DataFrame:
@@ -55,9 +56,29 @@ def systems_table() -> pd.DataFrame:
     >>> table.loc["embedding_svm", "printed"], table.loc["inherit_vote", "classifier"]
     ('audio_embedding_koh2021', 'vote')
     """
-    printed = resources.files("mer_kit.results").joinpath("printed", "systems.csv")
+    return _read("systems.csv", dtype=str, keep_default_na=False)
+
+
+def majority_table() -> pd.DataFrame:
+    """Return the majority class of the paper's corpora: corpus, task, options, songs, majority.
+
+    `majority` of the `songs` in the corpus' own label table are of the largest class, with the
+    corpus' `options` ("" for the defaults).
+
+    Examples
+    --------
+    >>> table = majority_table().query("corpus == 'pmemo' and task == 'valence'")
+    >>> (100 * table["majority"] / table["songs"]).round(1).tolist()
+    [73.3, 60.9]
+    """
+    return _read("majority.csv", keep_default_na=False)
+
+
+def _read(name: str, **options: Any) -> pd.DataFrame:
+    """Return a table of `printed/`."""
+    printed = resources.files("mer_kit.results").joinpath("printed", name)
     with printed.open("r", encoding="utf-8") as file:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
+        return pd.DataFrame(pd.read_csv(file, **options))
 
 
 def table1(

@@ -7,12 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.corpora import deam, emotion_in_music, pmemo, ratings
 from mer_kit.records import TASKS, Corpus
+from mer_kit.results.paper import majority_table
 from tests.corpora import tiny
 
 LABELS = Path(__file__).parents[3] / "shared" / "data" / "labels"
@@ -53,6 +55,22 @@ def test_pmemo_ties_follow_the_option(ties: str, label: str | None, tmp_path: Pa
     corpus = pmemo.load(tiny.pmemo(tmp_path), ties=ties)
     assert quadrants(corpus).get("7") == label
     assert corpus.clips[-1].labels["arousal"] == 1  # arousal does not tie
+
+
+def test_pmemo_can_be_divided_where_the_literature_does(tmp_path: Path) -> None:
+    root = tiny.pmemo(tmp_path)
+    ratings = pd.read_csv(root / pmemo.STATIC, dtype={"musicId": str}).set_index("musicId")
+    ratings.columns = ratings.columns.str.strip()
+    for middle, (valence, arousal) in (("published", (0.567, 0.586)), (0.5, (0.5, 0.5))):
+        for clip in pmemo.load(root, middle=middle).clips:
+            row = ratings.loc[clip.clip_id]
+            assert clip.labels["valence"] == int(row["Valence(mean)"] >= valence)
+            assert clip.labels["arousal"] == int(row["Arousal(mean)"] >= arousal)
+    at = {m: pmemo.load(root, middle=m) for m in ("0.5", "published")}
+    assert quadrants(at["0.5"]) != quadrants(at["published"])
+    assert at["0.5"].truth["label"].tolist() != at["published"].truth["label"].tolist()  # type: ignore[index]
+    with pytest.raises(MerKitError, match="middle is '0.6', expected one of 0.5, published"):
+        pmemo.load(root, middle=0.6)
 
 
 def test_pmemo_truth_covers_the_half_second_before_its_time(tmp_path: Path) -> None:
@@ -262,6 +280,25 @@ def test_counts_of_the_real_tables(
     assert (corpus.labels("valence").sum(), corpus.labels("arousal").sum()) == high
     if quadrants:
         assert tuple(Counter(corpus.labels("quadrant").tolist())[k] for k in range(4)) == quadrants
+
+
+@needs_labels
+@pytest.mark.parametrize(("name", "middle"), [("pmemo", ""), ("pmemo", "published"), ("eim", "")])
+def test_the_majority_rows_of_table_3_are_those_of_the_real_tables(
+    name: str, middle: str, tmp_path: Path
+) -> None:
+    options = {"middle": middle} if middle else {}
+    corpus = corpora.load(name, real(name, tmp_path), **options)
+    rows = majority_table()
+    rows = rows[
+        (rows["corpus"] == name)
+        & rows["options"].str.endswith(middle)
+        & (rows["options"].eq("") == (not middle))
+    ]
+    assert len(rows) == {"pmemo": 2, "eim": 1}[name]
+    for row in rows.to_dict("records"):
+        counts = Counter(corpus.labels(row["task"]).tolist())
+        assert (row["songs"], row["majority"]) == (len(corpus.clips), max(counts.values()))
 
 
 @needs_labels
