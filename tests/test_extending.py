@@ -37,7 +37,6 @@ def test_there_are_examples_and_they_are_short() -> None:
     assert set(EXAMPLES) >= {
         "corpora/quadrants.py",
         "methods/elr.py",
-        "methods/coteaching.py",
         "classifiers/logistic.py",
         "frontends/chroma.py",
         "networks/linear.py",
@@ -239,7 +238,7 @@ def test_what_does_not_fit_together_gets_a_sentence(
     )
 
 
-@pytest.mark.parametrize("name", ["elr", "coteaching"])
+@pytest.mark.parametrize("name", ["elr"])
 def test_a_new_method_goes_on_from_its_checkpoint(name: str, folder: Path, tmp_path: Path) -> None:
     """A training stopped after an epoch and gone on with ends bit for bit where one in one go does; it is known by name."""
     script = """
@@ -270,7 +269,7 @@ again.save_model(file + ".model")
 told = SegmentClassifier(file + ".model", device="cpu", precision="float32").predict_proba(ArraySegments(x))
 assert np.array_equal(told, whole.predict_proba(ArraySegments(x)))
 marks = {run_folder.fingerprint(resolve(method=name, preset="smoke", **own), corpus_checksum="0", code_version="1")
-         for own in ({}, {"elr": {"decay": 0.8}, "coteaching": {"forget": 0.5}}[name])}
+         for own in ({}, {"decay": 0.8})}
 assert len(marks) == 2
 older = resolve(corpus="4q", method="ce", preset="smoke", grouping="exact")
 assert run_folder.fingerprint(older, corpus_checksum="0", code_version="1") == "ca5bdbbab2"

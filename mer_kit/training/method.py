@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mer_kit.later_settings import hashed, kinds
+from mer_kit.seeding import torch_generator
 from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, draw_rows, n_drawn
 from mer_kit.training.evaluation import Placement, cut
@@ -117,6 +118,7 @@ class BaseMethod:
         inherited, each class has to set it
     idle : fields of `TrainingSettings` that cannot change a number of this method and are left out
         of a run's name
+    dropouts : torch's generator of each network's dropout; the first is the training's own
     """
 
     settings: ClassVar[type] = NoSettings
@@ -137,10 +139,27 @@ class BaseMethod:
         """Receive the labels and generators; called once, before a checkpoint is restored."""
         self.training = training
 
+    def extend(self, network: SegmentNetwork) -> None:
+        """Add parameters of the method's own to a fresh network, such as an attention's weights.
+
+        They are optimised, checkpointed and restored with the network. The model file leaves them
+        out, so that a single segment is classified without them.
+        """
+
     def begin_epoch(self, epoch: Epoch) -> None:
         """Prepare an epoch: divide the segments, raise a weight, reset the epoch's means."""
         # `seen` counts the epoch's segments so far: how far into the epoch a step is.
         self.epoch, self.sums, self.seen = epoch, EpochSums(), 0
+        self.dropouts = [self.training.dropout, *self.streams("dropout")[1:]]
+
+    def streams(self, name: str) -> list[torch.Generator]:
+        """Return a generator of torch's for each network, on the device, anew in every epoch."""
+        # An epoch's own generators need no place in a checkpoint, which is made between two epochs.
+        t, number = self.training, self.epoch.number
+        return [
+            torch_generator(t.seed, f"{name} {n} of epoch {number}", str(t.placement.device))
+            for n in range(1, self.networks + 1)
+        ]
 
     @classmethod
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
@@ -182,19 +201,24 @@ class BaseMethod:
         `x` [B, 1, d, n] or [B, d] is standardised and on the device; `rows` int64 [B] are the
         batch's segments.
         """
-        loss = batch_loss(
-            networks[0],
-            self.batch(x, rows),
-            self.training.placement,
-            self.sums,
-            temperature=self.s.temperature,
-            dropout=self.training.dropout,
-            segment_loss=self.segment_loss,
-            penalty=lambda logits: self.penalty(logits, rows),
-        )
+        batch = self.batch(x, rows)
+        losses = [
+            batch_loss(
+                network,
+                batch,
+                self.training.placement,
+                self.sums,
+                temperature=self.s.temperature,
+                dropout=dropout,
+                segment_loss=self.segment_loss,
+                penalty=lambda logits: self.penalty(logits, rows),
+            )
+            # Two networks with the same dropout masks would be less different than they could be.
+            for network, dropout in zip(networks, self.dropouts, strict=True)
+        ]
         # How much of the epoch is done: λ rises within it (see `methods.sssl`).
         self.seen += len(rows)
-        return [loss]
+        return losses
 
     def before_evaluation(self, networks: list[SegmentNetwork]) -> None:
         """Change the networks between the last step of an epoch and its evaluation pass."""

@@ -139,6 +139,9 @@ class TrainingState:
             generator=torch_generator(self.seed, name),
             **flat(self.settings.model),
         )
+        # What a segment's answer needs, and the model file has; a method may add more weights.
+        self._names = list(network.state_dict())
+        self.method.extend(network)
         self.placement.move(network)
         if self.settings.compile:
             network.compile_trunk()
@@ -282,9 +285,11 @@ class TrainingState:
         # The default network and a single network are not named: files of older runs are the same.
         if self.settings.network != networks.DEFAULT:
             model["kind"] = self.settings.network
-        model |= {"network": self.networks[0].state_dict(), "bands": self._bands()}
-        if len(self.networks) > 1:
-            model["more"] = [network.state_dict() for network in self.networks[1:]]
+        weights = [network.state_dict() for network in self.networks]
+        of_each = [{name: one[name] for name in self._names} for one in weights]
+        model |= {"network": of_each[0], "bands": self._bands()}
+        if len(of_each) > 1:
+            model["more"] = of_each[1:]
         checkpoint.save(path, model)
 
 

@@ -109,10 +109,11 @@ def assert_same_training(first: Trainer, second: Trainer) -> None:
     ]
     assert repr(rows[0]) == repr(rows[1])  # repr, since NaN is not equal to itself
     assert first.eval_probabilities_.tobytes() == second.eval_probabilities_.tobytes()
-    one, other = (made._trained().networks[0].state_dict() for made in (first, second))
-    assert list(one) == list(other)
-    for name in one:
-        assert torch.equal(one[name], other[name]), name
+    pairs = zip(*(made._trained().networks for made in (first, second)), strict=True)
+    for one, other in ((a.state_dict(), b.state_dict()) for a, b in pairs):
+        assert list(one) == list(other)
+        for name in one:
+            assert torch.equal(one[name], other[name]), name
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import pytest
 from mer_kit.checks import MerKitError
 from mer_kit.later_settings import kinds
 from mer_kit.training import (
-    METHODS,
     TrainingSettings,
     batch_loss,
     method,
@@ -121,7 +120,8 @@ def test_no_setting_is_there_for_nothing():
 
 
 def test_methods():
-    made = {method: TrainingSettings(method=method) for method in METHODS}
+    four = ("ce", "mixup", "sssl_no_kl", "sssl")
+    made = {method: TrainingSettings(method=method) for method in four}
     assert {m: (methods.of(m).makes_partition, s.weight_kl) for m, s in made.items()} == {
         "ce": (False, 0.0),
         "mixup": (False, 0.0),
