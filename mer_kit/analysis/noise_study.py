@@ -124,7 +124,10 @@ def noise_study(
     started = time.perf_counter()
     probabilities = _train(experiment, index, labels, epochs)
     settings = PartitionSettings(tau=experiment.config.training.partition.tau)
-    partitions = [diagnostics.replay(one, labels, settings=settings) for one in probabilities]
+    partitions = [
+        diagnostics.replay(probabilities[:end], labels, songs=index.clip, settings=settings)
+        for end in range(1, len(probabilities) + 1)
+    ]
     return NoiseStudy(
         kind, realised, labels, labels != inherited, probabilities, partitions,
         seconds=time.perf_counter() - started,

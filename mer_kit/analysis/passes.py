@@ -17,7 +17,8 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive
 from mer_kit.training import diagnostics
 from mer_kit.training.methods.sssl import mixture_seed
-from mer_kit.training.partition import Mixture, Partition, PartitionSettings
+from mer_kit.training.mixture import Mixture
+from mer_kit.training.partition import Partition, PartitionSettings, losses_to_divide
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,17 @@ class Passes:
         """float64 [E, S], cross-entropy against the inherited labels, nats (Eq. 2)."""
         return diagnostics.loss_table(self.probabilities, self.labels)
 
+    @cached_property
+    def divided_losses(self) -> np.ndarray:
+        """float64 [E, S], nats, what the partition by each pass divides: means over passes."""
+        ends = range(1, len(self) + 1)
+        return np.stack(
+            [
+                losses_to_divide(self.probabilities[:end], self.labels, self.clip, self.partition)
+                for end in ends
+            ]
+        )
+
     @property
     def tau(self) -> float:
         """The τ of the training."""
@@ -103,7 +115,11 @@ class Passes:
         check_range("after_epoch", after_epoch, 1, len(self), whole=True)
         settings = self.partition if tau is None else replace(self.partition, tau=tau)
         return diagnostics.replay(
-            self.probabilities[after_epoch - 1], self.labels, settings=settings, seed=self.seed
+            self.probabilities[:after_epoch],
+            self.labels,
+            songs=self.clip,
+            settings=settings,
+            seed=self.seed,
         )
 
     @cached_property
@@ -124,7 +140,7 @@ class Passes:
         self, after_epoch: int, *, group: int = 0
     ) -> tuple[np.ndarray, Mixture | None, np.ndarray | None]:
         """Return losses, mixture and wrong labels of one fit: all segments, or class `group`."""
-        losses, wrong = self.losses[after_epoch - 1], self.wrong
+        losses, wrong = self.divided_losses[after_epoch - 1], self.wrong
         mixtures = self.partitions[after_epoch - 1].mixtures
         if not self.partition.per_class:
             return losses, mixtures[0], wrong
@@ -136,7 +152,7 @@ class Passes:
         partition = self.partitions[after_epoch - 1]
         if partition.separated:
             return np.flatnonzero(~partition.clean)
-        order = np.lexsort((-self.losses[after_epoch - 1], partition.omega))
+        order = np.lexsort((-self.divided_losses[after_epoch - 1], partition.omega))
         return np.sort(order[: max(1, len(self.labels) // 10)])
 
     def table(self) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from mer_kit.plots.axes import (
     root_scale,
 )
 from mer_kit.plots.style import CLEAN, NEUTRAL, NOISY
-from mer_kit.training.partition import Mixture
+from mer_kit.training.mixture import Mixture
 
 BINS = 40
 

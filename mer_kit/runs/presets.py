@@ -14,6 +14,7 @@ from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.runs.data import pooling_step
 from mer_kit.signal import frontends
 from mer_kit.training import methods, networks
+from mer_kit.training.methods import sssl
 from mer_kit.training.settings import TrainingSettings
 
 #: More folds than this are a typing error.
@@ -227,6 +228,7 @@ def _settings(
         If an override is not known or not of its type.
     """
     base = PRESETS[preset]
+    overrides = _with_variant(method, overrides)
     homes: dict[str, dict[str, Any]] = {
         "run": {"train_every_seconds": base["train_every_seconds"], "grouping": "normalised"},
         "training": dict(base["training"]),
@@ -241,6 +243,26 @@ def _settings(
         homes[home][name] = _as_kind(name, value, kind)
     homes["run"].pop("network", None)
     return homes
+
+
+def _with_variant(method: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the overrides with a variant of SSSL replaced by its settings; others given win.
+
+    Raises
+    ------
+    MerKitError
+        If there is no such variant, or the method has none.
+    """
+    rest = dict(overrides)
+    if "variant" not in rest:
+        return rest
+    variant = check_choice("variant", rest.pop("variant"), sssl.VARIANTS)
+    if not issubclass(methods.of(method), sssl.Method):
+        raise MerKitError(
+            f"variant is {variant!r}, but method {method} has no variants: remove it, or choose "
+            "method sssl or sssl_no_kl"
+        )
+    return sssl.VARIANTS[variant] | rest
 
 
 def merged(parameters: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

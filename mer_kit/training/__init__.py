@@ -3,7 +3,8 @@
 trainer                the training loop, in one function
 method, methods/       what a method decides, and each method in a file of its own
 network, networks/     the interface of networks, and each network in a file of its own
-partition              the mixture of the losses: X and U (paper Eq. 1 and 3)
+partition, mixture     the mixture of the losses: X and U (paper Eq. 1 and 3)
+bimodality             whether the losses show two modes at all
 objectives             cross-entropy, sharpening, mixup, R-Drop (Eq. 2, 4 to 10)
 batch_loss             one batch of X and U becomes one loss
 optimization           the optimizer and the learning-rate schedule

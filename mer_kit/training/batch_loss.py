@@ -1,12 +1,13 @@
 """One training step: a batch of X and U becomes one loss (paper Eq. 4–10)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from mer_kit.training import objectives
 from mer_kit.training.evaluation import Placement
@@ -25,6 +26,7 @@ class Batch:
     delta, partner : mixup's weight and each row's partner, int64 [B]; both None without mixup
     lambda_kl : λ of Eq. (10) in this step
     pseudo : [B, K], the probabilities to sharpen into pseudo-labels; None for the model's own
+    kept : float32 [B], ω: the weight that inherited labels keep beside pseudo-labels; None for 0
     """
 
     x: Tensor
@@ -34,6 +36,7 @@ class Batch:
     partner: Tensor | None = None
     lambda_kl: float = 0.0
     pseudo: Tensor | None = None
+    kept: Tensor | None = None
 
 
 class EpochSums:
@@ -74,6 +77,7 @@ def batch_loss(
     dropout: torch.Generator,
     segment_loss: Callable[[Tensor, Tensor], Tensor] = objectives.cross_entropy,
     penalty: Callable[[Tensor], Tensor | None] = lambda logits: None,
+    keep_statistics: bool = False,
 ) -> Tensor:
     """Return the batch's loss, a scalar with gradient, in nats.
 
@@ -86,6 +90,7 @@ def batch_loss(
     dropout : the generator of every dropout mask, on the network's device
     segment_loss : (logits, targets) → the loss of each segment [B]
     penalty : logits → a scalar that is added to the loss, or None
+    keep_statistics : leave the running statistics of batch normalisation as they are
 
     Notebook: 03_sssl_training
 
@@ -104,7 +109,7 @@ def batch_loss(
     x, partner, delta = batch.x, batch.partner, batch.delta
     if partner is not None and delta is not None:
         x = objectives.mix(batch.x, partner, delta)  # Eq. 6
-    with placement.autocast():
+    with kept_statistics(network, keep_statistics), placement.autocast():
         logits = network.head(network.trunk(x), generator=dropout)  # [B, K]
     # Batches of a warm-up or of a plain method have no U: their targets are the inherited labels.
     targets, consistency = batch.targets, torch.zeros((), device=x.device)
@@ -163,6 +168,9 @@ def _unlabelled(
     erased = batch.targets[batch.noisy]
     sums.add("agreement", (soft.argmax(1) == erased.argmax(1)).double().mean(), len(x))
     sums.add("confidence", soft.max(dim=1).values.mean(), len(x))
+    if batch.kept is not None:
+        kept = batch.kept[batch.noisy, None]  # [Bᵤ, 1]
+        soft = kept * erased + (1 - kept) * soft
     return batch.targets.index_copy(0, batch.noisy, soft.to(batch.targets.dtype)), consistency
 
 
@@ -192,6 +200,57 @@ def frozen_batch_norm(network: nn.Module) -> Iterator[None]:
     finally:
         for layer in layers:
             layer.train()
+
+
+@contextmanager
+def kept_statistics(network: nn.Module, keep: bool) -> Iterator[None]:
+    """Make batch normalisation leave its running statistics as they are; it still normalises.
+
+    Examples
+    --------
+    >>> layer = nn.BatchNorm1d(1)
+    >>> with kept_statistics(layer, True):
+    ...     _ = layer(torch.tensor([[1.0], [3.0]]))
+    >>> layer.running_mean
+    tensor([0.])
+    """
+    layers = [one for one in network.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers * keep:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+class _Trunk(nn.Module):
+    """A network up to its head, which has dropout but no batch normalisation."""
+
+    def __init__(self, network: SegmentNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network.trunk(x)
+
+
+def renew_batch_norm(
+    network: SegmentNetwork, batches: Iterable[tuple[np.ndarray, Tensor]], placement: Placement
+) -> None:
+    """Set the running statistics of batch normalisation to those of these segments.
+
+    Mixed segments vary less than real ones, and statistics taken from them would be used for real
+    ones wherever dropout is off.
+
+    Parameters
+    ----------
+    batches : (rows [B], x [B, 1, d, n] or [B, d]), standardised and on the device
+    """
+    # A last batch of one segment has no variance.
+    with placement.autocast():
+        update_bn((x for _, x in batches if len(x) > 1), _Trunk(network))
 
 
 def n_drawn(songs: np.ndarray, share: float) -> int:

@@ -9,7 +9,12 @@ from sklearn.metrics import roc_auc_score
 
 from mer_kit.checks import MerKitError, check_labels, check_range
 from mer_kit.training.evaluation import losses
-from mer_kit.training.partition import Partition, PartitionSettings, fit_partition
+from mer_kit.training.partition import (
+    Partition,
+    PartitionSettings,
+    fit_partition,
+    losses_to_divide,
+)
 
 
 def check_epochs(epochs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,16 +55,18 @@ def loss_table(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def replay(
-    probabilities: np.ndarray,
+    epochs: np.ndarray,
     labels: np.ndarray,
     *,
+    songs: np.ndarray | None = None,
     settings: PartitionSettings = PartitionSettings(),
     seed: int = 0,
 ) -> Partition:
-    """Divide the segments again from one archived evaluation pass [S, K], with any settings.
+    """Divide the segments again from archived evaluation passes [E, S, K], with any settings.
 
-    The pass after epoch e gives the partition of epoch e + 1. With the training's own settings and
-    `seed=mixture_seed(seed)` the result equals the training's partition exactly.
+    The passes after epochs 1 to e give the partition of epoch e + 1. With the training's own
+    settings, its songs [S] and `seed=mixture_seed(seed)` the result equals the training's partition
+    exactly. Without songs, segments count as independent.
 
     Notebook: 02_noisy_labels
 
@@ -67,16 +74,17 @@ def replay(
     --------
     >>> rng = np.random.default_rng(0)
     >>> p = np.r_[rng.uniform(0.8, 0.99, 80), rng.uniform(0.02, 0.2, 20)]
-    >>> int(replay(np.c_[p, 1 - p], np.zeros(100, dtype=int)).clean.sum())
+    >>> int(replay([np.c_[p, 1 - p]], np.zeros(100, dtype=int)).clean.sum())
     80
     """
-    epochs, labels = check_epochs(np.asarray(probabilities)[None], labels)
-    probabilities = epochs[0]
+    epochs, labels = check_epochs(epochs, labels)
+    each = np.arange(len(labels)) if songs is None else songs
     return fit_partition(
-        losses(probabilities, labels),
+        losses_to_divide(epochs, labels, each, settings),
         labels,
-        n_classes=probabilities.shape[1],
+        n_classes=epochs.shape[2],
         settings=settings,
+        songs=songs,
         seed=seed,
     )
 

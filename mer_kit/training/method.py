@@ -14,9 +14,16 @@ import torch
 from torch import Tensor
 
 from mer_kit.later_settings import hashed, kinds
-from mer_kit.seeding import torch_generator
+from mer_kit.seeding import numpy_generator, torch_generator
 from mer_kit.training import objectives
-from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, draw_rows, n_drawn
+from mer_kit.training.batch_loss import (
+    Batch,
+    EpochSums,
+    batch_loss,
+    draw_rows,
+    n_drawn,
+    renew_batch_norm,
+)
 from mer_kit.training.evaluation import Placement, cut
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.partition import Partition, PartitionSettings
@@ -24,10 +31,20 @@ from mer_kit.training.partition import Partition, PartitionSettings
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
 
+#: Segments on which batch normalisation is renewed.
+RENEWED_ON = 512
 #: The settings of R-Drop.
-RDROP = ("lambda_kl", "ramp_epochs")
-#: The settings of the partition and of the pseudo-labels.
-SPLIT = (*kinds(PartitionSettings), "temperature", "pseudo_labels")
+RDROP = ("lambda_kl", "ramp_epochs", "ramp_fraction")
+#: The settings of the partition, of the pseudo-labels and of the phase that has them.
+SPLIT = (
+    *kinds(PartitionSettings),
+    "temperature",
+    "pseudo_labels",
+    "soft_targets",
+    "restart_schedule",
+)
+#: The settings of mixup.
+MIXUP = ("alpha", "warmup_mixup", "renew_batch_norm")
 
 
 @dataclass(frozen=True)
@@ -212,6 +229,7 @@ class BaseMethod:
                 dropout=dropout,
                 segment_loss=self.segment_loss,
                 penalty=lambda logits: self.penalty(logits, rows),
+                keep_statistics=self.renews_batch_norm,
             )
             # Two networks with the same dropout masks would be less different than they could be.
             for network, dropout in zip(networks, self.dropouts, strict=True)
@@ -221,7 +239,15 @@ class BaseMethod:
         return losses
 
     def before_evaluation(self, networks: list[SegmentNetwork]) -> None:
-        """Change the networks between the last step of an epoch and its evaluation pass."""
+        """Change the networks between the last step of an epoch and its evaluation pass.
+
+        Where batches were mixed, the statistics of batch normalisation are renewed on unmixed ones.
+        """
+        if self.renews_batch_norm:
+            generator = numpy_generator(self.training.seed, "batch norm")
+            rows = generator.permutation(len(self.training.labels))[:RENEWED_ON]
+            for network in networks:
+                renew_batch_norm(network, self.training.read(rows), self.training.placement)
 
     def state(self) -> dict[str, Tensor]:
         """Return what a checkpoint must keep of this method, name → CPU tensor; {} if nothing."""
@@ -252,6 +278,11 @@ class BaseMethod:
         """Return λ at the end of its ramp, 0 for a method without it."""
         return 0.0
 
+    @property
+    def renews_batch_norm(self) -> bool:
+        """Whether batch normalisation is renewed on unmixed segments after this epoch."""
+        return self.s.renew_batch_norm and self.mixes(self.s, self.epoch.phase)
+
     # ---- what methods share ----------------------------------------------------------------------
 
     def batch(self, x: Tensor, rows: np.ndarray) -> Batch:
@@ -272,9 +303,14 @@ class BaseMethod:
         # Read from the class itself: a subclass in another file may warm up differently.
         if not cls.__dict__.get("shares_warmup") or cls.networks != 1:
             return settings.identity()
-        later = {"method", "alpha", "warmup_mixup", "own", *SPLIT, *RDROP}
+        later = {"method", "own", *MIXUP, *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}
         if cls.mixes(settings, "warmup"):
             # Whatever its name, a method that mixes in the warm-up does there what mixup does.
             key |= {"method": "mixup", "alpha": settings.alpha}
+            if settings.renew_batch_norm:
+                key["renew_batch_norm"] = True
+        stages = cls.stages(settings)
+        if len(stages) > 1:  # the warm-up then has its own schedule, however long what follows is
+            key["epochs"] = stages[0].epochs
         return key

@@ -1,15 +1,16 @@
 """Which inherited labels look clean? A two-component Gaussian mixture of the segments' losses."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
+import pandas as pd
 
 from mer_kit.checks import MerKitError, check_labels, check_range
 from mer_kit.later_settings import later
+from mer_kit.training import bimodality
+from mer_kit.training.evaluation import losses as segment_losses
+from mer_kit.training.mixture import Mixture, fit_mixture
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class PartitionSettings:
     clip_percentiles : losses are clipped to these before the fit; without it, one loss of 100 puts
         nearly everything into X
     clamp : keep the posterior from rising again beyond the parabola's vertex
+    loss_window : the mean loss of so many evaluation passes, the last one included, is divided
+    song_median : divide the losses minus the median of their song
+    dip_test : keep every label unless the losses show two modes, see `training.bimodality`
+    em_tolerance : EM stops when its mean log-likelihood rises by less; 1e-3 stops early, which
+        moves |U| by 2 to 4 points
     """
 
     tau: float = 0.5
@@ -41,13 +47,19 @@ class PartitionSettings:
     min_per_class: int = later(default=8, absent_means=8)
     clip_percentiles: tuple[float, float] = later(default=(1.0, 99.0), absent_means=(1.0, 99.0))
     clamp: bool = later(default=True, absent_means=True)
+    loss_window: int = later(default=5, absent_means=1)
+    song_median: bool = later(default=False, absent_means=False)
+    dip_test: bool = later(default=True, absent_means=False)
+    em_tolerance: float = later(default=1e-6, absent_means=1e-3)
 
     def __post_init__(self) -> None:
         for name in ("tau", "max_unlabelled"):
             check_range(name, getattr(self, name), 0, 1)
         for name in ("reg_covar", "min_gap"):
             check_range(name, getattr(self, name), 0)
+        check_range("em_tolerance", self.em_tolerance, 0, 1, low_open=True)
         check_range("min_per_class", self.min_per_class, 0, whole=True)
+        check_range("loss_window", self.loss_window, 1, whole=True)
         # The two pairs arrive as lists when they are read from JSON; the record keeps tuples.
         for name, highest in (("clean_share", 1), ("clip_percentiles", 100)):
             object.__setattr__(self, name, _ascending(name, getattr(self, name), highest))
@@ -64,73 +76,6 @@ def _ascending(name: str, values: Sequence[float], most: float) -> tuple[float, 
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """Two fitted Gaussians on normalised losses; index 0 has the smaller mean and is called clean.
-
-    Losses ℓ (nats) are normalised to (clip(ℓ, low, high) − low) / (high − low) before the fit.
-
-    Attributes
-    ----------
-    weights, means, sds : of both components, on the normalised scale
-    low, high : nats, the clipping percentiles of the losses
-    """
-
-    weights: tuple[float, float]
-    means: tuple[float, float]
-    sds: tuple[float, float]
-    low: float
-    high: float
-
-    def normalise(self, losses: np.ndarray) -> np.ndarray:
-        """Return the losses (nats, [n]) on the mixture's 0–1 scale, clipped to its percentiles."""
-        span = max(self.high - self.low, 1e-12)
-        clipped = np.clip(np.asarray(losses, dtype=np.float64), self.low, self.high)
-        return (clipped - self.low) / span
-
-    def densities(self, x: np.ndarray) -> np.ndarray:
-        """Return λₖ p(x|k) of both components for normalised losses x: [n] → [2, n].
-
-        Source: paper Eq. (3).
-        """
-        return np.asarray(np.exp(self._log_densities(x)) / np.sqrt(2 * np.pi))
-
-    def posterior(self, losses: np.ndarray, *, clamp: bool = True) -> np.ndarray:
-        """Return ω, the probability that each loss (nats) is of the clean component: [n] → [n].
-
-        The ratio of two Gaussians is not monotone: the wider one wins in both tails, so the best
-        fitted samples can look noisy (or the worst ones clean). The logarithm of the ratio is a
-        parabola; with `clamp` (D) ω keeps its value at the vertex from there on, so that ω never
-        rises as the loss grows.
-        """
-        x = self.normalise(losses)
-        if clamp:
-            x = self._clamped(x)
-        # In logarithms: far from both means the densities underflow and their ratio would be NaN.
-        log_density = self._log_densities(x)
-        # ω = p₀ / (p₀ + p₁) = 1 / (1 + exp(log p₁ − log p₀)), where exp overflows beyond 709.
-        difference = np.clip(log_density[1] - log_density[0], -700, 700)
-        return np.asarray(1 / (1 + np.exp(difference)))
-
-    def _log_densities(self, x: np.ndarray) -> np.ndarray:
-        """Return log(λₖ p(x|k) √2π) of both components: [n] → [2, n]."""
-        # Columns [2, 1] against the row x [n]. A component of weight 0 has the logarithm −∞.
-        mean, sd, weight = (np.array(v)[:, None] for v in (self.means, self.sds, self.weights))
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(weight) - np.log(sd) - 0.5 * ((x - mean) / sd) ** 2)
-
-    def _clamped(self, x: np.ndarray) -> np.ndarray:
-        """Return x [n], with values on the wrong side of the parabola's vertex moved to it."""
-        # log p(x|0) − log p(x|1) = −½ (precision₀ − precision₁) x² + …: its curvature decides
-        # which component is narrower, and with it on which side of the vertex ω falls.
-        precision = np.array(self.sds) ** -2.0
-        curvature = precision[0] - precision[1]
-        if abs(curvature) < 1e-12 * precision.max():
-            return x  # equal widths: the parabola is a straight line
-        vertex = (precision[0] * self.means[0] - precision[1] * self.means[1]) / curvature
-        return np.asarray(np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex))
-
-
-@dataclass(frozen=True)
 class Partition:
     """The partition of the training segments into X (labelled) and U (unlabelled).
 
@@ -142,6 +87,7 @@ class Partition:
     separated : False if a guard found no separation; then `clean` is True everywhere
     loss_gap : mean loss of the proposed U minus mean loss of the proposed X, nats
     note : why there is no separation, or ""
+    one_mode : what the dip test says against a second mode, or ""
     """
 
     clean: np.ndarray
@@ -150,68 +96,37 @@ class Partition:
     separated: bool
     loss_gap: float
     note: str = ""
+    one_mode: str = ""
 
 
-def fit_mixture(
-    losses: np.ndarray,
-    *,
-    clip_percentiles: tuple[float, float] = (1.0, 99.0),
-    reg_covar: float = 5e-4,
-    max_iter: int = 200,
-    tol: float = 1e-3,
-    seed: int = 0,
-) -> Mixture | None:
-    """Fit the two-component Gaussian mixture to losses [n] in nats by EM.
+def losses_to_divide(
+    passes: np.ndarray,
+    labels: np.ndarray,
+    songs: np.ndarray,
+    settings: PartitionSettings,
+) -> np.ndarray:
+    """Return the losses that a partition divides: float64 [S], nats.
 
-    Returns None if the losses are (nearly) all equal.
+    They are the mean over the last `loss_window` evaluation passes; with `song_median`, minus the
+    median of the segment's song, since segments of one song are easy or hard together.
 
-    Source: paper Eq. (3). D: clipped to the 1st–99th percentile, min–max scaled, float64,
-    `reg_covar=5e-4`, `max_iter=200`, `tol=1e-3`, fixed random state; without clipping, one loss of
-    100 puts nearly everything into X, and a smaller `reg_covar` loses a fifth of the clean samples.
-    Notebook: 02_noisy_labels
-
-    Raises
-    ------
-    MerKitError
-        If there are fewer than two losses, or one is not finite.
+    Parameters
+    ----------
+    passes : [E, S, K], evaluation passes, oldest first
+    labels, songs : int [S]
 
     Examples
     --------
-    >>> import numpy as np
-    >>> rng = np.random.default_rng(0)
-    >>> mixture = fit_mixture(np.r_[rng.normal(0.2, 0.05, 800), rng.normal(2.0, 0.2, 200)])
-    >>> [round(w, 1) for w in mixture.weights]
-    [0.8, 0.2]
+    >>> passes = np.array([[[0.5, 0.5]], [[0.25, 0.75]]])
+    >>> of = PartitionSettings(loss_window=2)
+    >>> losses_to_divide(passes, np.array([0]), np.array([0]), of).round(3)
+    array([1.04])
     """
-    losses = np.asarray(losses, dtype=np.float64)
-    if losses.ndim != 1 or len(losses) < 2:
-        raise MerKitError(
-            f"losses have shape {losses.shape}, expected at least two values in one row: pass [n]"
-        )
-    if not np.isfinite(losses).all():
-        i = int(np.flatnonzero(~np.isfinite(losses))[0])
-        raise MerKitError(
-            f"loss {i} is {losses[i]}, expected a finite number: lower the learning rate"
-        )
-    # Clipped first: EM would give one extreme loss a component of its own.
-    low, high = np.percentile(losses, clip_percentiles)
-    if high - low < 1e-6:
-        return None
-    x = (np.clip(losses, low, high) - low) / (high - low)  # [n] in 0–1
-    model = GaussianMixture(2, reg_covar=reg_covar, max_iter=max_iter, tol=tol, random_state=seed)
-    with warnings.catch_warnings():
-        # After max_iter steps the fit is good enough for a threshold, converged or not.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x[:, None])
-    # EM numbers its components at random; the one with the smaller mean loss is the clean one.
-    order = np.argsort(model.means_[:, 0])
-    weights, means = model.weights_[order], model.means_[order, 0]
-    sds = np.sqrt(model.covariances_[order, 0, 0])
-    return Mixture(_pair(weights), _pair(means), _pair(sds), float(low), float(high))
-
-
-def _pair(values: np.ndarray) -> tuple[float, float]:
-    return float(values[0]), float(values[1])
+    window = passes[-settings.loss_window :]
+    mean = np.mean([segment_losses(one, labels) for one in window], axis=0)
+    if not settings.song_median:
+        return np.asarray(mean)
+    return np.asarray(mean - pd.Series(mean).groupby(np.asarray(songs)).transform("median"))
 
 
 def fit_partition(
@@ -220,13 +135,15 @@ def fit_partition(
     *,
     n_classes: int,
     settings: PartitionSettings = PartitionSettings(),
+    songs: np.ndarray | None = None,
     seed: int = 0,
 ) -> Partition:
     """Divide training segments into X (ωᵢ > τ) and U.
 
     D: the posterior is clamped. A mixture always finds two components, so guards report "no
-    separation" and keep every label if the loss gap is under `min_gap` nats, |X|/n is outside
-    `clean_share`, or a class keeps fewer than `min_per_class` samples in X. `max_unlabelled` caps
+    separation" and keep every label unless a dip test shows two modes, and if the loss gap is under
+    `min_gap` nats, |X|/n is outside `clean_share`, or a class keeps fewer than `min_per_class`
+    samples in X. With one mixture per class, a class of one mode keeps its labels. `max_unlabelled` caps
     |U|/n: beyond it only the segments with the smallest ω (largest loss among equals) go to U,
     since averaged human labels are wrong for 5–15 % of the segments, not for the 30–50 % that an
     unbounded mixture calls noisy.
@@ -239,6 +156,7 @@ def fit_partition(
     losses : float [n], cross-entropy against the inherited label, nats
     labels : int [n], inherited labels
     n_classes : K
+    songs : int [n], the song of each segment, for the dip test; None if all are independent
     seed : random state of the mixture
 
     Raises
@@ -264,16 +182,23 @@ def fit_partition(
     everything = np.ones(len(losses), dtype=bool)
     # Classes that are harder to learn have larger losses, clean or not: D, one mixture for each.
     groups = [labels == k for k in range(n_classes)] if s.per_class else [everything]
+    candidates, one_mode = ~everything, []  # where a second mode allows a wrong label
     for rows in groups:  # bool [n]
         mixture = None
         if rows.sum() >= 2:
             mixture = fit_mixture(
-                losses[rows], clip_percentiles=s.clip_percentiles, reg_covar=s.reg_covar, seed=seed
+                losses[rows],
+                clip_percentiles=s.clip_percentiles,
+                reg_covar=s.reg_covar,
+                tol=s.em_tolerance,
+                seed=seed,
             )
         mixtures.append(mixture)
         if mixture:
             omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)  # Eq. 3
-    clean = omega > s.tau
+            one_mode.append(_one_mode(losses[rows], None if songs is None else songs[rows], s))
+            candidates |= rows & (not one_mode[-1])
+    clean = (omega > s.tau) | ~candidates
     most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
         # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
@@ -282,11 +207,25 @@ def fit_partition(
     # Nats between the means of U and X; 0 where one of them is empty.
     divided = 0 < clean.sum() < len(clean)
     gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
-    note = "no separation: all losses are equal"
+    note, unimodal = "no separation: all losses are equal", ""
     if any(mixtures):
-        note = why_no_separation(clean, labels, gap, n_classes, s)
+        unimodal = one_mode[0] * all(one_mode)
+        note = unimodal or why_no_separation(clean, labels, gap, n_classes, s)
     # Without a separation the epoch keeps every inherited label.
-    return Partition(clean | bool(note), omega, tuple(mixtures), not note, gap, note)
+    return Partition(clean | bool(note), omega, tuple(mixtures), not note, gap, note, unimodal)
+
+
+def _one_mode(losses: np.ndarray, songs: np.ndarray | None, s: PartitionSettings) -> str:
+    """Return what the dip test says against a second mode of the losses, or ""."""
+    if not s.dip_test:
+        return ""
+    test = bimodality.dip_test(losses, songs)
+    if test.bimodal:
+        return ""
+    return (
+        f"no separation: the losses show one mode (dip {test.dip:.4f}, two modes from "
+        f"{test.critical:.4f} on)"
+    )
 
 
 def why_no_separation(

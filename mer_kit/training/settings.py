@@ -36,6 +36,14 @@ class TrainingSettings:
     model: Any = field(default_factory=dict)  # the network's settings: a mapping becomes its record
     network: str = later(default="vgg16", absent_means="vgg16")  # P: VGG16
     own: Any = later(default_factory=dict, absent_means={})  # the method's own settings, likewise
+    # D: the semi-supervised phase has its own learning-rate schedule
+    restart_schedule: bool = later(default=True, absent_means=False)
+    # D: λ rises over this fraction of the semi-supervised phase; 0: over ramp_epochs
+    ramp_fraction: float = later(default=0.5, absent_means=0.0)
+    # D: where batches are mixed, batch normalisation is renewed on unmixed ones
+    renew_batch_norm: bool = later(default=True, absent_means=False)
+    # D: labels of U become ω·inherited + (1 − ω)·pseudo-label instead of being erased
+    soft_targets: bool = later(default=False, absent_means=False)
 
     def __post_init__(self) -> None:
         self._adopt("model", f"network {self.network}", networks.of(self.network).settings)
@@ -50,6 +58,7 @@ class TrainingSettings:
         for name in ("learning_rate", "gradient_clip", "temperature", "alpha"):
             check_range(name, getattr(self, name), 0, low_open=True)
         check_range("share", self.share, 0, 1, low_open=True)
+        check_range("ramp_fraction", self.ramp_fraction, 0, 1)
         if self.warmup_accuracy is not None:
             check_range("warmup_accuracy", self.warmup_accuracy, 0, 1)
         # ce and mixup never leave their first phase, so their warm-up may be as long as they are.

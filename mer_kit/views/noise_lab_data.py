@@ -15,7 +15,8 @@ from mer_kit.analysis.passes import Passes
 from mer_kit.plots.losses import BINS
 from mer_kit.training import diagnostics
 from mer_kit.training.evaluation import losses
-from mer_kit.training.partition import Mixture, Partition, PartitionSettings, why_no_separation
+from mer_kit.training.mixture import Mixture
+from mer_kit.training.partition import Partition, PartitionSettings, why_no_separation
 
 #: The positions on the normalised loss axis where the curves are evaluated.
 GRID = np.linspace(0, 1, 401)
@@ -54,11 +55,13 @@ def pass_tables(
 ) -> PassTables:
     """Return the tables of one pass for thresholds `taus`, with one mixture or one per class."""
     settings = dataclasses.replace(passes.partition, per_class=per_class)
-    probabilities, labels = passes.probabilities[after_epoch - 1], passes.labels
+    probabilities, labels = passes.probabilities[:after_epoch], passes.labels
     partition = passes.partitions[after_epoch - 1]
     if per_class != passes.partition.per_class:
-        partition = diagnostics.replay(probabilities, labels, settings=settings, seed=passes.seed)
-    loss = passes.losses[after_epoch - 1]
+        partition = diagnostics.replay(
+            probabilities, labels, songs=passes.clip, settings=settings, seed=passes.seed
+        )
+    loss = passes.divided_losses[after_epoch - 1]
     wrong = np.zeros(len(labels), dtype=bool) if passes.wrong is None else passes.wrong
     groups, curves = [], []
     for k, mixture in enumerate(partition.mixtures):
@@ -206,6 +209,8 @@ def _refusal(
     """Return why the training's guards would reject U = `rows`, or ""."""
     if all(mixture is None for mixture in partition.mixtures):
         return "all losses are equal"
+    if partition.one_mode:
+        return partition.one_mode.removeprefix("no separation: ")
     clean = np.ones(len(loss), dtype=bool)
     clean[rows] = False
     gap = 0.0

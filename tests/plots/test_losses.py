@@ -13,7 +13,8 @@ from mer_kit import plots
 from mer_kit.analysis.passes import Passes
 from mer_kit.plots import axes, style
 from mer_kit.records import EpochRecord
-from mer_kit.training.partition import Mixture, PartitionSettings
+from mer_kit.training.mixture import Mixture
+from mer_kit.training.partition import PartitionSettings
 
 MIXTURE = Mixture(weights=(0.7, 0.3), means=(0.2, 0.7), sds=(0.05, 0.15), low=0.1, high=2.1)
 

@@ -17,11 +17,11 @@ from mer_kit.checks import MerKitError
 from mer_kit.later_settings import flat, later
 from mer_kit.pages import report
 from mer_kit.results import runs_table
-from mer_kit.runs import run_folder
+from mer_kit.runs import presets, run_folder
 from mer_kit.runs.config import RunConfig, hashed_config
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.training.methods.sssl import PAPER_FORM
 from mer_kit.training.settings import TrainingSettings
 from tests.music import RATE, song
 
@@ -36,6 +36,14 @@ NAMES = {
 }
 METHODS = ("ce", "mixup", "sssl_no_kl", "sssl")
 OTHER = ("a0d733c83e", "7b72f84b38", "fa5835aa7a", "bdfe1b5f74")
+
+
+def resolve(*, method: str = "sssl", **settings: Any) -> RunConfig:
+    """Return a configuration as that commit resolved it."""
+    changed = {"grouping": "exact", "small_output": False, "renew_batch_norm": False}
+    if method.startswith("sssl"):
+        changed |= PAPER_FORM
+    return presets.resolve(method=method, **(changed | settings))
 
 
 def mark(config: RunConfig) -> str:

@@ -80,7 +80,13 @@ def test_overrides_go_where_they_belong():
         config.training.epochs,
         config.training.warmup_epochs,
     ) == (0.3, 9, 4)
-    assert flat(config.model) == {"width": 16, "batch_norm": True, "head_pool": 2, "dropout": 0.2}
+    assert flat(config.model) == {
+        "width": 16,
+        "batch_norm": True,
+        "head_pool": 2,
+        "dropout": 0.2,
+        "small_output": True,
+    }
     assert config.theta == 0.6 and config.max_seconds is None
     assert config.training.learning_rate == PRESETS["cpu"]["training"]["learning_rate"]
     assert resolve(n_mels=64).frontend_settings.n_mels == 64

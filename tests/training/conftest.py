@@ -15,11 +15,14 @@ import torch
 
 from mer_kit.training import Trainer, noise
 from mer_kit.training.evaluation import ArraySegments
+from mer_kit.training.methods.sssl import PAPER_FORM
 
 torch.set_num_threads(1)
 
 #: The smallest network that learns the toy: a training takes about half a second of processor time.
-TINY = {"width": 1, "head_pool": 1, "batch_norm": True, "dropout": 0.2}
+TINY = {"width": 1, "head_pool": 1, "batch_norm": True, "dropout": 0.2, "small_output": False}
+#: The paper's form of SSSL; what the repairs change is tested in test_repairs.py.
+PLAIN = {name: value for name, value in PAPER_FORM.items() if name != "small_output"}
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def trainer() -> Callable[..., Trainer]:
             "model": TINY,
             "device": "cpu",
             "precision": "float32",
+            **PLAIN,
         }
         return Trainer(**(settings | changes))
 

@@ -151,18 +151,18 @@ def test_replay_is_the_split_of_the_archived_losses_at_any_tau():
         np.float16
     )
     for tau in (0.1, 0.5, 0.9):
-        ours = diagnostics.replay(p, labels, seed=5, settings=P(tau=tau))
+        ours = diagnostics.replay(p[None], labels, seed=5, settings=P(tau=tau))
         direct = fit_partition(losses(p, labels), labels, n_classes=2, seed=5, settings=P(tau=tau))
         np.testing.assert_array_equal(ours.clean, direct.clean)
         np.testing.assert_array_equal(ours.omega, direct.omega)
     sizes = [
-        diagnostics.replay(p, labels, settings=P(tau=tau, clean_share=(0, 1))).clean.sum()
+        diagnostics.replay(p[None], labels, settings=P(tau=tau, clean_share=(0, 1))).clean.sum()
         for tau in (0.01, 0.5, 0.99)
     ]
     assert sizes[0] >= sizes[1] >= sizes[2] and sizes[0] > sizes[2]
-    assert len(diagnostics.replay(p, labels, settings=P(per_class=True)).mixtures) == 2
+    assert len(diagnostics.replay(p[None], labels, settings=P(per_class=True)).mixtures) == 2
     assert not diagnostics.replay(
-        p, labels, settings=P(min_gap=50.0)
+        p[None], labels, settings=P(min_gap=50.0)
     ).separated  # options reach the split
 
 
@@ -185,6 +185,6 @@ def test_shapes_that_do_not_belong_together_get_a_sentence(function):
 
 def test_replay_checks_its_labels():
     with pytest.raises(MerKitError, match="labels has 3 entries, expected 4"):
-        diagnostics.replay(EPOCHS[0], LABELS[:3])
+        diagnostics.replay(EPOCHS, LABELS[:3])
     with pytest.raises(MerKitError, match="expected 0 to 1"):
-        diagnostics.replay(EPOCHS[0], LABELS + 2)
+        diagnostics.replay(EPOCHS, LABELS + 2)

@@ -20,6 +20,7 @@ from mer_kit.training import (
     trainer,
     training_state,
 )
+from mer_kit.training.method import MIXUP
 
 
 @pytest.mark.parametrize(
@@ -145,29 +146,27 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     """Methods that warm up alike share a warm-up; what only matters later is left out, all else is
     in.
     """
-    base = TrainingSettings().warmup_key()
-    assert (
-        TrainingSettings(method="ce").warmup_key()
-        == base
-        == TrainingSettings(method="sssl_no_kl").warmup_key()
-    )
-    assert TrainingSettings(method="mixup").warmup_key() != base
-    mixed = TrainingSettings(warmup_mixup=True).warmup_key()
-    assert mixed == TrainingSettings(method="mixup").warmup_key()
-    assert (
-        TrainingSettings(method="mixup").warmup_key()
-        != TrainingSettings(method="mixup", alpha=0.2).warmup_key()
-    )
+
+    def settings(**given):
+        return TrainingSettings.of(**{"restart_schedule": False, **given})
+
+    base = settings().warmup_key()
+    assert settings(method="ce").warmup_key() == base == settings(method="sssl_no_kl").warmup_key()
+    assert settings(method="mixup").warmup_key() != base
+    mixed = settings(warmup_mixup=True).warmup_key()
+    assert mixed == settings(method="mixup").warmup_key()
+    assert settings(method="mixup").warmup_key() != settings(method="mixup", alpha=0.2).warmup_key()
     later = {"tau": 0.1, "per_class": True, "reg_covar": 1e-3, "min_gap": 0.2, "temperature": 1.0}
     later |= {"pseudo_labels": "epoch", "alpha": 0.2, "lambda_kl": 2.0, "ramp_epochs": 3.0}
-    later |= {"max_unlabelled": 0.15}
+    later |= {"max_unlabelled": 0.15, "loss_window": 2, "song_median": True, "dip_test": False}
+    later |= {"em_tolerance": 1e-3, "soft_targets": True, "ramp_fraction": 0.1}
     later |= {
         "clean_share": (0.1, 0.9),
         "min_per_class": 3,
         "clip_percentiles": (0.0, 100.0),
         "clamp": False,
     }
-    assert TrainingSettings.of(**later).warmup_key() == base
+    assert settings(**later).warmup_key() == base
     sooner = {
         "epochs": 50,
         "warmup_epochs": 5,
@@ -184,7 +183,17 @@ def test_warmup_key_holds_all_that_shapes_the_warmup():
     }
     sooner |= {"compile": True, "model": {"width": 8}}
     for name, value in sooner.items():
-        assert TrainingSettings.of(**{name: value}).warmup_key() != base, name
-    assert {"method", "warmup_mixup", "own", "network", *later, *sooner} == set(
+        assert settings(**{name: value}).warmup_key() != base, name
+    assert {"method", *MIXUP, "restart_schedule", "own", "network", *later, *sooner} == set(
         kinds(TrainingSettings)
     )
+
+
+def test_a_warmup_with_its_own_schedule_is_shared_whatever_follows_it():
+    of = TrainingSettings.of
+    base = of(method="sssl").warmup_key()
+    assert of(method="sssl_no_kl", epochs=90).warmup_key() == base
+    assert of(method="ce").warmup_key() != base != of(restart_schedule=False).warmup_key()
+    assert of(renew_batch_norm=False).warmup_key() == base  # nothing is mixed in a plain warm-up
+    mixed = of(warmup_mixup=True).warmup_key()
+    assert of(warmup_mixup=True, renew_batch_norm=False).warmup_key() != mixed != base

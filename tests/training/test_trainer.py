@@ -39,6 +39,8 @@ LEARNER = {
     "learning_rate": 3e-3,
     "model": {"width": 4, "head_pool": 1, "dropout": 0.2},
 }
+#: How the trainer of these tests divides segments: as the paper does.
+DIVIDED = {"min_gap": 0.0, "loss_window": 1, "dip_test": False, "em_tolerance": 1e-3}
 
 
 # ---- learning ------------------------------------------------------------------------------------
@@ -52,9 +54,9 @@ def test_sssl_finds_and_mends_wrong_labels(toy_maker, trainer):
     clean = toy.labels == toy.truth
     made = trainer(**LEARNER).fit(toy.segments, toy.labels, toy.songs)
     replayed = diagnostics.replay(
-        made.eval_probabilities_[4],
+        made.eval_probabilities_[4:5],
         toy.labels,
-        settings=PartitionSettings(min_gap=0.0),
+        settings=PartitionSettings(**DIVIDED),
         seed=mixture_seed(0),
     )
     assert roc_auc_score(clean, replayed.omega) > 0.9
@@ -142,9 +144,9 @@ def test_the_split_of_every_epoch_is_the_replay_of_the_pass_before(toy, trained)
         if record.phase != "ssl":
             continue
         replayed = diagnostics.replay(
-            trained.eval_probabilities_[record.epoch - 2],
+            trained.eval_probabilities_[: record.epoch - 1],
             toy.labels,
-            settings=PartitionSettings(min_gap=0.0),
+            settings=PartitionSettings(**DIVIDED),
             seed=mixture_seed(trained.seed),
         )
         assert (replayed.clean.sum(), replayed.separated) == (record.n_labelled, record.separated)
@@ -178,16 +180,17 @@ def test_settings_of_the_split_reach_it(toy, trainer, trained, warm, monkeypatch
         .fit(toy.segments, toy.labels, toy.songs)
         .history_[3]
     )
+    assert all(seen.pop("songs") == toy.songs)
     assert seen == {
-        "settings": PartitionSettings(**chosen),
+        "settings": PartitionSettings(**(DIVIDED | chosen)),
         "n_classes": 2,
         "seed": mixture_seed(0),
     }
     monkeypatch.undo()
     replayed = diagnostics.replay(
-        trained.eval_probabilities_[2],
+        trained.eval_probabilities_[:3],
         toy.labels,
-        settings=PartitionSettings(**chosen),
+        settings=PartitionSettings(**(DIVIDED | chosen)),
         seed=mixture_seed(0),
     )
     assert (
@@ -429,7 +432,9 @@ def test_schedule_rises_over_one_epoch_then_falls_as_a_cosine():
     ):
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.2)
         settings = TrainingSettings(epochs=5, warmup_epochs=1, schedule=name, learning_rate=0.2)
-        scheduler = optimization.make_scheduler(optimizer, settings, steps_per_epoch=4, epochs=settings.epochs)
+        scheduler = optimization.make_scheduler(
+            optimizer, settings, steps_per_epoch=4, epochs=settings.epochs
+        )
         rates = []
         for _ in range(20):
             rates.append(optimizer.param_groups[0]["lr"])

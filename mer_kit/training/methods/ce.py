@@ -1,6 +1,6 @@
 """Plain cross-entropy on the inherited labels: the baseline of every other method."""
 
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod
 
 TITLE = "plain cross-entropy"
 SAYS = "plain cross-entropy on the inherited labels, to the last epoch"
@@ -14,4 +14,4 @@ class Method(BaseMethod):
 
     shares_warmup = True
     # Nothing is divided, mixed or compared, so that these settings cannot change a number.
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))

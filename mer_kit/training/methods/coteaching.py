@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mer_kit.checks import check_range
 from mer_kit.training import objectives
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod, Epoch
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod, Epoch
 from mer_kit.training.network import SegmentNetwork
 
 TITLE = "Co-teaching"
@@ -41,7 +41,7 @@ class Method(BaseMethod):
     settings = Settings
     own: Settings
     networks = 2
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Raise the fraction of a batch that is forgotten."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from mer_kit.checks import check_choice, check_range
 from mer_kit.training.batch_loss import draw_rows
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod
 from mer_kit.training.network import SegmentNetwork
 
 TITLE = "MIL"
@@ -58,7 +58,7 @@ class Method(BaseMethod):
     settings = Settings
     own: Settings
     phase = "bags"
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     def extend(self, network: SegmentNetwork) -> None:
         """Add the attention's weights [K, D]."""

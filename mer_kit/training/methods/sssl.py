@@ -6,15 +6,15 @@ Notebook: 03_sssl_training
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from mer_kit.seeding import derive
-from mer_kit.training import evaluation, objectives, partition
+from mer_kit.training import objectives, partition
 from mer_kit.training.batch_loss import Batch
-from mer_kit.training.method import RDROP, BaseMethod, Epoch
+from mer_kit.training.method import RDROP, BaseMethod, Epoch, Stage
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -24,6 +24,20 @@ SAYS = "the complete SSSL: partition, sharpened pseudo-labels, mixup, R-Drop"
 SOURCE = "Sun, Zhang, Zhou, Li: the paper, Eq. (3) to (10)"
 COLOUR, LINE = "#5790fc", "-"
 ORDER = 3
+
+
+#: The paper's plain form: the settings that differ from the defaults, which are D.
+PAPER_FORM: dict[str, Any] = {
+    "renew_batch_norm": False,
+    "restart_schedule": False,
+    "ramp_fraction": 0.0,
+    "loss_window": 1,
+    "dip_test": False,
+    "em_tolerance": 1e-3,
+    "small_output": False,
+}
+#: What the setting `variant` may be.
+VARIANTS: dict[str, dict[str, Any]] = {"repaired": {}, "paper": PAPER_FORM}
 
 
 class Method(BaseMethod):
@@ -44,12 +58,17 @@ class Method(BaseMethod):
         self.partition = None
         if epoch.phase == "ssl" and epoch.probabilities is not None:
             # All segments are divided, also those that this epoch does not draw.
+            training, settings = self.training, self.s.partition
+            losses = partition.losses_to_divide(
+                epoch.passes, training.labels, training.songs, settings
+            )
             self.partition = partition.fit_partition(
-                evaluation.losses(epoch.probabilities, self.training.labels),  # [S], nats
-                self.training.labels,
-                n_classes=self.training.n_classes,
-                settings=self.s.partition,
-                seed=mixture_seed(self.training.seed),
+                losses,  # [S], nats
+                training.labels,
+                n_classes=training.n_classes,
+                settings=settings,
+                songs=training.songs,
+                seed=mixture_seed(training.seed),
             )
 
     def batch(self, x: torch.Tensor, rows: np.ndarray) -> Batch:
@@ -64,6 +83,7 @@ class Method(BaseMethod):
             labelled,
             noisy=noisy.to(self.training.placement.device),
             pseudo=self._pseudo(rows),
+            kept=self._kept(rows),
             lambda_kl=self._lambda(self.seen / len(self.rows)),
         )
 
@@ -76,15 +96,33 @@ class Method(BaseMethod):
             self.training.placement.device
         )
 
+    def _kept(self, rows: np.ndarray) -> torch.Tensor | None:
+        """Return ω [B] as the weight that the inherited labels of U keep; None to erase them."""
+        if not self.s.soft_targets or self.partition is None:
+            return None
+        omega = self.partition.omega[rows].astype(np.float32)
+        return torch.from_numpy(omega).to(self.training.placement.device)
+
     def _lambda(self, fraction: float) -> float:
         """Return λ after a fraction of this epoch's segments."""
         # λ starts at 0 after the warm-up: early pseudo-labels are not worth agreeing on.
-        weight, ramp_epochs = self.weight_kl(self.s), self.s.ramp_epochs
+        weight = self.weight_kl(self.s)
+        # D: a fraction of the phase; with 0, so many epochs however long the phase is.
+        phase = self.s.epochs - self.s.warmup_epochs
+        ramp_epochs = self.s.ramp_fraction * phase or self.s.ramp_epochs
         return objectives.ramp(self.epoch.since + fraction, weight=weight, ramp_epochs=ramp_epochs)
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""
         return {"lambda_kl": self._lambda(1)} if self.epoch.phase == "ssl" else {}
+
+    @classmethod
+    def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
+        """Return warm-up and semi-supervised phase, if each has a schedule of its own."""
+        # One cosine over all epochs leaves the second phase next to nothing of the learning rate.
+        if not settings.restart_schedule:
+            return super().stages(settings)
+        return Stage(settings.warmup_epochs), Stage(settings.epochs - settings.warmup_epochs)
 
     @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mer_kit.checks import check_range
+from mer_kit.checks import check_choice, check_range
+from mer_kit.later_settings import later
 from mer_kit.training.network import SegmentNetwork
 
 TITLE = "MLP"
@@ -20,12 +21,14 @@ ORDER = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """Hidden units, and the probability of dropout behind them."""
+    """Hidden units, the probability of dropout behind them, and the size of the first outputs."""
 
     hidden: int = 128
     dropout: float = 0.5
+    small_output: bool = later(default=True, absent_means=False)
 
     def __post_init__(self) -> None:
+        check_choice("small_output", self.small_output, (True, False))
         check_range("hidden", self.hidden, 1, whole=True)
         check_range("dropout", self.dropout, 0, 0.95)
 
@@ -51,6 +54,7 @@ class Network(SegmentNetwork):
         n_features: int,
         hidden: int = 128,
         dropout: float = 0.5,
+        small_output: bool = True,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +69,8 @@ class Network(SegmentNetwork):
             for layer in (self.hidden, output):
                 layer.weight.normal_(0, (2 / layer.in_features) ** 0.5, generator=generator)
                 layer.bias.zero_()
+        if small_output:
+            self.shrink_output()
 
     def trunk(self, x: Tensor) -> Tensor:
         """Return the hidden layer [B, hidden] of vectors [B, d]."""

@@ -30,10 +30,12 @@ class Settings:
     batch_norm: bool = False
     head_pool: int = 7
     dropout: float = later(default=0.5, absent_means=0.5)
+    small_output: bool = later(default=True, absent_means=False)
 
     def __post_init__(self) -> None:
         check_range("width", self.width, 1, whole=True)
         check_choice("batch_norm", self.batch_norm, (True, False))
+        check_choice("small_output", self.small_output, (True, False))
         check_range("head_pool", self.head_pool, 1, whole=True)
         check_range("dropout", self.dropout, 0, 0.95)
 
@@ -56,6 +58,7 @@ class VGG16(SegmentNetwork):
     head_pool : the trunk's output is pooled to head_pool × head_pool; 7 is the standard (D: 2 for
         laptops)
     dropout : probability in the head (P: VGG16's 0.5)
+    small_output : begin near 1/K for every class (D)
     generator : source of the initial weights; None uses torch's global state
 
     Examples
@@ -79,11 +82,12 @@ class VGG16(SegmentNetwork):
         batch_norm: bool = False,
         head_pool: int = 7,
         dropout: float = 0.5,
+        small_output: bool = True,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         check_range("n_classes", n_classes, 2, whole=True)
-        Settings(width=width, batch_norm=batch_norm, head_pool=head_pool, dropout=dropout)
+        Settings(width, batch_norm, head_pool, dropout, small_output)
         self.n_classes = n_classes
         # 4096 with the standard width; the head of a narrower network is narrower in proportion.
         hidden = 64 * width
@@ -102,6 +106,8 @@ class VGG16(SegmentNetwork):
                 nn.Linear(hidden, n_classes),
             )
         _initialise(self, generator)
+        if small_output:
+            self.shrink_output()
 
     def trunk(self, x: Tensor) -> Tensor:
         """Return the pooled feature maps, flat: [B, C, mel, frames] → [B, 8·width·head_pool²].
