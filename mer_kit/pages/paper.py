@@ -11,7 +11,8 @@ import pandas as pd
 from mer_kit import corpora, plots
 from mer_kit.plots import style
 from mer_kit.records import ALL_TASKS
-from mer_kit.results.tables import table2, table3
+from mer_kit.results.table3 import table3
+from mer_kit.results.tables import table2
 
 #: Table 1 for a run's corpus, all durations; notebook 01 writes it into the run's figures/.
 TABLE1 = "01-table1.csv"

@@ -7,6 +7,8 @@ answers      every song's stored answers, right or wrong, and its artist
 statistics   intervals, tests and power of paired differences
 compare      every method against plain training, song by song, and sentences made from it
 fold_pairs   two methods or classifiers fold by fold
-tables       the paper's tables 2 and 3 with our rows beneath; all runs as Markdown and LaTeX
+costs        what runs cost, as every table says it
+tables       the paper's table 2 with our rows beneath; all runs as Markdown and LaTeX
+table3       the paper's table 3 rebuilt: every system, printed and measured
 paper        what the paper printed (`printed/`), and table 1
 """

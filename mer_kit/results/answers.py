@@ -16,8 +16,16 @@ from mer_kit.runs.grouping import FOLDS_FILE
 from mer_kit.runs.run_folder import RunFolder
 
 #: What one system is: runs that agree in these and in `name` differ only in their seed.
-SYSTEM = (*(name for name in SETTINGS if name != "seed"), *NOISE, "frontend", "recipe", "division")
-COLUMNS = (*SYSTEM, "seed", "folder", "name", "classifier", "fold", "clip_id", "group", "right")
+SYSTEM = (
+    *(name for name in SETTINGS if name != "seed"),
+    *NOISE,
+    "frontend",
+    "options",
+    "recipe",
+    "division",
+)
+COLUMNS: tuple[str, ...] = (*SYSTEM, "seed", "folder", "name", "classifier", "fold")
+COLUMNS += ("clip_id", "group", "label", "answer", "right")
 _FOLDS: dict[str, schema.Field] = {
     "clips": schema.Field("a list of names", schema.listing),
     "groups": schema.Field("a list of names or null", schema.or_null(schema.listing)),
@@ -42,13 +50,13 @@ def song_answers(results: pd.DataFrame, *, classifier: str = "") -> pd.DataFrame
     -------
     DataFrame
         the settings, "folder", "name", "classifier", "fold", "clip_id", "group" (the artist, or the
-        clip where artists are unknown) and "right" (bool)
+        clip where artists are unknown), "label" and "answer" (class names) and "right" (bool)
 
     Examples
     --------
     >>> from mer_kit.results.runs_table import collect
     >>> song_answers(collect("no such folder")).columns[-3:].tolist()
-    ['clip_id', 'group', 'right']
+    ['label', 'answer', 'right']
     """
     parts = [
         part
@@ -74,10 +82,10 @@ def _of_run(run: Mapping[str, Any], classifier: str) -> Iterator[pd.DataFrame]:
         return
     about = {name: run[name] for name in (*SYSTEM, "seed", "folder")}
     its_artist = [groups.get(clip, f"clip:{clip}") for clip in songs["clip_id"]]
-    shared = songs[["fold", "clip_id"]].assign(group=its_artist)
+    shared = songs[["fold", "clip_id", "label"]].assign(group=its_artist)
     for name, column in _names(str(run["method"]), classifier, songs.columns).items():
-        right = songs[column] == songs["label"]
-        yield shared.assign(**about, name=name, classifier=column, right=right)
+        answer = {"answer": songs[column], "right": songs[column] == songs["label"]}
+        yield shared.assign(**about, name=name, classifier=column, **answer)
 
 
 def _names(method: str, classifier: str, columns: pd.Index) -> dict[str, str]:

@@ -68,6 +68,7 @@ COLUMNS: tuple[str, ...] = (
     "seconds",
     *costs.TITLES,
     "frontend",
+    "options",
     *NOISE,
     "fingerprint",
     "recipe",
@@ -218,6 +219,8 @@ def _read(run: RunFolder) -> dict[str, Any]:
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
     row["division"] = division(config)
     row["frontend"] = config.get("frontend", frontends.DEFAULT)
+    options = config.get("corpus_options", {})
+    row["options"] = plain(", ".join(f"{name}={options[name]}" for name in sorted(options)))
     row |= {name: config.get(name, none) for name, none in zip(NOISE, ("none", 0.0), strict=True)}
     metrics = run.metrics() if os.path.lexists(run.path / "metrics.json") else None
     if metrics is not None:

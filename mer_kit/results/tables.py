@@ -18,14 +18,6 @@ from mer_kit.results import costs, runs_table
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
 
-#: Title of each method: first those that mer-kit trains, then the other systems in the paper.
-METHOD_TITLES: dict[str, str] = {
-    **TITLES,
-    "svm_yin2019": "SVM (Yin 2019)",
-    "two_stage_he2022": "2-Stage (He 2022)",
-    "audio_embedding_koh2021": "Audio Embedding (Koh 2021)",
-    "svm_panda2018": "SVM (Panda 2018)",
-}
 NOTE = (
     "Percent. Ours: the SVM's answers for whole songs, mean ± sd over folds (n − 1; none for a "
     "single fold), F1 is macro-F1. The paper gives ten-fold means without spread and does not say "
@@ -78,27 +70,26 @@ def table2(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
 
     Source: paper, table 2. Notebook: 06_results
     """
-    return _table(
-        results,
-        paper_table(2).assign(method="sssl"),
-        ("valence", "arousal"),
-        by=["corpus", "segment_seconds"],
-        every_run=every_run,
-    )
+    tasks = ("valence", "arousal")
+    paper = paper_table(2).assign(method="sssl")
+    ours = results[results["song_accuracy_mean"].notna() & results["task"].isin(tasks)]
+    if not every_run:
+        known = pd.MultiIndex.from_frame(paper[["corpus", "task"]])
+        ours = ours[pd.MultiIndex.from_frame(ours[["corpus", "task"]]).isin(known)]
+        paper = paper[paper["corpus"].isin(ours["corpus"])]
+    corpora = list(paper["corpus"].unique())
 
+    def order(row: dict[str, Any]) -> tuple[Any, ...]:
+        corpus = (_place(row["corpus"], corpora), row["corpus"])
+        method = _place(row["key_method"], list(TITLES))
+        return *corpus, row["key_seconds"], row["who"] != "paper", method, row["who"]
 
-def table3(results: pd.DataFrame, *, every_run: bool = False) -> pd.DataFrame:
-    """Return the paper's table 3 (accuracy and F1 by method) as text, with our runs; see `table2`.
-
-    Source: paper, table 3. Notebook: 06_results
-    """
-    return _table(
-        results,
-        paper_table(3).assign(segment_seconds=float("nan")),  # the paper does not say which
-        ("valence", "arousal", "quadrant"),
-        by=["corpus", "method"],
-        every_run=every_run,
-    )
+    scores = [f"{task} {score}" for task in tasks for score in ("acc.", "F1", "majority")]
+    rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
+    columns = ["corpus", "segment (s)", "method", "who", *scores, "folds", *costs.TITLES.values()]
+    table = pd.DataFrame(rows, columns=[*columns, "run"], dtype=object).fillna(UNKNOWN)
+    table.attrs["note"] = " ".join([NOTE, costs.NOTE, *runs_table.frontend_notes(ours)])
+    return table
 
 
 def run_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -238,35 +229,6 @@ def combine(
     return mean, float(np.sqrt(squares / (total - 1 or np.nan))), total
 
 
-def _table(
-    results: pd.DataFrame,
-    paper: pd.DataFrame,
-    tasks: tuple[str, ...],
-    *,
-    by: list[str],
-    every_run: bool,
-) -> pd.DataFrame:
-    ours = results[results["song_accuracy_mean"].notna() & results["task"].isin(tasks)]
-    if not every_run:
-        known = pd.MultiIndex.from_frame(paper[["corpus", "task"]])
-        ours = ours[pd.MultiIndex.from_frame(ours[["corpus", "task"]]).isin(known)]
-        paper = paper[paper["corpus"].isin(ours["corpus"])]
-    corpora = list(paper["corpus"].unique())
-
-    def order(row: dict[str, Any]) -> tuple[Any, ...]:
-        method = (row["key_method"] in TITLES, _place(row["key_method"], list(METHOD_TITLES)))
-        key = row["key_seconds"] if "segment_seconds" in by else method
-        corpus = (_place(row["corpus"], corpora), row["corpus"])
-        return *corpus, key, row["who"] != "paper", method, row["key_seconds"], row["who"]
-
-    scores = [f"{task} {score}" for task in tasks for score in ("acc.", "F1")]
-    rows = sorted([*_paper_rows(paper), *_our_rows(ours)], key=order)
-    columns = ["corpus", "segment (s)", "method", "who", *scores, "folds", "run"]
-    table = pd.DataFrame(rows, columns=columns).fillna(UNKNOWN)
-    table.attrs["note"] = " ".join([NOTE, *runs_table.frontend_notes(ours)])
-    return table
-
-
 def _place(name: str, names: list[str]) -> int:
     """Return the position of a name among others, at the end if it is not there."""
     return [*names, name].index(name)
@@ -295,6 +257,8 @@ def _our_rows(ours: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 means, sds = runs[f"song_{score}_mean"].tolist(), runs[f"song_{score}_sd"].tolist()
                 mean, sd, _ = combine(means, sds, runs["folds_done"].tolist())
                 row[f"{task} {title}"] = percent(mean, sd)
+            row[f"{task} majority"] = percent(runs["majority_accuracy_mean"].mean())
+        row |= costs.texts(dict(group[[*costs.TITLES]].mean()))
         done = " or ".join(map(str, sorted({int(n) for n in group["folds_done"]})))
         row["folds"] = f"{done} of {int(group['folds'].iloc[0])}"
         yield row | {"run": ", ".join(group["fingerprint"].astype(str))}
@@ -304,7 +268,7 @@ def _head(corpus: Any, seconds: Any, method: Any, who: str) -> dict[str, Any]:
     return {
         "corpus": corpus,
         "segment (s)": short(seconds),
-        "method": METHOD_TITLES.get(method, method),
+        "method": TITLES.get(method, method),
         "who": who,
         "key_method": method,
         "key_seconds": float(np.nan_to_num(seconds, nan=-1.0)),

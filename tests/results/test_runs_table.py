@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from mer_kit.checks import MerKitError
 from mer_kit.results import runs_table, status, tables
 from mer_kit.results.copies import compare_copies
+from mer_kit.results.table3 import table3
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import FOLD_FILES, RunFolder, write_json
@@ -380,7 +381,7 @@ def test_an_empty_folder_gives_an_empty_table_with_all_columns(tmp_path: Path) -
     found = runs_table.collect(tmp_path)
     assert found.empty and list(found.columns) == list(runs_table.COLUMNS)
     assert runs_table.fold_scores(found).empty
-    assert tables.table2(found).empty and tables.table3(found).empty
+    assert tables.table2(found).empty and table3(found).empty
 
 
 def test_results_csv_has_every_row_and_no_place_on_this_machine(tmp_path: Path) -> None:
@@ -440,6 +441,7 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
     ours = table[table["who"] != "paper"].iloc[0]
     assert (ours["valence acc."], ours["arousal acc."]) == ("75.0 ± 7.1", "90.0")
     assert (ours["folds"], ours["run"]) == ("1 or 2 of 3", "a, v")
+    assert (ours["valence majority"], ours["s per fold"]) == ("50.0", "60.2")
     paper = table[(table["who"] == "paper") & (table["segment (s)"] == "3")].iloc[0]
     assert paper[["valence acc.", "valence F1", "arousal acc.", "arousal F1"]].tolist() == [
         "75.2",
@@ -452,29 +454,11 @@ def test_table2_puts_our_rows_beneath_the_papers(tmp_path: Path) -> None:
     assert (every["who"] == "paper").sum() == 10
 
 
-def test_table3_orders_methods_and_combines_seeds_only(tmp_path: Path) -> None:
-    for seed in (0, 1):
-        write_run(tmp_path, f"s{seed}", {0: 0.6 + 0.2 * seed}, corpus="4q", seed=seed)
-    write_run(tmp_path, "twin", {0: 0.6}, corpus="4q", seed=0)
-    write_run(tmp_path, "c", {0: 0.5}, corpus="4q", method="ce")
-    table = tables.table3(runs_table.collect(tmp_path))
-    ours = table[table["who"] != "paper"]
-    assert ours["method"].tolist() == ["plain cross-entropy", "SSSL (Proposed)", "SSSL (Proposed)"]
-    assert ours["run"].tolist() == ["c", "twin", "s0, s1"]
-    assert ours["quadrant acc."].tolist() == ["50.0", "60.0", "70.0 ± 14.1"]
-    assert ours["who"].tolist()[2] == "ours: smoke, seeds 0, 1"
-    proposed = table[(table["who"] == "paper") & (table["method"] == "SSSL (Proposed)")].iloc[0]
-    assert (
-        proposed["quadrant acc."] == "76.5"
-        and table.index[table["who"] != "paper"][1] == proposed.name + 1
-    )
-
-
 def test_markdown_has_a_line_a_row_and_the_note(tmp_path: Path) -> None:
-    write_run(tmp_path, "q", {0: 0.9}, corpus="4q")
-    table = tables.table3(runs_table.collect(tmp_path))
+    write_run(tmp_path, "q", {0: 0.9}, corpus="4q", task="valence")
+    table = tables.table2(runs_table.collect(tmp_path))
     lines = tables.markdown(table).split("\n")
-    assert len(lines) == 2 + len(table) + 2 and lines[-1] == tables.NOTE
+    assert len(lines) == 2 + len(table) + 2 and lines[-1].startswith(tables.NOTE)
     assert all(line.count("|") == len(table.columns) + 1 for line in lines[: 2 + len(table)])
 
 
