@@ -71,7 +71,7 @@ def load(root: str | Path, *, ties: str = "high", middle: float | str = 0.5) -> 
     Raises
     ------
     MerKitError
-        If the folder, the label table or one of its columns is missing, or `ties` or `middle` is unknown.
+        If the folder, the label table or one of its columns is missing, or an option is unknown.
 
     Notebook: 00_start_here
     """
@@ -91,7 +91,8 @@ def load(root: str | Path, *, ties: str = "high", middle: float | str = 0.5) -> 
     known = [*ratings, *files]
     return rated_corpus(
         Corpus(NAME, root, (), title=TITLE, citation=CITATION, licence=LICENCE), ratings, files,
-        table=table.name, scale=replace(SCALE, cuts=cuts), ties=ties, notes=notes, problems=problems,
+        table=table.name, scale=replace(SCALE, cuts=cuts), ties=ties, notes=notes,
+        problems=problems,
         about=ids.rekeyed(METADATA, _read_metadata(root), known, notes, problems, what="artists"),
         truth=labels.truth_of(
             _read_frames(root / DYNAMIC), known, middle=cuts, ties=ties, notes=notes,
