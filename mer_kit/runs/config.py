@@ -45,6 +45,8 @@ class RunConfig:
     #: P: cross-validation; "official" uses the corpus' own two sets
     divide_by: str = later(default="folds", absent_means="folds")
     song_features: str = "in_sample"  # D: or "oof"
+    #: D: inner folds of the SVM keep artists together; earlier runs divided songs
+    svm_folds: str = later(default="artists", absent_means="songs")
     theta: float = 0.5  # D: the paper leaves θ open; task label: NaN until its classes are known
     #: P: log-mel; see `signal.frontends`
     frontend: str = later(default=frontends.DEFAULT, absent_means="logmel")
@@ -176,6 +178,7 @@ def hashed_config(config: RunConfig) -> dict[str, Any]:
     values |= {"training": {}, "model": {}, "theta": 0.0, "song_features": ""}
     for name in systems.of(config.system).files:  # the corpus' checksum has their content
         del values["system_settings"][name]
+    values.pop("svm_folds", None)
     source = source_mark(systems.MODULES[config.system])
     if source:
         values["system_source"] = source

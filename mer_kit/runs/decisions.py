@@ -43,6 +43,7 @@ def decide_fold(
     seconds: float,
     folder: Path | None = None,
     known: Mapping[str, np.ndarray] = MappingProxyType({}),
+    groups: np.ndarray | None = None,
 ) -> tuple[FoldResult, pd.DataFrame]:
     """Return a fold's scores and its song table.
 
@@ -56,6 +57,7 @@ def decide_fold(
     seconds : training time of the fold, for the result
     folder : where to save each classifier that is fitted here, as <name>.safetensors
     known : answers for the test songs by classifier; these classifiers are not fitted again
+    groups : of all clips, which inner folds keep together; None if each song is on its own
     """
     test_p, test_song = _arrays(table, "test", fold.test, clip_ids, config)
     answers: dict[str, np.ndarray] = {}
@@ -65,7 +67,9 @@ def decide_fold(
         elif name == SYSTEM:  # its probabilities of the whole song are its answer
             answers[name] = test_p[np.argsort(test_song)].argmax(axis=1)
         else:
-            classifier: Any = fitted(name, table, fold, labels, clip_ids=clip_ids, config=config)
+            classifier: Any = fitted(
+                name, table, fold, labels, clip_ids=clip_ids, config=config, groups=groups
+            )
             answers[name] = classifier.predict(test_p, test_song, len(fold.test))
             if folder is not None and classifiers.is_saved(name):
                 with contextlib.suppress(OSError):  # read-only: fitted again when it is needed
@@ -129,15 +133,21 @@ def fitted(
     *,
     clip_ids: Sequence[str],
     config: RunConfig,
+    groups: np.ndarray | None = None,
 ) -> SongClassifier:
     """Return a song-level classifier fitted on a fold's training songs; see `decide_fold`."""
     train_p, train_song = _arrays(table, "train", fold.train, clip_ids, config)
-    return fresh(name, theta=config.theta, seed=config.seed).fit(
+    of_songs = None
+    if groups is not None and config.svm_folds == "artists":
+        of_songs = groups[fold.train]
+    return fresh(name, theta=config.theta, seed=config.seed, groups=of_songs).fit(
         train_p, train_song, labels[fold.train]
     )
 
 
-def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
+def fresh(
+    name: str, *, theta: float, seed: int, groups: np.ndarray | None = None
+) -> SongClassifier:
     """Return an unfitted song-level classifier with the seed derived from the run's seed.
 
     Examples
@@ -145,7 +155,7 @@ def fresh(name: str, *, theta: float, seed: int) -> SongClassifier:
     >>> fresh("svm", theta=0.4, seed=0).theta
     0.4
     """
-    return classifiers.make(name, theta=theta, seed=derive(seed, "svm") % 2**31)
+    return classifiers.make(name, theta=theta, seed=derive(seed, "svm") % 2**31, groups=groups)
 
 
 def _arrays(

@@ -213,6 +213,7 @@ class Experiment:
             seconds=spent["seconds"],
             folder=folder.fold(number) if write else None,
             known=known,
+            groups=self.grouping.groups,
         )
         result = dataclasses.replace(result, **spent)
         if write:

@@ -38,6 +38,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "grouping": GROUPINGS,
     "on_bad_clip": ("stop", "skip"),
     "song_features": ("in_sample", "oof"),
+    "svm_folds": ("artists", "songs"),
     "divide_by": ("folds", "official"),
 }
 #: Settings of a task that a person may override; see `config.with_classes`.

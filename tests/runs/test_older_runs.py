@@ -40,7 +40,12 @@ OTHER = ("a0d733c83e", "7b72f84b38", "fa5835aa7a", "bdfe1b5f74")
 
 def resolve(*, method: str = "sssl", **settings: Any) -> RunConfig:
     """Return a configuration as that commit resolved it."""
-    changed = {"grouping": "exact", "small_output": False, "renew_batch_norm": False}
+    changed = {
+        "grouping": "exact",
+        "svm_folds": "songs",
+        "small_output": False,
+        "renew_batch_norm": False,
+    }
     if method.startswith("sssl"):
         changed |= PAPER_FORM
     return presets.resolve(method=method, **(changed | settings))

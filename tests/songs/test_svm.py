@@ -272,3 +272,26 @@ def test_bad_use_gets_a_sentence(tmp_path):
         SVM().fit(p, song, labels).predict(np.full((2, 3), 1 / 3), np.array([0, 1]), 2)
     with pytest.raises(MerKitError, match="theta is 2, expected a number from 0 to 1"):
         SVM(theta=2).fit(p, song, labels)
+
+
+def test_artists_stay_together_in_the_inner_folds(monkeypatch):
+    """With groups no artist is on both sides, and a class of few artists has fewer inner folds."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 12)
+    artists = np.arange(24) // 4  # three artists in each class
+    song = np.repeat(np.arange(24), 3)
+    p1 = np.clip(0.5 * y[song] + rng.uniform(0.1, 0.4, 72), 0, 1)
+    p = np.c_[1 - p1, p1]
+    seen = []
+    search = svm_module.GridSearchCV
+
+    def looking(pipeline, grid, *, scoring, cv):
+        seen.append(list(cv.split(np.zeros(24), y, artists if len(seen) == 0 else None)))
+        return search(pipeline, grid, scoring=scoring, cv=cv)
+
+    monkeypatch.setattr(svm_module, "GridSearchCV", looking)
+    svm_module.SVM(groups=artists).fit(p, song, y)
+    assert len(seen[0]) == 3
+    assert all(not set(artists[train]) & set(artists[test]) for train, test in seen[0])
+    svm_module.SVM().fit(p, song, y)
+    assert len(seen[1]) == 5

@@ -2,7 +2,7 @@
 
 A file `<name>.py`, found by listing the folder, sets TITLE (its name in tables and figures), SAYS
 (one sentence), SOURCE and LEARNS (whether `fit` learns anything) and defines `Classifier`, which is
-made without arguments or with any of the keywords `theta` and `seed`. Every classifier is computed
+made without arguments or with any of the keywords `theta`, `seed` and `groups`. Every classifier is computed
 for every method. One that learns and has `save` and `load` is saved as `<name>.safetensors` in the
 fold; without them it is fitted again whenever its answer is needed.
 
@@ -12,6 +12,8 @@ Notebook: 04_song_decisions
 import inspect
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
 
 from mer_kit.extensions import Members
 from mer_kit.songs.classifier import SongClassifier
@@ -32,11 +34,13 @@ TITLES = _MEMBERS.texts("TITLE")
 LEARNING: tuple[str, ...] = tuple(name for name, module in MODULES.items() if module.LEARNS)
 
 
-def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
+def make(
+    name: str, *, theta: float = 0.5, seed: int = 0, groups: np.ndarray | None = None
+) -> SongClassifier:
     """Return a classifier that is not fitted yet.
 
-    `theta` (of feature f7) and `seed` (of inner folds) are passed to classifiers that have these
-    parameters.
+    `theta` (of feature f7), `seed` (of inner folds) and `groups` (int [songs], the artists that
+    inner folds keep together) are passed to classifiers that have these parameters.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def make(name: str, *, theta: float = 0.5, seed: int = 0) -> SongClassifier:
 
     Notebook: 04_song_decisions
     """
-    kind, given = _MEMBERS.of(name), {"theta": theta, "seed": seed}
+    kind, given = _MEMBERS.of(name), {"theta": theta, "seed": seed, "groups": groups}
     accepted = inspect.signature(kind).parameters
     return cast(SongClassifier, kind(**{key: given[key] for key in given if key in accepted}))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -33,6 +33,14 @@ class SVM:
     in the choice as it does in the weights) over min(5, songs of the smallest class) inner
     stratified folds; in a tie the first of the grid wins. If a class has a single song, nothing can
     be held out: then C = 1, γ = "scale", and `searched_` is False.
+
+    Parameters
+    ----------
+    theta : θ of feature f7
+    seed : of the inner folds
+    c, gamma : the grid
+    groups : int [songs], the training songs' artists, which inner folds keep together (D); None if
+        each song is on its own
 
     Attributes
     ----------
@@ -59,8 +67,9 @@ class SVM:
         seed: int = 0,
         c: Sequence[float] = (0.1, 1, 10, 100),
         gamma: Sequence[float | str] = ("scale", 0.01, 0.1),
+        groups: np.ndarray | None = None,
     ) -> None:
-        self.theta, self.seed, self.c, self.gamma = theta, seed, c, gamma
+        self.theta, self.seed, self.c, self.gamma, self.groups = theta, seed, c, gamma, groups
 
     def fit(self, probabilities: np.ndarray, song: np.ndarray, labels: np.ndarray) -> Self:
         """Choose C and γ on inner folds of the training songs, then fit on all of them.
@@ -73,7 +82,7 @@ class SVM:
         """
         p, y = checked_training(probabilities, song, labels)
         sizes = np.bincount(y)  # songs of each class; a class may be absent from a training set
-        smallest = int(sizes[sizes > 0].min())
+        smallest = self._most_folds(y)
         if np.count_nonzero(sizes) < 2:
             raise MerKitError(
                 f"the {len(y)} training songs are all of class {y[0]}, "
@@ -157,17 +166,22 @@ class SVM:
         svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
 
+    def _most_folds(self, y: np.ndarray) -> int:
+        """Return in how many inner folds each class can be held out: its songs, or its artists."""
+        groups = np.arange(len(y)) if self.groups is None else self.groups
+        return min(len(np.unique(groups[y == label])) for label in np.unique(y))
+
     def _search(
         self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int
     ) -> GridSearchCV:
         """Return the search for C and γ, its best pipeline refitted on all songs."""
         # Whole songs are divided: x has one row for each, so that no song is on both sides.
-        inner = StratifiedKFold(
-            n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32
-        )
+        kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
+        inner = kind(n_folds, shuffle=True, random_state=derive(self.seed, "svm") % 2**32)
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}
         # The scaler is part of the pipeline: each inner fold is scaled by its own training songs.
-        return GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner).fit(x, y)
+        search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner)
+        return search.fit(x, y, groups=self.groups)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "pipeline_"):
