@@ -60,10 +60,12 @@ class Stage:
     ----------
     epochs : of this stage
     fresh : whether it begins with new random weights
+    schedule : "constant" or "cosine"; "" for that of the settings
     """
 
     epochs: int
     fresh: bool = False
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ class Training:
         # Probabilities rather than class numbers: pseudo-labels and mixtures of labels fit in too.
         one_hot = np.eye(self.n_classes, dtype=np.float32)[self.labels[rows]]
         return torch.from_numpy(one_hot).to(self.placement.device)
+
+    def prior(self) -> Tensor:
+        """Return float32 [K] on the device, the fraction of the segments in each class."""
+        return self.one_hot(np.arange(len(self.labels))).mean(dim=0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The paper's formulae for learning from X and U: sharpening, mixup, R-Drop (Eq. 2, 4, 6–10)."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -148,6 +149,26 @@ def rdrop_loss(first: Tensor, second: Tensor) -> Tensor:
         # A zero that depends on the network, so that backward() works as on any other batch.
         return first.sum() * 0.0
     return symmetric_kl(first, second).mean()
+
+
+def prior_divergence(logits: Tensor, prior: Tensor) -> Tensor:
+    """Return KL(prior ‖ mean softmax of a batch), [B, K] and [K] → a scalar in nats.
+
+    Methods that learn from their own answers add it, so that not all segments end in one class. It
+    is 0 where the mean answer has the class fractions of the prior, and never negative.
+
+    Source: Tanaka et al. 2018; D: the class fractions of the training labels in place of 1/K.
+
+    Examples
+    --------
+    >>> import torch
+    >>> prior_divergence(torch.tensor([[9.0, 0.0], [0.0, 9.0]]), torch.tensor([0.5, 0.5]))
+    tensor(0.)
+    """
+    log_p = functional.log_softmax(logits.float(), dim=1)
+    log_mean = torch.logsumexp(log_p, dim=0) - math.log(len(log_p))  # [K]
+    # xlogy is 0 for a class that no segment has.
+    return (torch.xlogy(prior, prior) - prior * log_mean).sum()
 
 
 def ramp(epochs_since_split: float, *, weight: float = 1.0, ramp_epochs: float = 16) -> float:

@@ -1,5 +1,6 @@
 """The complete state of a training between two epochs: built, saved and restored."""
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
@@ -113,10 +114,11 @@ class TrainingState:
             optimization.make_optimizer(network, self.settings, fused=fused)
             for network in self.networks
         ]
+        schedule = self.stages[stage].schedule or self.settings.schedule
         self.schedulers = [
             optimization.make_scheduler(
                 one,
-                self.settings,
+                dataclasses.replace(self.settings, schedule=schedule),
                 steps_per_epoch=self.steps_per_epoch,
                 epochs=self.stages[stage].epochs,
             )
