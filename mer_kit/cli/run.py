@@ -27,7 +27,7 @@ from mer_kit.cli.options import (
 from mer_kit.records import ALL_TASKS
 from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
 from mer_kit.songs import folds
-from mer_kit.systems import CHAINS
+from mer_kit.systems import CHAINS, note
 
 if TYPE_CHECKING:
     from mer_kit.batch.jobs import Outcome
@@ -178,6 +178,8 @@ def run_notebooks(
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
     about = f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}"
+    if note(parameters["method"]):
+        click.echo(f"{note(parameters['method'])}.")
     click.echo(f"{about}: opening the corpus …")
     experiment = Experiment(config, data_root=data_root, runs_dir=runs_folder(runs_dir))
     folder, runs = experiment.folder, experiment.runs_dir

@@ -31,6 +31,7 @@ from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.signal import frontends
 from mer_kit.songs.folds import parse_folds
+from mer_kit.systems import note
 
 #: The parameters that a notebook may have, in the order in which they are written.
 PARAMETERS = (
@@ -174,6 +175,8 @@ def start(
         if name.startswith("03"):  # the one notebook that may be executed once per fold
             session.figures = experiment.folder.fold(int(parameters["fold"])) / "figures"
     print(_line(session))
+    if note(given.get("method", "")):
+        print(f"{note(given['method'])}.")
     if frontends.note(config.frontend):
         print(f"Note: {frontends.note(config.frontend)}.")
     unused = [name for name in injected if declared and name not in declared]

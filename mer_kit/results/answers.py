@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.results.paper import systems_table
 from mer_kit.results.runs_table import COMPARED, NOISE, SETTINGS
 from mer_kit.runs import schema, stored_tables
 from mer_kit.runs.grouping import FOLDS_FILE
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.systems import ALIASES
 
 #: What one system is: runs that agree in these and in `name` differ only in their seed.
 SYSTEM = (
@@ -92,8 +92,7 @@ def _names(method: str, classifier: str, columns: pd.Index) -> dict[str, str]:
     """Return the systems that a run of this method is, and the column of each one's answers."""
     wanted = [(method, one) for one in ([classifier] if classifier else COMPARED)]
     if not classifier:
-        further = systems_table().query("classifier != '' and method == @method")
-        wanted += zip(further["system"], further["classifier"], strict=True)
+        wanted += [(one, v.classifier) for one, v in ALIASES.items() if v.method == method]
     return {name: column for name, column in wanted if column in columns}
 
 

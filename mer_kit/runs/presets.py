@@ -160,7 +160,6 @@ def resolve(
     named = {
         "corpus": (corpus, corpora.names()),
         "task": (task, ALL_TASKS),
-        "method": (method, systems.CHAINS),
         "preset": (preset, PRESETS),
     }
     for name, (value, choices) in named.items():
@@ -168,6 +167,7 @@ def resolve(
     check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
+    method = systems.trained_as(check_choice("method", method, systems.CHAINS))
     system = method if method in systems.SYSTEMS else ""
     trained = "ce" if system else method
     own = _of_system(system, preset, corpus, segment_seconds, overrides)

@@ -6,8 +6,11 @@ sentence), SOURCE, COLOUR and LINE (matplotlib's), and defines `System`, which d
 front-end's features over the song, unless it reads something else of the songs (`BaseSystem.read`):
 their frames, or a table of its own.
 
+A system can also be a method's run under another name, read through one song-level classifier:
+then the file says `System = Alias("ce", classifier="vote")`.
+
 A system is chosen in the same way as a method (`--method`), so the names of methods, systems and
-song-level classifiers must differ.
+song-level classifiers must differ; only an alias may have the name of its own classifier.
 
 Notebook: 04_song_decisions
 """
@@ -22,7 +25,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mer_kit import files
-from mer_kit.checks import MerKitError
+from mer_kit.checks import MerKitError, check_choice
 from mer_kit.extensions import Members
 from mer_kit.songs import classifiers
 from mer_kit.training import methods
@@ -112,6 +115,20 @@ class BaseSystem(ABC):
         """Return float64 [songs, K], rows that sum to 1; the largest one is the predicted class."""
 
 
+@dataclass(frozen=True)
+class Alias:
+    """A system that is a method's run under another name: nothing else is trained.
+
+    Attributes
+    ----------
+    method : of the run
+    classifier : the song-level classifier whose answers are the system's; "" for the usual one
+    """
+
+    method: str
+    classifier: str = ""
+
+
 def song_features(values: np.ndarray) -> np.ndarray:
     """Return mean and standard deviation over a song's frames or vectors: [n, d] → float64 [2·d].
 
@@ -149,10 +166,20 @@ def file_of(name: str, folder: Path) -> Path:
 
 
 _MEMBERS = Members[BaseSystem](__name__, "system", "System", needed=("COLOUR", "LINE"))
-#: Every system's module by name.
-MODULES = _MEMBERS.modules
+#: Name → a method's run that is meant by it.
+ALIASES: dict[str, Alias] = {
+    name: module.System
+    for name, module in _MEMBERS.modules.items()
+    if isinstance(module.System, Alias)
+}
+#: Every other system's module by name.
+MODULES = {name: one for name, one in _MEMBERS.modules.items() if name not in ALIASES}
 _KINDS = {
-    "system": MODULES,
+    "system": {
+        name: module
+        for name, module in _MEMBERS.modules.items()
+        if name not in ALIASES or ALIASES[name].classifier != name
+    },
     "method": methods.MODULES,
     "song-level classifier": classifiers.MODULES,
 }
@@ -162,16 +189,16 @@ for (_one, _names), (_other, _others) in combinations(_KINDS.items(), 2):
             f"{_twice} is the name of a {_one} and of a {_other}, "
             "expected different names: rename one of the files"
         )
-#: System → what it does, in one sentence.
-SYSTEMS = _MEMBERS.texts("SAYS")
-#: Everything that `--method` can name → what it does: the methods, then the systems.
-CHAINS: dict[str, str] = {**methods.METHODS, **SYSTEMS}
+#: System, but for aliases → what it does, in one sentence.
+SYSTEMS = {name: str(module.SAYS) for name, module in MODULES.items()}
+#: Everything that `--method` can name → what it does: the methods, then the systems and aliases.
+CHAINS: dict[str, str] = {**methods.METHODS, **SYSTEMS, **_MEMBERS.texts("SAYS")}
 #: The same names → what tables call them.
 TITLES: dict[str, str] = {**methods.TITLES, **_MEMBERS.texts("TITLE")}
 #: The same names → colour and line style of their curves.
 LOOK: dict[str, tuple[str, str]] = {
     name: (str(module.COLOUR), str(module.LINE))
-    for name, module in (methods.MODULES | MODULES).items()
+    for name, module in (methods.MODULES | _MEMBERS.modules).items()
 }
 
 
@@ -189,7 +216,33 @@ def of(name: str) -> type[BaseSystem]:
     Traceback (most recent call last):
     mer_kit.checks.MerKitError: system is 'sssl', expected one of ...
     """
-    return _MEMBERS.of(name)
+    return _MEMBERS.of(check_choice("system", name, MODULES))
+
+
+def trained_as(name: str) -> str:
+    """Return the method of an alias's runs; any other name stays as it is.
+
+    Examples
+    --------
+    >>> trained_as("inherit_vote"), trained_as("sssl")
+    ('ce', 'sssl')
+    """
+    return ALIASES.get(name, Alias(name)).method
+
+
+def note(name: str) -> str:
+    """Return a sentence about an alias, whose run is that of a method; "" for all others.
+
+    Examples
+    --------
+    >>> note("inherit_vote"), note("ce")
+    ('inherit_vote is a ce run; its answers are those of the song-level classifier vote', '')
+    """
+    if name not in ALIASES:
+        return ""
+    one = ALIASES[name]
+    answers = f"its answers are those of the song-level classifier {one.classifier}"
+    return f"{name} is a {one.method} run; {answers}"
 
 
 def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSystem:

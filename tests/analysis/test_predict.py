@@ -72,9 +72,8 @@ def test_decisions_of_a_clip_equal_those_of_the_run(run: Experiment) -> None:
     for position in (0, 7, 12, 20):
         clip = run.corpus.clips[position]
         decided = curve_of(clip.path, run).attrs["decisions"]
-        assert decided == {
-            name: songs.loc[clip.clip_id, name] for name in ("svm", "mean", "vote", "run_length")
-        }
+        names = ("svm", "mean", "vote", "run_length", "elm")
+        assert decided == {name: songs.loc[clip.clip_id, name] for name in names}
 
 
 def test_a_renamed_copy_is_known_by_its_bytes(run: Experiment, tmp_path: Path) -> None:

@@ -157,6 +157,9 @@ def test_an_older_run_goes_on_with_the_same_folds_and_scores(old: Path) -> None:
     assert made.folder.path == old and made.folder.folds_done() == [0]
     made.run([0])
     after = json.loads((old / "metrics.json").read_text())
+    # It has no answer of a classifier that was added since; these are fitted now.
+    answers = [*(fold["songs"] for fold in after["folds"]), after["summary"]["pooled"]]
+    assert all(answer.pop("elm") for answer in answers)
     assert (
         after["folds"] == before["folds"]
         and after["summary"]["pooled"] == before["summary"]["pooled"]

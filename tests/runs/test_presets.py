@@ -178,6 +178,8 @@ def test_every_field_of_the_configuration_can_be_set():
         "corpus_options": {"clips": 8},
         "divide_by": "official",
         "grouping": "exact",
+        "noise_kind": "song",
+        "noise_rate": 0.3,
     }
     config = resolve(**values)
     assert {name: getattr(config, name) for name in values} == values
