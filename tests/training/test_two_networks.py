@@ -88,9 +88,10 @@ def divided(**own: float) -> dividemix.Method:
     assert isinstance(made, dividemix.Method)
     noise = np.random.default_rng(2)
     wrong = noise.random((2, len(SONGS))) < 0.3
-    made.losses = torch.from_numpy(noise.gamma(2, 0.1, wrong.shape) + 2 * wrong)
+    made.losses = torch.from_numpy(noise.gamma(2, 0.2, wrong.shape) + 0.8 * wrong)
     made.begin_epoch(epoch(5, "ssl", since=1))
-    assert all(one.separated for one in made.divisions)
+    for one in made.divisions:  # some segments of X are doubtful
+        assert one.separated and (np.abs(one.omega[ROWS] - 0.74) < 0.24).any()
     return made
 
 

@@ -59,8 +59,7 @@ class Method(BaseMethod):
                 logits = network.head(network.trunk(x), generator=dropout)
             losses.append(self.segment_loss(logits, targets))  # [B]
         kept = max(1, int(len(rows) * (1 - self.forgotten)))
-        # Ascending positions: where all are kept, this is the loss of ce to the last bit.
-        first, second = (loss.detach().argsort(stable=True)[:kept].sort().values for loss in losses)
+        first, second = (loss.detach().argsort(stable=True)[:kept] for loss in losses)
         chosen = [losses[0][second].mean(), losses[1][first].mean()]
         for loss in chosen:
             self.sums.add("mix", loss, kept)
