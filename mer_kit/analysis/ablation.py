@@ -14,7 +14,7 @@ from mer_kit.runs import decisions, run_folder
 from mer_kit.runs.config import RunConfig, changed
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.run_folder import RunFolder
-from mer_kit.training import METHOD_VERSION, METHODS
+from mer_kit.training import METHOD_VERSION, METHODS, methods
 
 
 def with_method(experiment: Experiment, method: str) -> Experiment:
@@ -45,14 +45,16 @@ def alike(
 def counterpart(experiment: Experiment) -> Experiment:
     """Return the experiment to compare with: SSSL for a plain method, else the plain method.
 
-    For SSSL that is mixup if its warm-up mixes, otherwise ce: the warm-up is then shared, and only
-    the epochs after it are left to train.
+    That is mixup for a method whose warm-up mixes, otherwise ce. SSSL then shares its warm-up, and
+    only the epochs after it are left to train.
 
     Notebook: 03_sssl_training
     """
     if experiment.config.method in ("ce", "mixup"):
         return with_method(experiment, "sssl")
-    return with_method(experiment, "mixup" if experiment.config.training.warmup_mixup else "ce")
+    training = experiment.config.training
+    mixes = methods.of(training.method).mixes(training, "warmup")
+    return with_method(experiment, "mixup" if mixes else "ce")
 
 
 def on_disk(experiment: Experiment, number: int) -> list[str]:

@@ -277,6 +277,13 @@ def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(
         assert ablation.counterpart(other).config.method == "sssl"
 
 
+def test_a_method_that_never_mixes_is_compared_with_one_that_does_not_either(
+    trained: Experiment,
+) -> None:
+    plain = make(trained.runs_dir, method="elr", warmup_mixup=True)
+    assert ablation.counterpart(plain).config.method == "ce"
+
+
 def test_methods_on_disk_are_compared_on_the_same_songs(trained: Experiment) -> None:
     ablation.with_method(trained, "ce").train(0)
     assert ablation.on_disk(trained, 0) == ["ce", "sssl"] and ablation.on_disk(trained, 1) == []

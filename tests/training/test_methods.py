@@ -38,6 +38,7 @@ OTHERWISE: dict[str, Any] = {
     "pseudo_labels": "epoch",
     "alpha": 2.0,
     "warmup_mixup": True,
+    "renew_batch_norm": False,
     "lambda_kl": 0.3,
     "ramp_epochs": 3.0,
 }

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mer_kit.checks import check_range
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod
 
 TITLE = "generalised cross-entropy"
 SAYS = "a loss that grows less than cross-entropy where the network contradicts the label"
@@ -35,7 +35,7 @@ class Method(BaseMethod):
 
     settings = Settings
     own: Settings
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     def segment_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Return Σₖ tₖ (1 − pₖ^q) / q of every segment: [B], at most 1/q."""

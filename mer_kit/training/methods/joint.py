@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from mer_kit.checks import check_range
 from mer_kit.training import objectives
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod, Epoch, Stage, Training
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod, Epoch, Stage, Training
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -54,7 +54,7 @@ class Method(BaseMethod):
 
     settings = Settings
     own: Settings
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     @classmethod
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from mer_kit.checks import check_range
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod
 
 TITLE = "label smoothing"
 SAYS = "cross-entropy on labels of which a part is spread evenly over all classes"
@@ -34,7 +34,7 @@ class Method(BaseMethod):
 
     settings = Settings
     own: Settings
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     def targets(self, rows: np.ndarray) -> Tensor:
         """Return the smoothed labels, [B, K]."""

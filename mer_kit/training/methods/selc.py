@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mer_kit.checks import check_range
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod, Training
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod, Training
 
 TITLE = "SELC"
 SAYS = "cross-entropy on labels that drift towards the network's answers after the warm-up"
@@ -38,7 +38,7 @@ class Method(BaseMethod):
 
     settings = Settings
     own: Settings
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     def start(self, training: Training) -> None:
         """Begin with the inherited labels."""

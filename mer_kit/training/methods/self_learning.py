@@ -16,7 +16,7 @@ from torch import Tensor
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.seeding import numpy_generator
 from mer_kit.training.evaluation import cut
-from mer_kit.training.method import RDROP, SPLIT, BaseMethod, Epoch, Stage, Training
+from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod, Epoch, Stage, Training
 
 if TYPE_CHECKING:
     from mer_kit.training.settings import TrainingSettings
@@ -88,7 +88,7 @@ class Method(BaseMethod):
 
     settings = Settings
     own: Settings
-    idle = frozenset((*SPLIT, *RDROP, "warmup_mixup", "alpha"))
+    idle = frozenset((*SPLIT, *RDROP, *MIXUP))
 
     @classmethod
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
