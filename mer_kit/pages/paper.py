@@ -11,8 +11,11 @@ import pandas as pd
 from mer_kit import corpora, plots
 from mer_kit.plots import style
 from mer_kit.records import ALL_TASKS
+from mer_kit.results import compare
+from mer_kit.results.answers import song_answers
+from mer_kit.results.comparison_table import comparison_table
 from mer_kit.results.table3 import table3
-from mer_kit.results.tables import table2
+from mer_kit.results.tables import table2, write_text
 
 #: Table 1 for a run's corpus, all durations; notebook 01 writes it into the run's figures/.
 TABLE1 = "01-table1.csv"
@@ -27,7 +30,7 @@ def section(folder: Path, table: pd.DataFrame) -> str:
     """Return tables 1 to 3 next to the paper's numbers, and the figures of durations, as HTML.
 
     A table is left out if no run has a counterpart in it. The figures are written into
-    `folder`/figures.
+    `folder`/figures, and table 3 as table3.md and table3.tex.
 
     Parameters
     ----------
@@ -38,7 +41,9 @@ def section(folder: Path, table: pd.DataFrame) -> str:
         "Table 2: segment duration": table2(table),
         "Table 3: methods": table3(table),
     }
-    parts = [_table(name, one) for name, one in tables.items() if len(one)]
+    parts = [section_of(f"{name}, compared with the paper", t) for name, t in tables.items()]
+    if len(tables["Table 3: methods"]):
+        write_text(tables["Table 3: methods"], folder, "table3")
     if figures := "".join(duration_figures(folder, table)):
         heading = "<h2>Accuracy against segment duration</h2>"
         parts.append(f'{heading}\n<div class="figures">{figures}</div>')
@@ -114,10 +119,33 @@ def _duration_figure(
     )
 
 
-def _table(name: str, table: pd.DataFrame) -> str:
+def comparisons(folder: Path, table: pd.DataFrame) -> str:
+    """Return every system compared with plain training as HTML; "" if nothing can be compared.
+
+    The table is also written as comparisons.md and comparisons.tex into the folder.
+
+    Parameters
+    ----------
+    table : from `results.runs_table.collect`
+    """
+    found = comparison_table(compare.comparisons(song_answers(table)), table)
+    if len(found):
+        write_text(found, folder, "comparisons")
+    return section_of("Compared with plain training", found)
+
+
+def section_of(title: str, table: pd.DataFrame) -> str:
+    """Return a table with its note under a heading as HTML; "" if it has no rows.
+
+    Examples
+    --------
+    >>> section_of("Nothing", pd.DataFrame())
+    ''
+    """
+    if table.empty:
+        return ""
     note = html.escape(str(table.attrs.get("note", "")))
     text = table.to_html(index=False, border=0, na_rep="–", float_format="{:.4g}".format)
     return (
-        f"<h2>{name}, compared with the paper</h2><div class='scroll'>{text}</div>"
-        f"<p class='quiet'>{note}</p>"
+        f"<h2>{html.escape(title)}</h2><div class='scroll'>{text}</div><p class='quiet'>{note}</p>"
     )

@@ -70,6 +70,8 @@ def write(runs_dir: str | Path) -> Path:
 def merge(runs_dirs: Sequence[str | Path], out: str | Path) -> Path:
     """Write `index.html` and results as `.csv`, `.md`, `.tex` for several folders of runs.
 
+    The comparisons with plain training and the paper's table 3 are written as text too.
+
     A run that is in several folders is listed once, from the one with the most finished folds; a
     separate section compares its copies.
 
@@ -128,7 +130,8 @@ def _page(
         body += ["<h2>Runs in several places</h2>", copies.to_html(index=False, border=0)]
     if rows:
         scores = runs_table.fold_scores(table)
-        body += [overview(rows, scores), paper.section(folder, table), "<h2>Runs</h2>"]
+        body += [overview(rows, scores), paper.comparisons(folder, table)]
+        body += [paper.section(folder, table), "<h2>Runs</h2>"]
         body += [
             _run(folder, row, exported[str(row["path"])], opened=len(rows) <= FEW) for row in rows
         ]

@@ -1,5 +1,6 @@
 """Plots: each function draws one idea from data into an Axes; none of them trains.
 
+    comparisons differences from plain training, and what more seeds would show
     curve       class probabilities over a song, as in the paper's Fig. 2
     flow        the method as a diagram, after the paper's Fig. 1
     history     losses and accuracies over epochs
@@ -17,6 +18,7 @@ Notebook: all of them
 """
 
 from mer_kit.plots import (
+    comparisons,
     curve,
     flow,
     history,
@@ -31,6 +33,7 @@ from mer_kit.plots import (
 )
 
 __all__ = [
+    "comparisons",
     "curve",
     "flow",
     "history",

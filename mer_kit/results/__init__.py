@@ -6,6 +6,7 @@ status       how far a run is, why it is not done, and which notebooks failed
 answers      every song's stored answers, right or wrong, and its artist
 statistics   intervals, tests and power of paired differences
 compare      every method against plain training, song by song, and sentences made from it
+comparison_table   the same as text, with majority and cost
 fold_pairs   two methods or classifiers fold by fold
 costs        what runs cost, as every table says it
 tables       the paper's table 2 with our rows beneath; all runs as Markdown and LaTeX

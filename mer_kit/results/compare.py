@@ -28,9 +28,11 @@ _NEAR = ("recipe", "frontend", "segment_seconds", "preset", "song_features")
 _TELLING = ("segment_seconds", "preset", "frontend", "song_features", "recipe")
 #: The difference whose chance to be seen is reported where none was: a fraction.
 POINTS = 0.02
+NOT_SEPARABLE = "not separable"
 #: Columns of `comparisons`; "first" is the baseline, and differences are second minus first.
 COLUMNS = (
-    *("corpus", "task", "division", *NOISE, "segment_seconds", "preset", "frontend", "recipe"),
+    *("corpus", "task", "division", *NOISE, "segment_seconds", "method", "preset", "frontend"),
+    "recipe",
     *("first", "second", "seeds", "folds", "songs", "artists", "first_accuracy", "second_accuracy"),
     *("difference", "low", "high", "p", "p_holm", "comparisons"),
     *("only_first", "only_second", "p_mcnemar", "t_low", "t_high", "p_t"),
@@ -138,8 +140,8 @@ def chance_to_see(
 ) -> np.ndarray:
     """Return the probability that a true difference of this size would have been seen.
 
-    It follows from how often the two systems disagreed. With one seed run, the probability for
-    more seeds is a lower bound.
+    It follows from how often the two systems disagreed; NaN if they never did, which tells nothing
+    of other songs. With one seed run, the probability for more seeds is a lower bound.
 
     Parameters
     ----------
@@ -154,8 +156,8 @@ def chance_to_see(
     [0.34, 0.87]
     """
     spread = statistics.Spread(float(row["variance_songs"]), float(row["variance_seed"]))
-    wanted = row["seeds"] if seeds is None else seeds
-    return statistics.power(difference, spread.standard_error(wanted))
+    error = spread.standard_error(row["seeds"] if seeds is None else seeds)
+    return np.where(error > 0, statistics.power(difference, error), np.nan)
 
 
 def words(row: Mapping[Any, Any]) -> str:
@@ -176,16 +178,34 @@ def words(row: Mapping[Any, Any]) -> str:
         f"{100 * row['difference']:+.1f} points {bounds} over {plural(row['songs'], 'song')} of "
         f"{plural(row['artists'], 'artist')}, {plural(row['seeds'], 'seed')}"
     )
-    if not (row["low"] > 0 or row["high"] < 0):
+    said = finding(row)
+    if said == NOT_SEPARABLE:
         chance = float(chance_to_see(row))
+        if np.isnan(chance):
+            return f"{found}: {said} (too little differs to tell what would be seen)"
         return (
-            f"{found}: not separable (a true difference of {100 * POINTS:g} points would be seen "
+            f"{found}: {said} (a true difference of {100 * POINTS:g} points would be seen "
             f"with probability {chance:.2f})"
         )
-    better = "better" if row["difference"] > 0 else "worse"
     corrected = f"{row['p_holm']:.2g} corrected for {plural(row['comparisons'], 'comparison')}"
-    after = " (one of several; not separable after the correction)" * (row["p_holm"] > 0.05)
-    return f"{found}: {better}, p = {row['p']:.2g}, {corrected}{after}"
+    return f"{found}: {said}, p = {row['p']:.2g}, {corrected}"
+
+
+def finding(row: Mapping[Any, Any]) -> str:
+    """Return what a row of `comparisons` shows: better, worse, or not separable.
+
+    Examples
+    --------
+    >>> row = {"difference": 0.03, "low": 0.01, "high": 0.05, "p_holm": 0.01}
+    >>> [finding(row | {"low": low}) for low in (0.01, 0.0)]
+    ['better', 'not separable']
+    >>> finding(row | {"p_holm": 0.06})
+    'better, but not after the correction'
+    """
+    if not (row["low"] > 0 or row["high"] < 0):
+        return NOT_SEPARABLE
+    way: str = ("worse", "better")[int(row["difference"] > 0)]
+    return way + ", but not after the correction" * int(row["p_holm"] > 0.05)
 
 
 def _of_block(block: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:

@@ -201,9 +201,15 @@ def write_run_table(results: pd.DataFrame, folder: Path) -> list[Path]:
     )
     note = " ".join([note, costs.NOTE, *runs_table.frontend_notes(results)])
     table.attrs["note"] = note
+    return write_text(table, folder, "results")
+
+
+def write_text(table: pd.DataFrame, folder: Path, stem: str) -> list[Path]:
+    """Write a table of text with its note as `<stem>.md` and `<stem>.tex`; return their paths."""
+    note = table.attrs["note"]
     texts = {
-        "results.md": markdown(table),
-        "results.tex": f"% needs \\usepackage{{booktabs}}\n{latex(table)}\n% {note}",
+        f"{stem}.md": markdown(table),
+        f"{stem}.tex": f"% needs \\usepackage{{booktabs}}\n{latex(table)}\n% {note}",
     }
     for name, text in texts.items():
         with files.writing(folder / name) as partial:

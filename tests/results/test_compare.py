@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
+from mer_kit.pages import report
 from mer_kit.results import answers, compare, runs_table
+from mer_kit.results.comparison_table import comparison_table
 from tests.results.stored_runs import rightness, write_run
 
 
@@ -117,13 +119,45 @@ def test_words_say_whether_a_difference_is_separable() -> None:
         "+5.0 points [1.0, 9.0] over 60 songs of 30 artists, 1 seed: better, p = 0.01, 0.03 corrected for 3 comparisons"
     )
     assert "worse" in compare.words(row | {"difference": -0.05, "low": -0.09, "high": -0.01})
-    assert "not separable after the correction" in compare.words(row | {"p_holm": 0.06})
+    assert ": better, but not after the correction, p" in compare.words(row | {"p_holm": 0.06})
     for bounds in ((-0.01, 0.1), (0.0, 0.1), (float("nan"), float("nan"))):
         said = compare.words(row | dict(zip(("low", "high"), bounds, strict=True)))
         assert (
             ": not separable (a true difference of 2 points would be seen with probability 0.17)"
             in said
         )
+
+
+def test_the_table_has_what_was_compared_with_majority_and_cost(
+    grid: pd.DataFrame, tmp_path: Path
+) -> None:
+    found = compare.comparisons(answers.song_answers(grid))
+    cells = comparison_table(found, grid.assign(parameters=1234.0))
+    row, text = found.iloc[0], cells.iloc[0]
+    assert text["system"] == row["second"] and text["finding"] == compare.finding(row)
+    assert text["difference"] == (
+        f"{100 * row['difference']:+.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    )
+    assert text[["majority", "parameters", "s per fold", "seeds", "McNemar"]].tolist() == [
+        "25.0", "1,234", "60.0", "2", "–"
+    ]  # fmt: skip
+    page = report.write(tmp_path).read_text("utf-8")
+    assert "<h2>Compared with plain training</h2>" in page and "Nadeau and Bengio" in page
+    assert (tmp_path / "comparisons.md").read_text("utf-8").count("| 4q ") == 3
+    assert (tmp_path / "table3.tex").is_file() and (tmp_path / "comparisons.tex").is_file()
+
+
+def test_equal_answers_promise_nothing(tmp_path: Path) -> None:
+    for method in ("ce", "mixup"):
+        write_run(tmp_path / method, {"mean": rightness(0)}, method=method)
+    found = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path)))
+    (row,) = found.to_dict("records")
+    numbers = [row[name] for name in ("difference", "low", "high", "p", "p_mcnemar", "p_t")]
+    assert numbers == [0, 0, 0, 1, 1, 1]
+    assert compare.words(row).endswith(
+        "not separable (too little differs to tell what would be seen)"
+    )
+    assert comparison_table(found, runs_table.collect(tmp_path))["2 points seen"].item() == "–"
 
 
 def test_a_large_comparison_takes_seconds() -> None:
