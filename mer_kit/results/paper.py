@@ -46,15 +46,14 @@ def paper_table(number: int) -> pd.DataFrame:
 def systems_table() -> pd.DataFrame:
     """Return which row of table 3 is which of the kit's systems; cells may be "".
 
-    Columns: system (our name), method and song-level classifier of its runs (classifier "" for the
-    usual one), printed (the name in `paper_table(3)`), title (of what the kit does not name
-    itself). Systems that only the kit has need no row here.
+    Columns: system (our name), printed (the name in `paper_table(3)`), title (in the table, where
+    it is not the system's own). Systems that only the kit has need no row here.
 
     Examples
     --------
     >>> table = systems_table().set_index("system")
-    >>> table.loc["embedding_svm", "printed"], table.loc["inherit_vote", "classifier"]
-    ('audio_embedding_koh2021', 'vote')
+    >>> table.loc["embedding_svm", "printed"]
+    'audio_embedding_koh2021'
     """
     return _read("systems.csv", dtype=str, keep_default_na=False)
 

@@ -14,6 +14,7 @@ from mer_kit.results import statistics, tables
 from mer_kit.results.paper import paper_table, systems_table
 from mer_kit.results.runs_table import collect
 from mer_kit.results.table3 import NO_AUDIO, NOT_RUN, table3
+from mer_kit.systems import TITLES
 from tests.results.stored_runs import ARTISTS, rightness, write_run
 
 
@@ -65,7 +66,7 @@ def test_measured_rows_stand_beside_the_printed_ones(runs: Path, tmp_path: Path)
     assert sssl[["songs", "seeds", "folds", "run", "majority"]].tolist() == [
         "60", "0, 1", "3 of 3", "sssl0, sssl1", "25.0"
     ]  # fmt: skip
-    vote = cell(table, "4q", "quadrant", "inherited labels, vote (Sarkar 2020)")
+    vote = cell(table, "4q", "quadrant", TITLES["inherit_vote"])
     assert vote["ours acc."] == interval_of(np.mean([rightness(20), rightness(21)], axis=0))
     assert (vote["ours by mean"], vote["paper acc."]) == ("–", "–")
     system = cell(table, "4q", "quadrant", "Audio Embedding (Koh 2021)")
@@ -150,7 +151,7 @@ def test_f1_kinds_follow_from_the_printed_numbers() -> None:
 
 def test_systems_of_tomorrow_have_their_printed_row_as_soon_as_they_are_run(tmp_path: Path) -> None:
     names = systems_table()
-    assert {"two_stage", "handcrafted_svm", "elm", "inherit_vote"} <= set(names["system"])
+    assert {"two_stage", "handcrafted_svm", "embedding_svm"} <= set(names["system"])
     assert set(names["printed"]) - {""} == set(paper_table(3)["method"])
     told = {"mean": rightness(0), "svm": rightness(1), "elm": rightness(2)}
     write_run(tmp_path / "ce", told, method="ce")
@@ -160,7 +161,7 @@ def test_systems_of_tomorrow_have_their_printed_row_as_soon_as_they_are_run(tmp_
     text = (run / "config.json").read_text().replace("embedding_svm", "two_stage")
     (run / "config.json").write_text(text.replace("quadrant", "arousal").replace("4q", "pmemo"))
     table = table3(collect(tmp_path), data_root=tmp_path)
-    elm = cell(table, "4q", "quadrant", "ELM on segment statistics (Han 2014)")
+    elm = cell(table, "4q", "quadrant", TITLES["elm"])
     assert elm["ours acc."] == interval_of(rightness(2).astype(float))
     stage = cell(table, "pmemo", "arousal", "2-Stage (He 2022)")
     assert (
