@@ -54,6 +54,17 @@ def with_noise(text: str, run: Any) -> str:
     return f"{text}, {100 * float(run['noise_rate']):g} % {kind} noise"
 
 
+def duration(seconds: float, unit: str = " s") -> str:
+    """Return the duration of a segment in words; that of a whole clip is infinite.
+
+    Examples
+    --------
+    >>> duration(3.0), duration(2.5, "s"), duration(float("inf"))
+    ('3 s', '2.5s', 'clip')
+    """
+    return {np.inf: "clip"}.get(seconds, f"{seconds:g}{unit}")
+
+
 def plural(n: int, singular: str, several: str = "") -> str:
     """Return a count with its noun.
 

@@ -201,6 +201,9 @@ class SegmentIndex:
     start_frame : int64 [S], first feature frame
     n_frames : frames per segment, round(segment_seconds · frames per second)
     n_clips : length of the list of clips
+    segment_seconds : infinite if each clip is one segment, whatever its length
+    length_s : float64 [S] in that case, seconds of each clip that are used; else None
+    padding : in that case, what fills a clip up to n_frames, see `signal.segments.PADDINGS`
     """
 
     clip: np.ndarray
@@ -209,6 +212,8 @@ class SegmentIndex:
     n_frames: int
     n_clips: int
     segment_seconds: float
+    length_s: np.ndarray | None = None
+    padding: str = "none"
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -216,7 +221,10 @@ class SegmentIndex:
     @property
     def end_s(self) -> np.ndarray:
         """float64 [S], seconds at which each segment ends."""
-        return self.start_s + self.segment_seconds
+        length: np.ndarray | float = self.segment_seconds
+        if self.length_s is not None:
+            length = self.length_s
+        return self.start_s + length
 
     def rows_of(self, clips: np.ndarray | list[int]) -> np.ndarray:
         """Return int64, the rows whose clip is among `clips`, in index order."""
@@ -224,12 +232,10 @@ class SegmentIndex:
 
     def take(self, rows: np.ndarray) -> SegmentIndex:
         """Return the index with only these rows; clip positions stay the same."""
-        return replace(
-            self,
-            clip=self.clip[rows],
-            start_s=self.start_s[rows],
-            start_frame=self.start_frame[rows],
-        )
+        taken = {name: getattr(self, name) for name in ("clip", "start_s", "start_frame")}
+        if self.length_s is not None:
+            taken["length_s"] = self.length_s
+        return replace(self, **{name: array[rows] for name, array in taken.items()})
 
 
 @dataclass(frozen=True)

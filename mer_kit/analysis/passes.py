@@ -280,7 +280,7 @@ def passes_of(
     """
     config, clip = experiment.config, stored["clip"].astype(np.int64)
     start_s = stored["start_s"].astype(np.float64)
-    end_s = start_s + config.segment_seconds
+    end_s = start_s + config.segment_seconds  # infinite for whole clips: all that there is
     truth = segment_truth(experiment.corpus, clip, start_s, end_s, task=config.task)
     corrupted = None
     if "corrupted" in stored:

@@ -18,6 +18,7 @@ from mer_kit import corpora
 from mer_kit.analysis.curve import classes_of
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import checksum
+from mer_kit.format import duration
 from mer_kit.records import with_word
 from mer_kit.runs.config import class_names
 from mer_kit.runs.decisions import fresh
@@ -138,13 +139,17 @@ def segments_of(path: Path, config: Mapping[str, Any]) -> SegmentView:
     """Return the segments of a whole file, one starting each second, with a run's front-end."""
     name, seconds = config.get("frontend", frontends.DEFAULT), config["segment_seconds"]
     frontend = frontends.make(name, **config.get("frontend_settings", {}))
-    store = FileStore(path, Recipe(frontend, seconds))
+    limit, padding = None, config.get("padding", "none")
+    if seconds == segments.WHOLE:  # as in training; shorter segments are cut from the whole file
+        limit = config.get("max_seconds")
+    store = FileStore(path, Recipe(frontend, seconds, padding=padding, max_seconds=limit))
     index = segments.index(
         store.durations_s,
         seconds,
-        max_seconds=None,
+        max_seconds=limit,
         frames_per_second=frontend.frames_per_second,
         clip_ids=[path.name],
+        padding=padding,
     )
     return SegmentView(store, index)
 
@@ -201,7 +206,7 @@ def describe(curve: pd.DataFrame) -> str:
     means = [f"{with_word(name)} {curve[name].mean():.0%}" for name in classes_of(curve)]
     decisions = [f"{name.replace('_', ' ')} {k}" for name, k in about["decisions"].items()]
     lines = [
-        f"{about['song']}: {len(curve)} segments of {about['segment_seconds']:g} s "
+        f"{about['song']}: {len(curve)} segments of {duration(about['segment_seconds'])} "
         f"up to {end_s:g} s",
         about["note"],
         f"mean probability: {', '.join(means)}",

@@ -19,6 +19,7 @@ from mer_kit.batch import planning
 from mer_kit.batch.parameters import as_mapping
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
 from mer_kit.corpora import truth
+from mer_kit.format import duration
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment, OpenedCorpus, open_corpus
 from mer_kit.runs.presets import default_preset, merged, resolve
@@ -165,7 +166,7 @@ class Cell:
         """The cell in words, with those of its overrides that vary."""
         c = self.config
         frontend = "" if c.frontend == frontends.DEFAULT else f"{c.frontend}, "
-        about = f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {frontend}{c.method}"
+        about = f"{c.corpus}, {c.task}, {duration(c.segment_seconds)}, {frontend}{c.method}"
         return ", ".join([about, *(f"{k} {v}" for k, v in self.varied.items()), f"seed {c.seed}"])
 
 
@@ -234,7 +235,7 @@ class CorpusCache:
             If the corpus is missing or has bad clips and the configuration says "stop".
         """
         c = cell.config
-        clips = (c.corpus, c.task, c.segment_seconds, c.max_seconds, c.on_bad_clip)
+        clips = (c.corpus, c.task, c.segment_seconds, c.padding, c.max_seconds, c.on_bad_clip)
         features = (c.frontend, c.frontend_settings, c.train_every_seconds)
         key = repr((clips, sorted(c.corpus_options.items()), features))
         if key not in self._opened:

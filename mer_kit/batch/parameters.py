@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_kit.checks import MerKitError, check_range, shortened
+from mer_kit.signal.segments import CLIP, WHOLE
 
 #: Parameters that are text, and those that are whole numbers: papermill's -p converts by looks.
 TEXTS = ("data_root", "only_folds", "runs_dir", "song")
@@ -123,6 +124,8 @@ def as_declared(name: str, value: Any) -> Any:
     if name in COUNTS:
         return int(check_range(name, _as_number(value), whole=True))
     if name == "segment_seconds":
+        if value in (CLIP, WHOLE):
+            return WHOLE
         return float(check_range(name, _as_number(value)))
     return value
 

@@ -14,6 +14,7 @@ from mer_kit.paths import project_root
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.runs.schema import read_json
+from mer_kit.signal.segments import WHOLE
 
 #: The notebooks in order; 03 is executed once per fold, or once for all that train in seconds.
 NOTEBOOKS = (
@@ -27,6 +28,8 @@ NOTEBOOKS = (
 )
 #: Those for a run of a system; the others show segments and their training.
 OF_SYSTEMS = ("04", "06")
+#: Those for whole clips, which are not cut.
+OF_WHOLE_CLIPS = ("03", *OF_SYSTEMS)
 #: Those that a run whose folds train in seconds executes on request only.
 ON_REQUEST = ("02",)
 #: Parameters that are covered by a run's fingerprint.
@@ -198,6 +201,8 @@ def _chosen(config: RunConfig | None, notebooks: Sequence[str]) -> list[str]:
     names = [name for name in NOTEBOOKS if not notebooks or name[:2] in notebooks]
     if config is not None and config.system:
         return [name for name in names if name.startswith(OF_SYSTEMS)]
+    if config is not None and config.segment_seconds == WHOLE:
+        return [name for name in names if name.startswith(OF_WHOLE_CLIPS)]
     if config is not None and config.trains_in_seconds and not notebooks:
         return [name for name in names if not name.startswith(ON_REQUEST)]
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from mer_kit.cli.options import (
     runs_option,
     settings_option,
 )
+from mer_kit.format import duration
 from mer_kit.records import ALL_TASKS
 from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
 from mer_kit.songs import folds
@@ -77,10 +79,9 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @click.option(
     "--seconds",
     "segment_seconds",
-    type=click.FloatRange(0, 30, min_open=True),
-    default=3.0,
+    default="3",
     show_default=True,
-    help="Duration of a segment in seconds.",
+    help="Duration of a segment in seconds, or clip for the clip as one piece.",
 )
 @click.option(
     "--method",
@@ -130,6 +131,8 @@ def run(
     """Execute the notebooks for one corpus, duration, task and method; resume if interrupted."""
     names = ("corpus", "task", "segment_seconds", "method", "folds", "seed")
     parameters = {name: typed[name] for name in names}
+    with contextlib.suppress(ValueError):
+        parameters["segment_seconds"] = float(typed["segment_seconds"])
     parameters["preset"] = typed["preset"] or default_preset(typed["corpus"], typed["frontend"])
     overrides = overrides_of(typed)
     if options:
@@ -177,7 +180,7 @@ def run_notebooks(
         chosen = planning.parse_notebooks(only_notebooks)
     except MerKitError as error:
         raise click.UsageError(str(error)) from error
-    about = f"{config.corpus}, {config.task}, {config.segment_seconds:g} s, {config.method}"
+    about = f"{config.corpus}, {config.task}, {duration(config.segment_seconds)}, {config.method}"
     if note(parameters["method"]):
         click.echo(f"{note(parameters['method'])}.")
     click.echo(f"{about}: opening the corpus …")

@@ -20,6 +20,7 @@ import mer_kit
 from mer_kit.batch.parameters import as_declared, assigned
 from mer_kit.checks import MerKitError, check_choice
 from mer_kit.files import write_table
+from mer_kit.format import duration
 from mer_kit.paths import default_runs_dir
 from mer_kit.plots import style
 from mer_kit.plots.names import table_view as table_view  # for the notebooks
@@ -162,6 +163,9 @@ def start(
     for key in ("fold", "song", "only_folds"):  # not settings of the run
         given.pop(key, None)
     config = resolve(**merged(given, overrides))
+    for key in ("method", "segment_seconds"):  # those of an alias are now the run's
+        if key in given:
+            parameters[key] = getattr(config, key)
     session = Session(name, config, runs_dir, is_watched(), figures=runs_dir / "figures")
     if open_corpus:
         if config.system and name.startswith(("02", "03", "05")):
@@ -200,7 +204,7 @@ def _line(session: Session) -> str:
     return (
         f"mer-kit {mer_kit.__version__} · Python {platform.python_version()} · "
         f"torch {torch.__version__.split('+')[0]} · seed {c.seed} · "
-        f"{c.corpus}, {c.task}, {c.segment_seconds:g} s, {c.method}, preset {c.preset}{run}"
+        f"{c.corpus}, {c.task}, {duration(c.segment_seconds)}, {c.method}, preset {c.preset}{run}"
     )
 
 

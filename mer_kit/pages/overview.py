@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer_kit.format import with_noise
+from mer_kit.format import duration, with_noise
 from mer_kit.results import costs
 from mer_kit.results.runs_table import HEADLINES
 
@@ -140,7 +140,7 @@ def title(row: dict[Any, Any]) -> str:
     >>> title({**about, "segment_seconds": 3.0, "seed": 0})
     '4q, valence, 3 s, sssl, seed 0'
     """
-    about = f"{row['corpus']}, {row['task']}, {number(row['segment_seconds'])} s"
+    about = f"{row['corpus']}, {row['task']}, {duration(row['segment_seconds'])}"
     return with_noise(f"{about}, {row['method']}, seed {number(row['seed'])}", row)
 
 

@@ -150,6 +150,7 @@ def accuracy_by_duration(
     """
     ax = axes_or_new(ax)
     ours = results.query("corpus == @corpus and task == @task").dropna(subset="song_accuracy_mean")
+    ours = ours[np.isfinite(ours["segment_seconds"])]  # whole clips have no duration
     series = list(ours.groupby(["method", "preset", "song_features", "recipe"], sort=False))
     labels = []
     for number, ((method, preset, *_), runs) in enumerate(series):

@@ -13,6 +13,7 @@ from mer_kit.results.runs_table import COMPARED, NOISE, SETTINGS
 from mer_kit.runs import schema, stored_tables
 from mer_kit.runs.grouping import FOLDS_FILE
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.signal.segments import WHOLE
 from mer_kit.systems import ALIASES
 
 #: What one system is: runs that agree in these and in `name` differ only in their seed.
@@ -83,15 +84,18 @@ def _of_run(run: Mapping[str, Any], classifier: str) -> Iterator[pd.DataFrame]:
     about = {name: run[name] for name in (*SYSTEM, "seed", "folder")}
     its_artist = [groups.get(clip, f"clip:{clip}") for clip in songs["clip_id"]]
     shared = songs[["fold", "clip_id", "label"]].assign(group=its_artist)
-    for name, column in _names(str(run["method"]), classifier, songs.columns).items():
+    for name, column in _names(run, classifier, songs.columns).items():
         answer = {"answer": songs[column], "right": songs[column] == songs["label"]}
         yield shared.assign(**about, name=name, classifier=column, **answer)
 
 
-def _names(method: str, classifier: str, columns: pd.Index) -> dict[str, str]:
-    """Return the systems that a run of this method is, and the column of each one's answers."""
-    wanted = [(method, one) for one in ([classifier] if classifier else COMPARED)]
-    if not classifier:
+def _names(run: Mapping[str, Any], classifier: str, columns: pd.Index) -> dict[str, str]:
+    """Return the systems that a run is, and the column of each one's answers."""
+    method = name = str(run["method"])
+    if method == "ce" and run["segment_seconds"] == WHOLE:
+        name = "whole_clip"
+    wanted = [(name, one) for one in ([classifier] if classifier else COMPARED)]
+    if not classifier and name == method:
         wanted += [(one, v.classifier) for one, v in ALIASES.items() if v.method == method]
     return {name: column for name, column in wanted if column in columns}
 

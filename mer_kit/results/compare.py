@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.format import percent, plural, short, with_noise
+from mer_kit.format import duration, percent, plural, short, with_noise
 from mer_kit.results import answers, statistics
 from mer_kit.results.runs_table import COMPARED, NOISE
 
@@ -244,8 +244,8 @@ def labels(systems: pd.DataFrame) -> pd.Series:
     label = systems["name"].astype(str)
     for column in _TELLING:
         if label.duplicated().any() and systems[column].nunique() > 1:
-            unit = " s" * (column == "segment_seconds")
-            label = label + ", " + systems[column].map(short) + unit
+            text = systems[column].map({"segment_seconds": duration}.get(column, short))
+            label = label + ", " + text
     return label
 
 
@@ -282,7 +282,7 @@ def title(row: Any) -> str:
     '4q, valence, 3 s, ce, cpu, seed 1'
     """
     name = (
-        f"{row['corpus']}, {row['task']}, {row['segment_seconds']:g} s, {row['method']}, "
+        f"{row['corpus']}, {row['task']}, {duration(row['segment_seconds'])}, {row['method']}, "
         f"{row['preset']}, seed {int(row['seed'])}"
     )
     return with_noise(name, row)

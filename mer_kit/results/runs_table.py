@@ -114,7 +114,8 @@ def write_results_csv(runs_dir: str | Path) -> Path:
 
 def write_table_csv(table: pd.DataFrame, folder: Path) -> Path:
     """Write a table of `collect` as `results.csv` into a folder; return its path."""
-    safe = stored_tables.without_formulae(table.drop(columns="path"))
+    named = table.drop(columns="path").replace({"segment_seconds": {np.inf: "clip"}})
+    safe = stored_tables.without_formulae(named)
     files.write_table(folder / "results.csv", safe, float_format="%.6g")
     return folder / "results.csv"
 

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.metrics import f1_score
 
 from mer_kit import corpora, records
-from mer_kit.format import UNKNOWN, percent, short
+from mer_kit.format import UNKNOWN, duration, percent
 from mer_kit.results import costs, runs_table, statistics
 from mer_kit.results.answers import SYSTEM, song_answers
 from mer_kit.results.paper import majority_table, paper_table, systems_table
@@ -140,7 +140,7 @@ def _with_interval(songs: pd.DataFrame) -> str:
 
 
 def _settings(system: Mapping[str, Any]) -> str:
-    seconds = f"{short(system['segment_seconds'])} s"
+    seconds = duration(system["segment_seconds"])
     chosen = [seconds, system["preset"], system["frontend"], system["options"]]
     chosen += ["oof"] * (system["song_features"] == "oof")
     return ", ".join(str(one) for one in chosen if one)

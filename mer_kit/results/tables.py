@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from mer_kit import __version__, files
-from mer_kit.format import UNKNOWN, percent, short, with_noise
+from mer_kit.format import UNKNOWN, duration, percent, short, with_noise
 from mer_kit.results import costs, runs_table
 from mer_kit.results.paper import paper_table
 from mer_kit.systems import TITLES
@@ -109,7 +109,7 @@ def run_table(results: pd.DataFrame) -> pd.DataFrame:
         {
             **run,
             "method": with_noise(str(run["method"]), run),
-            "s": f"{run['segment_seconds']:g}",
+            "s": duration(run["segment_seconds"], ""),
             "seed": str(int(run["seed"])),
             "folds": f"{int(run['folds_done'])} of {int(run['folds'])}",
             **{
@@ -273,7 +273,7 @@ def _our_rows(ours: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _head(corpus: Any, seconds: Any, method: Any, who: str) -> dict[str, Any]:
     return {
         "corpus": corpus,
-        "segment (s)": short(seconds),
+        "segment (s)": short(seconds).replace("inf", "clip"),
         "method": TITLES.get(method, method),
         "who": who,
         "key_method": method,

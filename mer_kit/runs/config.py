@@ -11,6 +11,7 @@ from mer_kit.extensions import settings_of, source_mark
 from mer_kit.later_settings import flat, hashed, kinds, later
 from mer_kit.records import LABEL, Corpus, FoldResult, classes_of
 from mer_kit.signal import frontends
+from mer_kit.signal.segments import CLIP, WHOLE
 from mer_kit.training import networks
 from mer_kit.training.settings import TrainingSettings
 
@@ -32,7 +33,7 @@ class RunConfig:
 
     corpus: str = "demo"
     task: str = "quadrant"
-    segment_seconds: float = 3.0  # P: 1–5
+    segment_seconds: float = 3.0  # P: 1–5; infinite: the clip as one piece, typed "clip"
     preset: str = "demo"
     folds: int = 10  # P: ten-fold cross-validation
     seed: int = 0
@@ -62,6 +63,8 @@ class RunConfig:
     train_every_seconds: float = 1.0
     #: keywords of `corpora.load` (demo: drift, clips)
     corpus_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    #: D: what fills whole clips up to max_seconds, see `signal.segments.PADDINGS`
+    padding: str = later(default="none", absent_means="none")
     #: D: wrong labels injected into the training songs, see `training.noise` and `label_noise`
     noise_kind: str = later(default="none", absent_means="none")
     #: fraction of the training segments that they affect
@@ -154,7 +157,10 @@ def as_dictionary(config: RunConfig) -> dict[str, Any]:
     >>> sorted(set(as_dictionary(RunConfig())) - fields)
     ['method', 'model', 'network']
     """
-    return _apart(flat(config))
+    values = _apart(flat(config))
+    if config.segment_seconds == WHOLE:  # JSON has no infinite numbers
+        values["segment_seconds"] = CLIP
+    return values
 
 
 def hashed_config(config: RunConfig) -> dict[str, Any]:

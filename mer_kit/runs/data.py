@@ -3,6 +3,7 @@
 Notebook: 00_start_here
 """
 
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Iterable
@@ -17,7 +18,6 @@ from mer_kit.runs import plausible
 from mer_kit.runs.config import RunConfig
 from mer_kit.signal import frontends
 from mer_kit.signal import segments as segmentation
-from mer_kit.signal.builder import Recipe
 from mer_kit.signal.store import FeatureStore, JoinedStore, open_store
 
 _log = logging.getLogger("mer_kit")
@@ -89,6 +89,7 @@ def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop
             frontend=part,
             segment_seconds=config.segment_seconds,
             every_seconds=every_seconds,
+            padding=config.padding,
             on_bad_clip=on_bad_clip,
             max_seconds=config.max_seconds,
         )
@@ -96,7 +97,7 @@ def open_features(corpus: Corpus, config: RunConfig, *, on_bad_clip: str = "stop
         clips = store.clips
     if len(stores) == 1:
         return stores[0]
-    recipe = Recipe(frontend, config.segment_seconds, every_seconds)
+    recipe = dataclasses.replace(stores[0].recipe, frontend=frontend)
     return JoinedStore(recipe, stores)
 
 

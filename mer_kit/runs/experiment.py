@@ -110,6 +110,7 @@ class Experiment:
             max_seconds=self.config.max_seconds,
             frames_per_second=self.store.frontend.frames_per_second,
             clip_ids=[clip.clip_id for clip in self.corpus.clips],
+            padding=self.config.padding,
         )
 
     @functools.cached_property

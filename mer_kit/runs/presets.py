@@ -12,7 +12,7 @@ from mer_kit.records import ALL_TASKS, LABEL
 from mer_kit.runs import label_noise
 from mer_kit.runs.config import GROUPINGS, RunConfig
 from mer_kit.runs.data import pooling_step
-from mer_kit.signal import frontends
+from mer_kit.signal import frontends, segments
 from mer_kit.training import methods, networks
 from mer_kit.training.methods import sssl
 from mer_kit.training.settings import TrainingSettings
@@ -40,6 +40,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "song_features": ("in_sample", "oof"),
     "svm_folds": ("artists", "songs"),
     "divide_by": ("folds", "official"),
+    "padding": tuple(segments.PADDINGS),
 }
 #: Settings of a task that a person may override; see `config.with_classes`.
 _OF_TASK: dict[str, dict[str, Any]] = {LABEL: {"theta": math.nan}}
@@ -131,7 +132,7 @@ def resolve(
     *,
     corpus: str = "demo",
     task: str = "quadrant",
-    segment_seconds: float = 3.0,
+    segment_seconds: float | str = 3.0,
     method: str = "sssl",
     preset: str = "demo",
     folds: int = 10,
@@ -140,9 +141,9 @@ def resolve(
 ) -> RunConfig:
     """Return the full configuration for the settings that a person typed.
 
-    `overrides` are further fields of RunConfig (`frontend`, `network` and others), or settings of
-    the training, the method, the network or the front-end by their own names:
-    `resolve(preset="cpu", tau=0.3, width=16)`.
+    `segment_seconds` may be "clip": the clip as one piece. `overrides` are further fields of
+    RunConfig (`frontend`, `network` and others), or settings of the training, the method, the
+    network or the front-end by their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
 
     Raises
     ------
@@ -164,13 +165,12 @@ def resolve(
     }
     for name, (value, choices) in named.items():
         check_choice(name, value, choices)
-    check_range("segment_seconds", segment_seconds, 0, 30, low_open=True)
+    method, seconds, overrides = _meant(method, segment_seconds, overrides)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
-    method = systems.trained_as(check_choice("method", method, systems.CHAINS))
     system = method if method in systems.SYSTEMS else ""
     trained = "ce" if system else method
-    own = _of_system(system, preset, corpus, segment_seconds, overrides)
+    own = _of_system(system, preset, corpus, seconds, overrides)
     given = {**own, **_OF_TASK.get(task, {}), **overrides}
     pools = frontends.of(given["frontend"]).pool is not None
     network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
@@ -178,7 +178,7 @@ def resolve(
     config = RunConfig(
         corpus=corpus,
         task=task,
-        segment_seconds=float(segment_seconds),
+        segment_seconds=seconds,
         preset=preset,
         folds=1 if homes["run"].get("divide_by") == "official" else int(folds),
         seed=int(seed),
@@ -196,6 +196,20 @@ def resolve(
     )
     _check(config)
     return config
+
+
+def _meant(
+    method: str, segment_seconds: float | str, overrides: Mapping[str, Any]
+) -> tuple[str, float, dict[str, Any]]:
+    """Return method, seconds of a segment (infinite for "clip") and overrides, aliases resolved."""
+    check_choice("method", method, systems.CHAINS)
+    one = systems.ALIASES.get(method, systems.Alias(method))
+    given = {"segment_seconds": segment_seconds, **one.settings, **overrides}
+    seconds = given.pop("segment_seconds")
+    if seconds in (segments.CLIP, segments.WHOLE):
+        return one.method, segments.WHOLE, given
+    check_range("segment_seconds", seconds, 0, 30, low_open=True)
+    return one.method, float(seconds), given
 
 
 def _of_system(
@@ -330,6 +344,21 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
     return int(value) if kind == "int" and value == value // 1 else value
 
 
+def _check_whole(config: RunConfig) -> None:
+    """Raise a MerKitError for settings that whole clips do not allow, or only they."""
+    whole = config.segment_seconds == segments.WHOLE
+    if config.padding != "none" and (not whole or config.max_seconds is None):
+        raise MerKitError(
+            f"padding is {config.padding!r}, expected none unless whole clips are filled up to "
+            "max_seconds: set segment_seconds to clip and max_seconds to a number"
+        )
+    if whole and config.system:
+        raise MerKitError(
+            f"segment_seconds is clip, expected seconds for system {config.system}, which sees "
+            "whole songs in any case: leave segment_seconds out"
+        )
+
+
 def _check(config: RunConfig) -> None:
     pools = frontends.of(config.frontend).pool is not None
     if pools:
@@ -345,7 +374,11 @@ def _check(config: RunConfig) -> None:
         check_range("theta", config.theta, 0, 1)
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
     if config.max_seconds is not None:
-        check_range("max_seconds", config.max_seconds, config.segment_seconds)
+        least = config.segment_seconds
+        if least == segments.WHOLE:
+            least = segments.TOLERANCE_SECONDS
+        check_range("max_seconds", config.max_seconds, least)
+    _check_whole(config)
     options = config.corpus_options
     if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
         raise MerKitError(

@@ -18,9 +18,11 @@ import pandas as pd
 
 from mer_kit import files
 from mer_kit.checks import MerKitError
+from mer_kit.format import duration
 from mer_kit.records import EpochRecord
 from mer_kit.runs import schema, stored_arrays, stored_tables
 from mer_kit.runs.config import RunConfig, class_names, hashed_config
+from mer_kit.signal.segments import CLIP, WHOLE
 
 #: Files that a finished fold must have.
 FOLD_FILES: tuple[str, ...] = ("history.csv", "epochs.npz", "model.safetensors", "segments.csv")
@@ -101,7 +103,8 @@ class RunFolder:
     @classmethod
     def of(cls, runs_dir: Path, config: RunConfig, fingerprint: str) -> RunFolder:
         """Return the folder that belongs to a configuration and its fingerprint."""
-        name = f"{config.corpus}-{config.task}-{config.segment_seconds:g}s-{config.method}"
+        length = duration(config.segment_seconds, "s")
+        name = f"{config.corpus}-{config.task}-{length}-{config.method}"
         return cls(runs_dir / f"{name}-{fingerprint}")
 
     def fold(self, number: int | None) -> Path:
@@ -110,14 +113,17 @@ class RunFolder:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The content of config.json, checked.
+        """The content of config.json, checked; the seconds of a whole clip are infinite.
 
         Raises
         ------
         MerKitError
             If it cannot be read or a setting is not what it should be.
         """
-        return schema.read_json(self.path / "config.json", schema.CONFIG, inside=self.path)
+        config = schema.read_json(self.path / "config.json", schema.CONFIG, inside=self.path)
+        if config["segment_seconds"] == CLIP:
+            config["segment_seconds"] = WHOLE
+        return config
 
     @property
     def status(self) -> str:

@@ -52,11 +52,16 @@ SPARE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Recipe:
-    """A front-end and, if it pools, how segments are cut (in seconds)."""
+    """A front-end and, if it pools, how segments are cut (in seconds).
+
+    `padding` and `max_seconds` are those of whole clips, whose `segment_seconds` is infinite.
+    """
 
     frontend: BaseFrontend
     segment_seconds: float = 0.0
     every_seconds: float = 1.0
+    padding: str = "none"
+    max_seconds: float | None = None
 
     @property
     def pools(self) -> bool:
@@ -65,7 +70,11 @@ class Recipe:
 
     def key(self, digest: str) -> str:
         """Return the name of a clip's features, from the hash of its audio and the front-end."""
-        return digest + f"-{self.segment_seconds:g}s-every-{self.every_seconds:g}s" * self.pools
+        if not self.pools:
+            return digest
+        if self.segment_seconds == segments.WHOLE:
+            return f"{digest}-clip-{self.padding}-{self.max_seconds}s"
+        return f"{digest}-{self.segment_seconds:g}s-every-{self.every_seconds:g}s"
 
 
 def file_features(
@@ -107,12 +116,16 @@ def _pooled(frames: np.ndarray, seconds: float, recipe: Recipe) -> np.ndarray:
         [seconds],
         recipe.segment_seconds,
         every_seconds=recipe.every_seconds,
-        max_seconds=None,
+        max_seconds=recipe.max_seconds,
         frames_per_second=frontend.frames_per_second,
         on_bad_clip="skip",
+        padding=recipe.padding,
     )
     assert frontend.pool is not None  # because recipe.pools
-    segment_frames = (frames[start : start + index.n_frames] for start in index.start_frame)
+    segment_frames = [frames[start : start + index.n_frames] for start in index.start_frame]
+    if len(frames) < index.n_frames and recipe.padding != "none":
+        whole = segments.pad(frames, index.n_frames, recipe.padding, frontend.silence)
+        segment_frames = [whole]
     vectors = list(map(frontend.pool, segment_frames))
     rows = np.array(vectors, dtype=frontend.stored_as).reshape(len(index), frontend.n_stored)
     if not np.isfinite(rows).all():

@@ -4,6 +4,7 @@ Notebook: 01_segmentation
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -69,6 +70,12 @@ class BaseFrontend:
         There are none as a rule; a music tagger has those of its tags, whatever its chosen layer.
         """
         return {}
+
+    @functools.cached_property
+    def silence(self) -> np.ndarray:
+        """A frame of silence, [d]: the middle one of two seconds."""
+        frames = self.frames(np.zeros(2 * self.sample_rate, dtype=np.float32))
+        return np.asarray(frames[len(frames) // 2])
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Return the features of mono samples float32 [n].

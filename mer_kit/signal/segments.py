@@ -14,6 +14,14 @@ from mer_kit.records import Problem, SegmentIndex
 TOLERANCE_SECONDS = 1e-9
 #: 22,050 samples per second, one frame every 512 samples.
 LOGMEL_FRAMES_PER_SECOND = 22050 / 512
+#: Seconds of a segment that is a whole clip, and what people type for it.
+WHOLE, CLIP = float("inf"), "clip"
+#: What a whole clip that is shorter than max_seconds is filled up with.
+PADDINGS: dict[str, str] = {
+    "none": "nothing: every clip has its own length",
+    "zero": "silence",
+    "repeat": "the clip again, from its beginning",
+}
 #: P: the segment durations that the paper compares, in seconds.
 DURATIONS = (1, 2, 3, 4, 5)
 
@@ -58,6 +66,7 @@ def index(
     frames_per_second: float = LOGMEL_FRAMES_PER_SECOND,
     clip_ids: Sequence[str] | None = None,
     on_bad_clip: str = "stop",
+    padding: str = "none",
 ) -> SegmentIndex:
     """Return the segments of all clips, ordered by clip, then by start.
 
@@ -67,6 +76,9 @@ def index(
     store is `store.frontend.frames_per_second`; the default is that of the log-mel. A clip shorter
     than one segment is an error, or has no rows if `on_bad_clip` is "skip" (`too_short` lists such
     clips).
+
+    With `segment_seconds` WHOLE, each clip is one segment, up to `max_seconds`; a shorter one is
+    filled up to `max_seconds` as `padding` says. Then `n_frames` is that of the longest.
 
     Raises
     ------
@@ -81,6 +93,8 @@ def index(
     """
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
     check_range("frames_per_second", frames_per_second, 0, low_open=True)
+    if segment_seconds == WHOLE:
+        return _whole_clips(np.asarray(durations_s), max_seconds, frames_per_second, padding)
     short = too_short(durations_s, segment_seconds, max_seconds=max_seconds, clip_ids=clip_ids)
     if short and on_bad_clip == "stop":
         more = f" ({len(short)} such clips in all)" * (len(short) > 1)
@@ -108,6 +122,45 @@ def index(
     )
 
 
+def _whole_clips(
+    durations_s: np.ndarray, max_seconds: float | None, frames_per_second: float, padding: str
+) -> SegmentIndex:
+    """Return the index in which each clip is one segment."""
+    length_s = np.minimum(durations_s.astype(np.float64), max_seconds or np.inf)
+    seconds = float(length_s.max(initial=0.0))
+    if padding != "none" and max_seconds is not None:
+        seconds = max_seconds
+    rows = np.arange(len(length_s), dtype=np.int64)
+    return SegmentIndex(
+        rows, 0.0 * length_s, 0 * rows, round(seconds * frames_per_second), len(rows), WHOLE,
+        length_s, padding,
+    )  # fmt: skip
+
+
+def pad(frames: np.ndarray, n_frames: int, padding: str, silence: np.ndarray) -> np.ndarray:
+    """Return the first `n_frames` of a clip's frames [n, d], filled up if there are fewer.
+
+    Parameters
+    ----------
+    padding : a name in PADDINGS
+    silence : [d], a frame of silence
+
+    Examples
+    --------
+    >>> clip = np.array([[1.0], [2.0]])
+    >>> [pad(clip, 5, how, np.array([-9.0])).ravel().tolist() for how in PADDINGS]
+    [[1.0, 2.0], [1.0, 2.0, -9.0, -9.0, -9.0], [1.0, 2.0, 1.0, 2.0, 1.0]]
+    """
+    frames = frames[:n_frames]
+    missing = n_frames - len(frames)
+    match padding:
+        case "zero":
+            return np.concatenate([frames, np.tile(silence, (missing, 1)).astype(frames.dtype)])
+        case "repeat":
+            return np.resize(frames, (n_frames, frames.shape[1]))
+    return frames
+
+
 def too_short(
     durations_s: Sequence[float] | np.ndarray,
     segment_seconds: float,
@@ -122,6 +175,8 @@ def too_short(
     >>> print(*too_short([9.0, 2.4], 3, clip_ids=["7", "181"]))
     clip '181': lasts 2.4 s, shorter than one 3 s segment: lower segment_seconds or drop the clip
     """
+    if segment_seconds == WHOLE:
+        return ()
     _check_settings(segment_seconds, 1.0, max_seconds)
     if clip_ids is not None and len(clip_ids) != len(durations_s):
         raise MerKitError(

@@ -29,6 +29,7 @@ from mer_kit.signal import builder, frontends
 from mer_kit.signal.builder import Recipe
 from mer_kit.signal.frontend import BaseFrontend
 from mer_kit.signal.manifest import Entry, features_path
+from mer_kit.signal.segments import WHOLE, pad
 
 _log = logging.getLogger("mer_kit")
 
@@ -48,6 +49,7 @@ def open_store(
     frontend: BaseFrontend | None = None,
     segment_seconds: float = 0.0,
     every_seconds: float = 1.0,
+    padding: str = "none",
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_bad_clip: str = "stop",
@@ -61,7 +63,8 @@ def open_store(
     folder : created if needed; several processes may open it at once, and several corpora and
         front-ends may share it
     frontend : from `signal.frontends.make`; None for the log-mel
-    segment_seconds, every_seconds : how segments are cut; used only by front-ends that pool
+    segment_seconds, every_seconds, padding : how segments are cut, see `signal.segments`; used only
+        by front-ends that pool
     workers : number of decoding threads (default: one per usable processor)
     progress : called with (clips done, clips to do); by default a progress bar on a terminal,
         otherwise one line at the end
@@ -88,6 +91,8 @@ def open_store(
     check_choice("on_bad_clip", on_bad_clip, ("stop", "skip"))
     folder = Path(folder).expanduser()
     recipe = Recipe(frontend or frontends.make(), segment_seconds, every_seconds)
+    if segment_seconds == WHOLE:
+        recipe = dataclasses.replace(recipe, padding=padding, max_seconds=max_seconds)
     results, notes = builder.build(
         clips, folder, recipe, workers=workers, progress=progress, max_seconds=max_seconds
     )
@@ -284,13 +289,26 @@ class SegmentView:
         self._pools = store.recipe.pools
         self._first = self._vectors() if self._pools else index.start_frame
         self._count = 1 if self._pools else index.n_frames
-        over = np.flatnonzero(self._first + self._count > store.frames[index.clip])
+        frames = store.frames[index.clip]
+        over = np.flatnonzero(self._first + self._count > frames)
+        if index.segment_seconds == WHOLE and not self._pools:
+            over = over[:0]
+            self._check_lengths(np.minimum(frames, self._count))
         if len(over):
             clip = int(index.clip[over[0]])
             raise MerKitError(
                 f"a segment of clip {store.clips[clip].clip_id!r} ends beyond its "
                 f"{store.frames[clip]} frames: "
                 "make the index from store.durations_s with store.frontend.frames_per_second"
+            )
+
+    def _check_lengths(self, frames: np.ndarray) -> None:
+        """Raise a MerKitError if whole clips differ in length and are not filled up."""
+        if self.index.padding == "none" and frames.min(initial=self._count) < self._count:
+            raise MerKitError(
+                f"whole clips have {frames.min()} to {frames.max()} frames, expected one length "
+                "for a network on frames without padding: choose padding zero or repeat, or a "
+                "front-end that pools"
             )
 
     def _vectors(self) -> np.ndarray:
@@ -327,7 +345,11 @@ class SegmentView:
         clips, starts = self.index.clip[rows].tolist(), self._first[rows].tolist()
         batch = np.empty((len(rows), *self.shape), dtype=np.float32)
         for position, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-            batch[position, 0] = self.store.values(clip)[start : start + self._count].T
+            frames = self.store.values(clip)[start : start + self._count]
+            if len(frames) < self._count:  # a whole clip
+                padding, silence = self.index.padding, self.store.frontend.silence
+                frames = pad(frames, self._count, padding, silence)
+            batch[position, 0] = frames.T
         return batch
 
 

@@ -16,8 +16,8 @@ Notebook: 04_song_decisions
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -123,10 +123,12 @@ class Alias:
     ----------
     method : of the run
     classifier : the song-level classifier whose answers are the system's; "" for the usual one
+    settings : of the run, unless a person gives others
     """
 
     method: str
     classifier: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def song_features(values: np.ndarray) -> np.ndarray:
@@ -219,30 +221,22 @@ def of(name: str) -> type[BaseSystem]:
     return _MEMBERS.of(check_choice("system", name, MODULES))
 
 
-def trained_as(name: str) -> str:
-    """Return the method of an alias's runs; any other name stays as it is.
-
-    Examples
-    --------
-    >>> trained_as("inherit_vote"), trained_as("sssl")
-    ('ce', 'sssl')
-    """
-    return ALIASES.get(name, Alias(name)).method
-
-
 def note(name: str) -> str:
     """Return a sentence about an alias, whose run is that of a method; "" for all others.
 
     Examples
     --------
     >>> note("inherit_vote"), note("ce")
-    ('inherit_vote is a ce run; its answers are those of the song-level classifier vote', '')
+    ('inherit_vote is a ce run: its answers are those of the song-level classifier vote', '')
     """
     if name not in ALIASES:
         return ""
     one = ALIASES[name]
+    settings = ", ".join(f"{setting} {value}" for setting, value in one.settings.items())
     answers = f"its answers are those of the song-level classifier {one.classifier}"
-    return f"{name} is a {one.method} run; {answers}"
+    return f"{name} is a {one.method} run: " + {"": f"its settings are {settings}"}.get(
+        one.classifier, answers
+    )
 
 
 def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSystem:

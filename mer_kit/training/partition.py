@@ -143,8 +143,8 @@ def fit_partition(
     D: the posterior is clamped. A mixture always finds two components, so guards report "no
     separation" and keep every label unless a dip test shows two modes, and if the loss gap is under
     `min_gap` nats, |X|/n is outside `clean_share`, or a class keeps fewer than `min_per_class`
-    samples in X. With one mixture per class, a class of one mode keeps its labels. `max_unlabelled` caps
-    |U|/n: beyond it only the segments with the smallest ω (largest loss among equals) go to U,
+    samples in X. With one mixture per class, a class of one mode keeps its labels. `max_unlabelled`
+    caps |U|/n: beyond it only the segments with the smallest ω (largest loss among equals) go to U,
     since averaged human labels are wrong for 5–15 % of the segments, not for the 30–50 % that an
     unbounded mixture calls noisy.
 

@@ -179,6 +179,7 @@ def test_every_field_of_the_configuration_can_be_set():
         "divide_by": "official",
         "grouping": "exact",
         "noise_kind": "song",
+        "svm_folds": "songs",
         "noise_rate": 0.3,
     }
     config = resolve(**values)
@@ -195,6 +196,7 @@ def test_every_field_of_the_configuration_can_be_set():
         "classes",  # from the corpus
         "frontend",
         "frontend_settings",
+        "padding",  # of whole clips only
         "system",  # by the name of the method
         "system_settings",
     }

@@ -2,9 +2,9 @@
 
 A file `<name>.py`, found by listing the folder, sets TITLE (its name in tables and figures), SAYS
 (one sentence), SOURCE and LEARNS (whether `fit` learns anything) and defines `Classifier`, which is
-made without arguments or with any of the keywords `theta`, `seed` and `groups`. Every classifier is computed
-for every method. One that learns and has `save` and `load` is saved as `<name>.safetensors` in the
-fold; without them it is fitted again whenever its answer is needed.
+made without arguments or with any of the keywords `theta`, `seed` and `groups`. Every classifier is
+computed for every method. One that learns and has `save` and `load` is saved as
+`<name>.safetensors` in the fold; without them it is fitted again whenever its answer is needed.
 
 Notebook: 04_song_decisions
 """
