@@ -63,7 +63,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": _SLIM,
         "training": {
             "epochs": 12,
-            "warmup_epochs": 8,
+            "warmup_epochs": 6,
             "batch_size": 32,
             "optimizer": "adamw",
             "learning_rate": 1e-3,
@@ -78,8 +78,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {  # real corpora on a laptop
         "model": _SLIM,
         "training": {
-            "epochs": 16,
-            "warmup_epochs": 12,
+            "epochs": 20,
+            "warmup_epochs": 10,
             "optimizer": "adamw",
             "learning_rate": 1e-3,
             "weight_decay": 0.02,

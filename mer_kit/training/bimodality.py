@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression  # type: ignore[import-untyped, unused-ignore]
 
 #: √n times the dip that 1 % of uniform samples of any size exceed, see `benchmarks/bimodality.py`.
-CRITICAL = 0.50
+CRITICAL = 0.64
 
 
 @dataclass(frozen=True)
