@@ -41,6 +41,13 @@ OTHERWISE: dict[str, Any] = {
     "renew_batch_norm": False,
     "lambda_kl": 0.3,
     "ramp_epochs": 3.0,
+    "ramp_fraction": 0.2,
+    "loss_window": 2,
+    "song_median": True,
+    "dip_test": False,
+    "soft_targets": True,
+    "restart_schedule": False,
+    "renew_batch_norm": False,
 }
 #: Settings that make a method's training shorter.
 SHORT: dict[str, Any] = {"self_learning": {"iterations": 1}}

@@ -1,9 +1,10 @@
 """DivideMix: two networks, each of which divides the segments into X and U for the other.
 
-Where the source leaves the kit's ways, the kit decides (D): a batch holds X and U together, as in
-SSSL, so that an epoch walks all segments (the source's has as many steps as X fills); both networks
-see the same batches, mixed in the same way; and passes with dropout stand in for its augmentations,
-since segments are not augmented here. `alpha` is the kit's 0.75; the source's is 4.
+Where the kit leaves the source (D): a batch holds X and U together, as in SSSL, so that an epoch
+walks all segments (the source's has as many steps as X fills); both networks see the same batches,
+mixed in the same way; passes with dropout stand in for augmentations, since segments are not
+augmented here; the schedule, the cap on U and the guards are SSSL's, but for the dip test: like the
+source, it divides without asking whether there are two modes. `alpha` is 0.75; the source's is 4.
 
 Notebook: 08_compare
 """
@@ -23,9 +24,9 @@ from torch.nn import functional
 
 from mer_kit.checks import check_range
 from mer_kit.training import evaluation, objectives
-from mer_kit.training.batch_loss import Batch, frozen_batch_norm
-from mer_kit.training.method import BaseMethod, Epoch, Training
-from mer_kit.training.methods.sssl import mixture_seed
+from mer_kit.training.batch_loss import Batch, frozen_batch_norm, kept_statistics
+from mer_kit.training.method import BaseMethod, Epoch, Stage, Training
+from mer_kit.training.methods import sssl
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.partition import Partition, fit_partition
 
@@ -65,7 +66,9 @@ class Method(BaseMethod):
     networks = 2
     phase = "ssl"
     makes_partition = True
-    idle = frozenset(("lambda_kl", "pseudo_labels"))
+    idle = frozenset(
+        ("lambda_kl", "pseudo_labels", "soft_targets", "dip_test", "loss_window", "song_median")
+    )
 
     def start(self, training: Training) -> None:
         """Make room for each network's losses [2, S], nats, in its own evaluation pass."""
@@ -76,6 +79,7 @@ class Method(BaseMethod):
         """Divide the segments by each network's losses."""
         super().begin_epoch(epoch)
         t, self.partition = self.training, None
+        settings = dataclasses.replace(self.s.partition, dip_test=False)
         self.divisions: list[Partition] = []
         if epoch.phase == self.phase:
             self.divisions = [
@@ -83,8 +87,8 @@ class Method(BaseMethod):
                     losses.numpy(),
                     t.labels,
                     n_classes=t.n_classes,
-                    settings=self.s.partition,
-                    seed=mixture_seed(t.seed),
+                    settings=settings,
+                    seed=sssl.mixture_seed(t.seed),
                 )
                 for losses in self.losses
             ]
@@ -135,7 +139,8 @@ class Method(BaseMethod):
         """Return one network's loss on mixed segments: L_X + λ_u·L_U + balance·L_reg."""
         targets, partner, delta = batch.targets, batch.partner, batch.delta
         assert partner is not None and delta is not None  # after the warm-up every batch is mixed
-        with self.training.placement.autocast():
+        keep = kept_statistics(network, self.renews_batch_norm)
+        with keep, self.training.placement.autocast():
             mixed = objectives.mix(batch.x, partner, delta)
             logits = network.head(network.trunk(mixed), generator=dropout).float()
         # Every mixed segment counts as its first partner; a batch may lack X or U, but not both.
@@ -165,11 +170,12 @@ class Method(BaseMethod):
         return objectives.ramp(
             self.epoch.since + fraction,
             weight=self.own.lambda_u,
-            ramp_epochs=self.s.ramp_epochs,
+            ramp_epochs=sssl.ramp_epochs(self.s),
         )
 
     def before_evaluation(self, networks: list[SegmentNetwork]) -> None:
-        """Keep each network's losses for the next epoch's divisions."""
+        """Renew the batch normalisation, then keep each network's losses for the next divisions."""
+        super().before_evaluation(networks)
         if self.epoch.number < self.s.warmup_epochs:
             return
         labels, placement = self.training.labels, self.training.placement
@@ -196,9 +202,14 @@ class Method(BaseMethod):
         return {"lambda_u": self._lambda(1), "n_labelled_2": self.divisions[1].clean.sum()}
 
     @classmethod
+    def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
+        """Return SSSL's: warm-up and division, if each has a schedule of its own."""
+        return sssl.Method.stages(settings)
+
+    @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
-        """Mix after the warm-up, and during it if `warmup_mixup` is set."""
-        return phase == "ssl" or (phase == "warmup" and settings.warmup_mixup)
+        """Mix where SSSL does: after the warm-up, and during it if `warmup_mixup` is set."""
+        return sssl.Method.mixes(settings, phase)
 
 
 def imbalance(logits: Tensor) -> Tensor:

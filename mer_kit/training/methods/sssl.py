@@ -107,10 +107,9 @@ class Method(BaseMethod):
         """Return λ after a fraction of this epoch's segments."""
         # λ starts at 0 after the warm-up: early pseudo-labels are not worth agreeing on.
         weight = self.weight_kl(self.s)
-        # D: a fraction of the phase; with 0, so many epochs however long the phase is.
-        phase = self.s.epochs - self.s.warmup_epochs
-        ramp_epochs = self.s.ramp_fraction * phase or self.s.ramp_epochs
-        return objectives.ramp(self.epoch.since + fraction, weight=weight, ramp_epochs=ramp_epochs)
+        return objectives.ramp(
+            self.epoch.since + fraction, weight=weight, ramp_epochs=ramp_epochs(self.s)
+        )
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""
@@ -139,6 +138,20 @@ class Method(BaseMethod):
     def weight_kl(cls, settings: TrainingSettings) -> float:
         """Return λ of Eq. (10)."""
         return settings.lambda_kl
+
+
+def ramp_epochs(settings: TrainingSettings) -> float:
+    """Return over how many epochs after the warm-up λ rises.
+
+    Examples
+    --------
+    >>> from mer_kit.training import TrainingSettings
+    >>> ramp_epochs(TrainingSettings(epochs=60, warmup_epochs=10))
+    25.0
+    """
+    # D: a fraction of the phase; with 0, so many epochs however long the phase is.
+    phase = settings.epochs - settings.warmup_epochs
+    return settings.ramp_fraction * phase or settings.ramp_epochs
 
 
 def mixture_seed(seed: int) -> int:
