@@ -58,6 +58,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "min_gap": 0.01,
         },
         "train_every_seconds": 2.0,
+        "two_stage": {"size": "smoke"},
     },
     "demo": {  # `make demo`, lectures: minutes on two cores
         "model": _SLIM,
@@ -74,6 +75,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "share": 0.6,  # of each song's segments per epoch: a third less time; all are evaluated
         },
         "train_every_seconds": 1.0,
+        "two_stage": {"size": "smoke"},
     },
     "cpu": {  # real corpora on a laptop
         "model": _SLIM,
@@ -88,6 +90,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "max_unlabelled": 0.1,
         },
         "train_every_seconds": 3.0,
+        "two_stage": {"size": "cpu"},
     },
     "embedding": {  # real corpora on a laptop with a pretrained front-end: seconds a fold
         "frontend": "musicnn",
@@ -105,6 +108,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "max_unlabelled": 0.1,
         },
         "train_every_seconds": 3.0,
+        "two_stage": {"size": "cpu"},
     },
     "paper": {  # GPU: full VGG16 and the defaults of TrainingSettings
         "model": {"width": 64, "batch_norm": True, "head_pool": 7},
