@@ -39,15 +39,16 @@ COLOUR, LINE = "#4a7c8c", "--"
 
 #: P: batches of segments, then of songs.
 SEGMENTS, SONGS = 64, 10
-#: D: share of the training songs that early stopping watches.
-WATCHED = 0.1
 
 
 @dataclass(frozen=True)
 class Size:
     """Channels, bands, units, and how long and fast both stages learn.
 
-    With `pools`, the LSTM is given the encoder's features averaged over frequency.
+    With `pools`, the LSTM is given the encoder's features averaged over frequency, with mean 0 and
+    standard deviation 1 over the training songs. `watched` is the
+    fraction of the training songs (D: a tenth) that early stopping watches; 0 for all of them,
+    which are then learned from as well.
     """
 
     widths: tuple[int, int, int]
@@ -58,6 +59,7 @@ class Size:
     rate: float
     song_epochs: int
     song_rate: float
+    watched: float = 0.1
     patience: int = 10
 
 
@@ -65,8 +67,8 @@ class Size:
 SIZES = {
     "full": Size((128, 64, 32), 128, False, 512, 200, 1e-3, 100, 1e-5),
     "cpu": Size((32, 16, 8), 64, True, 64, 25, 1e-3, 60, 1e-3),
-    # A tenth of few songs says little about an epoch: no stage is stopped early.
-    "smoke": Size((4, 4, 4), 32, True, 16, 5, 1e-2, 40, 1e-2, patience=40),
+    # A tenth of few songs says too little about an epoch.
+    "smoke": Size((4, 4, 4), 32, True, 16, 5, 3e-3, 20, 5e-3, watched=0.0),
 }
 
 
@@ -104,7 +106,7 @@ class System(BaseSystem):
 
     Attributes
     ----------
-    autoencoder_, classifier_ : the fitted networks
+    autoencoder_, classifier_ : the fitted networks, which have n_parameters_ together
     history_ : stage → one row per epoch, see `Stage`: training loss, then of the watched songs
         minus the Huber loss, or accuracy and minus the cross-entropy
     """
@@ -142,15 +144,26 @@ class System(BaseSystem):
         self._fit_autoencoder(features[learned], features[watched])
         y = torch.from_numpy(np.asarray(labels, dtype=np.int64))
         codes = self._encode(features)
+        self._scale = torch.zeros(codes.shape[2]), torch.ones(codes.shape[2])
+        if SIZES[self.s.size].pools:
+            sd, mean = torch.std_mean(codes[learned].flatten(0, 1), dim=0)
+            self._scale = mean, torch.where(sd > 0, sd, 1.0)
+        codes = (codes - self._scale[0]) / self._scale[1]
         self._fit_classifier(codes[learned], y[learned], codes[watched], y[watched])
         self.autoencoder_ = self._stages["autoencoder"].network
         self.classifier_ = self._stages["classifier"].network
+        self.n_parameters_ = sum(
+            parameter.numel()
+            for stage in self._stages.values()
+            for parameter in stage.network.parameters()
+        )
         self.history_ = {name: stage.history for name, stage in self._stages.items()}
         return self
 
     def predict_proba(self, features: Segments) -> np.ndarray:
         """Return float64 [songs, K], the LSTM's softmax."""
-        p = self._logits(self._encode(features)).double().softmax(dim=1)
+        codes = (self._encode(features) - self._scale[0]) / self._scale[1]
+        p = self._logits(codes).double().softmax(dim=1)
         return np.asarray(p.numpy())
 
     # ---- stage 1 -------------------------------------------------------------------------------
@@ -238,13 +251,14 @@ class System(BaseSystem):
     def _inner_songs(self, n: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the songs to learn from and those that early stopping watches, by artist.
 
-        If all songs are by one artist, they are both.
+        If the size watches none, or all songs are by one artist, they are both.
         """
+        fraction = SIZES[self.s.size].watched
         groups = np.arange(n) if self.groups is None else self.groups
-        if len(np.unique(groups)) < 2:
+        if not fraction or len(np.unique(groups)) < 2:
             return np.arange(n), np.arange(n)
         split = GroupShuffleSplit(
-            1, test_size=WATCHED, random_state=derive(self.seed, "watched songs") % 2**32
+            1, test_size=fraction, random_state=derive(self.seed, "watched songs") % 2**32
         )
         learned, watched = next(split.split(groups, groups=groups))
         return learned, watched

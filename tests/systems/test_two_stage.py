@@ -35,6 +35,13 @@ def features(n: int, *, seed: int = 0, last: float = 3.0) -> tuple[two_stage.Seg
     return two_stage.Segments(songs, np.arange(n)), labels
 
 
+@pytest.fixture(autouse=True)
+def watched_songs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size for tests, but with songs that are watched alone, as in the others."""
+    small = replace(two_stage.SIZES["smoke"], watched=0.1)
+    monkeypatch.setitem(two_stage.SIZES, "smoke", small)
+
+
 def make(**settings: object) -> two_stage.System:
     system = systems.make("two_stage", {"size": "smoke", "epochs": 2, **settings}, n_classes=2)
     assert isinstance(system, two_stage.System)
@@ -336,7 +343,9 @@ def test_early_stopping_takes_the_best_epoch() -> None:
     np.testing.assert_array_equal(weights(resumed.network), seen[2])
 
 
-def test_the_watched_songs_are_a_tenth_and_whole_artists() -> None:
+def test_the_watched_songs_are_a_tenth_and_whole_artists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     system = make()
     system.groups = np.repeat(np.arange(30), 2)
     learned, watched = system._inner_songs(60)
@@ -344,6 +353,9 @@ def test_the_watched_songs_are_a_tenth_and_whole_artists() -> None:
     assert not set(system.groups[learned]) & set(system.groups[watched])
     system.groups = np.zeros(60)
     assert all(len(songs) == 60 for songs in system._inner_songs(60))
+    monkeypatch.undo()
+    assert all(len(songs) == 40 for songs in make()._inner_songs(40))
+    assert len(make(size="cpu")._inner_songs(40)[1]) == 4
 
 
 def test_segments_that_cannot_be_halved_get_one_sentence() -> None:
