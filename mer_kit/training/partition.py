@@ -198,7 +198,9 @@ def fit_partition(
             omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)  # Eq. 3
             one_mode.append(_one_mode(losses[rows], None if songs is None else songs[rows], s))
             candidates |= rows & (not one_mode[-1])
-    clean = (omega > s.tau) | ~candidates
+    if candidates.any():
+        omega[~candidates] = 1.0  # a class of one mode gives no evidence against its labels
+    clean = omega > s.tau
     most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
     if (~clean).sum() > most:
         # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.

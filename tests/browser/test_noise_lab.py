@@ -61,7 +61,11 @@ def test_the_numbers_are_those_of_python(
                 cut = found["cuts"][taus.index(tau)]
                 settings = dataclasses.replace(p.partition, per_class=per_class, tau=tau)
                 split = diagnostics.replay(
-                    p.probabilities[after - 1], p.labels, settings=settings, seed=p.seed
+                    p.probabilities[:after],
+                    p.labels,
+                    songs=p.clip,
+                    settings=settings,
+                    seed=p.seed,
                 )
                 clean = split.omega > tau
                 assert cut["in_u"] == (~clean).sum()
@@ -270,8 +274,9 @@ def test_what_is_not_there_is_asked_from_the_kernel(
     assert page.evaluate("sent.at(-1)") == {"kind": "fit", "after": after, "per_class": True}
     tell(lab, page, page.evaluate("sent.at(-1)"))
     other = diagnostics.replay(
-        lab.passes.probabilities[after - 1],
+        lab.passes.probabilities[:after],
         lab.passes.labels,
+        songs=lab.passes.clip,
         settings=dataclasses.replace(lab.passes.partition, per_class=True),
         seed=lab.passes.seed,
     )

@@ -58,7 +58,11 @@ def test_tables_are_of_the_trainings_own_mixtures_or_of_the_other_kind(tmp_path:
     assert mixture is not None and own.tables["groups"][0]["axis"] == [mixture.low, mixture.high]
     settings = dataclasses.replace(passes.partition, per_class=True)
     other = diagnostics.replay(
-        passes.probabilities[2], passes.labels, settings=settings, seed=passes.seed
+        passes.probabilities[:3],
+        passes.labels,
+        songs=passes.clip,
+        settings=settings,
+        seed=passes.seed,
     )
     found = lab.arrays.tables(3, per_class=True)
     assert [one and one.weights for one in found.partition.mixtures] == [
