@@ -39,7 +39,7 @@ class NoiseStudy:
     labels : int64 [S], as used in training
     corrupted : bool [S], corrupted on purpose
     probabilities : float16 [E, S, K], the evaluation pass after each epoch
-    partitions : one Partition per pass, at the run's τ and without its cap on U
+    partitions : one Partition per pass, at the run's τ, without its cap on U and its dip test
     seconds : duration of the training
     """
 
@@ -123,7 +123,8 @@ def noise_study(
     )
     started = time.perf_counter()
     probabilities = _train(experiment, index, labels, epochs)
-    settings = PartitionSettings(tau=experiment.config.training.partition.tau)
+    tau = experiment.config.training.partition.tau
+    settings = PartitionSettings(tau=tau, dip_test=False)
     partitions = [
         diagnostics.replay(probabilities[:end], labels, songs=index.clip, settings=settings)
         for end in range(1, len(probabilities) + 1)

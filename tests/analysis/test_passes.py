@@ -24,10 +24,11 @@ from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.signal.store import SegmentView
 from mer_kit.training import SegmentClassifier, diagnostics, partition
+from mer_kit.training.methods.sssl import PAPER_FORM
 
 SETTINGS = {
     "corpus_options": {"clips": 24, "seconds": 8.0}, "epochs": 5, "warmup_epochs": 2, "train_every_seconds": 1.0,
-    "learning_rate": 3e-3, "width": 2, "tau": 0.4, "min_gap": 0.02,
+    "learning_rate": 3e-3, "width": 2, "tau": 0.4, "min_gap": 0.02, **PAPER_FORM,
 }  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def test_the_replay_asks_what_the_training_asked(
 ) -> None:
     assert len(asked) == 3
     for options in asked:
+        np.testing.assert_array_equal(options.pop("songs"), passes.clip)
         assert options == {"settings": passes.partition, "seed": passes.seed, "n_classes": 2}
 
 

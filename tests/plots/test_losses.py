@@ -56,7 +56,7 @@ def make_passes(*, truth: bool = True, tau: float = 0.5) -> Passes:
         end_s=np.tile(np.arange(20.0), 10) + 3,
         truth=np.where(wrong, 1 - labels, labels) if truth else None,
         history=[record(1, "warmup"), record(2, "ssl"), record(3, "ssl")],
-        partition=PartitionSettings(tau=tau, min_gap=0.2),
+        partition=PartitionSettings(tau=tau, min_gap=0.2, loss_window=1, dip_test=False),
         seed=0,
     )
 

@@ -51,9 +51,13 @@ def make_passes(*, truth: bool = True, n: int = 600, songs: int = 10, **options:
         end_s=start + 1.0,
         truth=np.where(np.arange(n) % 20 == 0, -1, true) if truth else None,
         history=[record(1, "warmup"), record(2, "warmup"), record(3, "ssl"), record(4, "ssl")],
-        partition=PartitionSettings(**{"max_unlabelled": 0.15, **options}),
+        partition=PartitionSettings(**{**PLAIN, "max_unlabelled": 0.15, **options}),
         seed=5,
     )
+
+
+#: Partitions as the paper makes them, so that the losses of single passes are divided.
+PLAIN = {"loss_window": 1, "dip_test": False}
 
 
 def make_lab(folder: Path, *, title: str = "Tones", **options: Any) -> NoiseLab:
