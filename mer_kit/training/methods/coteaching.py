@@ -1,6 +1,6 @@
 """Co-teaching: two networks, each learning from the segments that the other one finds easy.
 
-Notebook: 08_compare
+Notebook: 03_sssl_training
 """
 
 from dataclasses import dataclass

@@ -6,7 +6,7 @@ mixed in the same way; passes with dropout stand in for augmentations, since seg
 augmented here; the schedule, the cap on U and the guards are SSSL's, but for the dip test: like the
 source, it divides without asking whether there are two modes. `alpha` is 0.75; the source's is 4.
 
-Notebook: 08_compare
+Notebook: 03_sssl_training
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def imbalance(logits: Tensor) -> Tensor:
     It is 0 where all classes are predicted equally often, and keeps a network from answering with
     one class alone.
 
-    Source: Li et al. 2020, Eq. (11). Notebook: 08_compare
+    Source: Li et al. 2020, Eq. (11). Notebook: 03_sssl_training
 
     Examples
     --------

@@ -3,7 +3,7 @@
 A song's label is right by definition, a segment's may not be. Segments may therefore disagree with
 their song, as long as all of them together agree with it.
 
-Notebook: 08_compare
+Notebook: 03_sssl_training
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def pool(log_p: Tensor, member: Tensor, pooling: str, *, scores: Tensor | None =
     ("linear_softmax") or w = exp(scores) ("attention"); or maxⱼ pⱼₖ ("max"). All but the mean have
     to be divided by Σₖ Pₖ, as a softmax of the result does.
 
-    Source: Wang, Li, Metze 2018. Notebook: 08_compare
+    Source: Wang, Li, Metze 2018. Notebook: 03_sssl_training
 
     Parameters
     ----------
