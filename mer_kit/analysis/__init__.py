@@ -2,6 +2,7 @@
 
 segmentation    a corpus cut at any duration: the effect on labels and on spectra
 passes          a fold's evaluation passes, its partitions, and the segments with the largest losses
+label_issues    cleanlab's opinion of the labels, compared with the partition's
 noise_study     deliberately corrupted labels, and how many of them the partition finds
 ablation        the same fold with other methods
 dropout         repeated dropout passes of a fold's network, and predictions for mixed segments

@@ -33,18 +33,13 @@ def test_they_are_found_by_name_and_are_a_run_of_their_method() -> None:
         systems.of("elm")
 
 
-def test_every_alias_names_a_method_and_a_classifier_and_agrees_with_the_papers_rows() -> None:
-    rows = systems_table().query("classifier != ''").set_index("system")
-    assert set(rows.index) == set(NAMES)
+def test_every_alias_names_a_method_and_a_classifier() -> None:
+    assert not set(systems_table()["system"]) & set(systems.ALIASES), (
+        "the paper prints none of them"
+    )
     for alias in systems.ALIASES.values():
         assert alias.method in methods.METHODS
         assert alias.classifier in ("", *classifiers.NAMES)
-    for name in NAMES:
-        alias = systems.ALIASES[name]
-        assert (rows["method"][name], rows["classifier"][name]) == (
-            alias.method,
-            alias.classifier,
-        )
 
 
 def test_a_run_of_ce_has_their_rows(tmp_path: Path) -> None:
