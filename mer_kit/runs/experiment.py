@@ -85,12 +85,11 @@ class Experiment:
         self.labels = self.corpus.labels(config.task)
         self.index = self._segments(1.0)
         self.train_index = self._segments(config.train_every_seconds)
-        self.checksum = checksum(
-            self.corpus,
-            self.store,
-            with_split=config.divide_by == "official",
-            more=systems.checksums(config.system, config.system_settings, self.corpus.root),
+        self.system_files = named = systems.checksums(
+            config.system, config.system_settings, self.corpus.root
         )
+        official = config.divide_by == "official"
+        self.checksum = checksum(self.corpus, self.store, with_split=official, more=named)
         self.runs_dir = Path(runs_dir or paths.default_runs_dir()).expanduser().absolute()
         self.fingerprint = run_folder.fingerprint(
             config, corpus_checksum=self.checksum, code_version=METHOD_VERSION

@@ -187,13 +187,19 @@ def train_system(experiment: Experiment, number: int) -> dict[str, float]:
     part = np.repeat(["train", "test"], [len(fold.train), len(fold.test)])
     songs = table(experiment, number, clips, 0.0, experiment.store.durations_s[clips], part, p)
     files.write_table(experiment.folder.fold(number) / "segments.csv", songs, float_format="%.6g")
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - began + system.seconds_before
     return {"seconds": seconds, "parameters": getattr(system, "n_parameters_", float("nan"))}
 
 
 def fit_system(experiment: Experiment, number: int) -> tuple[systems.BaseSystem, Any]:
     """Return the system fitted on a fold's training songs, and what it has read of all songs."""
     config, fold = experiment.config, experiment.folds[number]
+    found = systems.checksums(config.system, config.system_settings, experiment.corpus.root)
+    if found != experiment.system_files:
+        raise MerKitError(
+            f"a file of system {config.system} has changed since the run was opened, expected the "
+            "same content: open the run again, which is then another run"
+        )
     system = systems.make(
         config.system,
         config.system_settings,

@@ -79,6 +79,7 @@ class BaseSystem(ABC):
         song is on its own
     device, precision : where networks are trained, see `training.evaluation.place`
     checkpoint_file : where a long `fit` keeps its state between epochs; None for nowhere
+    seconds_before : what an interrupted `fit`, which this one has resumed, had taken
     """
 
     settings: ClassVar[type] = NoSettings
@@ -88,6 +89,7 @@ class BaseSystem(ABC):
     device: str = "cpu"
     precision: str = "float32"
     checkpoint_file: Path | None = None
+    seconds_before: float = 0.0
 
     def __init__(self, settings: Any, *, n_classes: int, seed: int) -> None:
         self.s, self.n_classes, self.seed = settings, n_classes, seed

@@ -13,6 +13,7 @@ Notebook: 04_song_decisions
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -136,6 +137,7 @@ class System(BaseSystem):
             If a segment has too few frames or bands, or the checkpoint does not fit.
         """
         keep_freed_memory()
+        self._began = time.perf_counter()
         self._placement = place(self.device, self.precision)
         self._stages = self._fresh_stages(features)
         self._key = self._describe(features, labels)
@@ -303,7 +305,9 @@ class System(BaseSystem):
         """Write the state of both stages."""
         if self.checkpoint_file is not None:
             states = {name: stage.state() for name, stage in self._stages.items()}
-            checkpoint.save(self.checkpoint_file, {"key": self._key, **states})
+            seconds = self.seconds_before + time.perf_counter() - self._began
+            state = {"key": self._key, "seconds": seconds, **states}
+            checkpoint.save(self.checkpoint_file, state)
 
     def _restore(self) -> None:
         """Continue from the checkpoint, if there is one."""
@@ -314,6 +318,7 @@ class System(BaseSystem):
         try:
             fits = stored["key"] == self._key
             if fits:
+                self.seconds_before = float(stored["seconds"])
                 for name, stage in self._stages.items():
                     stage.restore(stored[name])
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:

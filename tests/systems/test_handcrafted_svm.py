@@ -129,6 +129,8 @@ def test_a_table_makes_a_run_by_its_content_alone(tmp_path: Path) -> None:
     assert again.fingerprint == first.fingerprint
     assert systems.file_of("b.csv", tmp_path / "other") == moved
     table_of(moved, plain, seed=1)
+    with pytest.raises(MerKitError, match="has changed since the run was opened"):
+        runs.probabilities(again)
     edited = runs.experiment(tmp_path, "handcrafted_svm", table=str(moved))
     assert edited.fingerprint != first.fingerprint
 

@@ -299,6 +299,7 @@ def test_a_killed_training_resumes_bit_equal(
     trained: list[int] = []
     monkeypatch.setattr(two_stage.System, "_save", lambda self: trained.append(1))
     system.fit(*features(20))
+    assert whole.seconds_before == 0 < system.seconds_before < 100
     assert len(trained) == 2 + 4 - epochs and system.history_ == whole.history_
     np.testing.assert_array_equal(weights(system.classifier_), weights(whole.classifier_))
     np.testing.assert_array_equal(weights(system.autoencoder_), weights(whole.autoencoder_))
