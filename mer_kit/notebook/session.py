@@ -31,6 +31,7 @@ from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import PRESETS, merged, resolve
 from mer_kit.signal import frontends
+from mer_kit.signal.segments import WHOLE
 from mer_kit.songs.folds import parse_folds
 from mer_kit.systems import note
 
@@ -168,11 +169,7 @@ def start(
             parameters[key] = getattr(config, key)
     session = Session(name, config, runs_dir, is_watched(), figures=runs_dir / "figures")
     if open_corpus:
-        if config.system and name.startswith(("02", "03", "05")):
-            raise MerKitError(
-                f"method is {config.method!r}, a system that classifies whole songs, but notebook "
-                f"{name} is about segments: open 04_song_decisions, or choose another method"
-            )
+        _check_segments(name, config)
         experiment = session.open(data_root)
         if parameters.get("fold") is not None:
             check_choice("fold", parameters["fold"], range(len(experiment.folds)))
@@ -187,6 +184,20 @@ def start(
     if unused:
         print(f"This notebook does not use {', '.join(unused)}.")
     return session
+
+
+def _check_segments(name: str, config: RunConfig) -> None:
+    """Raise a MerKitError if a notebook is about segments, and the run has none."""
+    if config.system and name.startswith(("02", "03", "05")):
+        raise MerKitError(
+            f"method is {config.method!r}, a system that classifies whole songs, but notebook "
+            f"{name} is about segments: open 04_song_decisions, or choose another method"
+        )
+    if config.segment_seconds == WHOLE and name.startswith(("01", "02", "05")):
+        raise MerKitError(
+            f"segment_seconds is clip, but notebook {name} is about segments of a clip: "
+            "open 03_sssl_training, or choose a number of seconds"
+        )
 
 
 def _missing_weights(preset: str) -> str:

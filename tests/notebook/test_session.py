@@ -118,3 +118,24 @@ def test_one_line_per_epoch_reports_the_size_of_u(capsys: pytest.CaptureFixture[
     notebook._say(1, record)
     line = capsys.readouterr().out
     assert line.count("\n") == 1 and "U 25.0%" in line and "a note" in line
+
+
+def test_an_alias_becomes_its_run_and_notebooks_about_segments_refuse_whole_clips(
+    cells: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {
+        "corpus": "demo",
+        "method": "whole_clip",
+        "segment_seconds": 3.0,
+        "runs_dir": str(tmp_path),
+    }
+    session = notebook.start("06_results", given, open_corpus=False)
+    assert given["method"] == session.config.method == "ce"
+    assert given["segment_seconds"] == session.config.segment_seconds == float("inf")
+    assert "clip, ce, preset" in capsys.readouterr().out
+    for method, sentence in (
+        ("whole_clip", "segment_seconds is clip"),
+        ("embedding_svm", "a system"),
+    ):
+        with pytest.raises(MerKitError, match=f"{sentence}.*05_emotion_curve is about segments"):
+            notebook.start("05_emotion_curve", {**given, "method": method, "segment_seconds": 3.0})
