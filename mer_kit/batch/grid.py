@@ -209,6 +209,8 @@ def cells(grid: Grid) -> list[Cell]:
         }
         config = resolve(**merged(parameters, overrides))
         folds = tuple(parse_folds(grid.only_folds, config.folds))
+        # As resolved: without noise the rate is 0, whatever the list says.
+        varied = {name: getattr(config, name, value) for name, value in varied.items()}
         cell = Cell(config, {**parameters, "overrides": overrides}, folds, varied)
         planned.setdefault(repr(config), cell)
     return list(planned.values())

@@ -41,6 +41,7 @@ def test_absent_means_none_and_either_corner_of_a_grid_is_none() -> None:
     overrides = {"noise_kind": ["none", "symmetric", "song"], "noise_rate": [0.0, 0.2, 0.4]}
     cells = grid.cells(grid.Grid.of({"method": ["ce", "sssl"], "overrides": overrides}))
     assert len(cells) == 2 * (1 + 2 + 2) == len({cell.title for cell in cells})
+    assert cells[0].title.endswith("noise_kind none, noise_rate 0.0, seed 0")
     assert cells[-1].title.endswith("noise_kind song, noise_rate 0.4, seed 0")
 
 
