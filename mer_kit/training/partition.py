@@ -206,8 +206,7 @@ def fit_partition(
         # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
         clean = everything.copy()
         clean[np.lexsort((-losses, omega))[:most]] = False
-    # Nats between the means of U and X; 0 where one of them is empty.
-    divided = 0 < clean.sum() < len(clean)
+    divided = 0 < clean.sum() < len(clean)  # else the gap (nats, U minus X) is 0
     gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
     note, unimodal = "no separation: all losses are equal", ""
     if any(mixtures):
