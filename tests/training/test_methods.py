@@ -47,7 +47,6 @@ OTHERWISE: dict[str, Any] = {
     "dip_test": False,
     "soft_targets": True,
     "restart_schedule": False,
-    "renew_batch_norm": False,
 }
 #: Settings that make a method's training shorter.
 SHORT: dict[str, Any] = {"self_learning": {"iterations": 1}}

@@ -252,6 +252,24 @@ def test_targets_come_from_the_last_pass_of_the_iteration_before() -> None:
     assert torch.equal(hard.targets(ROWS), torch.eye(3)[archive[3].argmax(axis=1)])
 
 
+@pytest.mark.parametrize(
+    ("own", "fresh"),
+    [
+        ({"iterations": 2}, [True] * 3),
+        ({"iterations": 2, "restart": False}, [False] * 3),
+        ({"iterations": 2, "restart": False, "answers": "oof"}, [True] * 5),
+        ({"iterations": 2, "period": "epoch"}, [False]),
+    ],
+)
+def test_iterations_begin_with_new_weights_unless_told_otherwise(
+    own: dict[str, Any], fresh: list[bool]
+) -> None:
+    settings = TrainingSettings(method="self_learning", own=own, epochs=4, warmup_epochs=1)
+    stages = methods.of("self_learning").stages(settings)
+    assert [(stage.epochs, stage.fresh) for stage in stages] == [(4, new) for new in fresh]
+    assert settings.all_epochs == 4 * len(fresh)
+
+
 def test_answers_of_other_songs(fit: Callable[..., Trainer]) -> None:
     """Each half is answered for by the network that was not trained on it, and no label of a song
     has reached its own answer.
@@ -266,7 +284,9 @@ def test_answers_of_other_songs(fit: Callable[..., Trainer]) -> None:
     assert sorted(drawn) == list(ROWS)  # the last network is given everything
     for number, part in ((1, 0), (5, 1)):
         method.begin_epoch(epoch(number, archive[: number - 1]))
-        assert set(half[np.concatenate(method.draw())]) == {part}
+        drawn = np.concatenate(method.draw())
+        # As many as in a whole epoch, which the learning-rate schedule counts on.
+        assert set(half[drawn]) == {part} and len(drawn) == 6
     made = fit("self_learning", own={"answers": "oof", "iterations": 1}, epochs=2)
     half = made._state.method.half
     labels = made._state.method.training.labels
