@@ -471,8 +471,31 @@ def test_mdyr_labels(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(method.targets(ROWS), z, atol=1e-6)
 
 
-def test_mdyr_has_no_opinion_where_all_losses_are_equal() -> None:
+def test_the_weight_of_mixup_in_mdyr_is_not_folded() -> None:
+    method, same = started("mdyr"), numpy_generator(0, "mixup")
+    drawn = [method.delta() for _ in range(20)]
+    assert drawn == [same.beta(0.75, 0.75) for _ in range(20)] and min(drawn) < 0.5 < max(drawn)
+
+
+def test_mdyr_has_no_opinion_in_the_warm_up_or_where_all_losses_are_equal() -> None:
     method = started("mdyr")
+    method.begin_epoch(epoch(2, passes(1), phase="warmup"))
+    assert torch.equal(method.targets(ROWS), Y) and method.penalty(LOGITS, ROWS) is None
     method.begin_epoch(epoch(2, np.full((1, 6, 3), 1 / 3, dtype=np.float16)))
     assert torch.equal(method.targets(ROWS), Y) and method.penalty(LOGITS, ROWS) is None
     assert method.summary() == {"noisy_fraction": 0.0}
+
+
+def test_the_look_of_mdyr_leaves_batch_statistics_and_dropout_alone() -> None:
+    network = networks.build("vgg16", 3, n_features=32, width=1, head_pool=1, batch_norm=True)
+    x = torch.randn(6, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = network.eval()(x)
+    network.train()
+    method = started("mdyr")
+    method.begin_epoch(epoch(2, passes(1)))
+    method.loss([network], x, ROWS)[0].backward()
+    np.testing.assert_allclose(method.answers, expected, atol=1e-5)
+    # The step itself is the only batch that was counted.
+    counted = [int(n) for name, n in network.named_buffers() if name.endswith("tracked")]
+    assert counted and max(counted) <= 1
