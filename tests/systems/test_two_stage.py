@@ -272,6 +272,11 @@ def test_it_learns_and_a_seed_repeats() -> None:
     p = first.predict_proba(x)
     assert p.dtype == np.float64 and (p.argmax(axis=1) == labels).mean() > 0.9
     np.testing.assert_array_equal(again.predict_proba(x), p)
+    learned, _ = first._inner_songs(20)
+    codes = (first._encode(features(20)[0]) - first._scale[0]) / first._scale[1]
+    sd, mean = torch.std_mean(codes[learned].flatten(0, 1), dim=0)
+    torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-4, rtol=0)
+    torch.testing.assert_close(sd[sd > 0], torch.ones_like(sd[sd > 0]))
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 4])
