@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,8 +18,9 @@ from mer_kit.batch import planning
 from mer_kit.batch.jobs import Outcome, execute, execute_one, unfinished
 from mer_kit.batch.parameters import declared_parameters
 from mer_kit.checks import MerKitError
-from mer_kit.notebook import session
+from mer_kit.notebook import check, session
 from mer_kit.notebook.session import PARAMETERS
+from mer_kit.results import statistics
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from tests.corpora import tiny
@@ -29,6 +31,11 @@ YOURS = "07_your_own_music"
 TYPED = {"corpus": "demo", "preset": "smoke", "folds": 2}
 #: A demo corpus small enough for tests; it is as real as the large one.
 SMALL = {"corpus_options": {"clips": 16, "seconds": 10.0}}
+#: The smallest comparison: two methods with and without wrong labels.
+FEW = {
+    "overrides": {**SMALL, "frontend": "logmel_stats"}, "methods": "ce,sssl", "seeds": 1,
+    "noise_kinds": "song", "noise_rates": "0.4",
+}  # fmt: skip
 
 pytestmark = pytest.mark.notebooks
 
@@ -48,11 +55,9 @@ def executed(runs_dir: Path) -> tuple[Experiment, list[Outcome]]:
     return experiment, execute(jobs, mark=experiment.fingerprint)
 
 
-def test_there_are_eight_notebooks_and_a_solution_for_each() -> None:
-    names = [
-        *planning.NOTEBOOKS,
-        YOURS,
-    ]  # a run executes seven; the eighth is for a collection of one's own
+def test_there_are_nine_notebooks_and_a_solution_for_each() -> None:
+    # a run executes seven; 07 is for a collection of one's own, 08 compares all runs
+    names = [*planning.NOTEBOOKS, YOURS, planning.COMPARE]
     assert [p.stem for p in sorted(NOTEBOOKS.glob("*.ipynb"))] == names
     solutions = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
     assert solutions == [f"{name}_solutions" for name in names]
@@ -216,7 +221,35 @@ def test_a_second_run_keeps_everything(
     assert {outcome.state for outcome in again} == {"kept"}
 
 
-@pytest.mark.parametrize("name", [*planning.NOTEBOOKS, YOURS])
+def test_08_trains_what_is_missing_and_compares_it(runs_dir: Path, tmp_path: Path) -> None:
+    source = NOTEBOOKS / f"{planning.COMPARE}.ipynb"
+    given = {**TYPED, **FEW, "runs_dir": str(runs_dir)}
+    outcome = execute_one(planning.Job("08", source, tmp_path / "out.ipynb", given), mark="08")
+    assert outcome.state == "done", outcome.message
+    text = (tmp_path / "out.ipynb").read_text("utf-8")
+    assert "4 runs were missing" in text and text.count('alt=\\"') == 5
+    assert "song noise, 16 songs of" in text and "of 2 combinations of a method and" in text
+
+
+@pytest.mark.parametrize(
+    ("number", "answers"),
+    [
+        (2, {"2": "right", "3": "without a correction", "1": "Bonferroni", "4": "Multiply"}),
+        (3, {"4": "right", "2.35": "do not remove the songs' part", "5": "Set songs_part"}),
+    ],
+)
+def test_the_exercises_of_08_reject_wrong_answers(
+    number: int, answers: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = nbformat.read(NOTEBOOKS / f"{planning.COMPARE}.ipynb", as_version=4).cells
+    (code,) = [cell.source for cell in cells if cell.id == f"08-exercise-{number}"]
+    for answer, said in answers.items():
+        names = {"check": check, "np": np, "statistics": statistics}
+        exec(re.sub(r"(my_\w+) = \.\.\.", rf"\1 = {answer}", code), names)
+        assert said in capsys.readouterr().out, answer
+
+
+@pytest.mark.parametrize("name", [*planning.NOTEBOOKS, YOURS, planning.COMPARE])
 def test_solutions_run_and_every_check_says_right(
     executed: tuple[Experiment, list[Outcome]], runs_dir: Path, tmp_path: Path, name: str
 ) -> None:
@@ -225,6 +258,8 @@ def test_solutions_run_and_every_check_says_right(
     wanted = {**TYPED, "overrides": SMALL, "runs_dir": str(runs_dir)}
     if name == YOURS:
         wanted = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
+    if name == planning.COMPARE:
+        wanted |= FEW
     job = planning.Job(
         name, source, tmp_path / source.name, {k: v for k, v in wanted.items() if k in known}
     )

@@ -133,7 +133,7 @@ def test_the_wheel_holds_what_the_package_reads(installed: Path):
     found = {str(path.relative_to(installed / "mer_kit")) for path in (installed / "mer_kit").rglob("*")
              if path.is_file() and path.suffix not in (".pyc", ".pyo")}  # fmt: skip
     notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert len(notebooks) == 8 and found == expected | notebooks
+    assert len(notebooks) == 9 and found == expected | notebooks
 
 
 @pytest.mark.notebooks

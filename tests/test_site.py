@@ -110,7 +110,7 @@ def test_solutions_get_the_runs_own_parameters_and_its_place(tmp_path: Path) -> 
     _run(tmp_path / "runs", "run")
     run = tool.finished_run(tmp_path / "runs")
     jobs = {job.name: job for job in tool.jobs(run, tmp_path / "work")}
-    assert len(jobs) == 2 + len(planning.NOTEBOOKS) and all(
+    assert len(jobs) == 4 + len(planning.NOTEBOOKS) and all(
         job.source.is_file() for job in jobs.values()
     )
     of_02 = jobs["02_noisy_labels_solutions"].parameters
@@ -124,6 +124,8 @@ def test_solutions_get_the_runs_own_parameters_and_its_place(tmp_path: Path) -> 
         "the demo's page stays"
     )
     assert "overrides" not in jobs["07_your_own_music"].parameters
+    assert jobs["08_compare"].parameters == jobs["08_compare_solutions"].parameters
+    assert "overrides" not in jobs["08_compare"].parameters, "its own front-end"
 
 
 # ---- the code ----------------------------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ from mer_kit.runs.run_folder import RunFolder, all_runs
 from mer_kit.runs.schema import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
-YOURS = "07_your_own_music"
+#: Notebooks that are executed here, on runs of their own.
+OWN = ("07_your_own_music", planning.COMPARE)
 #: Documents of the repository's root that become pages, and what they link to.
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 BESIDE = ("CITATION.cff", "LICENSE", "figures")
@@ -123,19 +124,17 @@ def batch_values(source: str) -> dict[str, Any]:
 
 
 def jobs(run: RunFolder, work: Path) -> list[planning.Job]:
-    """Return what the run does not hold: every solution, on the same run, and notebook 07, on runs of its own."""
+    """Return what the run does not hold: every solution, on the same run, and notebooks 07 and 08, on runs of their own."""
     shared = parameters_of(run) | {"runs_dir": str(run.path.parent)}
     own = {
         "preset": run.config["preset"],
         "folds": run.config["folds"],
         "runs_dir": str(work / "runs"),
     }
-    made = [_job(f"{YOURS}.ipynb", work, own)]
-    for name in (*planning.NOTEBOOKS, YOURS):
-        made.append(
-            _job(f"solutions/{name}_solutions.ipynb", work, own if name == YOURS else shared)
-        )
-    return made
+    made = [_job(f"{name}.ipynb", work, own) for name in OWN]
+    solution = "solutions/{}_solutions.ipynb"
+    made += [_job(solution.format(name), work, own) for name in OWN]
+    return made + [_job(solution.format(name), work, shared) for name in planning.NOTEBOOKS]
 
 
 def _job(name: str, work: Path, parameters: Mapping[str, Any]) -> planning.Job:
@@ -149,7 +148,7 @@ def _job(name: str, work: Path, parameters: Mapping[str, Any]) -> planning.Job:
 
 
 def stage(run: RunFolder, extra: Mapping[str, Path], target: Path) -> None:
-    """Gather all pages of the site in `target`; `extra` is page name → executed copy of solutions and notebook 07."""
+    """Gather all pages of the site in `target`; `extra` is page name → executed copy of solutions, 07 and 08."""
     kit = site_api.read(ROOT / "mer_kit")
     wanted: dict[Path, str] = {}
     books = {f"notebooks/{name}": path for name, path in executed(run).items()}

@@ -13,8 +13,10 @@ from mer_kit.checks import MerKitError, check_range, shortened
 from mer_kit.signal.segments import CLIP, WHOLE
 
 #: Parameters that are text, and those that are whole numbers: papermill's -p converts by looks.
-TEXTS = ("data_root", "only_folds", "runs_dir", "song")
-COUNTS = ("fold", "folds", "seed")
+TEXTS = ("data_root", "only_folds", "runs_dir", "song", "methods", "noise_kinds", "noise_rates")
+COUNTS = ("fold", "folds", "seed", "seeds")
+#: Texts that may be given as lists.
+LISTS = ("only_folds", "methods", "noise_kinds", "noise_rates")
 
 
 def declared_parameters(notebook: Any) -> tuple[str, ...]:
@@ -133,8 +135,9 @@ def as_declared(name: str, value: Any) -> Any:
 def _as_text(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if name == "only_folds" and isinstance(value, (list, tuple)):
-        return ",".join(str(as_declared("fold", number)) for number in value)
+    if name in LISTS and isinstance(value, (list, tuple)):
+        kind = {"only_folds": "fold"}.get(name, name)
+        return ",".join(str(as_declared(kind, one)) for one in value)
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Path)):
         raise MerKitError(
             f"{name} is {shortened(value)}, expected text: papermill passes it unchanged after "

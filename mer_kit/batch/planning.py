@@ -26,8 +26,10 @@ NOTEBOOKS = (
     "05_emotion_curve",
     "06_results",
 )
+#: One that a run executes only if it is named: it compares all runs, and trains what it misses.
+COMPARE = "08_compare"
 #: Those for a run of a system; the others show segments and their training.
-OF_SYSTEMS = ("04", "06")
+OF_SYSTEMS = ("04", "06", "08")
 #: Those for whole clips, which are not cut.
 OF_WHOLE_CLIPS = ("03", *OF_SYSTEMS)
 #: Those that a run whose folds train in seconds executes on request only.
@@ -145,7 +147,7 @@ def parse_notebooks(text: str) -> list[str]:
     """
     numbers = [number.strip() for number in text.split(",") if number.strip()]
     for number in numbers:
-        check_choice("notebook", number, [name[:2] for name in NOTEBOOKS])
+        check_choice("notebook", number, [name[:2] for name in (*NOTEBOOKS, COMPARE)])
     return numbers
 
 
@@ -198,7 +200,9 @@ def plan(
 
 def _chosen(config: RunConfig | None, notebooks: Sequence[str]) -> list[str]:
     """Return the names of a run's notebooks that are executed, in order."""
-    names = [name for name in NOTEBOOKS if not notebooks or name[:2] in notebooks]
+    names = list(NOTEBOOKS)
+    if notebooks:
+        names = [name for name in (*NOTEBOOKS, COMPARE) if name[:2] in notebooks]
     if config is not None and config.system:
         return [name for name in names if name.startswith(OF_SYSTEMS)]
     if config is not None and config.segment_seconds == WHOLE:

@@ -38,8 +38,11 @@ from mer_kit.systems import note
 #: The parameters that a notebook may have, in the order in which they are written.
 PARAMETERS = (
     "corpus", "data_root", "task", "segment_seconds", "method", "preset", "fold", "folds",
-    "only_folds", "seed", "runs_dir", "song", "overrides",
+    "only_folds", "seed", "runs_dir", "song", "overrides", "methods", "seeds", "noise_kinds",
+    "noise_rates",
 )  # fmt: skip
+#: Those that are not settings of one run.
+_OF_NOTEBOOKS = ("fold", "song", "only_folds", "methods", "seeds", "noise_kinds", "noise_rates")
 
 
 @dataclass
@@ -161,7 +164,7 @@ def start(
     if fallback and missing and "frontend" not in overrides:
         print(f"{fallback} is the front-end: the weights of the preset's are not here, {missing}")
         overrides = parameters["overrides"] = {**overrides, "frontend": fallback}
-    for key in ("fold", "song", "only_folds"):  # not settings of the run
+    for key in _OF_NOTEBOOKS:
         given.pop(key, None)
     config = resolve(**merged(given, overrides))
     for key in ("method", "segment_seconds"):  # those of an alias are now the run's

@@ -7,6 +7,7 @@
     labels      inherited labels: data map, forgetting, rejected seconds of a song
     live        the plots shown during training
     losses      the histogram of losses, the fitted mixture, X and U
+    noise_map   every system at every noise, what it costs, and how often it splits
     objectives  sharpening, mixup and R-Drop
     quality     how well the partition separates wrong labels from right ones
     results     scores per fold, by duration, by seed
@@ -25,6 +26,7 @@ from mer_kit.plots import (
     labels,
     live,
     losses,
+    noise_map,
     objectives,
     quality,
     results,
@@ -40,6 +42,7 @@ __all__ = [
     "labels",
     "live",
     "losses",
+    "noise_map",
     "objectives",
     "quality",
     "results",

@@ -1,25 +1,25 @@
-"""Differences from plain training with their intervals, and what more seeds would show.
+"""Differences from plain training with their intervals, and the chance to see a difference.
 
-Notebook: 06_results
+Notebook: 06_results, 08_compare
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from mer_kit.format import with_noise
 from mer_kit.plots import style
-from mer_kit.plots.axes import axes_or_new
+from mer_kit.plots.axes import axes_or_new, end_labels, percent
 from mer_kit.results import compare
 
 
 def differences(comparisons: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw every system's difference from the baseline, with its 95 % interval over artists.
 
-    A filled point is separable from 0, an open one is not. The thin line is the interval of the
-    corrected t-test over folds, which is conservative.
+    Filled points are separable from 0 after the correction, open grey ones are not. The thin line
+    is the interval of the corrected t-test over folds, which is conservative.
 
     Parameters
     ----------
@@ -29,66 +29,102 @@ def differences(comparisons: pd.DataFrame, ax: Axes | None = None) -> Axes:
     --------
     >>> import matplotlib.pyplot as plt
     >>> row = {"second": "sssl", "first": "ce", "difference": 0.01, "low": -0.01, "high": 0.03}
-    >>> row |= {"t_low": -0.03, "t_high": 0.05, "p_holm": 1.0}
-    >>> ax = differences(pd.DataFrame([row]))
-    >>> ax.get_yticklabels()[0].get_text(), [text.get_text() for text in ax.texts]
-    ('sssl', ['+1.0, not separable'])
+    >>> row |= {"t_low": -0.03, "t_high": 0.05, "p_holm": 1.0, "songs": 80, "seeds": 2}
+    >>> ax = differences(pd.DataFrame([row | {"noise_kind": "none", "noise_rate": 0.0}]))
+    >>> ax.get_yticklabels()[0].get_text(), [text.get_text() for text in ax.texts][:3]
+    ('sssl', ['+1.0 [−1.0, +3.0]', '80 × 2', 'not separable'])
     >>> plt.close(ax.figure)
     """
-    ax = axes_or_new(ax, size=(7.2, 1.2 + 0.4 * len(comparisons)))
+    ax = axes_or_new(ax, size=(9.6, 1.4 + 0.34 * len(comparisons)))
     rows = comparisons.sort_values("difference", ascending=False).to_dict("records")
     ax.axvline(0, color=style.NEUTRAL, linewidth=1.2)
     for y, row in enumerate(rows):
-        colour = style.METHOD_LOOK.get(str(row["second"]), (style.NEUTRAL, "-"))[0]
-        found = compare.finding(row)
-        point, low, high = (100 * row[name] for name in ("difference", "low", "high"))
-        ax.hlines(y, 100 * row["t_low"], 100 * row["t_high"], color=style.NEUTRAL, linewidth=0.8)
-        ax.hlines(y, low, high, color=colour, linewidth=3)
-        inside = "white" if found == compare.NOT_SEPARABLE else colour
-        ax.plot(point, y, "o", color=colour, markerfacecolor=inside, markersize=7)
-        ax.annotate(
-            f"{point:+.1f}, {found}", (1.01, y), xycoords=("axes fraction", "data"), va="center",
-            fontsize=8,
-        )  # fmt: skip
+        t_low, t_high = 100 * row["t_low"], 100 * row["t_high"]
+        ax.hlines(y, t_low, t_high, color=style.NEUTRAL, linewidth=0.8)
+        interval(ax, row, y)
+        d, low, high = (_points(row[name]) for name in ("difference", "low", "high"))
+        said = compare.finding(row)
+        _columns(ax, y, f"{d} [{low}, {high}]", f"{row['songs']} × {row['seeds']}", said)
+    _columns(ax, -0.95, "points [95 %]", "songs × seeds", color=style.NEUTRAL)
     against = " or ".join(sorted({str(row["first"]) for row in rows}))
     ax.set(
-        yticks=range(len(rows)), yticklabels=[row["second"] for row in rows],
-        ylim=(len(rows) - 0.4, -0.6),
+        yticks=range(len(rows)), ylim=(len(rows) - 0.4, -0.6),
+        yticklabels=[with_noise(str(row["second"]), row) for row in rows],
         xlabel=f"points of song accuracy above {against} (right: better)",
     )  # fmt: skip
     ax.grid(False, axis="y")
     return ax
 
 
-def power_by_seeds(
-    row: Mapping[Any, Any], ax: Axes | None = None, *, points: float = 2.0, most: int = 10
-) -> Axes:
-    """Draw the probability of seeing a true difference against the number of seeds.
+def _points(difference: float) -> str:
+    return f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def _columns(ax: Axes, y: Any, *cells: str, **look: Any) -> None:
+    """Write a row of a table to the right of an Axes."""
+    for points, text in zip((10, 130, 206), cells, strict=False):
+        ax.annotate(
+            text, (1, y), xycoords=("axes fraction", "data"), xytext=(points, 0),
+            textcoords="offset points", va="center", fontsize=9, annotation_clip=False, **look,
+        )  # fmt: skip
+
+
+def interval(ax: Axes, row: Mapping[Any, Any], y: Any) -> None:
+    """Draw a difference and its interval in points at the height y, open if not separable.
 
     Parameters
     ----------
-    row : of `results.compare.comparisons`; with one seed the curve is a lower bound
-    points : the true difference, in points
-    most : seeds
+    row : of `results.compare.comparisons`
+    """
+    colour, face = style.NEUTRAL, "white"
+    if compare.finding(row) in ("better", "worse"):
+        colour = face = (style.NOISY, style.CLEAN)[int(row["difference"] > 0)]
+    ax.hlines(y, 100 * row["low"], 100 * row["high"], color=colour, linewidth=3)
+    ax.plot(
+        [100 * row["difference"]], [y], "o", color=colour, markerfacecolor=face, markersize=7,
+        markeredgewidth=1.6,
+    )  # fmt: skip
+
+
+def power_curves(table: pd.DataFrame, ax: Axes | None = None, *, run: Sequence[int] = ()) -> Axes:
+    """Draw the chance to see a true difference against the number of seeds, a line per fold count.
+
+    Solid lines are the intervals over songs, dotted ones the corrected t-test over folds.
+
+    Parameters
+    ----------
+    table : from `results.seeds_and_folds.chances`
+    run : (seeds, folds) that were run, marked with a ring
 
     Examples
     --------
     >>> import matplotlib.pyplot as plt
-    >>> row = {"variance_songs": 0.0, "variance_seed": 0.0129**2, "seeds": 1, "second": "sssl"}
-    >>> ax = power_by_seeds(row)
-    >>> ax.lines[0].get_ydata()[[0, 3]].round(2).tolist()
-    [0.34, 0.87]
+    >>> rows = {"seeds": [1, 2], "folds": 3, "songs": 80, "by_song": [0.1, 0.2], "by_fold": 0.05}
+    >>> ax = power_curves(pd.DataFrame(rows))
+    >>> [text.get_text() for text in ax.texts]
+    ['dotted: t-test over folds', '3 folds, 80 songs']
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
-    seeds = np.arange(1, most + 1)
-    chance = compare.chance_to_see(row, points / 100, seeds=seeds)
-    name = str(row["second"])
-    colour = style.METHOD_LOOK.get(name, (style.NEUTRAL, "-"))[0]
-    ax.plot(seeds, chance, "o-", color=colour, label=name)
-    ax.axhline(0.8, color=style.NEUTRAL, linewidth=1, linestyle="--")
-    ax.set(
-        ylim=(0, 1), xlabel="seeds", ylabel=f"probability to see {points:g} points",
-        xticks=seeds,
+    ends, last = [], float(table["seeds"].max())
+    shades = (style.NEUTRAL, style.CLEAN, "#1f4fa8", "#102a5c")
+    for number, (folds, rows) in enumerate(table.groupby("folds")):
+        rows = rows.sort_values("seeds")
+        colour = shades[number % len(shades)]
+        ax.plot(rows["seeds"], rows["by_song"], color=colour, marker="o", markersize=4)
+        ax.plot(rows["seeds"], rows["by_fold"], color=colour, linestyle=":")
+        text = f"{folds} folds, {rows['songs'].iloc[0]:.0f} songs"
+        ends.append((float(rows["by_song"].iloc[-1]), text, colour))
+        for _, row in rows[rows["seeds"].eq(run[0]) & (folds == run[1])].iterrows() if run else ():
+            ax.plot(
+                [row["seeds"]], [row["by_song"]], "o", color="black", markerfacecolor="none",
+                markersize=11,
+            )  # fmt: skip
+    ax.plot([0, last], [0.8, 0.8], color=style.NEUTRAL, linewidth=1, linestyle="--")
+    ends.append((float(table["by_fold"].iloc[-1]), "dotted: t-test over folds", "black"))
+    percent(
+        ax, ylabel="chance to see it", xlabel="seeds", xlim=(0.7, last * 1.5),
+        xticks=sorted(set(table["seeds"])),
     )  # fmt: skip
+    end_labels(ax, last, ends, gap=0.075, size=9)
     return ax

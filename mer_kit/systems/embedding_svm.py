@@ -7,6 +7,7 @@ it.
 Notebook: 04_song_decisions
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Self
@@ -88,7 +89,9 @@ class System(BaseSystem):
             )
             grid = {"svc__C": [10, 1, 100], "svc__kernel": kernels}
             search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner)
-            self.model_ = search.fit(features, labels, groups=groups).best_estimator_
+            with warnings.catch_warnings():  # a small inner fold may lack a class
+                warnings.filterwarnings("ignore", "y_pred contains classes", UserWarning)
+                self.model_ = search.fit(features, labels, groups=groups).best_estimator_
         else:
             pipeline.fit(features, labels)
         return self

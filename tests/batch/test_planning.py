@@ -69,7 +69,9 @@ def test_notebooks_on_request() -> None:
     assert names(quick(), [0, 1], "03", "04") == ["03_sssl_training", "04_song_decisions"]
     assert names(resolve(preset="smoke"), [0], "03") == ["03_sssl_training fold 0"]
     assert names(quick(method="embedding_svm"), [0]) == ["04_song_decisions", "06_results"]
-    assert planning.parse_notebooks(" 02,04 ,") == ["02", "04"]
+    assert names(quick(), [0], "06", "08") == ["06_results", "08_compare"]
+    assert names(quick(method="embedding_svm"), [0], "08") == ["08_compare"]
+    assert planning.parse_notebooks(" 02,08 ,") == ["02", "08"]
     with pytest.raises(MerKitError, match="notebook is '2', expected one of 00, .*did you mean"):
         planning.parse_notebooks("2")
 

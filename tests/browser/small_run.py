@@ -14,17 +14,20 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 YOURS = "07_your_own_music"
+COMPARE = "08_compare"
 SMALL = {"corpus_options": {"clips": 16, "seconds": 12.0}, "epochs": 4, "warmup_epochs": 1}
 
 
 def parameters(name: str, runs_dir: Path) -> dict[str, Any]:
     """Return what a notebook or its solution is to be run with; what it does not declare must be left out."""
     shared = {"preset": "smoke", "folds": 2, "runs_dir": str(runs_dir)}
-    return (
-        shared
-        if name.startswith(YOURS[:2])
-        else {**shared, "corpus": "demo", "method": "sssl", "overrides": SMALL}
-    )
+    if name.startswith(YOURS[:2]):
+        return shared
+    shared |= {"corpus": "demo", "method": "sssl", "overrides": SMALL}
+    if name.startswith(COMPARE[:2]):
+        few = {"methods": "ce,sssl", "seeds": 1, "noise_kinds": "song", "noise_rates": "0.4"}
+        shared |= few | {"overrides": {**SMALL, "frontend": "logmel_stats"}}
+    return shared
 
 
 def make(folder: Path, *extra: str) -> None:
@@ -55,12 +58,9 @@ def main(folder: Path, notebooks: bool) -> int:
     if not notebooks:
         return 0
     jobs = planning.plan(experiment.folder, parameters("", folder), [0])
-    given = parameters(YOURS, folder)
-    jobs.append(
-        planning.Job(
-            YOURS, NOTEBOOKS / f"{YOURS}.ipynb", folder / "yours" / f"{YOURS}.ipynb", given
-        )
-    )
+    for name in (YOURS, COMPARE):
+        source, target = NOTEBOOKS / f"{name}.ipynb", folder / "more" / f"{name}.ipynb"
+        jobs.append(planning.Job(name, source, target, parameters(name, folder)))
     return sum(outcome.state != "done" for outcome in execute(jobs, mark=experiment.fingerprint))
 
 

@@ -3,6 +3,7 @@
 Notebook: 04_song_decisions
 """
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -181,7 +182,9 @@ class SVM:
         grid = {"svc__C": list(self.c), "svc__gamma": list(self.gamma)}
         # The scaler is part of the pipeline: each inner fold is scaled by its own training songs.
         search = GridSearchCV(pipeline, grid, scoring="balanced_accuracy", cv=inner)
-        return search.fit(x, y, groups=self.groups)
+        with warnings.catch_warnings():  # a small inner fold may lack a class
+            warnings.filterwarnings("ignore", "y_pred contains classes", UserWarning)
+            return search.fit(x, y, groups=self.groups)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "pipeline_"):

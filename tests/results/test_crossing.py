@@ -1,0 +1,89 @@
+"""Where one system overtakes another: the interpolation, the bootstrap over artists, and the sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mer_kit.checks import MerKitError
+from mer_kit.results.crossing import crossing, crossing_rate
+
+RATES = np.array([0.0, 0.2, 0.5])
+
+
+def answers(right: dict[str, np.ndarray], groups: np.ndarray) -> pd.DataFrame:
+    """Answers of systems without noise and at the other RATES: name → bool [songs, rates]."""
+    rows = []
+    for name, table in right.items():
+        for k, rate in enumerate(RATES):
+            kind = "song" if rate else "none"
+            about = {"name": name, "noise_kind": kind, "noise_rate": rate, "seed": 0, "fold": 0}
+            songs = {"clip_id": np.arange(len(table)), "group": groups, "right": table[:, k]}
+            rows.append(pd.DataFrame({**about, **songs}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_from_where_on_a_curve_stays_above_zero() -> None:
+    curves = np.random.default_rng(0).normal(size=(300, 3))
+    fine = np.linspace(0, 0.5, 50_001)
+    for curve, found in zip(curves, crossing_rate(RATES, curves), strict=True):
+        above = np.interp(fine, RATES, curve) > 0
+        if not above[-1]:
+            assert found == np.inf
+        elif above.all():
+            assert found == 0
+        else:
+            assert found == pytest.approx(fine[np.flatnonzero(~above)[-1]], abs=2e-5)
+
+
+def test_all_rates_are_drawn_with_the_same_artists() -> None:
+    # In every draw the songs that are lost without noise are the ones won with it.
+    plain = np.repeat([[True, False, False]], 200, axis=0)
+    other = ~plain
+    same = np.ones((200, 3), dtype=bool)
+    table = answers(
+        {"ce": np.vstack([plain, same]), "sssl": np.vstack([other, same])}, np.arange(400) // 2
+    )
+    found = crossing(table, "sssl", kind="song")
+    assert (found.rate, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1))
+    assert found.is_shown and (found.songs, found.artists) == (400, 200)
+    assert found.words("sssl") == "sssl overtakes ce at 10 % wrong labels [10 %, 10 %]."
+
+
+def test_the_interval_grows_with_what_the_songs_of_an_artist_share() -> None:
+    rng = np.random.default_rng(1)
+    d = np.stack([rng.random(600) < chance for chance in (0.6, 0.5, 0.3)], axis=1)
+    right = {"ce": d, "mil": np.roll(~d, 0)}
+    wide = crossing(
+        answers(right, np.sort(d[:, 0] * 20 + rng.integers(20, size=600))), "mil", kind="song"
+    )
+    narrow = crossing(answers(right, np.arange(600)), "mil", kind="song")
+    assert narrow.rate == wide.rate and narrow.low < narrow.rate < narrow.high
+    # The direct bootstrap, song by song.
+    draws = rng.integers(600, size=(2000, 600))
+    bounds = crossing_rate(RATES, (1 - 2.0 * d)[draws].mean(axis=1))
+    low, high = np.quantile(bounds, [0.025, 0.975], method="inverted_cdf")
+    assert (narrow.low, narrow.high) == pytest.approx((low, high), abs=0.02)
+
+
+def test_what_is_not_shown_says_so() -> None:
+    rng = np.random.default_rng(2)
+    plain = rng.random((40, 3)) < 0.6
+    table = answers(
+        {"ce": plain, "same": plain, "better": plain | True, "luck": rng.random((40, 3)) < 0.6},
+        np.arange(40),
+    )
+    never, always, luck = (
+        crossing(table, name, kind="song") for name in ("same", "better", "luck")
+    )
+    assert never.words("same") == "same does not cross ce: it is not ahead at 50 % wrong labels."
+    assert always.words("b") == "b does not cross ce: it is ahead at every rate up to 50 %."
+    assert luck.low == 0 and luck.high == np.inf and not luck.is_shown
+    assert "[before 0 %, beyond 50 %]" in luck.words("luck") and "shown" in luck.words("luck")
+
+
+def test_one_rate_is_no_line() -> None:
+    one = answers({"ce": np.ones((4, 3)), "elr": np.ones((4, 3))}, np.arange(4))
+    with pytest.raises(MerKitError, match="have 1 rates of drift noise in common, expected at"):
+        crossing(one, "elr", kind="drift")
