@@ -56,6 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "optimizer": "adamw",
             "learning_rate": 1e-3,
             "min_gap": 0.01,
+            "dip_test": False,
         },
         "train_every_seconds": 2.0,
         "two_stage": {"size": "smoke"},
@@ -72,6 +73,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "ramp_epochs": 4.0,
             "warmup_mixup": True,  # as in cpu
             "max_unlabelled": 0.15,
+            # D: 14 % of the labels are known to be wrong, and ω finds them although the losses show
+            # one mode; real corpora keep the test
+            "dip_test": False,
             "share": 0.6,  # of each song's segments per epoch: a third less time; all are evaluated
         },
         "train_every_seconds": 1.0,

@@ -135,9 +135,9 @@ def test_an_interrupted_fold_goes_on_to_the_same_result(
 def test_methods_share_their_warm_up_without_changing_a_number(
     finished: Experiment, tmp_path: Path
 ) -> None:
-    alone = make(tmp_path / "alone", method="ce")
+    alone = make(tmp_path / "alone", method="sssl_no_kl")
     alone.train(0)
-    shared = make(finished.runs_dir, method="ce")
+    shared = make(finished.runs_dir, method="sssl_no_kl")
     epochs: list[int] = []
     shared.on_epoch = lambda fold, record: epochs.append(record.epoch)
     shared.train(0)

@@ -38,6 +38,13 @@ METHODS = ("ce", "mixup", "sssl_no_kl", "sssl")
 OTHER = ("a0d733c83e", "7b72f84b38", "fa5835aa7a", "bdfe1b5f74")
 
 
+#: How long these presets trained then.
+EPOCHS = {
+    "demo": {"epochs": 12, "warmup_epochs": 8},
+    "cpu": {"epochs": 16, "warmup_epochs": 12},
+}
+
+
 def resolve(*, method: str = "sssl", **settings: Any) -> RunConfig:
     """Return a configuration as that commit resolved it."""
     changed = {
@@ -48,6 +55,7 @@ def resolve(*, method: str = "sssl", **settings: Any) -> RunConfig:
     }
     if method.startswith("sssl"):
         changed |= PAPER_FORM
+    changed |= EPOCHS.get(settings.get("preset", ""), {})
     return presets.resolve(method=method, **(changed | settings))
 
 
