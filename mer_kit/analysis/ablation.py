@@ -45,8 +45,8 @@ def alike(
 def counterpart(experiment: Experiment) -> Experiment:
     """Return the experiment to compare with: SSSL for a plain method, else the plain method.
 
-    That is mixup for a method whose warm-up mixes, otherwise ce. Where SSSL has one schedule for all
-    epochs, the two share the warm-up, and only the epochs after it are left to train.
+    That is mixup for a method whose warm-up mixes, otherwise ce. Where SSSL has one schedule for
+    all epochs, the two share the warm-up, and only the epochs after it are left to train.
 
     Notebook: 03_sssl_training
     """

@@ -89,7 +89,8 @@ def interval(ax: Axes, row: Mapping[Any, Any], y: Any) -> None:
 def power_curves(table: pd.DataFrame, ax: Axes | None = None, *, run: Sequence[int] = ()) -> Axes:
     """Draw the chance to see a true difference against the number of seeds, a line per fold count.
 
-    Solid lines are the intervals over songs, dotted ones the corrected t-test over folds.
+    Solid lines are the intervals over songs; the dotted one is the corrected t-test over folds,
+    for the largest number of folds only.
 
     Parameters
     ----------
@@ -102,17 +103,19 @@ def power_curves(table: pd.DataFrame, ax: Axes | None = None, *, run: Sequence[i
     >>> rows = {"seeds": [1, 2], "folds": 3, "songs": 80, "by_song": [0.1, 0.2], "by_fold": 0.05}
     >>> ax = power_curves(pd.DataFrame(rows))
     >>> [text.get_text() for text in ax.texts]
-    ['dotted: t-test over folds', '3 folds, 80 songs']
+    ['t-test over 3 folds', '3 folds, 80 songs']
     >>> plt.close(ax.figure)
     """
     ax = axes_or_new(ax)
     ends, last = [], float(table["seeds"].max())
     shades = (style.NEUTRAL, style.CLEAN, "#1f4fa8", "#102a5c")
-    for number, (folds, rows) in enumerate(table.groupby("folds")):
-        rows = rows.sort_values("seeds")
+    for number, folds in enumerate(sorted({int(one) for one in table["folds"]})):
+        rows = table[table["folds"] == folds].sort_values("seeds")
         colour = shades[number % len(shades)]
         ax.plot(rows["seeds"], rows["by_song"], color=colour, marker="o", markersize=4)
-        ax.plot(rows["seeds"], rows["by_fold"], color=colour, linestyle=":")
+        if folds == table["folds"].max():
+            ax.plot(rows["seeds"], rows["by_fold"], color=colour, linestyle=":")
+            ends.append((float(rows["by_fold"].iloc[-1]), f"t-test over {folds} folds", colour))
         text = f"{folds} folds, {rows['songs'].iloc[0]:.0f} songs"
         ends.append((float(rows["by_song"].iloc[-1]), text, colour))
         for _, row in rows[rows["seeds"].eq(run[0]) & (folds == run[1])].iterrows() if run else ():
@@ -121,7 +124,6 @@ def power_curves(table: pd.DataFrame, ax: Axes | None = None, *, run: Sequence[i
                 markersize=11,
             )  # fmt: skip
     ax.plot([0, last], [0.8, 0.8], color=style.NEUTRAL, linewidth=1, linestyle="--")
-    ends.append((float(table["by_fold"].iloc[-1]), "dotted: t-test over folds", "black"))
     percent(
         ax, ylabel="chance to see it", xlabel="seeds", xlim=(0.7, last * 1.5),
         xticks=sorted(set(table["seeds"])),

@@ -7,6 +7,9 @@ answers      every song's stored answers, right or wrong, and its artist
 statistics   intervals, tests and power of paired differences
 compare      every method against plain training, song by song, and sentences made from it
 comparison_table   the same as text, with majority and cost
+side_by_side all systems on the songs of one run: answers, the noise map, costs
+crossing     where one system overtakes another as more labels become wrong
+seeds_and_folds  how likely a true difference is to be seen
 fold_pairs   two methods or classifiers fold by fold
 costs        what runs cost, as every table says it
 tables       the paper's table 2 with our rows beneath; all runs as Markdown and LaTeX

@@ -104,10 +104,9 @@ def crossing(
             "at least two: run both without noise and at one rate or more"
         )
     sums = d.groupby(level="group").sum().to_numpy()  # [artists, rates]
-    sizes = d.groupby(level="group").size().to_numpy()
-    n = len(sizes)
+    n = len(sums)
     drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=statistics.DRAWS)
-    bounds = crossing_rate(rates, drawn @ sums / (drawn @ sizes)[:, None])
+    bounds = crossing_rate(rates, drawn @ sums)  # the scale of a curve does not matter
     edge = (1 - statistics.LEVEL) / 2
     low, high = np.quantile(bounds, [edge, 1 - edge], method="inverted_cdf")  # some are infinite
     rate = crossing_rate(rates, d.to_numpy().mean(axis=0)[None])[0]

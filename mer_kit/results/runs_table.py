@@ -3,6 +3,7 @@
 Notebook: 06_results
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,8 +19,9 @@ from mer_kit.checks import MerKitError, plain
 from mer_kit.later_settings import flat, without_absent
 from mer_kit.results import costs
 from mer_kit.results.status import status_of
-from mer_kit.runs import decisions, stored_tables
+from mer_kit.runs import decisions, schema, stored_tables
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.grouping import FOLDS_FILE
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.signal import frontends
 from mer_kit.songs import scores
@@ -50,6 +52,7 @@ _FREE = {
 }
 #: Settings of injected noise; runs without it have "none" and 0.
 NOISE = ("noise_kind", "noise_rate")
+_CLIPS: dict[str, schema.Field] = {"clips": schema.Field("a list of names", schema.listing)}
 _UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
 _DIVISION = {"corpus_checksum", "folds", "divide_by", "group_by", "grouping", "classes"}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
@@ -218,7 +221,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     config = run.config
     row = {name: config[name] for name in SETTINGS if name in config}
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
-    row["division"] = division(config)
+    row["division"] = division(with_songs(config, clips_of(run)))
     row["frontend"] = config.get("frontend", frontends.DEFAULT)
     options = config.get("corpus_options", {})
     row["options"] = plain(", ".join(f"{name}={options[name]}" for name in sorted(options)))
@@ -269,6 +272,42 @@ def division(config: dict[str, Any]) -> str:
     training = without_absent(config.get("training", {}), TrainingSettings)
     settings = {**training, **without_absent(config, RunConfig)}
     return _digest({k: v for k, v in settings.items() if k in _DIVISION or k.startswith("noise")})
+
+
+def with_songs(config: Mapping[str, Any], clips: Sequence[str]) -> dict[str, Any]:
+    """Return a configuration that knows its corpus by the clips and the options of their labels.
+
+    The checksum of a run covers the features too, so that systems with features of their own would
+    share it with no other.
+
+    Parameters
+    ----------
+    clips : ids; if there are none, the checksum stays
+
+    Examples
+    --------
+    >>> runs = [with_songs({"corpus_checksum": mark}, ["a", "b"]) for mark in "01"]
+    >>> runs[0] == runs[1] != with_songs({}, ["a", "c"])
+    True
+    """
+    if not clips:
+        return dict(config)
+    songs = {"clips": sorted(clips), "options": dict(config.get("corpus_options") or {})}
+    return {**config, "corpus_checksum": _digest(songs)}
+
+
+def clips_of(run: RunFolder) -> list[str]:
+    """Return the ids of the clips that a run has stored with its folds; [] without any.
+
+    Examples
+    --------
+    >>> clips_of(RunFolder("no such run"))
+    []
+    """
+    with contextlib.suppress(MerKitError):
+        if os.path.lexists(run.path / FOLDS_FILE):
+            return list(schema.read_json(run.path / FOLDS_FILE, _CLIPS, inside=run.path)["clips"])
+    return []
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -41,8 +41,9 @@ def chances(
     DataFrame
         `COLUMNS`: number of songs tested, standard error of the difference (a fraction), and the
         probability by the interval over songs and by the corrected t-test over folds (the latter
-        as if the folds of different seeds were independent; NaN for a single one). Both are NaN
-        where the two systems never disagreed
+        as if the folds of different seeds were independent; NaN for a single one). With few of the
+        folds and many seeds, that test finds too much, since the same songs are tested again. Both
+        are NaN where the two systems never disagreed
 
     Examples
     --------

@@ -4,6 +4,7 @@ Notebook: 08_compare
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from mer_kit.later_settings import without_absent
 from mer_kit.results import answers, compare, costs
-from mer_kit.results.runs_table import NOISE, division, recipe
+from mer_kit.results.runs_table import NOISE, clips_of, division, recipe, with_songs
 from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training.methods import sssl
@@ -25,7 +26,7 @@ MAP = (
 )
 
 
-def answers_alike(results: pd.DataFrame, config: RunConfig, checksum: str) -> pd.DataFrame:
+def answers_alike(results: pd.DataFrame, config: RunConfig, clips: Sequence[str]) -> pd.DataFrame:
     """Return the answers of all systems that tested the songs of a run in its folds.
 
     The run's own noise, method and seed do not matter. Of a system that was run with several
@@ -36,7 +37,7 @@ def answers_alike(results: pd.DataFrame, config: RunConfig, checksum: str) -> pd
     ----------
     results : from `results.runs_table.collect`
     config : of the run
-    checksum : `Experiment.checksum`, of its clips
+    clips : `Experiment.clip_ids`
 
     Returns
     -------
@@ -46,45 +47,55 @@ def answers_alike(results: pd.DataFrame, config: RunConfig, checksum: str) -> pd
     Examples
     --------
     >>> from mer_kit.results.runs_table import collect
-    >>> answers_alike(collect([]), RunConfig(), "0").empty
+    >>> answers_alike(collect([]), RunConfig(), ["a"]).empty
     True
     """
-    own_config = {**as_dictionary(config), "corpus_checksum": checksum}
-    wanted = division(_quiet(json.loads(json.dumps(own_config))))  # lists, as stored ones have
+    # Lists, as stored configurations have them.
+    own_config = json.loads(json.dumps(as_dictionary(config)))
+    wanted = division(_quiet(with_songs(own_config, clips)))
     same = results["corpus"].eq(config.corpus) & results["task"].eq(config.task)
     runs = results[same & results["folds_done"].gt(0)]
-    stored = [_quiet(RunFolder(path).config) for path in runs["path"]]
+    folders = map(RunFolder, runs["path"])
+    stored = [_quiet(with_songs(run.config, clips_of(run))) for run in folders]
     runs = runs.assign(recipe=[*map(recipe, stored)], division=[*map(division, stored)])
     table = answers.song_answers(runs[runs["division"] == wanted])
     own = np.logical_and.reduce([table[name].eq(getattr(config, name)) for name in OWN])
     has_own = table["name"].isin(set(table["name"][own]))
     table = table[own | ~has_own].reset_index(drop=True)
     about = ["name", *OWN, "recipe"]
-    systems = table[about].drop_duplicates().reset_index(drop=True)
+    systems = table.groupby(about, as_index=False, sort=False).size()
     paper = {mark for mark, one in zip(runs["recipe"], stored, strict=True) if _is_paper_form(one)}
-    titles = _titles(systems, paper)
-    named = table[about].merge(systems.assign(title=titles), how="left")
+    systems["title"] = _titles(systems, paper)
+    named = table[about].merge(systems, how="left")
     return pd.DataFrame(table.assign(name=named["title"].to_numpy()))
 
 
 def _titles(systems: pd.DataFrame, paper: set[str]) -> pd.Series:
-    """Return a name for each system that no other has; that of its default variant stays."""
-    titles = systems["name"].astype(object)
+    """Return a name for each system that no other has; that of the usual variant stays.
+
+    Usual are the settings of a baseline, and of several such the ones with most answers.
+    """
     usual = set(systems["recipe"][systems["name"] == compare.BASELINE])
-    for name, variants in systems.groupby("name"):
-        others = variants[~variants["recipe"].isin(usual)]
-        if len(variants) > 1:
-            titles[others.index] = compare.labels(variants)[others.index]
-        form = others[others["recipe"].isin(paper)]
-        if len(form) == 1:
-            titles[form.index] = f"{name}, paper's form"
+    form = systems["recipe"].isin(paper) & systems["name"].isin(_WITH_FORMS)
+    titles = systems["name"].mask(form, systems["name"] + ", paper's form").astype(object)
+    rank = systems.assign(title=titles, usual=systems["recipe"].isin(usual))
+    for title, same in rank.sort_values(["usual", "size"]).groupby("title"):
+        others = same.index[:-1]
+        titles[others] = [f"{title}, {recipe}" for recipe in systems["recipe"][others]]
+        told = titles[others].duplicated(keep=False)
+        titles[told.index[told]] = compare.labels(same)[told.index[told]]
     return titles
 
 
+#: Methods that have a paper's form, see `training.methods.sssl.VARIANTS`.
+_WITH_FORMS = ("sssl", "sssl_no_kl")
+
+
 def _is_paper_form(config: dict[str, Any]) -> bool:
+    """Return whether a run's settings are the paper's; those of runs before the repairs are."""
     training = config.get("training") or {}
     given = {**training, **(training.get("own") or {}), **(config.get("model") or {})}
-    return all(given.get(name) == value for name, value in sssl.PAPER_FORM.items())
+    return all(given.get(name, value) == value for name, value in sssl.PAPER_FORM.items())
 
 
 def _quiet(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from mer_kit.results import seeds_and_folds
 #: The sliders: smallest value, largest (None: the folds of the cross-validation), step, first.
 SLIDERS: dict[str, tuple[float, float | None, float, float]] = {
     "points": (0.5, 15, 0.5, 2),
-    "folds": (2, None, 1, 3),
+    "folds": (1, None, 1, 3),
     "seeds": (1, 10, 1, 1),
 }
 
@@ -36,7 +36,7 @@ def picture_and_words(
     ...        "songs": 900}
     >>> print(picture_and_words(row, of_folds=10, points=2, folds=3, seeds=5)[1])
     With 3 folds (270 songs) and 5 seeds, a true difference of 2 points would be seen with
-    probability 0.38 (by the t-test over folds 0.17).
+    probability 0.38.
     """
     table = seeds_and_folds.chances(
         row, points / 100, of_folds=of_folds, seeds=range(1, 11), folds=sorted({folds, of_folds})
@@ -47,7 +47,7 @@ def picture_and_words(
     words = (
         f"With {plural(folds, 'fold')} ({plural(int(one['songs']), 'song')}) and "
         f"{plural(seeds, 'seed')}, a true difference of {points:g} points would be seen with "
-        f"probability {one['by_song']:.2f} (by the t-test over folds {one['by_fold']:.2f})."
+        f"probability {one['by_song']:.2f}."
     )
     return embedded.html(words), words
 
@@ -69,7 +69,7 @@ def power_explorer(row: Mapping[Any, Any], *, of_folds: int) -> Any:
         most = of_folds if high is None else high
         kind = w.FloatSlider if name == "points" else w.IntSlider
         sliders[name] = kind(
-            min(first, most), min=low, max=most, step=step, description=name,
+            first, min=low, max=most, step=step, description=name,
             continuous_update=False,
         )  # fmt: skip
 

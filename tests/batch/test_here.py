@@ -30,7 +30,7 @@ def test_what_is_missing_is_trained_once_and_can_be_compared(tmp_path: Path) -> 
     results = runs_table.collect(tmp_path)
     assert results["folds_done"].tolist() == [2] * 4 and set(results["status"]) == {"done"}
     (_, cell) = here.cells(plan())
-    answers = side_by_side.answers_alike(results, cell.config, cache.experiment(cell).checksum)
+    answers = side_by_side.answers_alike(results, cell.config, cache.experiment(cell).clip_ids)
     assert compare.comparisons(answers[answers["noise_rate"] == 0])["songs"].max() == 16
     table = side_by_side.noise_map(answers)
     assert table[table["kind"] == "song"].groupby("name")["rate"].nunique()["embedding_svm"] == 2

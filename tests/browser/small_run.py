@@ -1,7 +1,7 @@
 """A run of a minute for browser tests, made in a process of its own: Playwright's event loop tolerates no other.
 
-python -m tests.browser.small_run FOLDER              train two folds and decide their songs
-python -m tests.browser.small_run FOLDER notebooks    and execute all notebooks, as `mer-kit run` does
+python tests/browser/small_run.py FOLDER              train two folds and decide their songs
+python tests/browser/small_run.py FOLDER notebooks    and execute all notebooks, as `mer-kit run` does
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def make(folder: Path, *extra: str) -> None:
     AssertionError
         With what it printed, if it failed.
     """
-    command = [sys.executable, "-m", "tests.browser.small_run", str(folder), *extra]
+    command = [sys.executable, __file__, str(folder), *extra]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 

@@ -55,10 +55,11 @@ def test_the_noise_map_has_a_panel_for_each_kind_and_system() -> None:
     }
     figure = noise_map.noise_figure(table.assign(**values), crossings=seen, majority=0.25)
     panels = [ax for ax in figure.axes if ax.axison]
-    assert [ax.get_title() for ax in panels] == [*names, *names] and len(figure.axes) == 12
+    titles = [ax.get_title() or ax.get_title("left") for ax in panels]  # where the style puts it
+    assert titles == [*names, *names] and len(figure.axes) == 12
     assert [ax.texts[0].get_text() for ax in panels if ax.texts] == ["not run"]
-    bands = {ax.get_title(): ax.patches for ax in panels if ax.patches}
-    assert [*bands] == ["elr"] and bands["elr"][0].get_x() == 0.2
+    bands = {k: ax.patches for k, ax in enumerate(panels) if ax.patches}
+    assert [*bands] == [6] and bands[6][0].get_x() == 0.2
     bars = panels[6].collections[0].get_segments()
     np.testing.assert_allclose(bars[1], [[0.6, 0.65], [0.6, 0.75]])  # around plain training
 

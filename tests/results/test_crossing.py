@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
-from mer_kit.results.crossing import crossing, crossing_rate
+from mer_kit.results.crossing import Crossing, crossing, crossing_rate
 
 RATES = np.array([0.0, 0.2, 0.5])
 
@@ -81,6 +81,13 @@ def test_what_is_not_shown_says_so() -> None:
     assert always.words("b") == "b does not cross ce: it is ahead at every rate up to 50 %."
     assert luck.low == 0 and luck.high == np.inf and not luck.is_shown
     assert "[before 0 %, beyond 50 %]" in luck.words("luck") and "shown" in luck.words("luck")
+
+
+def test_a_crossing_that_may_lie_before_the_first_rate_is_not_shown() -> None:
+    bounds = [(0.0, 0.3), (0.1, np.inf), (0.1, 0.3)]
+    found = [Crossing(0.2, low, high, RATES, 80, 80) for low, high in bounds]
+    assert [one.is_shown for one in found] == [False, False, True]
+    assert [": a crossing is not shown" in one.words("elr") for one in found] == [True, True, False]
 
 
 def test_one_rate_is_no_line() -> None:

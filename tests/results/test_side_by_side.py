@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mer_kit.results import compare, runs_table, side_by_side
+from mer_kit.results import answers, compare, runs_table, side_by_side
 from mer_kit.runs.presets import resolve
-from tests.results.stored_runs import rightness, write_run
+from tests.results.stored_runs import CLIPS, rightness, write_run
 
 CONFIG = resolve(
     corpus="4q", preset="smoke", folds=3, method="sssl", noise_kind="song", noise_rate=0.4
@@ -39,11 +39,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     for number, (name, own) in enumerate(settings.items()):
         kind = "system" if name == "system" else "mean"
         write_run(home / name, {kind: rightness(number)}, **own)
+    # The checksum covers the features, which are the system's own.
+    file = home / "system" / "config.json"
+    file.write_text(
+        file.read_text("utf-8").replace('"corpus_checksum": "0"', '"corpus_checksum": "1"'), "utf-8"
+    )
     return runs_table.collect(home)
 
 
 def test_only_runs_on_the_same_songs_and_folds_count(results: pd.DataFrame) -> None:
-    table = side_by_side.answers_alike(results, CONFIG, "0")
+    table = side_by_side.answers_alike(results, CONFIG, CLIPS)
     folders = table.groupby("name")["folder"].unique().map(sorted).to_dict()
     assert folders == {
         "ce": ["ce", "ce noisy", "ce1"],
@@ -52,12 +57,19 @@ def test_only_runs_on_the_same_songs_and_folds_count(results: pd.DataFrame) -> N
         "embedding_svm": ["system"],
         "mixup": ["long"],  # no run with the notebook's own duration
     }
-    assert side_by_side.answers_alike(results, CONFIG, "other clips").empty
+    assert side_by_side.answers_alike(results, CONFIG, CLIPS[1:]).empty
+
+
+def test_systems_with_features_of_their_own_are_compared(results: pd.DataFrame) -> None:
+    by_folder = results.set_index("folder")["division"]
+    assert by_folder["system"] == by_folder["ce"] != by_folder["ce noisy"]
+    table = compare.comparisons(answers.song_answers(results))
+    assert any(name.startswith("embedding_svm, ") for name in table["second"])
 
 
 def test_the_noise_map_holds_each_kind_from_no_noise_on(results: pd.DataFrame) -> None:
-    answers = side_by_side.answers_alike(results, CONFIG, "0")
-    table = side_by_side.noise_map(answers)
+    told = side_by_side.answers_alike(results, CONFIG, CLIPS)
+    table = side_by_side.noise_map(told)
     song = table[table["kind"] == "song"].set_index(["name", "rate"]).sort_index()
     assert [*song.index] == [
         ("sssl", 0.0), ("sssl", 0.4), ("sssl, paper's form", 0.0), ("sssl, paper's form", 0.4)
@@ -66,7 +78,7 @@ def test_the_noise_map_holds_each_kind_from_no_noise_on(results: pd.DataFrame) -
     assert row["accuracy"] == pytest.approx(rightness(4).mean())
     assert row["baseline"] == pytest.approx(rightness(2).mean())
     assert song["low"].dtype == float and (song["low"] <= song["difference"]).all()
-    clean = compare.comparisons(answers[answers["noise_rate"] == 0]).set_index("second")
+    clean = compare.comparisons(told[told["noise_rate"] == 0]).set_index("second")
     assert set(table["name"][table["kind"] == "none"]) == set(clean.index)
     same = clean.loc["sssl", "difference"]
     assert song.loc[("sssl", 0.0), "difference"] == same and clean.loc["sssl", "seeds"] == 1
@@ -77,7 +89,7 @@ def test_costs_are_means_over_the_runs_of_a_system_at_each_noise(results: pd.Dat
         parameters=100.0, split=results["folder"].map({"sssl": 0.0, "sssl noisy": 0.5})
     )
     told.loc[told["folder"] == "ce1", "parameters"] = 300.0
-    table = side_by_side.costs_alike(told, side_by_side.answers_alike(told, CONFIG, "0"))
+    table = side_by_side.costs_alike(told, side_by_side.answers_alike(told, CONFIG, CLIPS))
     table = table.set_index(["name", "kind", "rate"])
     assert table.loc[("ce", "none", 0.0), "parameters"] == 200
     assert table.loc[("ce", "song", 0.4), "seconds_per_fold"] == 60
@@ -92,4 +104,4 @@ def test_an_unreadable_run_stops_nothing(results: pd.DataFrame, tmp_path: Path) 
     (tmp_path / "odd" / "folds").mkdir(parents=True)
     (tmp_path / "odd" / "config.json").write_text("{", "utf-8")
     both = pd.concat([results, runs_table.collect(tmp_path)], ignore_index=True)
-    assert not side_by_side.answers_alike(both, CONFIG, "0").empty
+    assert not side_by_side.answers_alike(both, CONFIG, CLIPS).empty
