@@ -79,14 +79,14 @@ def _panel(ax: Axes, panel: pd.DataFrame, crossing: Crossing | None) -> None:
     if panel.empty:
         note_in_middle(ax, "not run")
         return
-    colour, line = style.METHOD_LOOK.get(plain_name(panel["name"].iloc[0]), (style.NEUTRAL, "-"))
+    colour = style.METHOD_LOOK.get(plain_name(panel["name"].iloc[0]), (style.NEUTRAL, "-"))[0]
     x, y, plain = (panel[name].to_numpy(dtype=float) for name in ("rate", "accuracy", "baseline"))
     if crossing is not None and crossing.is_shown:
         ax.axvspan(crossing.low, crossing.high, color=style.NEUTRAL, alpha=0.15, linewidth=0)
         ax.axvline(crossing.rate, color=style.NEUTRAL, linewidth=1)
-    ax.plot(x, plain, color=style.NEUTRAL, linestyle="--", linewidth=1.4)
+    ax.plot(x, plain, color="black", linestyle="--", linewidth=1.2)
     ax.vlines(x, plain + panel["low"], plain + panel["high"], color=colour, linewidth=1.2)
-    ax.plot(x, y, color=colour, linestyle=line, marker="o", markersize=4)
+    ax.plot(x, y, color=colour, marker="o", markersize=4)
     percent(ax, "x", low=-0.04, high=max(0.4, float(x.max())) + 0.04)
 
 
