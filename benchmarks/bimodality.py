@@ -49,7 +49,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     scaled = [np.sqrt(2000) * dip(rng.uniform(size=2000)) for _ in range(10 * draws)]
     for share in (0.05, 0.01, 0.001):
-        print(f"√n · dip that {share:.1%} of {len(scaled)} uniform samples of 2,000 exceed: {np.quantile(scaled, 1 - share):.3f}")
+        print(
+            f"√n · dip that {share:.1%} of {len(scaled)} uniform samples of 2,000 exceed: {np.quantile(scaled, 1 - share):.3f}"
+        )
     for n in SIZES:
         for kind, draw in ONE_KIND.items():
             share = np.mean([dip_test(draw(rng, n)).bimodal for _ in range(draws)])

@@ -37,7 +37,7 @@ from mer_kit.training import SegmentClassifier, Trainer, checkpoint
 
 SETTINGS: dict[str, Any] = {
     "corpus": "4q", "task": "quadrant", "segment_seconds": 3.0, "method": "ce", "preset": "embedding", "folds": 10,
-    "seed": 0,
+    "seed": 0, "small_output": False, "svm_folds": "songs",
 }  # fmt: skip
 #: No bytes beyond this, and no probability that differs by more than this on another machine.
 MOST_BYTES, MOST_DIFFERENCE = 300_000, 0.02
