@@ -54,8 +54,8 @@ MUTATIONS: tuple[Mutation, ...] = (
             "return delta * values[partner] + (1 - delta) * values",
         ),
         (
-            "mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets[partner])",
-            "mixed_in = cross_entropy(logits, targets), cross_entropy(logits, targets)",
+            "mixed_in = segment_loss(logits, targets), segment_loss(logits, targets[partner])",
+            "mixed_in = segment_loss(logits, targets), segment_loss(logits, targets)",
         ),
         (
             "return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1)",

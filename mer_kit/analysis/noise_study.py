@@ -74,7 +74,7 @@ def kinds_for(classes: Sequence[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> kinds_for(("V-", "V+")), kinds_for(("folk", "rock", "ska"))
-    (('symmetric', 'neighbour', 'song'), ('symmetric', 'song'))
+    (('symmetric', 'neighbour', 'song', 'drift'), ('symmetric', 'song', 'drift'))
     """
     arranged = tuple(classes) in TASKS.values()
     return tuple(kind for kind in noise.KINDS if arranged or kind != "neighbour")

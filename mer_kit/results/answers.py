@@ -10,9 +10,9 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError
 from mer_kit.results.runs_table import COMPARED, NOISE, SETTINGS
-from mer_kit.runs import schema, stored_tables
-from mer_kit.runs.grouping import FOLDS_FILE
+from mer_kit.runs import stored_tables
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.stored_groups import artists
 from mer_kit.signal.segments import WHOLE
 from mer_kit.systems import ALIASES
 
@@ -27,10 +27,6 @@ SYSTEM = (
 )
 COLUMNS: tuple[str, ...] = (*SYSTEM, "seed", "folder", "name", "classifier", "fold")
 COLUMNS += ("clip_id", "group", "label", "answer", "right")
-_FOLDS: dict[str, schema.Field] = {
-    "clips": schema.Field("a list of names", schema.listing),
-    "groups": schema.Field("a list of names or null", schema.or_null(schema.listing)),
-}
 
 
 def song_answers(results: pd.DataFrame, *, classifier: str = "") -> pd.DataFrame:
@@ -106,21 +102,3 @@ def _one_of_each(table: pd.DataFrame) -> pd.DataFrame:
     sizes = table.groupby([*key, "folder"], as_index=False, dropna=False).size()
     best = sizes.sort_values(["size", "folder"]).drop_duplicates(key, keep="last")["folder"]
     return table[table["folder"].isin(best)].reset_index(drop=True)
-
-
-def artists(run: RunFolder) -> dict[str, str]:
-    """Return the group of every clip as a run stored it; {} if it stored none.
-
-    Examples
-    --------
-    >>> artists(RunFolder("no such run"))
-    {}
-    """
-    file = run.path / FOLDS_FILE
-    if not file.exists():
-        return {}
-    content = schema.read_json(file, _FOLDS, inside=run.path)
-    clips, groups = content["clips"], content["groups"] or []
-    table = pd.DataFrame(list(zip(clips, groups, strict=False)), columns=["clip", "group"])
-    safe = stored_tables.without_formulae(table.astype(str))
-    return dict(zip(safe["clip"], table["group"].astype(str), strict=True))

@@ -162,7 +162,7 @@ def resolve(
     --------
     >>> config = resolve(preset="cpu", method="ce", tau=0.3, width=16)
     >>> config.training.partition.tau, config.model.width, config.training.epochs
-    (0.3, 16, 16)
+    (0.3, 16, 20)
 
     Notebook: 00_start_here
     """

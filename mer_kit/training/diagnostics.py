@@ -74,7 +74,8 @@ def replay(
     --------
     >>> rng = np.random.default_rng(0)
     >>> p = np.r_[rng.uniform(0.8, 0.99, 80), rng.uniform(0.02, 0.2, 20)]
-    >>> int(replay([np.c_[p, 1 - p]], np.zeros(100, dtype=int)).clean.sum())
+    >>> of = PartitionSettings(dip_test=False)
+    >>> int(replay([np.c_[p, 1 - p]], np.zeros(100, dtype=int), settings=of).clean.sum())
     80
     """
     epochs, labels = check_epochs(epochs, labels)

@@ -59,7 +59,7 @@ class LiveTraining(View):
     Attributes
     ----------
     state : "ready", "running", "paused", "done" or "failed"
-    passes : the history and the last evaluation pass so far, None before the first epoch's end
+    passes : the history and the last evaluation passes so far, None before the first epoch's end
 
     Raises
     ------
@@ -168,7 +168,8 @@ class LiveTraining(View):
         if trainer.history_:
             self.passes = dataclasses.replace(
                 self._template,
-                probabilities=trainer.eval_probabilities_[-1:],
+                # As many as the next partition is made from.
+                probabilities=trainer.eval_probabilities_[-self._template.partition.loss_window :],
                 history=list(trainer.history_),
             )
         self._since = time.time()

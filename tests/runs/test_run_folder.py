@@ -199,7 +199,7 @@ def test_a_row_in_memory_comes_back_too(record):
 
 # ---- fingerprints ----------------------------------------------------------------------------------------------------
 
-BASE = resolve(preset="cpu")
+BASE = resolve(preset="cpu", ramp_fraction=0.0)
 
 
 def _mark(config: RunConfig = BASE, *, corpus_checksum: str = "c", code_version: str = "1") -> str:
@@ -208,7 +208,14 @@ def _mark(config: RunConfig = BASE, *, corpus_checksum: str = "c", code_version:
     )
 
 
-SPLIT = {*kinds(PartitionSettings), "temperature", "pseudo_labels"}
+SPLIT = {
+    *kinds(PartitionSettings),
+    "temperature",
+    "pseudo_labels",
+    "soft_targets",
+    "restart_schedule",
+}
+RDROP = {"lambda_kl", "ramp_epochs", "ramp_fraction"}
 CHANGES: dict[str, Any] = {
     "corpus": "4q",
     "task": "valence",
@@ -221,6 +228,10 @@ CHANGES: dict[str, Any] = {
     "max_seconds": None,
     "song_features": "oof",
     "theta": 0.4,
+    "svm_folds": "songs",
+    "noise_kind": "song",
+    "noise_rate": 0.2,
+    "padding": "zero",
     "training": changed(BASE, tau=0.4, alpha=0.4).training,
     "frontend_settings": {"n_mels": 64},
     "train_every_seconds": 1.0,
@@ -257,6 +268,14 @@ TRAINING: dict[str, Any] = {
     "min_per_class": 3,
     "clip_percentiles": (0.0, 100.0),
     "clamp": False,
+    "loss_window": 2,
+    "song_median": True,
+    "dip_test": False,
+    "em_tolerance": 1e-3,
+    "restart_schedule": False,
+    "ramp_fraction": 0.3,
+    "renew_batch_norm": False,
+    "soft_targets": True,
 }
 
 
@@ -281,7 +300,8 @@ def test_names_and_spellings_do_not_change_it():
     assert _mark(dataclasses.replace(BASE, preset="mine", on_bad_clip="skip")) == _mark()
     ours = resolve(
         preset="cpu",
-        epochs=16.0,
+        epochs=20.0,
+        ramp_fraction=0,
         weight_decay=0.02,
         ramp_epochs=4,
         max_seconds=30,
@@ -295,9 +315,9 @@ def test_names_and_spellings_do_not_change_it():
     ("method", "idle"),
     [
         ("sssl", set()),
-        ("sssl_no_kl", {"lambda_kl", "ramp_epochs"}),
-        ("mixup", {"lambda_kl", "ramp_epochs", "warmup_mixup"} | SPLIT),
-        ("ce", {"lambda_kl", "ramp_epochs", "warmup_mixup", "alpha"} | SPLIT),
+        ("sssl_no_kl", RDROP),
+        ("mixup", RDROP | {"warmup_mixup"} | SPLIT),
+        ("ce", RDROP | {"warmup_mixup", "alpha", "renew_batch_norm"} | SPLIT),
     ],
 )
 def test_settings_that_a_method_has_no_use_for_do_not_change_it(method, idle):
