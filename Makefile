@@ -38,7 +38,7 @@ demo: $(STAMP)  ## generate the demo corpus, run the seven notebooks, write the 
 	$(BIN)/mer-kit demo
 
 test: $(STAMP)  ## the tests without a browser and the examples in the docstrings (TESTFLAGS="-x -k folds" for some)
-	$(BIN)/python -m pytest -m "not browser" $(TESTFLAGS)
+	$(BIN)/python -m pytest -m "not browser" -n 2 --dist loadfile $(TESTFLAGS)
 
 test-browser: $(STAMP)  ## notebooks, views and pages in the system's Chromium; screenshots in build/screenshots/
 	$(BIN)/python -m pytest -m browser $(TESTFLAGS) tests/browser

@@ -105,15 +105,8 @@ MUTATIONS: tuple[Mutation, ...] = (
             "mixture.posterior(losses[rows], clamp=False)",
         ),
         ("clean = omega > s.tau", "clean = omega >= s.tau"),
-        (
-            "np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex)",
-            "np.minimum(x, vertex) if curvature > 0 else np.maximum(x, vertex)",
-        ),
-        ("order = np.argsort(model.means_[:, 0])", "order = np.argsort(-model.means_[:, 0])"),
-        (
-            "low, high = np.percentile(losses, clip_percentiles)",
-            "low, high = losses.min(), losses.max()",
-        ),
+        ("window = passes[-settings.loss_window :]", "window = passes[: settings.loss_window]"),
+        ("omega[~candidates] = 1.0", "pass"),
         (
             "clean[np.lexsort((-losses, omega))[:most]] = False",
             "clean[np.lexsort((losses, omega))[:most]] = False",
@@ -125,10 +118,30 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("if s.per_class else [everything]", "if not s.per_class else [everything]"),
     ),
     *_of(
+        "training/mixture.py",
+        "tests/training/test_partition.py mer_kit/training/mixture.py",
+        (
+            "np.maximum(x, vertex) if curvature > 0 else np.minimum(x, vertex)",
+            "np.minimum(x, vertex) if curvature > 0 else np.maximum(x, vertex)",
+        ),
+        ("order = np.argsort(model.means_[:, 0])", "order = np.argsort(-model.means_[:, 0])"),
+        (
+            "low, high = np.percentile(losses, clip_percentiles)",
+            "low, high = losses.min(), losses.max()",
+        ),
+    ),
+    *_of(
+        "training/bimodality.py",
+        "tests/training/test_repairs.py",
+        ("return bool(self.dip > self.critical)", "return True"),
+        ("CRITICAL / np.sqrt(n_effective)", "CRITICAL / np.sqrt(len(values))"),
+        ("gap[furthest] <= found + 1e-12", "True"),
+    ),
+    *_of(
         "training/trainer.py",
         "tests/training/test_trainer.py tests/training/test_batch_loss.py",
         ("if epoch <= s.warmup_epochs or", "if epoch < s.warmup_epochs or"),
-        ("last = state.epochs[-1] if len", "last = state.epochs[0] if len"),
+        ("state.enter(epoch)", "pass"),
         (
             "return state.method.phase, epoch - state.split_epoch",
             "return state.method.phase, epoch",
@@ -146,7 +159,7 @@ MUTATIONS: tuple[Mutation, ...] = (
             "self.epoch.probabilities[rows].astype(np.float32)",
             "self.epoch.probabilities[rows[::-1]].astype(np.float32)",
         ),
-        ("                settings=self.s.partition,\n", ""),
+        ("                settings=settings,\n", ""),
         (
             "np.flatnonzero(~self.partition.clean[rows])",
             "np.flatnonzero(self.partition.clean[rows])",
@@ -246,8 +259,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         "signal/store.py",
         "tests/signal/test_store.py",
         (
-            "[start : start + self._count].T",
-            "[start + 1 : start + 1 + self._count].T",
+            "values(clip)[start : start + self._count]",
+            "values(clip)[start + 1 : start + 1 + self._count]",
         ),
         ('on_bad_clip == "stop" or len(problems) == len(clips)', 'on_bad_clip == "stop"'),
     ),
