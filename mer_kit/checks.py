@@ -170,6 +170,25 @@ def check_probabilities(name: str, values: Any) -> np.ndarray:
     return array
 
 
+def check_two_classes(labels: np.ndarray) -> None:
+    """Check that training songs are not all of one class.
+
+    Raises
+    ------
+    MerKitError
+        If they are.
+
+    Examples
+    --------
+    >>> check_two_classes(np.array([0, 1, 1]))
+    """
+    if len(np.unique(labels)) < 2:
+        raise MerKitError(
+            f"the {len(labels)} training songs are all of class {labels[0]}, expected at least "
+            "two classes: use stratified folds or more songs"
+        )
+
+
 def check_labels(
     name: str, values: Any, n_classes: int, *, length: int | None = None
 ) -> np.ndarray:

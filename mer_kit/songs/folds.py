@@ -226,3 +226,16 @@ def parse_folds(text: str, folds: int) -> list[int]:
             )
         numbers += range(first, last + 1)
     return list(dict.fromkeys(numbers))  # each once, in the order given
+
+
+def most_folds(labels: np.ndarray, groups: np.ndarray | None = None) -> int:
+    """Return in how many folds each class can be held out: its songs, or its groups of songs.
+
+    Examples
+    --------
+    >>> labels, artists = np.array([0, 0, 1, 1]), np.array(["a", "a", "b", "c"])
+    >>> most_folds(labels), most_folds(labels, artists)
+    (2, 1)
+    """
+    of_song = np.arange(len(labels)) if groups is None else groups
+    return min(len(np.unique(of_song[labels == label])) for label in np.unique(labels))

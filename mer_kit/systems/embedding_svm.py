@@ -20,8 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import check_range, check_two_classes
 from mer_kit.seeding import derive
+from mer_kit.songs.folds import most_folds
 from mer_kit.systems import BaseSystem
 
 TITLE = "SVM on song features"
@@ -67,12 +68,7 @@ class System(BaseSystem):
         MerKitError
             If the training songs are all of one class.
         """
-        classes, counts = np.unique(labels, return_counts=True)
-        if len(classes) < 2:
-            raise MerKitError(
-                f"the {len(labels)} training songs are all of class {labels[0]}, expected at least "
-                "two classes: use stratified folds or more songs"
-            )
+        check_two_classes(labels)
         # With break_ties the answer is the largest decision value, as in `predict_proba`.
         width = 1 / features.shape[1]
         kernels = [partial(rbf_kernel, gamma=gamma) for gamma in (width, width / 4, 4 * width)]
@@ -80,8 +76,7 @@ class System(BaseSystem):
         svc = SVC(C=10, kernel=kernels[0], class_weight="balanced", break_ties=True)
         pipeline = make_pipeline(StandardScaler(), svc)
         groups = np.arange(len(labels)) if self.groups is None else self.groups
-        artists = min(len(np.unique(groups[labels == label])) for label in classes)
-        n_folds = min(self.s.inner_folds, int(counts.min()), artists)
+        n_folds = min(self.s.inner_folds, most_folds(labels, self.groups))
         self.model_ = pipeline
         if n_folds >= 2:
             inner = StratifiedGroupKFold(

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_range
+from mer_kit.checks import check_range, check_two_classes
 from mer_kit.corpora import feature_table
 from mer_kit.systems import Songs, embedding_svm, file_of
 
@@ -110,11 +110,7 @@ class System(embedding_svm.System):
         """
         if self.s.search:
             return super().fit(features, labels)
-        if len(np.unique(labels)) < 2:
-            raise MerKitError(
-                f"the {len(labels)} training songs are all of class {labels[0]}, expected at least "
-                "two classes: use stratified folds or more songs"
-            )
+        check_two_classes(labels)
         svc = SVC(C=self.s.cost, gamma=self.s.gamma, break_ties=True)
         self.model_ = make_pipeline(StandardScaler(), svc).fit(features, labels)
         return self

@@ -216,8 +216,9 @@ def kept_statistics(network: nn.Module, keep: bool) -> Iterator[None]:
     """
     layers = [one for one in network.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
-    for layer in layers * keep:
-        layer.momentum = 0.0
+    if keep:
+        for layer in layers:
+            layer.momentum = 0.0
     try:
         yield
     finally:

@@ -210,7 +210,7 @@ def fit_partition(
     gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
     note, unimodal = "no separation: all losses are equal", ""
     if any(mixtures):
-        unimodal = one_mode[0] * all(one_mode)
+        unimodal = min(one_mode)  # "" if any class has a second mode
         note = unimodal or why_no_separation(clean, labels, gap, n_classes, s)
     # Without a separation the epoch keeps every inherited label.
     return Partition(clean | bool(note), omega, tuple(mixtures), not note, gap, note, unimodal)

@@ -132,8 +132,11 @@ class TrainingState:
 
     def _network(self, number: int, stage: int) -> SegmentNetwork:
         """Return a fresh network on its device; each of several draws its own initial weights."""
-        name = " ".join(["weights", *[str(number + 1)] * bool(number)])
-        name += f" of stage {stage}" * bool(stage)
+        name = "weights"
+        if number:
+            name += f" {number + 1}"
+        if stage:
+            name += f" of stage {stage}"
         network = networks.build(
             self.settings.network,
             self.n_classes,

@@ -121,7 +121,7 @@ def literal(
     labelled = -(mixed * np.log(p)).sum(axis=1)[clean].mean()
     guessed = ((p - mixed)[~clean] ** 2).mean()
     lambda_u = 5.0 * (1 + made.seen / len(made.rows)) / 4
-    return labelled + lambda_u * guessed + 0.3 * entropy(np.full(3, 1 / 3), p.mean(axis=0))
+    return labelled + lambda_u * guessed + 0.3 * entropy(made.prior.numpy(), p.mean(axis=0))
 
 
 def test_a_step_equals_the_formulae() -> None:

@@ -14,10 +14,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_probabilities
+from mer_kit.checks import MerKitError, check_probabilities, check_two_classes
 from mer_kit.seeding import derive
 from mer_kit.songs import features, svm_file
 from mer_kit.songs.classifier import checked_training
+from mer_kit.songs.folds import most_folds
 
 TITLE = "SVM (paper)"
 SAYS = "a support vector machine on the seven statistics of each class's probability over the song"
@@ -82,13 +83,8 @@ class SVM:
             labels are not valid.
         """
         p, y = checked_training(probabilities, song, labels)
-        sizes = np.bincount(y)  # songs of each class; a class may be absent from a training set
-        smallest = self._most_folds(y)
-        if np.count_nonzero(sizes) < 2:
-            raise MerKitError(
-                f"the {len(y)} training songs are all of class {y[0]}, "
-                "expected at least two classes: use stratified folds or more songs"
-            )
+        check_two_classes(y)
+        smallest = most_folds(y, self.groups)
         # From here on a song is one row: [songs, 7·K], however many segments it has.
         x = features.pool(p, song, n_songs=len(y), theta=self.theta)
         # An RBF kernel measures distances, so that every feature must have the same scale; balanced
@@ -166,11 +162,6 @@ class SVM:
         svm.inner_score_ = float(inner) if isinstance(inner, (int, float)) else float("nan")
         svm.best_ = {"C": pipeline[-1].C, "gamma": pipeline[-1].gamma}
         return svm
-
-    def _most_folds(self, y: np.ndarray) -> int:
-        """Return in how many inner folds each class can be held out: its songs, or its artists."""
-        groups = np.arange(len(y)) if self.groups is None else self.groups
-        return min(len(np.unique(groups[y == label])) for label in np.unique(y))
 
     def _search(
         self, pipeline: Pipeline, x: np.ndarray, y: np.ndarray, *, n_folds: int

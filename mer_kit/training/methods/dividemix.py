@@ -4,7 +4,8 @@ Where the kit leaves the source (D): a batch holds X and U together, as in SSSL,
 walks all segments (the source's has as many steps as X fills); both networks see the same batches,
 mixed in the same way; passes with dropout stand in for augmentations, since segments are not
 augmented here; the schedule, the cap on U and the guards are SSSL's, but for the dip test: like the
-source, it divides without asking whether there are two modes. `alpha` is 0.75; the source's is 4.
+source, it divides without asking whether there are two modes; answers are drawn to the class
+fractions of the training labels, not to 1/K. `alpha` is 0.75; the source's is 4.
 
 Notebook: 03_sssl_training
 """
@@ -12,7 +13,6 @@ Notebook: 03_sssl_training
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -45,7 +45,7 @@ class Settings:
     """Weights of the two further losses, and how many passes make a guess."""
 
     lambda_u: float = 1.0  # D: the source's 25 is for half of the labels wrong, 0 for a fifth
-    balance: float = 1.0  # P: Li et al., the weight of KL(uniform ‖ mean answer of a batch)
+    balance: float = 1.0  # P: Li et al., the weight of KL(class fractions ‖ mean answer of a batch)
     guesses: int = 2  # D: passes with dropout, for the source's two augmentations
 
     def __post_init__(self) -> None:
@@ -74,6 +74,7 @@ class Method(BaseMethod):
         """Make room for each network's losses [2, S], nats, in its own evaluation pass."""
         super().start(training)
         self.losses = torch.zeros(2, len(training.labels), dtype=torch.float64)
+        self.prior = training.prior()
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Divide the segments by each network's losses."""
@@ -147,7 +148,7 @@ class Method(BaseMethod):
         in_x, in_u = (
             torch.from_numpy(np.flatnonzero(one)).to(logits.device) for one in (clean, ~clean)
         )
-        parts = [self.own.balance * imbalance(logits)]
+        parts = [self.own.balance * objectives.prior_divergence(logits, self.prior)]
         if len(in_x):
             labelled = objectives.mixup_loss(
                 logits,
@@ -210,21 +211,3 @@ class Method(BaseMethod):
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
         """Mix where SSSL does: after the warm-up, and during it if `warmup_mixup` is set."""
         return sssl.Method.mixes(settings, phase)
-
-
-def imbalance(logits: Tensor) -> Tensor:
-    """Return KL(uniform ‖ mean probabilities of a batch), nats: logits [B, K] → a scalar.
-
-    It is 0 where all classes are predicted equally often, and keeps a network from answering with
-    one class alone.
-
-    Source: Li et al. 2020, Eq. (11). Notebook: 03_sssl_training
-
-    Examples
-    --------
-    >>> imbalance(torch.tensor([[9.0, 0.0], [0.0, 9.0]])), imbalance(torch.tensor([[9.0, 0.0]])) > 3
-    (tensor(0.), tensor(True))
-    """
-    log_p = functional.log_softmax(logits, dim=1)
-    log_mean = log_p.logsumexp(dim=0) - math.log(len(log_p))  # [K]
-    return -math.log(log_mean.numel()) - log_mean.mean()
