@@ -30,7 +30,7 @@ th, td { padding: .4rem .45rem; text-align: right; white-space: nowrap; }
 th, td { border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
 th { border-bottom-width: 2px; vertical-align: bottom; }
-table:not(#runs) th { white-space: normal; }
+th { white-space: normal; }
 .failed { color: var(--bad); font-weight: 600; } .quiet { opacity: .7; font-size: .9rem; }
 details { border: 1px solid var(--line); border-radius: .5rem; }
 details { padding: .8rem 1rem; margin: .8rem 0; }
@@ -39,6 +39,7 @@ figcaption { opacity: .75; font-size: .9rem; }
 .figures { display: grid; gap: 1rem; }
 .figures { grid-template-columns: repeat(auto-fit, minmax(min(28rem, 100%), 1fr)); }
 th button { font: inherit; color: inherit; background: none; border: 0; padding: 0; }
+th button { text-align: inherit; }
 th button { cursor: pointer; }
 th[aria-sort=ascending] button::after { content: " ↑"; }
 th[aria-sort=descending] button::after { content: " ↓"; }
