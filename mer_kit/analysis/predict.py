@@ -23,7 +23,7 @@ from mer_kit.records import with_word
 from mer_kit.runs.config import class_names
 from mer_kit.runs.decisions import fresh
 from mer_kit.runs.run_folder import RunFolder, all_runs
-from mer_kit.runs.stored_groups import artists
+from mer_kit.runs.stored_folds import artists
 from mer_kit.signal import frontends, segments
 from mer_kit.signal.builder import Recipe
 from mer_kit.signal.store import FileStore, SegmentView
@@ -329,7 +329,7 @@ def fitted_classifier(run: RunFolder, fold: int, name: str) -> SongClassifier:
     labels = [classes.index(label) for label in table.drop_duplicates("clip_id")["label"]]
     groups, together = None, artists(run)
     if together and config.get("svm_folds") == "artists":
-        groups = np.array([together[clip] for clip in table["clip_id"].unique()])
+        groups = np.array([together.get(clip, clip) for clip in table["clip_id"].unique()])
     theta = config.get("theta", 0.5)
     classifier = fresh(name, theta=theta, seed=config["seed"], groups=groups)
     return classifier.fit(table[classes].to_numpy(), song.astype(np.int64), np.array(labels))

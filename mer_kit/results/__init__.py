@@ -1,6 +1,7 @@
 """What finished runs found: one table of all runs, the paper's tables, and comparisons over folds.
 
 runs_table   one row per run folder, and one per fold and classifier
+recipes      what runs have in common: settings, songs and folds
 copies       runs that are in several places: whether they agree, and the table with each once
 status       how far a run is, why it is not done, and which notebooks failed
 answers      every song's stored answers, right or wrong, and its artist

@@ -12,7 +12,7 @@ from mer_kit.checks import MerKitError
 from mer_kit.results.runs_table import COMPARED, NOISE, SETTINGS
 from mer_kit.runs import stored_tables
 from mer_kit.runs.run_folder import RunFolder
-from mer_kit.runs.stored_groups import artists
+from mer_kit.runs.stored_folds import artists
 from mer_kit.signal.segments import WHOLE
 from mer_kit.systems import ALIASES
 

@@ -3,9 +3,6 @@
 Notebook: 06_results
 """
 
-import contextlib
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,19 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mer_kit import files, systems
+from mer_kit import files
 from mer_kit.checks import MerKitError, plain
-from mer_kit.later_settings import flat, without_absent
 from mer_kit.results import costs
+from mer_kit.results.recipes import division, recipe, with_songs
 from mer_kit.results.status import status_of
-from mer_kit.runs import decisions, schema, stored_tables
-from mer_kit.runs.config import RunConfig
-from mer_kit.runs.grouping import FOLDS_FILE
+from mer_kit.runs import decisions, stored_tables
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.runs.stored_folds import clips
 from mer_kit.signal import frontends
 from mer_kit.songs import scores
 from mer_kit.songs.classifiers import NAMES as CLASSIFIERS
-from mer_kit.training import METHODS, TrainingSettings, methods
 
 #: Classifiers whose scores are a run's headline: the paper's SVM, and a system's own answer.
 HEADLINES = ("svm", decisions.SYSTEM)
@@ -45,16 +40,8 @@ SETTINGS = (
     "song_features",
     "folds",
 )
-#: What runs of one recipe may differ in, and what says where a run's numbers come from.
-_FREE = {
-    *("corpus", "task", "segment_seconds", "method", "preset", "seed", "on_bad_clip", "system"),
-    *("fingerprint", "n_clips", "skipped", "versions", "python"),
-}
 #: Settings of injected noise; runs without it have "none" and 0.
 NOISE = ("noise_kind", "noise_rate")
-_CLIPS: dict[str, schema.Field] = {"clips": schema.Field("a list of names", schema.listing)}
-_UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
-_DIVISION = {"corpus_checksum", "folds", "divide_by", "group_by", "grouping", "classes"}
 _MEANS = [f"{score}_{name}" for score in SCORES for name in ("mean", "sd")]
 #: The columns of `collect`.
 COLUMNS: tuple[str, ...] = (
@@ -221,7 +208,7 @@ def _read(run: RunFolder) -> dict[str, Any]:
     config = run.config
     row = {name: config[name] for name in SETTINGS if name in config}
     row |= {"fingerprint": config.get("fingerprint", ""), "recipe": recipe(config)}
-    row["division"] = division(with_songs(config, clips_of(run)))
+    row["division"] = division(with_songs(config, clips(run)))
     row["frontend"] = config.get("frontend", frontends.DEFAULT)
     options = config.get("corpus_options", {})
     row["options"] = plain(", ".join(f"{name}={options[name]}" for name in sorted(options)))
@@ -231,88 +218,6 @@ def _read(run: RunFolder) -> dict[str, Any]:
         row |= _scores(metrics, config) | costs.of_run(run, metrics["folds"])
     status, reason = status_of(run, config, metrics)
     return row | {"status": status, "reason": plain(reason)}
-
-
-def recipe(config: dict[str, Any]) -> str:
-    """Return 8 hex digits of all settings but corpus, task, duration, method, preset and seed.
-
-    The preset's settings count, only its name does not; the clips (the corpus' checksum) count.
-
-    Examples
-    --------
-    >>> first = {"corpus": "demo", "seed": 0, "theta": 0.5}
-    >>> [recipe(first) == recipe({**first, name: 1}) for name in ("seed", "theta")]
-    [True, False]
-    """
-    system, method = config.get("system"), config.get("method")
-    left_out = _FREE | (_UNUSED_BY_SYSTEMS if system else set())
-    kept = without_absent({k: v for k, v in config.items() if k not in left_out}, RunConfig)
-    if system in systems.SYSTEMS:
-        if kept.get("system_settings") == flat(systems.of(system).settings()):
-            del kept["system_settings"]
-    elif isinstance(kept.get("training"), dict):
-        training = kept["training"] = without_absent(kept["training"], TrainingSettings)
-        # The method's name is free, and so are its own settings at their defaults.
-        if method in METHODS and training.get("own") == flat(methods.of(method).settings()):
-            del training["own"]
-    return _digest(kept)
-
-
-def division(config: dict[str, Any]) -> str:
-    """Return 8 hex digits of what decides a run's songs, training labels and folds, but the seed.
-
-    Runs that share it, corpus and task tested the same songs with the same seed, whatever they are.
-
-    Examples
-    --------
-    >>> first = {"corpus_checksum": "0", "folds": 10, "preset": "demo", "tau": 0.5}
-    >>> [division(first) == division({**first, name: 3}) for name in ("tau", "folds", "noise_rate")]
-    [True, False, False]
-    """
-    training = without_absent(config.get("training", {}), TrainingSettings)
-    settings = {**training, **without_absent(config, RunConfig)}
-    return _digest({k: v for k, v in settings.items() if k in _DIVISION or k.startswith("noise")})
-
-
-def with_songs(config: Mapping[str, Any], clips: Sequence[str]) -> dict[str, Any]:
-    """Return a configuration that knows its corpus by the clips and the options of their labels.
-
-    The checksum of a run covers the features too, so that systems with features of their own would
-    share it with no other.
-
-    Parameters
-    ----------
-    clips : ids; if there are none, the checksum stays
-
-    Examples
-    --------
-    >>> runs = [with_songs({"corpus_checksum": mark}, ["a", "b"]) for mark in "01"]
-    >>> runs[0] == runs[1] != with_songs({}, ["a", "c"])
-    True
-    """
-    if not clips:
-        return dict(config)
-    songs = {"clips": sorted(clips), "options": dict(config.get("corpus_options") or {})}
-    return {**config, "corpus_checksum": _digest(songs)}
-
-
-def clips_of(run: RunFolder) -> list[str]:
-    """Return the ids of the clips that a run has stored with its folds; [] without any.
-
-    Examples
-    --------
-    >>> clips_of(RunFolder("no such run"))
-    []
-    """
-    with contextlib.suppress(MerKitError):
-        if os.path.lexists(run.path / FOLDS_FILE):
-            return list(schema.read_json(run.path / FOLDS_FILE, _CLIPS, inside=run.path)["clips"])
-    return []
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=4).hexdigest()
 
 
 def _scores(metrics: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

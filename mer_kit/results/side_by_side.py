@@ -12,7 +12,9 @@ import pandas as pd
 
 from mer_kit.later_settings import without_absent
 from mer_kit.results import answers, compare, costs
-from mer_kit.results.runs_table import NOISE, clips_of, division, recipe, with_songs
+from mer_kit.results.recipes import division, recipe, with_songs
+from mer_kit.results.runs_table import NOISE
+from mer_kit.runs import stored_folds
 from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.run_folder import RunFolder
 from mer_kit.training.methods import sssl
@@ -56,7 +58,7 @@ def answers_alike(results: pd.DataFrame, config: RunConfig, clips: Sequence[str]
     same = results["corpus"].eq(config.corpus) & results["task"].eq(config.task)
     runs = results[same & results["folds_done"].gt(0)]
     folders = map(RunFolder, runs["path"])
-    stored = [_quiet(with_songs(run.config, clips_of(run))) for run in folders]
+    stored = [_quiet(with_songs(run.config, stored_folds.clips(run))) for run in folders]
     runs = runs.assign(recipe=[*map(recipe, stored)], division=[*map(division, stored)])
     table = answers.song_answers(runs[runs["division"] == wanted])
     own = np.logical_and.reduce([table[name].eq(getattr(config, name)) for name in OWN])

@@ -24,6 +24,7 @@ from mer_kit.runs import (
     label_noise,
     locks,
     run_folder,
+    scores_file,
     stored_tables,
 )
 from mer_kit.runs.config import RunConfig, RunResult, as_dictionary, class_names, with_classes
@@ -195,7 +196,7 @@ class Experiment:
             "cost": cost.stored(status),
         }
         known: dict[str, np.ndarray] = {}
-        stored = decisions.read(folder, fold, labels, clip_ids=self.clip_ids, config=config)
+        stored = scores_file.read(folder, fold, labels, clip_ids=self.clip_ids, config=config)
         if stored is not None:
             result, songs = stored
             names = list(self.song_classifiers)
@@ -217,7 +218,7 @@ class Experiment:
         )
         result = dataclasses.replace(result, **spent)
         if write:
-            decisions.write(folder, result, songs, config)
+            scores_file.write(folder, result, songs, config)
         return result, songs
 
     def run(self, numbers: Sequence[int] | None = None) -> RunResult:
@@ -246,7 +247,7 @@ class Experiment:
             stored_tables.without_formulae(decisions.with_names(songs, self.classes)),
         )
         summary = decisions.summary(results, songs, len(self.classes))
-        folds = [decisions.as_stored(result) for result in results]
+        folds = [scores_file.as_stored(result) for result in results]
         run_folder.write_json(
             self.folder.path / "metrics.json", {"folds": folds, "summary": summary}
         )

@@ -20,7 +20,7 @@ from mer_kit import corpora
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
 from mer_kit.records import Clip, Corpus, Fold
-from mer_kit.results import runs_table
+from mer_kit.results import recipes
 from mer_kit.runs import fold_training, grouping, run_folder
 from mer_kit.runs.config import as_dictionary
 from mer_kit.runs.data import checksum
@@ -206,8 +206,8 @@ def test_marks_of_runs_from_before_the_setting_are_kept() -> None:
         )
         stored = as_dictionary(config)
         del stored["grouping"]
-        assert runs_table.recipe(stored) == runs_table.recipe(as_dictionary(config))
-        assert runs_table.recipe(stored) != runs_table.recipe(as_dictionary(resolve(**more)))
+        assert recipes.recipe(stored) == recipes.recipe(as_dictionary(config))
+        assert recipes.recipe(stored) != recipes.recipe(as_dictionary(resolve(**more)))
 
 
 def test_the_checksum_counts_groups_before_they_are_joined(

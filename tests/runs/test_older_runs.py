@@ -16,7 +16,7 @@ from mer_kit.analysis import predict
 from mer_kit.checks import MerKitError
 from mer_kit.later_settings import flat, later
 from mer_kit.pages import report
-from mer_kit.results import runs_table
+from mer_kit.results import recipes, runs_table
 from mer_kit.runs import presets, run_folder
 from mer_kit.runs.config import RunConfig, hashed_config
 from mer_kit.runs.experiment import Experiment
@@ -119,8 +119,8 @@ def test_a_later_setting_of_a_run_counts_likewise() -> None:
 def test_runs_that_name_a_later_setting_and_runs_that_do_not_share_a_recipe() -> None:
     config = RunFolder(OLD).config
     assert "grouping" not in config
-    assert runs_table.recipe(config) == runs_table.recipe({**config, "grouping": "exact"})
-    assert runs_table.recipe(config) != runs_table.recipe({**config, "grouping": "normalised"})
+    assert recipes.recipe(config) == recipes.recipe({**config, "grouping": "exact"})
+    assert recipes.recipe(config) != recipes.recipe({**config, "grouping": "normalised"})
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.analysis import feature_space
-from mer_kit.runs import decisions
+from mer_kit.runs import scores_file
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from mer_kit.songs import classifiers
@@ -58,7 +58,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def scores(experiment: Experiment) -> Path:
-    return experiment.folder.fold(0) / decisions.SCORES_FILE
+    return experiment.folder.fold(0) / scores_file.SCORES_FILE
 
 
 def files_of(experiment: Experiment) -> dict[str, int]:
@@ -128,7 +128,7 @@ def test_a_read_only_folder_is_decided_all_the_same(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(decisions, "write_json", refuse)
+    monkeypatch.setattr(scores_file, "write_json", refuse)
     monkeypatch.setattr(SVM, "save", refuse)
     same(stored, copy.decide(0, write=True))
     assert not scores(copy).exists()
@@ -164,13 +164,17 @@ def test_a_persons_own_classifier_that_has_changed_is_fitted_again(
     copy: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        decisions.extensions, "source_mark", lambda module: "0a" if "svm" in module.__name__ else ""
+        scores_file.extensions,
+        "source_mark",
+        lambda module: "0a" if "svm" in module.__name__ else "",
     )
     scores(copy).unlink()
     copy.decide(0, write=True)
     assert json.loads(scores(copy).read_text())["sources"] == {"svm": "0a"}
     monkeypatch.setattr(
-        decisions.extensions, "source_mark", lambda module: "0b" if "svm" in module.__name__ else ""
+        scores_file.extensions,
+        "source_mark",
+        lambda module: "0b" if "svm" in module.__name__ else "",
     )
     fitted: list[str] = []
     original = SVM.fit
