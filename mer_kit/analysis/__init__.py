@@ -9,6 +9,7 @@ dropout         repeated dropout passes of a fold's network, and predictions for
 preview         a short training of a few songs, to watch live
 feature_space   a fold's songs in the SVM's feature space
 predict         the emotion curve of any recording
+answering       which run, and which of its networks, may answer for a recording
 curve           the leading class of an emotion curve over time, and its agreement with the truth
 paper_fig2      the song to draw, and the paper's Fig. 2 compared with its curve
 """

@@ -51,9 +51,10 @@ def predict(
     """
     from mer_kit.analysis import predict as prediction
     from mer_kit.analysis import ready_model
+    from mer_kit.analysis.answering import newest_run
     from mer_kit.views import curve_files
 
-    folder = run_folder or prediction.newest_run(runs_dir or default_runs_dir())
+    folder = run_folder or newest_run(runs_dir or default_runs_dir())
     if folder is not None:
         curve = prediction.predict_curve(song, folder, fold=fold, data_root=data_root)
     elif fold is None:

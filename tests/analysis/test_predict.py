@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from mer_kit.analysis import predict
+from mer_kit.analysis import answering, predict
 from mer_kit.checks import MerKitError
 from mer_kit.results import runs_table
 from mer_kit.runs.experiment import Experiment
@@ -312,11 +312,11 @@ def test_the_newest_run_is_the_one_whose_fold_ended_last(run: Experiment, tmp_pa
             os.utime(file, (2e9 - age, 2e9 - age))
     (tmp_path / "unfinished").mkdir()
     shutil.copy(run.folder.path / "config.json", tmp_path / "unfinished")
-    assert predict.newest_run(tmp_path) is None, "a network of the demo corpus has heard no music"
+    assert answering.newest_run(tmp_path) is None, "a network of the demo corpus has heard no music"
     for config in tmp_path.glob("*/config.json"):
         config.write_text(json.dumps({**json.loads(config.read_text()), "corpus": "4q"}))
-    assert predict.newest_run(tmp_path) == tmp_path / "new"
-    assert predict.newest_run(tmp_path / "nowhere") is None
+    assert answering.newest_run(tmp_path) == tmp_path / "new"
+    assert answering.newest_run(tmp_path / "nowhere") is None
 
 
 def test_bad_input_gets_a_sentence(run: Experiment, tmp_path: Path, stranger: Path) -> None:
