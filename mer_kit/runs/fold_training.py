@@ -23,7 +23,7 @@ from mer_kit.runs import cost, label_noise, run_folder
 from mer_kit.runs.config import hashed_config
 from mer_kit.signal.store import SegmentView
 from mer_kit.songs import folds
-from mer_kit.training import METHOD_VERSION, Trainer, networks
+from mer_kit.training import METHOD_VERSION, Trainer, methods, networks
 
 if TYPE_CHECKING:
     from mer_kit.runs.experiment import Experiment
@@ -100,11 +100,18 @@ def fit(
 
 
 def warmup_file(experiment: Experiment, name: str) -> Path | None:
-    """Return where methods with the same warm-up share it; None where the network is too wide."""
+    """Return where methods with the same warm-up share it.
+
+    None if the method shares none, or the network is too wide.
+    """
     config = experiment.config
+    if not methods.of(config.method).may_share_warmup():
+        return None
     if config.network == networks.DEFAULT and config.model.width > SHARED_WARMUP_WIDTH:
         return None
+    # What only matters after the training; the constants keep the names of existing files.
     irrelevant = {"method": "", "song_features": "", "theta": 0.0, "model": {}}
+    irrelevant["svm_folds"] = "artists"
     shared = {**hashed_config(config), **irrelevant, "training": config.training.warmup_key()}
     fingerprint = run_folder.digest(
         shared, corpus_checksum=experiment.checksum, code_version=METHOD_VERSION

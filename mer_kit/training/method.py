@@ -304,10 +304,15 @@ class BaseMethod:
         return Batch(x=x, targets=targets, noisy=none, delta=delta, partner=partner)
 
     @classmethod
+    def may_share_warmup(cls) -> bool:
+        """Tell whether the class says itself that it shares its warm-up, and has one network."""
+        # Read from the class itself: a subclass in another file may warm up differently.
+        return bool(cls.__dict__.get("shares_warmup")) and cls.networks == 1
+
+    @classmethod
     def warmup_key(cls, settings: TrainingSettings) -> dict[str, Any]:
         """Return the settings that shape the warm-up; methods with equal keys can share theirs."""
-        # Read from the class itself: a subclass in another file may warm up differently.
-        if not cls.__dict__.get("shares_warmup") or cls.networks != 1:
+        if not cls.may_share_warmup():
             return settings.identity()
         later = {"method", "own", *MIXUP, *SPLIT, *RDROP}
         key = {name: value for name, value in hashed(settings).items() if name not in later}

@@ -18,7 +18,8 @@ class TrainingSettings:
     epochs: int = 60  # D: the paper gives none
     warmup_epochs: int = 10  # D: the paper gives none
     warmup_mixup: bool = False  # D: sssl and sssl_no_kl mix already in the warm-up; ce never mixes
-    warmup_accuracy: float | None = None  # D: also wait for this agreement with inherited labels
+    # D: also wait for this agreement with inherited labels; not with restart_schedule
+    warmup_accuracy: float | None = None
     batch_size: int = 64  # D
     optimizer: str = "sgd"  # D: SGD 0.9 Nesterov; "adamw" is an option
     learning_rate: float = 0.01  # D: 0.002 when starting from ImageNet weights
@@ -68,6 +69,18 @@ class TrainingSettings:
                 f"expected fewer for {self.method}, which makes its partition after the warm-up: "
                 "lower warmup_epochs, raise epochs, or choose method ce or mixup"
             )
+        # The stages are planned before the training, and an accuracy may be reached later.
+        if self.warmup_accuracy and self._plans_its_second_phase():
+            raise MerKitError(
+                f"warmup_accuracy is {self.warmup_accuracy:g} with restart_schedule, expected one "
+                "of the two, since the second learning-rate schedule begins after warmup_epochs "
+                "whatever the accuracy: leave warmup_accuracy out, or set restart_schedule to False"
+            )
+
+    def _plans_its_second_phase(self) -> bool:
+        """Tell whether the phase after the warm-up is a stage with its own schedule."""
+        method = methods.of(self.method)
+        return method.makes_partition and len(method.stages(self)) > 1
 
     def _adopt(self, field: str, owner: str, kind: type) -> None:
         """Turn the mapping in a field into its owner's settings record."""

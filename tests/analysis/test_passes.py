@@ -279,6 +279,16 @@ def test_the_counterpart_shares_the_warm_up_with_what_it_is_compared_with(
         assert ablation.counterpart(other).config.method == "sssl"
 
 
+def test_the_name_of_a_shared_warm_up_follows_from_what_shapes_it(trained: Experiment) -> None:
+    def file(**changes: object) -> object:
+        return fold_training.warmup_file(make(trained.runs_dir, **changes), "fold 0")
+
+    assert file(svm_folds="songs") == file() != file(learning_rate=1e-3)
+    assert file(theta=0.3, method="sssl_no_kl") == file()
+    # A warm-up that no other method can use is not kept.
+    assert file(method="elr") is None and file(method="dividemix") is None
+
+
 def test_a_method_that_never_mixes_is_compared_with_one_that_does_not_either(
     trained: Experiment,
 ) -> None:

@@ -65,6 +65,18 @@ def test_a_method_that_splits_needs_an_epoch_after_its_warmup(method):
     assert TrainingSettings(method="ce", epochs=5, warmup_epochs=5).epochs == 5
 
 
+@pytest.mark.parametrize("method", ["sssl", "sssl_no_kl", "dividemix"])
+def test_a_planned_second_schedule_does_not_go_with_a_warmup_of_open_length(method):
+    of = TrainingSettings.of
+    sentence = "^warmup_accuracy is 0.9 with restart_schedule, expected one .*: leave warmup_accur"
+    with pytest.raises(MerKitError, match=sentence):
+        of(method=method, warmup_accuracy=0.9)
+    one = of(method=method, warmup_accuracy=0.9, restart_schedule=False)
+    assert one.warmup_key() != of(method=method, restart_schedule=False).warmup_key()
+    assert of(method=method, warmup_accuracy=0.0).warmup_accuracy == 0.0  # no condition at all
+    assert of(method="elr", warmup_accuracy=0.9).restart_schedule  # which elr does not look at
+
+
 def test_defaults_are_those_of_the_written_method():
     s = TrainingSettings()
     assert (s.epochs, s.warmup_epochs, s.batch_size) == (60, 10, 64)
