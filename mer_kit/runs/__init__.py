@@ -1,6 +1,8 @@
 """One run: its configuration, its data, its folds, its folder.
 
 config, presets   every setting with its origin; the presets
+checked_config    what the settings may be, and which of them go together
+idle              settings that have no effect, given the others
 data              the opened corpus, its features and its checksum
 grouping          what has to stay in one fold, and the folds of a run
 experiment        trains folds and decides songs, the only place where the rooms meet

@@ -2,7 +2,9 @@
 
 Noise affects training songs only; test songs keep their labels, by which every answer is scored. It
 is drawn from the run's seed and the fold, so that all methods of one seed see the same wrong
-labels, and a higher rate contains the wrong labels of a lower one.
+labels. Where segments are drawn one by one ("symmetric", "neighbour"), a higher rate contains the
+wrong labels of a lower one; with "song" and "drift" it need not. Systems see the labels of songs,
+which only "song" changes: for them all other kinds are ignored (`runs.idle`).
 
 Notebook: 02_noisy_labels
 """

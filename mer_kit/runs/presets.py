@@ -9,9 +9,9 @@ from mer_kit import corpora, systems
 from mer_kit.checks import LARGEST, MerKitError, check_choice, check_range, shortened
 from mer_kit.later_settings import kinds
 from mer_kit.records import ALL_TASKS, LABEL
-from mer_kit.runs import label_noise
-from mer_kit.runs.config import GROUPINGS, RunConfig
-from mer_kit.runs.data import pooling_step
+from mer_kit.runs import idle, label_noise
+from mer_kit.runs.checked_config import check_config
+from mer_kit.runs.config import RunConfig
 from mer_kit.signal import frontends, segments
 from mer_kit.training import methods, networks
 from mer_kit.training.methods import sssl
@@ -19,8 +19,6 @@ from mer_kit.training.settings import TrainingSettings
 
 #: More folds than this are a typing error.
 MOST_FOLDS = 1000
-#: Seconds between two segments; less than a frame of the log-mel (0.023 s) would only repeat them.
-SHORTEST_STEP = 0.02
 #: Parts of a configuration that are set through the names of their fields.
 _PARTS = (
     "training",
@@ -33,15 +31,6 @@ _PARTS = (
     "system_settings",
     "classes",
 )
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "group_by": ("auto", "song"),
-    "grouping": GROUPINGS,
-    "on_bad_clip": ("stop", "skip"),
-    "song_features": ("in_sample", "oof"),
-    "svm_folds": ("artists", "songs"),
-    "divide_by": ("folds", "official"),
-    "padding": tuple(segments.PADDINGS),
-}
 #: Settings of a task that a person may override; see `config.with_classes`.
 _OF_TASK: dict[str, dict[str, Any]] = {LABEL: {"theta": math.nan}}
 _SLIM: dict[str, Any] = {"width": 8, "batch_norm": True, "head_pool": 2}
@@ -151,7 +140,8 @@ def resolve(
 
     `segment_seconds` may be "clip": the clip as one piece. `overrides` are further fields of
     RunConfig (`frontend`, `network` and others), or settings of the training, the method, the
-    network or the front-end by their own names: `resolve(preset="cpu", tau=0.3, width=16)`.
+    network or the front-end by their own names: `resolve(preset="cpu", tau=0.3, width=16)`. Those
+    that have no effect, given the others, are checked and then ignored, see `runs.idle`.
 
     Raises
     ------
@@ -166,6 +156,26 @@ def resolve(
 
     Notebook: 00_start_here
     """
+    typed = (corpus, task, segment_seconds, method, preset, folds, seed)
+    config = _resolved(*typed, overrides)
+    ignored = idle.without_effect(config) & set(overrides)
+    if ignored:
+        rest = {name: value for name, value in overrides.items() if name not in ignored}
+        config = _resolved(*typed, rest)
+    return config
+
+
+def _resolved(
+    corpus: str,
+    task: str,
+    segment_seconds: float | str,
+    method: str,
+    preset: str,
+    folds: int,
+    seed: int,
+    overrides: Mapping[str, Any],
+) -> RunConfig:
+    """Return the configuration of `resolve` with all overrides."""
     named = {
         "corpus": (corpus, corpora.names()),
         "task": (task, ALL_TASKS),
@@ -173,15 +183,15 @@ def resolve(
     }
     for name, (value, choices) in named.items():
         check_choice(name, value, choices)
-    method, seconds, overrides = _meant(method, segment_seconds, overrides)
+    method, seconds, given = _meant(method, segment_seconds, overrides)
     check_range("folds", folds, 2, MOST_FOLDS, whole=True)
     check_range("seed", seed, 0, whole=True)
     system = method if method in systems.SYSTEMS else ""
     trained = "ce" if system else method
-    own = _of_system(system, preset, corpus, seconds, overrides)
-    given = {**own, **_OF_TASK.get(task, {}), **overrides}
+    own = _of_system(system, preset, corpus, seconds, given)
+    given = {**own, **_OF_TASK.get(task, {}), **given}
     pools = frontends.of(given["frontend"]).pool is not None
-    network = overrides.get("network", "mlp" if pools else networks.DEFAULT)
+    network = given.get("network", "mlp" if pools else networks.DEFAULT)
     homes = _settings(preset, trained, network, system, given)
     config = RunConfig(
         corpus=corpus,
@@ -202,7 +212,7 @@ def resolve(
         system_settings=homes["system"],
         **label_noise.checked_settings(homes["run"], task=task),
     )
-    _check(config)
+    check_config(config)
     return config
 
 
@@ -350,46 +360,3 @@ def _as_kind(name: str, value: Any, kind: str) -> Any:
     if kind.startswith("float") and abs(value) <= LARGEST:  # larger ones fail the checks
         return float(value)
     return int(value) if kind == "int" and value == value // 1 else value
-
-
-def _check_whole(config: RunConfig) -> None:
-    """Raise a MerKitError for settings that whole clips do not allow, or only they."""
-    whole = config.segment_seconds == segments.WHOLE
-    if config.padding != "none" and (not whole or config.max_seconds is None):
-        raise MerKitError(
-            f"padding is {config.padding!r}, expected none unless whole clips are filled up to "
-            "max_seconds: set segment_seconds to clip and max_seconds to a number"
-        )
-    if whole and config.system:
-        raise MerKitError(
-            f"segment_seconds is clip, expected seconds for system {config.system}, which sees "
-            "whole songs in any case: leave segment_seconds out"
-        )
-
-
-def _check(config: RunConfig) -> None:
-    pools = frontends.of(config.frontend).pool is not None
-    if pools:
-        pooling_step(config.train_every_seconds)
-    if config.system:
-        accepted = systems.of(config.system).accepts or (config.frontend,)
-        check_choice(f"front-end of system {config.system}", config.frontend, accepted)
-    else:
-        networks.check_pair(config.network, pools=pools, frontend=config.frontend)
-    for name, choices in _CHOICES.items():
-        check_choice(name, getattr(config, name), choices)
-    if not math.isnan(config.theta) or config.task != LABEL:
-        check_range("theta", config.theta, 0, 1)
-    check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
-    if config.max_seconds is not None:
-        least = config.segment_seconds
-        if least == segments.WHOLE:
-            least = segments.TOLERANCE_SECONDS
-        check_range("max_seconds", config.max_seconds, least)
-    _check_whole(config)
-    options = config.corpus_options
-    if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
-        raise MerKitError(
-            f"corpus_options is {shortened(options)}, expected names and values such as "
-            "{'drift': 0.4}: pass a dict"
-        )

@@ -101,6 +101,11 @@ class BaseSystem(ABC):
         """Return the front-end of runs that name none, and its settings; "" is the preset's."""
         return "", {}
 
+    @classmethod
+    def without_effect(cls, settings: Any) -> frozenset[str]:
+        """Return the settings that have no effect, given the others; see `runs.idle`."""
+        return frozenset()
+
     def read(self, songs: Songs) -> Any:
         """Return what `fit` and `predict_proba` are given, indexed by song: float64 [songs, 2·d].
 

@@ -86,6 +86,16 @@ class System(embedding_svm.System):
             return "logmel", {}
         return "descriptors", {}
 
+    @classmethod
+    def without_effect(cls, settings: Settings) -> frozenset[str]:
+        """Return the numbers that a search replaces, or those of the search, and so on."""
+        idle = {"inner_folds"}
+        if settings.search:
+            idle = {"cost", "gamma"}
+        if not settings.table:
+            idle.add("exclude")
+        return frozenset(idle)
+
     def read(self, songs: Songs) -> np.ndarray:
         """Return float64 [songs, D]: the table's rows of these songs, else the front-end's.
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mer_kit.later_settings import hashed, kinds
 from mer_kit.seeding import numpy_generator, torch_generator
-from mer_kit.training import objectives
+from mer_kit.training import networks, objectives
 from mer_kit.training.batch_loss import (
     Batch,
     EpochSums,
@@ -278,6 +278,16 @@ class BaseMethod:
     def unused(cls, settings: TrainingSettings) -> frozenset[str]:
         """Return the settings that cannot change a number of this method, given the others."""
         return cls.idle
+
+    @classmethod
+    def without_effect(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return further settings, the method's own too, without effect given the others.
+
+        They are part of a run's name, which must not change; see `runs.idle`.
+        """
+        if networks.of(settings.network).normalises(settings.model):
+            return frozenset()
+        return frozenset({"renew_batch_norm"})
 
     @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:

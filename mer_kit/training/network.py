@@ -6,7 +6,7 @@ Notebook: 03_sssl_training
 """
 
 from functools import reduce
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,11 @@ class SegmentNetwork(nn.Module):
     settings: ClassVar[type]
     n_classes: int
     classifier: nn.Sequential
+
+    @classmethod
+    def normalises(cls, settings: Any) -> bool:
+        """Tell whether a network with these settings may have batch normalisation."""
+        return True
 
     def trunk(self, x: Tensor) -> Tensor:
         """Return the head's input [B, D] from frames [B, 1, d, n] or vectors [B, d], no dropout."""

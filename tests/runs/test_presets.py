@@ -201,3 +201,57 @@ def test_every_field_of_the_configuration_can_be_set():
         "system_settings",
     }
     assert {f.name for f in dataclasses.fields(RunConfig)} == typed | set(values)
+
+
+# ---- settings without effect -----------------------------------------------------------------------------------------
+
+_POOLED = {"method": "embedding_svm", "preset": "embedding", "frontend": "logmel_stats"}
+_NOISE = {"noise_kind": "symmetric", "noise_rate": 0.2}
+
+
+def _everything(values):
+    """Return all settings of a configuration's dictionary, those of its parts included."""
+    inner = [_everything(value) for value in values.values() if isinstance(value, dict)]
+    return {**values, **{name: value for part in inner for name, value in part.items()}}
+
+
+@pytest.mark.parametrize(
+    ("given", "without", "needs"),
+    [
+        ({}, {"ramp_epochs": 3.0}, {"ramp_fraction": 0.0}),
+        ({"method": "dividemix"}, {"ramp_epochs": 3.0}, {"ramp_fraction": 0.0}),
+        ({"batch_norm": False}, {"renew_batch_norm": False}, {"batch_norm": True}),
+        (
+            {"segment_seconds": "clip"},
+            {"train_every_seconds": 0.5, "share": 0.3},
+            {"segment_seconds": 3.0},
+        ),
+        (
+            {"method": "self_learning", "answers": "oof"},
+            {"restart": False},
+            {"answers": "in_sample"},
+        ),
+        ({"method": "handcrafted_svm"}, {"inner_folds": 3}, {"search": True}),
+        ({"method": "handcrafted_svm"}, {"exclude": "start"}, {"table": "t.csv"}),
+        (
+            {"method": "handcrafted_svm", "search": True},
+            {"cost": 2.0, "gamma": 0.1},
+            {"search": False},
+        ),
+        ({"method": "two_stage"}, {"train_every_seconds": 4.0}, {"method": "ce"}),
+        (_POOLED, {"train_every_seconds": 1.0}, {"train_every_seconds": 0.25}),
+        (_POOLED, _NOISE, {"noise_kind": "song"}),
+    ],
+)
+def test_a_setting_without_effect_makes_no_other_run(given, without, needs):
+    """With what it needs for an effect, it is kept as given."""
+    assert resolve(**given, **without) == resolve(**given)
+    kept = _everything(as_dictionary(resolve(**(given | without | needs))))
+    assert kept.items() >= (without | {n: v for n, v in needs.items() if n in without}).items()
+
+
+def test_a_setting_without_effect_is_checked_all_the_same():
+    with pytest.raises(MerKitError, match="ramp_epochs is -1"):
+        resolve(ramp_epochs=-1)
+    mlp = {"preset": "embedding", "frontend": "logmel_stats", "method": "mixup"}
+    assert resolve(**mlp, renew_batch_norm=False) == resolve(**mlp)

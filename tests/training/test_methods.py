@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from mer_kit.training import Trainer, methods
+from mer_kit.later_settings import flat
+from mer_kit.training import Trainer, TrainingSettings, methods
 from mer_kit.training.evaluation import ArraySegments
 
 SMALL: dict[str, Any] = {
@@ -28,25 +29,25 @@ SMALL: dict[str, Any] = {
     "device": "cpu",
     "precision": "float32",
 }
-#: Other values of settings that many methods do not use.
+
+
+def another(value: Any) -> Any:
+    """Return another allowed value of a setting."""
+    match value:
+        case bool():
+            return not value
+        case "batch":
+            return "epoch"  # the other kind of pseudo_labels
+        case (low, high):
+            return (low / 2, high)
+    return value + 1 if isinstance(value, int) else value / 2
+
+
+#: Every setting that some method does not use → another value than its default.
 OTHERWISE: dict[str, Any] = {
-    "tau": 0.3,
-    "per_class": True,
-    "min_gap": 5.0,
-    "max_unlabelled": 0.05,
-    "temperature": 0.9,
-    "pseudo_labels": "epoch",
-    "alpha": 2.0,
-    "warmup_mixup": True,
-    "renew_batch_norm": False,
-    "lambda_kl": 0.3,
-    "ramp_epochs": 3.0,
-    "ramp_fraction": 0.2,
-    "loss_window": 2,
-    "song_median": True,
-    "dip_test": False,
-    "soft_targets": True,
-    "restart_schedule": False,
+    name: another(flat(TrainingSettings())[name])
+    for method in methods.METHODS
+    for name in methods.of(method).unused(TrainingSettings(method=method))
 }
 #: Settings that make a method's training shorter.
 SHORT: dict[str, Any] = {"self_learning": {"iterations": 1}}
@@ -103,7 +104,7 @@ def test_repeats_resumes_after_every_epoch_and_learns(
     # Labels that it is not given are others now, and so are the settings that it does not use.
     elsewhere = np.r_[truth[:TRAINED], 1 - truth[TRAINED:]]
     unused = methods.of(method).unused(whole.settings)
-    otherwise = {name: value for name, value in OTHERWISE.items() if name in unused}
+    otherwise = {name: OTHERWISE[name] for name in unused}
     assert_equal(trained(method, x[:TRAINED], elsewhere[:TRAINED], given[2], **otherwise), whole)
     for epoch in range(1, len(whole.history_)):
         assert_equal(trained(method, *given, checkpoint_file=tmp_path / str(epoch)), whole)
@@ -111,6 +112,42 @@ def test_repeats_resumes_after_every_epoch_and_learns(
         assert np.isfinite([record.loss, record.loss_mix, *record.own.values()]).all()
     right = whole.predict_proba(ArraySegments(x[TRAINED:])).argmax(axis=1) == truth[TRAINED:]
     assert right.mean() > 0.8 > 2 / 3  # the majority class has 2 of 3
+
+
+@pytest.mark.parametrize(
+    ("method", "own", "changes", "others"),
+    [
+        ("sssl", {}, {}, {"ramp_epochs": 3.0, "renew_batch_norm": False}),
+        ("mixup", {}, {}, {"renew_batch_norm": False}),
+        ("dividemix", {}, {}, {"ramp_epochs": 3.0}),
+        ("dividemix", {"lambda_u": 0.0}, {}, {"ramp_epochs": 3.0, "ramp_fraction": 0.0}),
+        ("self_learning", {"period": "epoch"}, {"iterations": 2, "restart": False}, {}),
+        (
+            "self_learning",
+            {"iterations": 0},
+            {"self_labels": "hard", "inherited_weight": 0.5, "restart": False, "answers": "oof"},
+            {},
+        ),
+        ("self_learning", {"iterations": 1, "answers": "oof"}, {"restart": False}, {}),
+        ("coteaching", {"forget": 0.0}, {"forget_epochs": 2.0}, {}),
+    ],
+)
+def test_settings_without_effect_given_the_others(
+    method: str,
+    own: dict[str, Any],
+    changes: dict[str, Any],
+    others: dict[str, Any],
+    data: tuple[np.ndarray, ...],
+) -> None:
+    """They change no answer, and are all that the method says to have no effect."""
+    given = [array[:TRAINED] for array in data]
+    first = trained(method, *given, own=own)
+    named = methods.of(method).without_effect(first.settings) | methods.of(method).unused(
+        first.settings
+    )
+    assert {*changes, *others} <= named
+    second = trained(method, *given, own=own | changes, **others)
+    assert first.eval_probabilities_.tobytes() == second.eval_probabilities_.tobytes()
 
 
 @pytest.mark.parametrize("method", methods.METHODS)

@@ -130,3 +130,17 @@ def test_a_stretch_may_begin_anywhere_that_it_fits():
     )
     wrong = (noisy != songs % 2).reshape(4000, 4)
     np.testing.assert_allclose(wrong.mean(axis=0), 0.25, atol=0.03)
+
+
+@given(KINDS, st.integers(1, 80), st.floats(0, 1), st.floats(0, 1), st.integers(2, 5))
+@settings(deadline=None, max_examples=50)
+def test_a_higher_rate_contains_the_wrong_labels_of_a_lower_one(kind, n, one, other, n_classes):
+    labels = np.arange(n) % n_classes
+    less, more = (
+        noise.inject(
+            labels, rate, kind=kind, n_classes=n_classes, generator=np.random.default_rng(3)
+        )[0]
+        for rate in sorted((one, other))
+    )
+    wrong = less != labels
+    np.testing.assert_array_equal(more[wrong], less[wrong])

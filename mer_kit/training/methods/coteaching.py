@@ -3,7 +3,10 @@
 Notebook: 03_sssl_training
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +15,9 @@ from mer_kit.checks import check_range
 from mer_kit.training import objectives
 from mer_kit.training.method import MIXUP, RDROP, SPLIT, BaseMethod, Epoch
 from mer_kit.training.network import SegmentNetwork
+
+if TYPE_CHECKING:
+    from mer_kit.training.settings import TrainingSettings
 
 TITLE = "Co-teaching"
 SAYS = "two networks; each learns from the segments of a batch whose loss the other finds small"
@@ -42,6 +48,14 @@ class Method(BaseMethod):
     own: Settings
     networks = 2
     idle = frozenset((*SPLIT, *RDROP, *MIXUP))
+
+    @classmethod
+    def without_effect(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return `forget_epochs` too if nothing is forgotten."""
+        idle = super().without_effect(settings)
+        if settings.own.forget == 0:
+            idle |= {"forget_epochs"}
+        return idle
 
     def begin_epoch(self, epoch: Epoch) -> None:
         """Raise the fraction of a batch that is forgotten."""

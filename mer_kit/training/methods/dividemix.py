@@ -25,7 +25,7 @@ from torch.nn import functional
 from mer_kit.checks import check_range
 from mer_kit.training import evaluation, objectives
 from mer_kit.training.batch_loss import Batch, frozen_batch_norm, kept_statistics
-from mer_kit.training.method import BaseMethod, Epoch, Stage, Training
+from mer_kit.training.method import RDROP, BaseMethod, Epoch, Stage, Training
 from mer_kit.training.methods import sssl
 from mer_kit.training.network import SegmentNetwork
 from mer_kit.training.partition import Partition, fit_partition
@@ -201,6 +201,18 @@ class Method(BaseMethod):
         if not self.divisions:
             return {"lambda_u": 0.0, "n_labelled_2": float(len(self.training.labels))}
         return {"lambda_u": self._lambda(1), "n_labelled_2": self.divisions[1].clean.sum()}
+
+    @classmethod
+    def unused(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return the ramp's settings too if λ_u is 0."""
+        if settings.own.lambda_u:
+            return cls.idle
+        return cls.idle.union(RDROP)
+
+    @classmethod
+    def without_effect(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return SSSL's: λ_u rises as λ does there."""
+        return sssl.Method.without_effect(settings)
 
     @classmethod
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:

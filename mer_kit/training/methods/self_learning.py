@@ -100,6 +100,18 @@ class Method(BaseMethod):
         fresh = own.restart or own.answers == "oof"
         return (Stage(settings.epochs, fresh),) * (own.parts * own.iterations + 1)
 
+    @classmethod
+    def without_effect(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return too what no iteration asks for, and `restart` where all networks are new."""
+        idle, own = super().without_effect(settings), settings.own
+        if own.period == "epoch":
+            return idle | {"iterations", "restart"}
+        if own.iterations == 0:
+            return idle | {"self_labels", "inherited_weight", "restart", "answers"}
+        if own.answers == "oof":
+            idle |= {"restart"}
+        return idle
+
     def start(self, training: Training) -> None:
         """Divide the songs into two halves at random.
 

@@ -135,6 +135,14 @@ class Method(BaseMethod):
         return cls.idle.union(() if cls.weight_kl(settings) else RDROP)
 
     @classmethod
+    def without_effect(cls, settings: TrainingSettings) -> frozenset[str]:
+        """Return `ramp_epochs` too if λ rises over a fraction of the phase."""
+        idle = super().without_effect(settings)
+        if settings.ramp_fraction:
+            idle |= {"ramp_epochs"}
+        return idle
+
+    @classmethod
     def weight_kl(cls, settings: TrainingSettings) -> float:
         """Return λ of Eq. (10)."""
         return settings.lambda_kl

@@ -72,6 +72,11 @@ class Network(SegmentNetwork):
         if small_output:
             self.shrink_output()
 
+    @classmethod
+    def normalises(cls, settings: Settings) -> bool:
+        """Tell whether it has batch normalisation: never."""
+        return False
+
     def trunk(self, x: Tensor) -> Tensor:
         """Return the hidden layer [B, hidden] of vectors [B, d]."""
         return torch.relu(self.hidden(x))

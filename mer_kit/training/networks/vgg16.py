@@ -109,6 +109,11 @@ class VGG16(SegmentNetwork):
         if small_output:
             self.shrink_output()
 
+    @classmethod
+    def normalises(cls, settings: Settings) -> bool:
+        """Tell whether it has batch normalisation."""
+        return settings.batch_norm
+
     def trunk(self, x: Tensor) -> Tensor:
         """Return the pooled feature maps, flat: [B, C, mel, frames] → [B, 8·width·head_pool²].
 
