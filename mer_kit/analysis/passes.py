@@ -12,7 +12,7 @@ import pandas as pd
 
 from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.corpora.truth import segment_truth
-from mer_kit.records import EpochRecord
+from mer_kit.records import PARTITION_PHASE, EpochRecord
 from mer_kit.runs.experiment import Experiment
 from mer_kit.seeding import derive
 from mer_kit.training import diagnostics
@@ -208,7 +208,8 @@ class Passes:
 
 def first_partition_epoch(history: Sequence[EpochRecord]) -> int | None:
     """Return the first epoch trained on a partition into X and U, or None if there is none."""
-    return next((record.epoch for record in history if record.phase == "ssl"), None)
+    epochs = (record.epoch for record in history if record.phase == PARTITION_PHASE)
+    return next(epochs, None)
 
 
 def _fraction(flags: np.ndarray) -> float:
@@ -251,8 +252,10 @@ def read_passes(experiment: Experiment, number: int) -> Passes:
             f"run experiment.train({number}) first"
         )
     folder.check_seal(number, ("epochs.npz", "history.csv"))
-    own = ("corrupted",) * (experiment.config.noise_kind != "none")
-    stored = folder.epochs(number, **dict.fromkeys(own, 1))
+    own = {}
+    if experiment.config.noise_kind != "none":
+        own["corrupted"] = 1
+    stored = folder.epochs(number, **own)
     history = folder.history(number)
     n_epochs, _, n_classes = stored["probabilities"].shape
     fits = (n_epochs, n_classes) == (len(history), len(experiment.classes))

@@ -44,9 +44,11 @@ class Outcome:
 
     def line(self, name: str) -> str:
         """Return the outcome as one line that begins with `name`."""
-        more = {"kept": " (done before)", "skipped": ""}.get(
-            self.state, f" in {self.seconds:.0f} s"
-        )
+        more = f" in {self.seconds:.0f} s"
+        if self.state == "kept":
+            more = " (done before)"
+        elif self.state == "skipped":
+            more = ""
         memory = f", {self.peak_mb:.0f} MB" if self.peak_mb else ""
         return ": ".join(filter(None, (name, f"{self.state}{more}{memory}", self.message)))
 

@@ -26,7 +26,7 @@ from mer_kit.plots import style
 from mer_kit.plots.names import table_view as table_view  # for the notebooks
 from mer_kit.plots.names import tables_are_plain
 from mer_kit.plots.picture import png_html
-from mer_kit.records import EpochRecord
+from mer_kit.records import PARTITION_PHASE, EpochRecord
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import PRESETS, merged, resolve
@@ -225,7 +225,7 @@ def _line(session: Session) -> str:
 def _say(fold: int, record: EpochRecord) -> None:
     """Print one line per epoch; a progress bar would flood the log of an executed notebook."""
     share = record.n_unlabelled / max(1, record.n_labelled + record.n_unlabelled)
-    of_u = f" · U {share:.1%}" if record.phase == "ssl" else ""
+    of_u = f" · U {share:.1%}" if record.phase == PARTITION_PHASE else ""
     parts = (
         f"fold {fold} epoch {record.epoch:>2} {record.phase:<6} loss {record.loss:.3f}",
         f"agrees with the labels {record.train_accuracy:.1%}{of_u}",

@@ -24,7 +24,7 @@ from mer_kit.plots.axes import (
 )
 from mer_kit.plots.style import CLEAN, LOOK, METHOD_LOOK, NEUTRAL, NOISY
 from mer_kit.plots.style import looks as class_looks
-from mer_kit.records import EpochRecord
+from mer_kit.records import PARTITION_PHASE, EpochRecord
 from mer_kit.training import objectives
 
 
@@ -137,7 +137,7 @@ def x_u_sizes(history: Sequence[EpochRecord], *, ax: Axes | None = None) -> Axes
         x, n_labelled = (record.epoch - 0.5, record.epoch + 0.5), record.n_labelled
         total = n_labelled + record.n_unlabelled
         ax.fill_between(x, 0, n_labelled, color=CLEAN, alpha=0.55, linewidth=0)
-        if record.phase == "ssl" and not record.separated:
+        if record.phase == PARTITION_PHASE and not record.separated:
             ax.fill_between(x, 0, n_labelled, facecolor="none", **HATCHED)
         if record.n_unlabelled:
             ax.fill_between(x, n_labelled, total, color=NOISY, alpha=0.55, linewidth=0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mer_kit.records import EpochRecord
+from mer_kit.records import PARTITION_PHASE, EpochRecord
 
 #: The numbers of a fold's cost in its status.json; one that a run does not know is missing.
 #: `parameters` are all trained numbers, `peak_mb` the most memory in use at a time (MB; of the GPU
@@ -43,8 +43,10 @@ def split(history: Sequence[EpochRecord]) -> float:
     >>> split([])
     nan
     """
-    separated = [float(record.separated) for record in history if record.phase == "ssl"]
-    return float(np.mean(separated or [np.nan]))
+    separated = [record.separated for record in history if record.phase == PARTITION_PHASE]
+    if not separated:
+        return float("nan")
+    return float(np.mean(separated))
 
 
 def forget_peak(device: torch.device) -> None:

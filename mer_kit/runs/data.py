@@ -153,9 +153,10 @@ def checksum(
     Groups are the corpus' own, before `runs.grouping` joins any, so a later rule for joining does
     not rename finished runs, whose folds are stored.
     """
-    lines = (
-        f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
-        + f" {clip.split}" * with_split
-        for clip, digest in zip(corpus.clips, store.digests, strict=True)
-    )
+    lines = []
+    for clip, digest in zip(corpus.clips, store.digests, strict=True):
+        line = f"{clip.clip_id} {digest} {sorted(clip.labels.items())} {clip.group}"
+        if with_split:
+            line += f" {clip.split}"
+        lines.append(line)
     return hashlib.blake2b("\n".join([*lines, *more]).encode(), digest_size=8).hexdigest()

@@ -141,7 +141,9 @@ def few_songs(
     if len(units) < 2 or n >= folds:
         return None
     many = plural(n, "song") if groups is None else plural(n, "group (artist)", "groups (artists)")
-    usual = "usual " * (folds == RunConfig.folds)
+    usual = ""
+    if folds == RunConfig.folds:
+        usual = "usual "
     what = f"{units.idxmin()} has {many}, fewer than the {usual}{folds} folds"
     step = f"choose --folds {n}" if n > 1 else "add songs of this class, since it cannot be divided"
     return Problem("few_songs", task, what, step)

@@ -267,10 +267,9 @@ def check_file(path: Path) -> None:
         str(path).encode("utf-8")
         about = path.stat()
         if not stat.S_ISREG(about.st_mode):
-            kind = {stat.S_IFDIR: "folder"}.get(
-                stat.S_IFMT(about.st_mode), "device, pipe or socket"
-            )
-            raise Unusable("not_a_file", kind)
+            if stat.S_ISDIR(about.st_mode):
+                raise Unusable("not_a_file", "folder")
+            raise Unusable("not_a_file", "device, pipe or socket")
         with open(path, "rb"):
             pass
     except (UnicodeEncodeError, ValueError) as error:

@@ -251,7 +251,9 @@ def _only_chunks(data: Any, position: int, order: Order) -> bool:
 
 def _unexplained(data: Any, position: int) -> int:
     """Return the number of remaining bytes, or 0 if they begin with a long run of zeros."""
-    return (len(data) - position) * bool(bytes(data[position : position + 65536]).strip(b"\0"))
+    if not bytes(data[position : position + 65536]).strip(b"\0"):
+        return 0
+    return len(data) - position
 
 
 #: First bytes → reader of a container.

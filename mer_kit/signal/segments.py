@@ -97,7 +97,9 @@ def index(
         return _whole_clips(np.asarray(durations_s), max_seconds, frames_per_second, padding)
     short = too_short(durations_s, segment_seconds, max_seconds=max_seconds, clip_ids=clip_ids)
     if short and on_bad_clip == "stop":
-        more = f" ({len(short)} such clips in all)" * (len(short) > 1)
+        more = ""
+        if len(short) > 1:
+            more = f" ({len(short)} such clips in all)"
         raise MerKitError(f"{short[0].where} {short[0].what}{more}: {short[0].next_step}")
     n_segments = np.array(
         [
@@ -132,9 +134,15 @@ def _whole_clips(
         seconds = max_seconds
     rows = np.arange(len(length_s), dtype=np.int64)
     return SegmentIndex(
-        rows, 0.0 * length_s, 0 * rows, round(seconds * frames_per_second), len(rows), WHOLE,
-        length_s, padding,
-    )  # fmt: skip
+        clip=rows,
+        start_s=np.zeros_like(length_s),
+        start_frame=np.zeros_like(rows),
+        n_frames=round(seconds * frames_per_second),
+        n_clips=len(rows),
+        segment_seconds=WHOLE,
+        length_s=length_s,
+        padding=padding,
+    )
 
 
 def pad(frames: np.ndarray, n_frames: int, padding: str, silence: np.ndarray) -> np.ndarray:

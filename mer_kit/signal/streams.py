@@ -44,7 +44,10 @@ def flac(data: Any, start: int) -> Extent | None:
     stated = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     there = _flac_samples(data, start + 42, end, int.from_bytes(info[2:4], "big"))
     length = (start + 21, ((info[13] & 0xF0) << 32 | there).to_bytes(5, "big"))
-    return Extent(end, stated or None, there, rate=rate, patches=(length,) * (there > stated))
+    patches: tuple[tuple[int, bytes], ...] = ()
+    if there > stated:
+        patches = (length,)
+    return Extent(end, stated or None, there, rate=rate, patches=patches)
 
 
 def _flac_samples(data: Any, start: int, end: int, block: int) -> int:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from mer_kit.checks import check_labels, check_probabilities
+from mer_kit.checks import MerKitError, check_labels, check_probabilities
 from mer_kit.songs import features
 
 
@@ -76,6 +76,28 @@ def checked_training(
     y = check_labels("labels", labels, probabilities.shape[1])
     features.rows_by_song(song, len(y), n_segments=len(probabilities))
     return probabilities, y
+
+
+def checked_songs(p: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return probabilities float64 [S, K] of as many classes K as a classifier was fitted on.
+
+    Raises
+    ------
+    MerKitError
+        If they are not valid, or of another number of classes.
+
+    Examples
+    --------
+    >>> checked_songs([[1, 0]], 2).dtype
+    dtype('float64')
+    """
+    probabilities = check_probabilities("probabilities", p)
+    if probabilities.shape[1] != n_classes:
+        raise MerKitError(
+            f"probabilities has {probabilities.shape[1]} classes, expected {n_classes} as in "
+            "training: use the network and the classifier of one run"
+        )
+    return probabilities
 
 
 def most_frequent(counts: np.ndarray, p: np.ndarray) -> int:

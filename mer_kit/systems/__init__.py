@@ -239,11 +239,11 @@ def note(name: str) -> str:
     if name not in ALIASES:
         return ""
     one = ALIASES[name]
+    begin = f"{name} is a {one.method} run"
+    if one.classifier:
+        return f"{begin}: its answers are those of the song-level classifier {one.classifier}"
     settings = ", ".join(f"{setting} {value}" for setting, value in one.settings.items())
-    answers = f"its answers are those of the song-level classifier {one.classifier}"
-    return f"{name} is a {one.method} run: " + {"": f"its settings are {settings}"}.get(
-        one.classifier, answers
-    )
+    return f"{begin}: its settings are {settings}"
 
 
 def make(name: str, settings: Any, *, n_classes: int, seed: int = 0) -> BaseSystem:

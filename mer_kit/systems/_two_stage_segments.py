@@ -1,6 +1,7 @@
 """What `two_stage` reads of the songs: contiguous segments, each 216 frames of a log-mel.
 
-Source: He and Ferguson 2022.
+Source: He and Ferguson 2022. D: samples are as decoded, from −1 to 1. The source normalises 4Q's
+audio into [−1, 1] (PMEmo's is there already) and does not say whether each clip's peak becomes 1.
 
 Notebook: 04_song_decisions
 """
@@ -32,13 +33,16 @@ def mel_settings(segment_seconds: float, *, rate: int = RATES[0]) -> dict[str, i
     >>> mel_settings(3.0), mel_settings(10.0, rate=44100)["hop_length"]
     ({'sample_rate': 22050, 'n_fft': 1024, 'hop_length': 307}, 2048)
     """
-    for sample_rate in {rate: 0, RATES[1]: 0}:
+    for sample_rate in (rate, RATES[1]):
         n = round(segment_seconds * sample_rate)
         hops = range(n // FRAMES + 1, n // (FRAMES - 1) + 1)
         powers = [hop for hop in hops if hop & (hop - 1) == 0]
         if hops and hops[0] <= 2048:
-            hop = [hops[-1], *powers][-1]
-            n_fft = 1024 * (1 + (hop >= 1024))
+            hop, n_fft = hops[-1], 1024
+            if powers:
+                hop = powers[-1]
+            if hop >= 1024:
+                n_fft = 2048
             return {"sample_rate": sample_rate, "n_fft": n_fft, "hop_length": hop}
     raise MerKitError(
         f"segment_seconds is {segment_seconds:g}, for which two_stage has no log-mel of {FRAMES} "

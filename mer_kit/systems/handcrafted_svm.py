@@ -41,7 +41,9 @@ class Settings:
         does, instead; advisable for any other table
     inner_folds : number of inner folds of that search
     table : a CSV with one row per song, ids or file names in its first column; its path, or its
-        name in the corpus' own folder; "" for the front-end's features
+        name in the corpus' own folder; "" for the front-end's features. The path of an existing
+        file becomes absolute here, since notebooks run in folders of their own: this looks at the
+        disk, but reads nothing
     exclude : columns of the table to leave out, separated by commas (openSMILE: "start,end")
     """
 
@@ -57,7 +59,7 @@ class Settings:
         check_range("gamma", self.gamma, 0, low_open=True)
         check_range("inner_folds", self.inner_folds, 2, 20, whole=True)
         path = Path(self.table).expanduser()
-        if path.is_file():  # notebooks are executed in folders of their own
+        if path.is_file():
             object.__setattr__(self, "table", str(path.absolute()))
 
 

@@ -120,7 +120,9 @@ class System(BaseSystem):
         cls, settings: Any, *, corpus: str, segment_seconds: float
     ) -> tuple[str, dict[str, Any]]:
         """Return log-mels of 216 frames a segment."""
-        rate = RATES[corpus == "pmemo"]
+        rate = RATES[0]
+        if corpus == "pmemo":
+            rate = RATES[1]
         mel = mel_settings(segment_seconds, rate=rate)
         return "logmel", {**mel, "n_mels": SIZES[settings.size].bands}
 

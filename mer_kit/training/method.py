@@ -136,7 +136,8 @@ class BaseMethod:
     settings : a frozen dataclass, the method's own settings in addition to `TrainingSettings`
     networks : how many are trained together; the prediction is their mean probability
     phase : what history.csv calls the epochs after the warm-up
-    makes_partition : whether segments are divided into X and U after the warm-up
+    makes_partition : whether segments are divided into X and U after the warm-up; `phase` is then
+        `records.PARTITION_PHASE`, by which plots and costs find these epochs
     shares_warmup : whether other methods with the same `warmup_key` may use its warm-up; not
         inherited, each class has to set it
     idle : fields of `TrainingSettings` that cannot change a number of this method and are left out

@@ -197,7 +197,8 @@ def fit_partition(
         if mixture:
             omega[rows] = mixture.posterior(losses[rows], clamp=s.clamp)  # Eq. 3
             one_mode.append(_one_mode(losses[rows], None if songs is None else songs[rows], s))
-            candidates |= rows & (not one_mode[-1])
+            if not one_mode[-1]:
+                candidates |= rows
     if candidates.any():
         omega[~candidates] = 1.0  # a class of one mode gives no evidence against its labels
     clean = omega > s.tau
@@ -210,10 +211,12 @@ def fit_partition(
     gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
     note, unimodal = "no separation: all losses are equal", ""
     if any(mixtures):
-        unimodal = min(one_mode)  # "" if any class has a second mode
+        if all(one_mode):  # not one class has a second mode
+            unimodal = min(one_mode)
         note = unimodal or why_no_separation(clean, labels, gap, n_classes, s)
-    # Without a separation the epoch keeps every inherited label.
-    return Partition(clean | bool(note), omega, tuple(mixtures), not note, gap, note, unimodal)
+    if note:  # no separation: the epoch keeps every inherited label
+        clean = everything
+    return Partition(clean, omega, tuple(mixtures), not note, gap, note, unimodal)
 
 
 def _one_mode(losses: np.ndarray, songs: np.ndarray | None, s: PartitionSettings) -> str:

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from mer_kit.analysis.passes import Passes
 from mer_kit.plots.losses import BINS
+from mer_kit.records import PARTITION_PHASE
 from mer_kit.training import diagnostics
 from mer_kit.training.evaluation import losses
 from mer_kit.training.mixture import Mixture
@@ -306,7 +307,7 @@ class PassArrays:
         p = self.passes
         table = diagnostics.data_map(p.probabilities, p.labels)
         truth = np.full(len(p.labels), -1) if p.truth is None else p.truth
-        used = (p.table()["phase"] == "ssl").tolist()
+        used = (p.table()["phase"] == PARTITION_PHASE).tolist()
         in_u = np.stack([~one.clean & u for one, u in zip(p.partitions, used, strict=True)])
         arrays = {name: table[name].to_numpy().astype("<f4") for name in MAP_MEASURES} | {
             "label": p.labels.astype(np.uint8),

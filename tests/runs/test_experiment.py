@@ -145,7 +145,7 @@ def test_methods_share_their_warm_up_without_changing_a_number(
     pd.testing.assert_frame_equal(shared.folder.segments(0), alone.folder.segments(0))
 
 
-def test_out_of_fold_features_come_from_networks_that_never_heard_the_song(tmp_path: Path) -> None:
+def test_out_of_fold_features_come_from_networks_not_trained_on_the_song(tmp_path: Path) -> None:
     inside = make(tmp_path, group_by="song")
     inside.train(0)
     oof = make(tmp_path, song_features="oof", group_by="song")

@@ -151,7 +151,7 @@ def lstm_pair() -> tuple[parts.SongClassifier, parts.SongClassifier]:
     return one, other
 
 
-def test_in_a_sequence_of_one_both_directions_hear_the_same() -> None:
+def test_in_a_sequence_of_one_both_directions_are_given_the_same() -> None:
     one, other = lstm_pair()
     x = torch.randn(5, 1, 6, generator=torch.Generator())
     torch.testing.assert_close(one.states(x), other.states(x).flip(0))

@@ -198,6 +198,36 @@ def test_archived_pseudo_labels_are_sharpened_instead_of_the_models_own():
     assert sums.mean("confidence") == pytest.approx(0.49 / 0.52, rel=1e-5)
 
 
+@pytest.mark.parametrize("omega", [1.0, 0.0, 0.3])
+def test_soft_targets_keep_the_weight_omega_of_an_inherited_label(omega):
+    p = torch.tensor([0.1, 0.2, 0.4, 0.3]).repeat(B, 1)
+    batch = dataclasses.replace(_batch(0.0, mixing=False), pseudo=p, kept=torch.full((B,), omega))
+    pseudo = p[0] ** 2 / (p[0] ** 2).sum()  # Eq. 4 at T = ½
+    targets = batch.targets.clone()
+    for row in (1, 2, 5):
+        targets[row] = omega * batch.targets[row] + (1 - omega) * pseudo
+    logits = _masked_forward(_network(True), batch.x, torch.Generator().manual_seed(3))
+    expected = -(targets * functional.log_softmax(logits, dim=1)).sum(1).mean()
+    loss = _loss(_network(True), batch)
+    torch.testing.assert_close(loss, expected)
+    # The two ends are steps without soft targets: nothing is in U, or its labels are erased.
+    if omega == 1:
+        inherited = dataclasses.replace(batch, noisy=batch.noisy[:0])
+        torch.testing.assert_close(loss, _loss(_network(True), inherited))
+    if omega == 0:
+        erased = dataclasses.replace(batch, kept=None)
+        assert torch.equal(loss, _loss(_network(True), erased))
+
+
+def test_soft_targets_differ_from_row_to_row():
+    omega = torch.linspace(0, 1, B)
+    batch = dataclasses.replace(_batch(0.0, mixing=False), kept=omega)
+    losses = []
+    for one in (batch, dataclasses.replace(batch, kept=omega.flip(0))):
+        losses.append(float(_loss(_network(True), one).detach()))
+    assert losses[0] != losses[1]
+
+
 def test_sums_hold_what_the_record_reports():
     network, sums = _network(False), EpochSums()
     totals = [

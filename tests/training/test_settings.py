@@ -9,6 +9,7 @@ import pytest
 
 from mer_kit.checks import MerKitError
 from mer_kit.later_settings import kinds
+from mer_kit.records import PARTITION_PHASE
 from mer_kit.training import (
     TrainingSettings,
     batch_loss,
@@ -152,6 +153,13 @@ def test_methods():
     )
     warm = TrainingSettings(warmup_mixup=True)
     assert methods.of("sssl").mixes(warm, "warmup") and not methods.of("sssl").mixes(warm, "plain")
+
+
+def test_who_makes_a_partition_says_so_in_the_phase():
+    """Plots and costs find the epochs with a partition by it."""
+    for name in methods.METHODS:
+        method = methods.of(name)
+        assert method.makes_partition == (method.phase == PARTITION_PHASE), name
 
 
 def test_warmup_key_holds_all_that_shapes_the_warmup():

@@ -477,7 +477,7 @@ def test_the_weight_of_mixup_in_mdyr_is_not_folded() -> None:
     assert drawn == [same.beta(0.75, 0.75) for _ in range(20)] and min(drawn) < 0.5 < max(drawn)
 
 
-def test_mdyr_has_no_opinion_in_the_warm_up_or_where_all_losses_are_equal() -> None:
+def test_mdyr_keeps_every_label_in_the_warm_up_or_where_all_losses_are_equal() -> None:
     method = started("mdyr")
     method.begin_epoch(epoch(2, passes(1), phase="warmup"))
     assert torch.equal(method.targets(ROWS), Y) and method.penalty(LOGITS, ROWS) is None

@@ -388,7 +388,7 @@ def test_share_draws_the_right_count_from_every_song(share, drawn):
         wanted = {int(s): max(1, round(share * (songs == s).sum())) for s in np.unique(songs)}
         assert counts == wanted
         seen |= set(rows.tolist())
-    assert seen == set(range(17))  # over the epochs everything is heard
+    assert seen == set(range(17))  # over the epochs every segment is drawn
 
 
 def test_share_shortens_the_epoch(toy, trainer):

@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 from scipy.special import expit  # type: ignore[import-untyped, unused-ignore]
 
-from mer_kit.checks import MerKitError, check_choice, check_probabilities, check_range
+from mer_kit.checks import MerKitError, check_choice, check_range
 from mer_kit.seeding import numpy_generator
 from mer_kit.songs import features
-from mer_kit.songs.classifier import checked_training
+from mer_kit.songs.classifier import checked_songs, checked_training
 
 TITLE = "ELM"
 SAYS = "an extreme learning machine on four statistics of each class's probability over the song"
@@ -95,13 +95,9 @@ class ELM:
             If it is not fitted, the number of classes differs from training, or a song has no
             segment.
         """
-        known = getattr(self, "n_classes_", None)
-        p = check_probabilities("probabilities", probabilities)
-        if p.shape[1] != known:
-            raise MerKitError(
-                f"probabilities has {p.shape[1]} classes, expected {known} as in training: "
-                "fit the ELM on training songs of the same classes first"
-            )
+        if not hasattr(self, "output_"):
+            raise MerKitError("this ELM is not fitted: call fit first")
+        p = checked_songs(probabilities, self.n_classes_)
         return np.asarray(self.outputs(p, song, n_songs).argmax(axis=1), dtype=np.int64)
 
     def outputs(self, p: np.ndarray, song: np.ndarray, n_songs: int) -> np.ndarray:

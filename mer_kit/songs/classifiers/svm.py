@@ -14,10 +14,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from mer_kit.checks import MerKitError, check_probabilities, check_two_classes
+from mer_kit.checks import MerKitError, check_two_classes
 from mer_kit.seeding import derive
 from mer_kit.songs import features, svm_file
-from mer_kit.songs.classifier import checked_training
+from mer_kit.songs.classifier import checked_songs, checked_training
 from mer_kit.songs.folds import most_folds
 
 TITLE = "SVM (paper)"
@@ -115,12 +115,7 @@ class SVM:
         """
         self._check_fitted()
         # Another K would give another number of features, or the same ones with another meaning.
-        p = check_probabilities("probabilities", probabilities)
-        if p.shape[1] != self.n_classes_:
-            raise MerKitError(
-                f"probabilities has {p.shape[1]} classes, expected {self.n_classes_} "
-                "as in training: use the network and the SVM of one run"
-            )
+        p = checked_songs(probabilities, self.n_classes_)
         x = features.pool(p, song, n_songs=n_songs, theta=self.theta)
         return np.asarray(self.pipeline_.predict(x), dtype=np.int64)
 

@@ -5,7 +5,9 @@ walks all segments (the source's has as many steps as X fills); both networks se
 mixed in the same way; passes with dropout stand in for augmentations, since segments are not
 augmented here; the schedule, the cap on U and the guards are SSSL's, but for the dip test: like the
 source, it divides without asking whether there are two modes; answers are drawn to the class
-fractions of the training labels, not to 1/K. `alpha` is 0.75; the source's is 4.
+fractions of the training labels, not to 1/K; the final answer is the mean of both networks'
+probabilities, as for every method here (the source adds their logits). `alpha` is 0.75; the
+source's is 4.
 
 Notebook: 03_sssl_training
 """
@@ -23,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mer_kit.checks import check_range
+from mer_kit.records import PARTITION_PHASE
 from mer_kit.training import evaluation, objectives
 from mer_kit.training.batch_loss import Batch, frozen_batch_norm, kept_statistics
 from mer_kit.training.method import RDROP, BaseMethod, Epoch, Stage, Training
@@ -64,7 +67,7 @@ class Method(BaseMethod):
     settings = Settings
     own: Settings
     networks = 2
-    phase = "ssl"
+    phase = PARTITION_PHASE
     makes_partition = True
     idle = frozenset(
         ("lambda_kl", "pseudo_labels", "soft_targets", "dip_test", "loss_window", "song_median")

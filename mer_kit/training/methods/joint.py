@@ -60,7 +60,9 @@ class Method(BaseMethod):
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
         """Return one stage or two of `epochs` each."""
         first = Stage(settings.epochs, schedule="constant")
-        return (first, Stage(settings.epochs, fresh=True))[: 1 + settings.own.retrain]
+        if not settings.own.retrain:
+            return (first,)
+        return first, Stage(settings.epochs, fresh=True)
 
     def start(self, training: Training) -> None:
         """Measure the prior."""

@@ -63,8 +63,9 @@ class Method(BaseMethod):
     def extend(self, network: SegmentNetwork) -> None:
         """Add the attention's weights [K, D]."""
         if self.own.pooling == "attention":
-            # D features reach the head: the last axis of its first weights. With zeros attention
-            # begins as the mean. A bias would be the same for all segments of a song.
+            # The head is given D numbers: the last axis of its first weights. D (our decision):
+            # with zeros, attention begins as the mean. A bias would be the same for all segments of
+            # a song.
             n_inputs = next(network.classifier.parameters()).shape[-1]
             weights = nn.Parameter(torch.zeros(network.n_classes, n_inputs))
             network.register_parameter("attention", weights)
@@ -114,7 +115,9 @@ class Method(BaseMethod):
     def _gamma(self) -> float:
         """Return γ of this epoch."""
         # Max and attention would settle on one segment of each song before anything is learned.
-        return self.own.bag_weight * (self.epoch.phase == self.phase)
+        if self.epoch.phase != self.phase:
+            return 0.0
+        return self.own.bag_weight
 
     def _scores(self, network: SegmentNetwork, h: Tensor) -> Tensor | None:
         """Return the attention's scores [B, K] from the trunk's output [B, D]; None without it."""

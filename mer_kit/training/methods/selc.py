@@ -47,15 +47,15 @@ class Method(BaseMethod):
 
     def targets(self, rows: np.ndarray) -> Tensor:
         """Return the targets as they are before this step, [B, K]."""
-        self.at = torch.from_numpy(rows).to(self.memory.device)
-        return self.memory[self.at]
+        self.batch_rows = torch.from_numpy(rows).to(self.memory.device)
+        return self.memory[self.batch_rows]
 
     def segment_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Move the targets of these segments, then return the cross-entropy to them: [B]."""
         if self.epoch.phase != "warmup":
             m = self.own.label_momentum
             targets = m * targets + (1 - m) * torch.softmax(logits.detach().float(), dim=1)
-            self.memory[self.at] = targets
+            self.memory[self.batch_rows] = targets
         return super().segment_loss(logits, targets)
 
     def state(self) -> dict[str, Tensor]:

@@ -63,8 +63,10 @@ class Settings:
 
     @property
     def parts(self) -> int:
-        """How many networks an iteration trains before the last one: one, or one per half."""
-        return 1 + (self.answers == "oof")
+        """How many networks each iteration but the last one trains: one, or one for each half."""
+        if self.answers == "oof":
+            return 2
+        return 1
 
 
 class Method(BaseMethod):

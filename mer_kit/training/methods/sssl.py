@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mer_kit.records import PARTITION_PHASE
 from mer_kit.seeding import derive
 from mer_kit.training import objectives, partition
 from mer_kit.training.batch_loss import Batch
@@ -26,7 +27,9 @@ COLOUR, LINE = "#5790fc", "-"
 ORDER = 3
 
 
-#: The paper's plain form: the settings that differ from the defaults, which are D.
+#: The paper's plain form: the settings that differ from the defaults, which are D. It is the form of
+#: the method alone: a preset's sizes, `max_unlabelled` and `warmup_mixup` stay, and so do the guards
+#: `min_gap`, `clean_share` and `min_per_class`.
 PAPER_FORM: dict[str, Any] = {
     "renew_batch_norm": False,
     "restart_schedule": False,
@@ -46,7 +49,7 @@ class Method(BaseMethod):
     X keeps its inherited labels; those of U are replaced by pseudo-labels.
     """
 
-    phase = "ssl"
+    phase = PARTITION_PHASE
     makes_partition = True
     shares_warmup = True
     idle = frozenset()
@@ -56,7 +59,7 @@ class Method(BaseMethod):
         super().begin_epoch(epoch)
         # The partition is made anew in each epoch: a segment may move from U back to X.
         self.partition = None
-        if epoch.phase == "ssl" and epoch.probabilities is not None:
+        if epoch.phase == self.phase and epoch.probabilities is not None:
             # All segments are divided, also those that this epoch does not draw.
             training, settings = self.training, self.s.partition
             losses = partition.losses_to_divide(
@@ -113,7 +116,7 @@ class Method(BaseMethod):
 
     def summary(self) -> dict[str, float]:
         """Return λ as the epoch ends."""
-        return {"lambda_kl": self._lambda(1)} if self.epoch.phase == "ssl" else {}
+        return {"lambda_kl": self._lambda(1)} if self.epoch.phase == self.phase else {}
 
     @classmethod
     def stages(cls, settings: TrainingSettings) -> tuple[Stage, ...]:
@@ -126,7 +129,7 @@ class Method(BaseMethod):
     @classmethod
     def mixes(cls, settings: TrainingSettings, phase: str) -> bool:
         """Mix after the warm-up, and during it if `warmup_mixup` is set."""
-        return phase == "ssl" or (phase == "warmup" and settings.warmup_mixup)
+        return phase == PARTITION_PHASE or (phase == "warmup" and settings.warmup_mixup)
 
     @classmethod
     def unused(cls, settings: TrainingSettings) -> frozenset[str]:

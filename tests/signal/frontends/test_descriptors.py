@@ -10,7 +10,7 @@ from mer_kit.signal.frontends import descriptors as module
 
 RATE = module.SAMPLE_RATE
 T = np.arange(10 * RATE) / RATE
-#: A clip's first and last frames hear its edges.
+#: The windows of a clip's first and last frames reach beyond its edges.
 INSIDE = slice(3, -3)
 
 

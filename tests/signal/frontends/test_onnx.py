@@ -142,7 +142,7 @@ def means(path: Path, shape: list[int | str], *, last: bool = False, fixed: int 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.2, 0.5, 0.9])
 def test_frames_of_overlapping_windows_are_in_their_places(tmp_path: Path, overlap: float) -> None:
-    """Frames that hear no neighbours are the same however windows overlap."""
+    """Frames that do not depend on their neighbours are the same however windows overlap."""
     path = means(tmp_path / "a.onnx", ["b", 2000])
     y = tone(3.33)
     made = make(path, onnx_output="mean,largest", onnx_overlap=overlap)
