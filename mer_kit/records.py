@@ -255,14 +255,14 @@ PARTITION_PHASE = "ssl"
 class EpochRecord:
     """What one epoch of training did; one row of history.csv.
 
-    `phase` is "warmup", "plain" (ce, mixup), PARTITION_PHASE or a method's own. Losses are nats per sample, averaged over the
-    epoch: `loss` was minimised, `loss_mix` and `loss_kl` are its parts (`loss_kl` over the samples
-    of U alone, NaN while λ is 0). `lambda_kl` and `learning_rate` are the schedules' values at the
-    end of the epoch. `train_accuracy` is the evaluation pass's agreement with the inherited labels.
-    The partition's fields are NaN or 0 outside PARTITION_PHASE; if `separated` is False, the epoch treated
-    every sample as labelled and `note` says why. `pseudo_agreement` is the fraction of U whose
-    pseudo-label equals the erased inherited label. `own` are the method's own numbers; each is a
-    column of history.csv.
+    `phase` is "warmup", "plain" (ce, mixup), PARTITION_PHASE or a method's own. Losses are nats per
+    sample, averaged over the epoch: `loss` was minimised, `loss_mix` and `loss_kl` are its parts
+    (`loss_kl` over the samples of U alone, NaN while λ is 0). `lambda_kl` and `learning_rate` are
+    the schedules' values at the end of the epoch. `train_accuracy` is the evaluation pass's
+    agreement with the inherited labels. The partition's fields are NaN or 0 outside
+    PARTITION_PHASE; if `separated` is False, the epoch treated every sample as labelled and `note`
+    says why. `pseudo_agreement` is the fraction of U whose pseudo-label equals the erased inherited
+    label. `own` are the method's own numbers; each is a column of history.csv.
     """
 
     epoch: int

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mer_kit.batch.grid import Cell, Task
 from mer_kit.checks import MerKitError
+from mer_kit.format import plural
 from mer_kit.runs import schema
 from mer_kit.runs.locks import is_held
 from mer_kit.runs.run_folder import RunFolder, all_runs
@@ -127,7 +128,7 @@ def plan_table(
     n_todo = sum(row["to do"] + row["failed"] for row in rows)
     summary = (
         f"{len(rows)} runs, {n_todo} notebooks to do, "
-        f"about {total / 3600 / workers:.1f} h with {workers} worker{'s' * (workers > 1)}"
+        f"about {total / 3600 / workers:.1f} h with {plural(workers, 'worker')}"
     )
     if unknown:
         summary += f", plus the training of {unknown} runs: nothing similar was measured yet"

@@ -18,6 +18,7 @@ import pandas as pd
 from mer_kit.checks import MerKitError, check_columns
 from mer_kit.corpora.audio_files import is_there
 from mer_kit.corpora.text import NUMERIC, check_quotes, decode, what_it_is
+from mer_kit.format import plural
 
 #: Possible separators; if several fit, the earlier one is used.
 SEPARATORS = (",", ";", "\t", "|")
@@ -274,7 +275,7 @@ def _fitted(
     n = len(cells)
     if n > len(names) or any(name in required for name in names[n:]):
         raise MerKitError(
-            f"{where} has {n} field{'s' * (n != 1)}, the header {len(names)}: "
+            f"{where} has {plural(n, 'field')}, the header {len(names)}: "
             f"{_why(cells, len(names), separator)}"
         )
     return [*cells, *[""] * (len(names) - n)]

@@ -143,9 +143,10 @@ def _unlabelled(
     """Return the targets [B, K] with pseudo-labels in place of U's labels, and L_KL on U."""
     x = batch.x[batch.noisy]  # [Bᵤ, …], unmixed: a pseudo-label belongs to one segment
     consistency = torch.zeros((), device=x.device)
-    # D: batch normalisation uses its running statistics here, so that a pseudo-label does not depend
-    # on how many segments of the batch are in U. If they are renewed on unmixed segments, that is
-    # once per epoch, after its last step: while the weights move on, they are up to an epoch old.
+    # D: batch normalisation uses its running statistics here, so that a pseudo-label does not
+    # depend on how many segments of the batch are in U. If they are renewed on unmixed segments,
+    # that is once per epoch, after its last step: as the weights move on, they are up to an epoch
+    # old.
     with frozen_batch_norm(network), placement.autocast():
         # Dropout acts in the head only. One result of the trunk, h [Bᵤ, D], therefore serves the
         # pseudo-labels and both heads of R-Drop, with the values and gradients of three passes.

@@ -201,12 +201,7 @@ def fit_partition(
                 candidates |= rows
     if candidates.any():
         omega[~candidates] = 1.0  # a class of one mode gives no evidence against its labels
-    clean = omega > s.tau
-    most = int(s.max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
-    if (~clean).sum() > most:
-        # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
-        clean = everything.copy()
-        clean[np.lexsort((-losses, omega))[:most]] = False
+    clean = _capped(omega > s.tau, omega, losses, s.max_unlabelled)
     divided = 0 < clean.sum() < len(clean)  # else the gap (nats, U minus X) is 0
     gap = float(losses[~clean].mean() - losses[clean].mean()) if divided else 0.0
     note, unimodal = "no separation: all losses are equal", ""
@@ -217,6 +212,19 @@ def fit_partition(
     if note:  # no separation: the epoch keeps every inherited label
         clean = everything
     return Partition(clean, omega, tuple(mixtures), not note, gap, note, unimodal)
+
+
+def _capped(
+    clean: np.ndarray, omega: np.ndarray, losses: np.ndarray, max_unlabelled: float
+) -> np.ndarray:
+    """Return X, bool [n], with no more than the fraction `max_unlabelled` outside it."""
+    most = int(max_unlabelled * len(losses) + 1e-9)  # 0.29 · 100 is 28.999…
+    if (~clean).sum() <= most:
+        return clean
+    # Sort by ω, the larger loss first among equals, and take the labels of the first `most`.
+    capped = np.ones(len(losses), dtype=bool)
+    capped[np.lexsort((-losses, omega))[:most]] = False
+    return capped
 
 
 def _one_mode(losses: np.ndarray, songs: np.ndarray | None, s: PartitionSettings) -> str:

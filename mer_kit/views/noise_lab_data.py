@@ -189,9 +189,11 @@ def cut_table(
     most = int(settings.max_unlabelled * len(loss) + 1e-9)
     proposed = np.minimum(in_u, most).tolist()
     refusal = {n: _refusal(order[:n], loss, passes, partition, settings) for n in set(proposed)}
+    # Where the training refuses a partition, nothing is in U.
+    accepted = {n: n for n in refusal if not refusal[n]}
     table = {
         "in_u": in_u.tolist(),
-        "in_u_training": [n * (not refusal[n]) for n in proposed],
+        "in_u_training": [accepted.get(n, 0) for n in proposed],
         "refusal": [refusal[n] for n in proposed],
     }
     if passes.wrong is not None:

@@ -74,6 +74,8 @@ def test_a_seed_decides_the_hidden_weights_alone() -> None:
 def test_what_does_not_fit_gets_a_sentence() -> None:
     with pytest.raises(MerKitError, match="^this ELM is not fitted: call fit first$"):
         ELM().predict(P, SONG, N)
+    with pytest.raises(MerKitError, match="has 2 classes, expected 3 as in training: use the"):
+        ELM().fit(P, SONG, LABELS).predict(np.full((len(P), 2), 0.5), SONG, N)
     with pytest.raises(MerKitError, match="statistics is 'five', expected one of four, seven"):
         ELM(statistics="five")
     with pytest.raises(MerKitError, match="ridge is -1"):

@@ -27,9 +27,9 @@ COLOUR, LINE = "#5790fc", "-"
 ORDER = 3
 
 
-#: The paper's plain form: the settings that differ from the defaults, which are D. It is the form of
-#: the method alone: a preset's sizes, `max_unlabelled` and `warmup_mixup` stay, and so do the guards
-#: `min_gap`, `clean_share` and `min_per_class`.
+#: The paper's plain form: the settings that differ from the defaults, which are D. It is the form
+#: of the method alone: a preset's sizes, `max_unlabelled` and `warmup_mixup` stay, and so do the
+#: guards `min_gap`, `clean_share` and `min_per_class`.
 PAPER_FORM: dict[str, Any] = {
     "renew_batch_norm": False,
     "restart_schedule": False,
