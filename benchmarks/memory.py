@@ -121,8 +121,9 @@ def work(folder: Path, n_clips: int, seconds: float) -> None:
     from mer_kit.training import Trainer
 
     config = resolve(
-        preset="cpu", segment_seconds=seconds, epochs=2, warmup_epochs=1, share=0.01, min_gap=0.0, ramp_epochs=0.0
-    )
+        preset="cpu", segment_seconds=seconds, epochs=2, warmup_epochs=1, share=0.01, min_gap=0.0,
+        ramp_epochs=0.0, ramp_fraction=0.0,  # R-Drop from the first step after the warm-up on
+    )  # fmt: skip
     clips = clips_in(folder, n_clips)
     store = open_store(clips, folder / "mel")
     index = segments.index(store.durations_s, seconds, every_seconds=config.train_every_seconds)
