@@ -128,10 +128,12 @@ def comparisons(folder: Path, table: pd.DataFrame) -> str:
     ----------
     table : from `results.runs_table.collect`
     """
-    found = comparison_table(compare.comparisons(song_answers(table)), table)
+    told = song_answers(table)
+    found = comparison_table(compare.comparisons(told), table)
     if len(found):
         write_text(found, folder, "comparisons")
-    return section_of("Compared with plain training", found)
+    alone = "".join(f"<p>{html.escape(line)}.</p>" for line in compare.without_partner(told))
+    return section_of("Compared with plain training", found) + alone
 
 
 def section_of(title: str, table: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from mer_kit.format import with_noise
 from mer_kit.plots import style
 from mer_kit.plots.axes import axes_or_new, end_labels, percent
-from mer_kit.results import compare
+from mer_kit.results import findings
 
 
 def differences(comparisons: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -43,7 +43,7 @@ def differences(comparisons: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.hlines(y, t_low, t_high, color=style.NEUTRAL, linewidth=0.8)
         interval(ax, row, y)
         d, low, high = (_points(row[name]) for name in ("difference", "low", "high"))
-        said = compare.finding(row)
+        said = findings.finding(row)
         _columns(ax, y, f"{d} [{low}, {high}]", f"{row['songs']} × {row['seeds']}", said)
     _columns(ax, -0.95, "points [95 %]", "songs × seeds", color=style.NEUTRAL)
     against = " or ".join(sorted({str(row["first"]) for row in rows}))
@@ -77,7 +77,7 @@ def interval(ax: Axes, row: Mapping[Any, Any], y: Any) -> None:
     row : of `results.compare.comparisons`
     """
     colour, face = style.NEUTRAL, "white"
-    if compare.finding(row) in ("better", "worse"):
+    if findings.finding(row) in ("better", "worse"):
         colour = face = (style.NOISY, style.CLEAN)[int(row["difference"] > 0)]
     ax.hlines(y, 100 * row["low"], 100 * row["high"], color=colour, linewidth=3)
     ax.plot(

@@ -68,6 +68,7 @@ def noise_figure(
         for ax in block[::columns]:
             ax.set_ylabel(f"{kind} noise", fontsize=9)
     percent(axes[0, 0], low=max(0.0, low - 0.05), high=min(1.0, high + 0.05))
+    percent(axes[0, 0], "x", low=-0.04, high=max(0.4, float(table["rate"].max())) + 0.04)
     for column in axes.T:
         lowest = [ax for ax in column if ax.axison][-1]
         lowest.tick_params(labelbottom=True)
@@ -87,7 +88,6 @@ def _panel(ax: Axes, panel: pd.DataFrame, crossing: Crossing | None) -> None:
     ax.plot(x, plain, color="black", linestyle="--", linewidth=1.2)
     ax.vlines(x, plain + panel["low"], plain + panel["high"], color=colour, linewidth=1.2)
     ax.plot(x, y, color=colour, marker="o", markersize=4)
-    percent(ax, "x", low=-0.04, high=max(0.4, float(x.max())) + 0.04)
 
 
 def cost_figure(costs: pd.DataFrame, gains: pd.DataFrame) -> Figure:

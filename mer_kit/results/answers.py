@@ -100,5 +100,5 @@ def _one_of_each(table: pd.DataFrame) -> pd.DataFrame:
     """Return the answers of one run for each system and seed: the one with most songs."""
     key = [*SYSTEM, "name", "seed"]
     sizes = table.groupby([*key, "folder"], as_index=False, dropna=False).size()
-    best = sizes.sort_values(["size", "folder"]).drop_duplicates(key, keep="last")["folder"]
-    return table[table["folder"].isin(best)].reset_index(drop=True)
+    best = sizes.sort_values(["size", "folder"]).drop_duplicates(key, keep="last")
+    return table.merge(best[[*key, "folder"]], on=[*key, "folder"])

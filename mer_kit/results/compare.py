@@ -1,4 +1,4 @@
-"""Every method against plain training, song by song: differences, intervals, tests, and words.
+"""Every method against plain training, song by song: differences, intervals and tests.
 
 Two methods are compared on the songs that both tested with the same seeds, in the same folds. The
 answers compared are those of `mean`, which fits nothing: C and γ of the SVM, chosen on in-sample
@@ -8,15 +8,15 @@ Notebook: 06_results
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from mer_kit.checks import MerKitError
-from mer_kit.format import duration, percent, plural, short, with_noise
+from mer_kit.format import duration, short
 from mer_kit.results import answers, statistics
-from mer_kit.results.runs_table import COMPARED, NOISE
+from mer_kit.results.runs_table import NOISE
 
 #: Plain training, with which all others are compared.
 BASELINE = "ce"
@@ -26,14 +26,16 @@ BLOCK = ("corpus", "task", "division")
 _NEAR = ("recipe", "frontend", "segment_seconds", "preset", "song_features")
 #: What tells systems of one name apart.
 _TELLING = ("segment_seconds", "preset", "frontend", "song_features", "recipe")
+#: One answer of a system: two systems share it if these agree.
+_TESTED = ("seed", "fold", "clip_id")
 #: The difference whose chance to be seen is reported where none was: a fraction.
 POINTS = 0.02
-NOT_SEPARABLE = "not separable"
 #: Columns of `comparisons`; "first" is the baseline, and differences are second minus first.
 COLUMNS = (
     *("corpus", "task", "division", *NOISE, "segment_seconds", "method", "preset", "frontend"),
     "recipe",
-    *("first", "second", "seeds", "folds", "songs", "artists", "first_accuracy", "second_accuracy"),
+    *("first", "second", "seeds", "seeds_per_song", "folds", "fold_numbers", "songs", "artists"),
+    *("first_accuracy", "second_accuracy"),
     *("difference", "low", "high", "p", "p_holm", "comparisons"),
     *("only_first", "only_second", "p_mcnemar", "t_low", "t_high", "p_t"),
     *("variance_songs", "variance_seed"),
@@ -83,7 +85,9 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        numbers of seeds, folds (of all seeds), songs and artists; accuracies and "difference", each
+        numbers of seeds, folds (of all seeds), different folds ("fold_numbers"), songs and artists;
+        "seeds_per_song", the harmonic mean of the seeds that tested a song; accuracies and
+        "difference", each
         averaged over seeds and then over songs, with the bootstrap interval ("low", "high") and
         the sign-flip "p" over artists; "only_first" and "only_second", how often only one is right
         (songs times seeds); for a single seed McNemar's exact "p_mcnemar"; the corrected t-test
@@ -102,8 +106,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     >>> found["difference"], found["low"], found["high"], found["p"], found["p_mcnemar"]
     (0.0, 0.0, 0.0, 1.0, 1.0)
     """
-    shared = ["seed", "fold", "clip_id"]
-    both = first.merge(second, on=shared, suffixes=("_first", "_second"))
+    both = first.merge(second, on=[*_TESTED], suffixes=("_first", "_second"))
     if both.empty:
         raise MerKitError(
             "the two systems share no tested song, fold and seed, expected some: "
@@ -123,7 +126,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     t = statistics.corrected_t(by_fold.to_numpy(), test_to_train=ratio)
     spread = statistics.spread(d.to_numpy(), artist)
     return {
-        **{"seeds": d.shape[1], "folds": len(by_fold)},
+        **{"seeds": d.shape[1], "seeds_per_song": float(1 / (1 / d.count(axis=1)).mean())},
+        **{"folds": len(by_fold), "fold_numbers": both["fold"].nunique()},
         **{"songs": len(d), "artists": len(set(artist))},
         "first_accuracy": float(by_song["right_first"].mean()),
         "second_accuracy": float(by_song["right_second"].mean()),
@@ -151,84 +155,85 @@ def chance_to_see(
 
     Examples
     --------
-    >>> row = {"variance_songs": 0.0, "variance_seed": 0.0129**2, "seeds": 1}
+    >>> row = {"variance_songs": 0.0, "variance_seed": 0.0129**2, "seeds_per_song": 1}
     >>> chance_to_see(row, 0.02, seeds=np.array([1, 4])).round(2).tolist()
     [0.34, 0.87]
     """
     spread = statistics.Spread(float(row["variance_songs"]), float(row["variance_seed"]))
-    error = spread.standard_error(row["seeds"] if seeds is None else seeds)
+    error = spread.standard_error(row["seeds_per_song"] if seeds is None else seeds)
     return np.where(error > 0, statistics.power(difference, error), np.nan)
 
 
-def words(row: Mapping[Any, Any]) -> str:
-    """Return a row of `comparisons` in words: effect, interval, and whether it is separable.
+def without_partner(table: pd.DataFrame, *, baseline: str = BASELINE) -> list[str]:
+    """Return one sentence for every corpus and task with systems that `comparisons` leaves out.
 
-    It is not separable where the 95 % interval contains 0.
+    They share no song, seed and fold with any run of the baseline on the same songs. Where the
+    baseline was not run at all, there is nothing to compare, and nothing is said.
 
-    Examples
-    --------
-    >>> row = {"difference": 0.013, "low": -0.004, "high": 0.03, "songs": 900, "artists": 661,
-    ...        "seeds": 5, "variance_songs": 0.0, "variance_seed": 4e-4}
-    >>> print(words(row).replace(": ", ":\\n"))
-    +1.3 points [-0.4, 3.0] over 900 songs of 661 artists, 5 seeds:
-    not separable (a true difference of 2 points would be seen with probability 0.61)
-    """
-    bounds = f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
-    found = (
-        f"{100 * row['difference']:+.1f} points {bounds} over {plural(row['songs'], 'song')} of "
-        f"{plural(row['artists'], 'artist')}, {plural(row['seeds'], 'seed')}"
-    )
-    said = finding(row)
-    if said == NOT_SEPARABLE:
-        chance = float(chance_to_see(row))
-        if np.isnan(chance):
-            return f"{found}: {said} (too little differs to tell what would be seen)"
-        return (
-            f"{found}: {said} (a true difference of {100 * POINTS:g} points would be seen "
-            f"with probability {chance:.2f})"
-        )
-    corrected = f"{row['p_holm']:.2g} corrected for {plural(row['comparisons'], 'comparison')}"
-    return f"{found}: {said}, p = {row['p']:.2g}, {corrected}"
-
-
-def finding(row: Mapping[Any, Any]) -> str:
-    """Return what a row of `comparisons` shows: better, worse, or not separable.
+    Parameters
+    ----------
+    table, baseline : see `comparisons`
 
     Examples
     --------
-    >>> row = {"difference": 0.03, "low": 0.01, "high": 0.05, "p_holm": 0.01}
-    >>> [finding(row | {"low": low}) for low in (0.01, 0.0)]
-    ['better', 'not separable']
-    >>> finding(row | {"p_holm": 0.06})
-    'better, but not after the correction'
+    >>> without_partner(pd.DataFrame(columns=list(answers.COLUMNS)))
+    []
     """
-    if not (row["low"] > 0 or row["high"] < 0):
-        return NOT_SEPARABLE
-    way: str = ("worse", "better")[int(row["difference"] > 0)]
-    return way + ", but not after the correction" * int(row["p_holm"] > 0.05)
+    lines: list[str] = []
+    if not table["name"].eq(baseline).any():
+        return lines
+    for (corpus, task, _), block in table.groupby([*BLOCK], sort=False, dropna=False):
+        alone = [pair.label for pair in _pairs(block, baseline) if pair.first is None]
+        if alone:
+            lines.append(
+                f"{corpus}, {task}: {', '.join(alone)} shares no tested song with {baseline}, "
+                f"expected the same songs, folds and seeds: run {baseline} with them"
+            )
+    return lines
+
+
+class _Pair(NamedTuple):
+    """A system, its answers, and those of the baseline that it is compared with, if any."""
+
+    system: pd.Series
+    label: str
+    second: pd.DataFrame
+    first_label: str
+    first: pd.DataFrame | None
 
 
 def _of_block(block: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
     """Return the comparisons among the systems that tested the same songs, without correction."""
+    about = COLUMNS[: COLUMNS.index("first")]
+    return [
+        {
+            **{name: pair.system[name] for name in about},
+            **{"first": pair.first_label, "second": pair.label},
+            **difference(pair.first, pair.second),
+        }
+        for pair in _pairs(block, baseline)
+        if pair.first is not None
+    ]
+
+
+def _pairs(block: pd.DataFrame, baseline: str) -> list[_Pair]:
+    """Return every system but the baseline, with the nearest baseline that shares songs with it."""
     key = [*answers.SYSTEM, "name"]
     songs = [rows for _, rows in block.groupby(key, sort=False, dropna=False)]
     systems = pd.DataFrame([rows.iloc[0][key] for rows in songs]).reset_index(drop=True)
     systems = systems.assign(size=list(map(len, songs)), label=labels(systems))
+    tested = [pd.MultiIndex.from_frame(rows[[*_TESTED]]) for rows in songs]
     plain = systems[systems["name"] == baseline]
-    found = []
+    pairs = []
     for number in np.flatnonzero(systems["name"] != baseline):
-        system = systems.loc[number]
+        system = pd.Series(systems.loc[number])
         agreement = plain[[*_NEAR]].eq(system[[*_NEAR]]).assign(size=plain["size"])
-        if agreement.empty:
-            continue
-        nearest = agreement.sort_values([*agreement]).index[-1]
-        about = {name: system[name] for name in COLUMNS[: COLUMNS.index("first")]}
-        names = {"first": systems["label"][nearest], "second": system["label"]}
-        try:
-            found.append({**about, **names, **difference(songs[int(nearest)], songs[number])})
-        except MerKitError:  # other seeds or folds: nothing to compare
-            continue
-    return found
+        pair = _Pair(system, str(system["label"]), songs[number], "", None)
+        for at in agreement.sort_values([*agreement]).index:  # the nearest last
+            if tested[at].isin(tested[number]).any():
+                pair = pair._replace(first_label=systems["label"][at], first=songs[at])
+        pairs.append(pair)
+    return pairs
 
 
 def labels(systems: pd.DataFrame) -> pd.Series:
@@ -247,54 +252,3 @@ def labels(systems: pd.DataFrame) -> pd.Series:
             text = systems[column].map({"segment_seconds": duration}.get(column, short))
             label = label + ", " + text
     return label
-
-
-def sentences(results: pd.DataFrame, folds: pd.DataFrame) -> list[str]:
-    """Return what the runs show: their states, songs against the majority, methods against ce.
-
-    Parameters
-    ----------
-    results, folds : from `results.runs_table.collect` and `fold_scores`
-    """
-    counts = results["status"].value_counts().items()
-    states = ", ".join(f"{count} {state}" for state, count in counts)
-    lines = [f"{plural(len(results), 'run')}: {states or 'none'}."]
-    broken = results[results["status"].isin(["failed", "unreadable"])]
-    lines += [f"{run.folder} is {run.status}: {run.reason}." for run in broken.itertuples()]
-    lines += [  # with the fingerprint, since one title can have several settings
-        f"{title(rows.iloc[0])} ({str(folder).rpartition('-')[2]}): {_against_majority(rows)}."
-        for folder, rows in folds.groupby("folder", sort=False)
-    ]
-    for row in comparisons(answers.song_answers(results)).to_dict("records"):
-        pair = f"{row['second']} against {row['first']}"
-        where = with_noise(f"{row['corpus']}, {row['task']}", row)
-        lines.append(f"{where}: {pair}: {words(row)}.")
-    return lines
-
-
-def title(row: Any) -> str:
-    """Return a run's name for people from any row with its settings.
-
-    Examples
-    --------
-    >>> title({"corpus": "4q", "task": "valence", "segment_seconds": 3.0, "method": "ce",
-    ...        "preset": "cpu", "seed": 1})
-    '4q, valence, 3 s, ce, cpu, seed 1'
-    """
-    name = (
-        f"{row['corpus']}, {row['task']}, {duration(row['segment_seconds'])}, {row['method']}, "
-        f"{row['preset']}, seed {int(row['seed'])}"
-    )
-    return with_noise(name, row)
-
-
-def _against_majority(run: pd.DataFrame) -> str:
-    """Return one run's song accuracy compared with always answering the majority class."""
-    songs = run[run["classifier"].isin(COMPARED)].set_index("fold")["accuracy"]
-    guess = run[run["classifier"] == "majority"].set_index("fold")["accuracy"].reindex(songs.index)
-    n, above = len(songs), int((songs > guess).sum())
-    return (
-        f"{percent(songs.mean(), songs.std(ddof=1))} % of the songs right over {n} of "
-        f"{int(run['folds'].iloc[0])} folds, always answering the majority class "
-        f"{100 * guess.mean():.1f} %; above it in {above} of {n}"
-    )

@@ -6,7 +6,7 @@ Notebook: 06_results
 import pandas as pd
 
 from mer_kit.format import percent, short, with_noise
-from mer_kit.results import compare, costs
+from mer_kit.results import compare, costs, findings
 
 NOTE = (
     "Percent and points; answers by the mean of a song's segment probabilities, or a system's own, "
@@ -50,7 +50,7 @@ def comparison_table(comparisons: pd.DataFrame, results: pd.DataFrame) -> pd.Dat
                 "against": row["first"],
                 "accuracy": f"{percent(row['second_accuracy'])} − {percent(row['first_accuracy'])}",
                 "difference": _points(row["difference"], row["low"], row["high"]),
-                "finding": compare.finding(row),
+                "finding": findings.finding(row),
                 "p": short(row["p"]),
                 "Holm": short(row["p_holm"]),
                 "McNemar": short(row["p_mcnemar"]),

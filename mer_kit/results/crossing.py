@@ -3,6 +3,7 @@
 Notebook: 08_compare
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,7 @@ def crossing(
 ) -> Crossing:
     """Return where a system overtakes the baseline as the rate of one kind of noise grows.
 
+    Only answers that both gave at every rate count: the same songs with the same seeds and folds.
     The interval is that of a bootstrap over artists, which draws the same artists at every rate.
 
     Parameters
@@ -89,19 +91,26 @@ def crossing(
     Raises
     ------
     MerKitError
-        If the two have fewer than two rates in common.
+        If the two have fewer than two rates in common, or share no answer at all of them.
     """
     noise = table["noise_kind"].isin([kind, "none"])
     first, second = (table[noise & table["name"].eq(one)] for one in (baseline, name))
     shared = ["noise_rate", "seed", "fold", "clip_id"]
     both = first.merge(second, on=shared, suffixes=("", "_second"))
     both["d"] = both["right_second"].astype(int) - both["right"].astype(int)
-    d = both.pivot_table(index=["group", "clip_id"], columns="noise_rate", values="d").dropna()
+    answer = ["group", "clip_id", "seed", "fold"]  # the same ones at every rate
+    d = both.pivot_table(index=answer, columns="noise_rate", values="d").dropna()
+    d = d.groupby(level=["group", "clip_id"]).mean()
     rates = d.columns.to_numpy(dtype=float)
     if len(rates) < 2:
         raise MerKitError(
             f"{name} and {baseline} have {len(rates)} rates of {kind} noise in common, expected "
             "at least two: run both without noise and at one rate or more"
+        )
+    if d.empty:
+        raise MerKitError(
+            f"{name} and {baseline} share no song, seed and fold at all {len(rates)} rates of "
+            f"{kind} noise, expected some: run the same folds and seeds at every rate"
         )
     sums = d.groupby(level="group").sum().to_numpy()  # [artists, rates]
     n = len(sums)
@@ -118,6 +127,8 @@ def crossings(
 ) -> dict[tuple[str, str], Crossing]:
     """Return (name, kind) → crossing, for every line of a noise map with two rates or more.
 
+    Lines whose rates share no song, seed and fold are left out.
+
     Parameters
     ----------
     table : see `crossing`
@@ -128,11 +139,13 @@ def crossings(
     >>> crossings(pd.DataFrame(), pd.DataFrame(columns=["name", "kind", "rate"]))
     {}
     """
-    return {
-        (str(name), str(kind)): crossing(table, str(name), kind=str(kind), baseline=baseline)
-        for (name, kind), rows in noise_map.groupby(["name", "kind"])
-        if rows["rate"].nunique() > 1
-    }
+    found = {}
+    for (name, kind), rows in noise_map.groupby(["name", "kind"]):
+        if rows["rate"].nunique() > 1:
+            with contextlib.suppress(MerKitError):
+                line = crossing(table, str(name), kind=str(kind), baseline=baseline)
+                found[str(name), str(kind)] = line
+    return found
 
 
 def crossing_rate(rates: np.ndarray, differences: np.ndarray) -> np.ndarray:

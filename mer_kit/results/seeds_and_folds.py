@@ -47,15 +47,13 @@ def chances(
 
     Examples
     --------
-    >>> row = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "seeds": 2, "folds": 20,
-    ...        "songs": 900}
+    >>> row = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "fold_numbers": 10, "songs": 900}
     >>> table = chances(row, 0.02, of_folds=10, seeds=[1, 5], folds=[3, 10])
     >>> table[["songs", "by_song", "by_fold"]].round(2).values.tolist()
     [[270.0, 0.15, 0.07], [270.0, 0.38, 0.17], [900.0, 0.39, 0.11], [900.0, 0.85, 0.16]]
     """
-    done = row["folds"] / row["seeds"]
     rows = [
-        _chance(row, difference, done / number, of_folds, n_seeds, number)
+        _chance(row, difference, row["fold_numbers"] / number, of_folds, n_seeds, number)
         for number in folds
         for n_seeds in seeds
     ]

@@ -194,7 +194,8 @@ def spread(differences: np.ndarray, groups: np.ndarray) -> Spread:
     """Return the variance of the mean difference between two methods, and what seeds add to it.
 
     Songs of one artist are added up before squaring. Of two or more seeds, what differs from seed
-    to seed within songs is the seeds' part.
+    to seed within songs is the seeds' part. Songs may have been tested with different numbers of
+    seeds: those with one count in the songs' part only, and the others tell what a seed adds.
 
     Parameters
     ----------
@@ -211,17 +212,22 @@ def spread(differences: np.ndarray, groups: np.ndarray) -> Spread:
     d = np.asarray(differences, dtype=float)
     by_song = np.nanmean(d, axis=1)
     artists = np.unique(groups)
-    n_songs, n_artists, seeds = len(d), len(artists), d.shape[1]
+    n_songs, n_artists = len(d), len(artists)
     if n_artists < 2:
         return Spread(float("nan"), float("nan"))
     sums, _ = totals(by_song - by_song.mean(), groups)
     total = float((sums**2).sum()) * n_artists / (n_artists - 1) / n_songs**2
-    if seeds < 2:
-        return Spread(total, 0.0)
     within = np.nan_to_num(d - by_song[:, None])
     by_seed = np.stack([totals(column, groups)[0] for column in within.T])
-    seed = float((by_seed**2).sum()) / (seeds - 1) / n_songs**2
-    return Spread(max(total - seed / seeds, 0.0), seed)
+    tested, sizes = totals(np.isfinite(d).sum(axis=1), groups)
+    seeds = tested / sizes  # of each artist's songs, on average
+    more = seeds > 1
+    if not more.any():
+        return Spread(total, 0.0)
+    of_one_seed = (by_seed[:, more] ** 2).sum() / (seeds[more] - 1).sum()
+    a_song = of_one_seed * more.sum() / sizes[more].sum()  # of a song, its artist's other songs too
+    in_total = a_song * (sizes / seeds).sum()
+    return Spread(max(total - float(in_total) / n_songs**2, 0.0), float(a_song) / n_songs)
 
 
 def power(difference: float | np.ndarray, standard_error: float | np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from mer_kit.format import UNKNOWN, duration, percent
 from mer_kit.results import costs, runs_table, statistics
 from mer_kit.results.answers import SYSTEM, song_answers
 from mer_kit.results.paper import majority_table, paper_table, systems_table
-from mer_kit.systems import CHAINS, TITLES
+from mer_kit.systems import ALIASES, CHAINS, TITLES
 
 NOTE = (
     "Percent. Paper: as printed, ten-fold means without spread. In brackets the kind of F1 that "
@@ -27,7 +27,7 @@ NOTE = (
     "then those of the mean, by which methods are compared; F1 is macro-F1. Numbers of other "
     "papers were measured on other folds."
 )
-NO_AUDIO, NOT_RUN = "no audio here", "not run"
+NO_AUDIO, NOT_RUN, UNREADABLE = "no audio here", "not run", "answers unreadable"
 MAJORITY = "majority"
 _KEY = ["corpus", "task", "key"]
 COLUMNS = (
@@ -60,16 +60,18 @@ def table3(
     if not every_run:
         known = pd.MultiIndex.from_frame(classes[["corpus", "task"]])
         runs = runs[pd.MultiIndex.from_frame(runs[["corpus", "task"]]).isin(known)]
-        printed, classes = printed[: len(printed) * len(runs)], classes[: len(classes) * len(runs)]
+        if runs.empty:
+            printed, classes = printed[:0], classes[:0]
     rows = [*_majority_rows(classes), *_our_rows(runs)]
     measured = {tuple(row[name] for name in _KEY) for row in rows}
-    here: dict[str, str] = {}
+    here = {
+        corpus: corpus in set(results["corpus"]) or corpora.locate(corpus, data_root) is not None
+        for corpus in dict.fromkeys(printed["corpus"])
+    }
     for row in printed.to_dict("records"):
-        corpus = row["corpus"]
-        if corpus not in here:
-            here[corpus] = _why_not_run(corpus, results, data_root)
         if tuple(row[name] for name in _KEY) not in measured:
-            rows.append({**{name: row[name] for name in _KEY}, "ours acc.": here[corpus]})
+            why = _why_not(row, runs) if here[row["corpus"]] else NO_AUDIO
+            rows.append({**{name: row[name] for name in _KEY}, "ours acc.": why})
     places = _places()
     rows.sort(key=lambda row: _order(row, places))
     notes = _add_printed(rows, printed)
@@ -86,10 +88,12 @@ def _printed() -> pd.DataFrame:
     return table.assign(key=table["method"].map(names).replace("", pd.NA).fillna(table["method"]))
 
 
-def _why_not_run(corpus: str, results: pd.DataFrame, data_root: str | Path | None) -> str:
-    if corpus in set(results["corpus"]) or corpora.locate(corpus, data_root) is not None:
-        return NOT_RUN
-    return NO_AUDIO
+def _why_not(row: Mapping[Any, Any], runs: pd.DataFrame) -> str:
+    """Return why a printed row has no answers of ours: not run, or they cannot be read."""
+    alias = ALIASES.get(row["key"])
+    method = row["key"] if alias is None else alias.method
+    its = (runs[["corpus", "task", "method"]] == [row["corpus"], row["task"], method]).all(axis=1)
+    return UNREADABLE if its.any() else NOT_RUN
 
 
 def _majority_rows(classes: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -110,17 +114,22 @@ def _our_rows(runs: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for at, songs in compared.groupby(key, dropna=False):
         system = dict(zip(key, at, strict=True))
         row = {"corpus": system["corpus"], "task": system["task"], "key": system["name"]}
+        headline: pd.DataFrame | None = songs
         # Rows by another classifier on ce's network, and systems, have one answer only.
         if songs["classifier"].iloc[0] == runs_table.COMPARED[0]:
             row["ours by mean"] = _with_interval(songs)
-            songs = beside.get(tuple(at), songs)
+            headline = beside.get(tuple(at))  # a run without the SVM has no such answer
+        if headline is not None:
+            songs = headline
+            f1 = [
+                f1_score(o["label"], o["answer"], average="macro") for _, o in songs.groupby("seed")
+            ]
+            row["ours acc."] = _with_interval(songs)
+            row["ours macro-F1"] = percent(float(np.mean(f1)))
         its_runs = runs[runs["folder"].isin(songs["folder"])]
         by_seed = songs.groupby("seed")
         folds = sorted(set(by_seed["fold"].nunique()))
-        f1 = [f1_score(one["label"], one["answer"], average="macro") for _, one in by_seed]
         yield row | {
-            "ours acc.": _with_interval(songs),
-            "ours macro-F1": percent(float(np.mean(f1))),
             "majority": percent(its_runs["majority_accuracy_mean"].mean()),
             "songs": str(songs["clip_id"].nunique()),
             "seeds": ", ".join(str(seed) for seed in sorted(set(songs["seed"]))),

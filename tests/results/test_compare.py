@@ -11,7 +11,7 @@ import pytest
 
 from mer_kit.checks import MerKitError
 from mer_kit.pages import report
-from mer_kit.results import answers, compare, runs_table
+from mer_kit.results import answers, compare, findings, runs_table
 from mer_kit.results.comparison_table import comparison_table
 from tests.results.stored_runs import rightness, write_run
 
@@ -111,17 +111,17 @@ def test_runs_without_answers_or_artists(tmp_path: Path) -> None:
 
 def test_words_say_whether_a_difference_is_separable() -> None:
     row = {
-        "difference": 0.05, "low": 0.01, "high": 0.09, "songs": 60, "artists": 30, "seeds": 1, "p": 0.01,
+        "difference": 0.05, "low": 0.01, "high": 0.09, "songs": 60, "artists": 30, "seeds": 1, "seeds_per_song": 1.0, "p": 0.01,
         "p_holm": 0.03, "comparisons": 3, "variance_songs": 4e-4, "variance_seed": 0.0,
     }  # fmt: skip
-    said = compare.words(row)
+    said = findings.words(row)
     assert said == (
         "+5.0 points [1.0, 9.0] over 60 songs of 30 artists, 1 seed: better, p = 0.01, 0.03 corrected for 3 comparisons"
     )
-    assert "worse" in compare.words(row | {"difference": -0.05, "low": -0.09, "high": -0.01})
-    assert ": better, but not after the correction, p" in compare.words(row | {"p_holm": 0.06})
+    assert "worse" in findings.words(row | {"difference": -0.05, "low": -0.09, "high": -0.01})
+    assert ": better, but not after the correction, p" in findings.words(row | {"p_holm": 0.06})
     for bounds in ((-0.01, 0.1), (0.0, 0.1), (float("nan"), float("nan"))):
-        said = compare.words(row | dict(zip(("low", "high"), bounds, strict=True)))
+        said = findings.words(row | dict(zip(("low", "high"), bounds, strict=True)))
         assert (
             ": not separable (a true difference of 2 points would be seen with probability 0.17)"
             in said
@@ -134,7 +134,7 @@ def test_the_table_has_what_was_compared_with_majority_and_cost(
     found = compare.comparisons(answers.song_answers(grid))
     cells = comparison_table(found, grid.assign(parameters=1234.0))
     row, text = found.iloc[0], cells.iloc[0]
-    assert text["system"] == row["second"] and text["finding"] == compare.finding(row)
+    assert text["system"] == row["second"] and text["finding"] == findings.finding(row)
     assert text["difference"] == (
         f"{100 * row['difference']:+.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
     )
@@ -154,7 +154,7 @@ def test_equal_answers_promise_nothing(tmp_path: Path) -> None:
     (row,) = found.to_dict("records")
     numbers = [row[name] for name in ("difference", "low", "high", "p", "p_mcnemar", "p_t")]
     assert numbers == [0, 0, 0, 1, 1, 1]
-    assert compare.words(row).endswith(
+    assert findings.words(row).endswith(
         "not separable (too little differs to tell what would be seen)"
     )
     assert comparison_table(found, runs_table.collect(tmp_path))["2 points seen"].item() == "–"
@@ -184,7 +184,7 @@ def test_sentences_tell_of_every_run_and_every_failure(grid: pd.DataFrame, tmp_p
     (tmp_path / "zz").mkdir()
     (tmp_path / "zz/config.json").write_text("{")
     results = runs_table.collect(tmp_path)
-    lines = compare.sentences(results, runs_table.fold_scores(results))
+    lines = findings.sentences(results, runs_table.fold_scores(results))
     assert lines[0] == "7 runs: 6 done, 1 unreadable." and lines[1].startswith("zz is unreadable: ")
     right = rightness(0)
     by_fold = [right[k::3].mean() for k in range(3)]
@@ -195,3 +195,49 @@ def test_sentences_tell_of_every_run_and_every_failure(grid: pd.DataFrame, tmp_p
         and lines[-1].startswith("4q, quadrant: ")
         and " against ce: " in lines[-1]
     )
+
+
+def test_a_seed_with_few_folds_counts_with_what_it_tested(tmp_path: Path) -> None:
+    """Seed 1 tested only fold 0 with both systems: 20 of 60 songs have two seeds."""
+    for seed in (0, 1):
+        for k, method in enumerate(("ce", "mixup")):
+            folder = write_run(
+                tmp_path / f"{method}{seed}", {"mean": rightness(seed + 10 * k)},
+                method=method, seed=seed,
+            )  # fmt: skip
+            if seed:
+                songs = pd.read_csv(folder / "songs.csv")
+                songs[songs["fold"] == 0].to_csv(folder / "songs.csv", index=False)
+    (row,) = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path))).to_dict(
+        "records"
+    )
+    assert [row[name] for name in ("seeds", "folds", "fold_numbers", "songs")] == [2, 4, 3, 60]
+    assert row["seeds_per_song"] == pytest.approx(60 / (20 / 2 + 40))
+
+
+def test_the_next_baseline_is_taken_and_systems_without_one_are_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "near", {"mean": rightness(0)}, method="ce", seed=5)
+    write_run(tmp_path / "far", {"mean": rightness(1)}, method="ce", segment_seconds=5.0)
+    write_run(tmp_path / "m", {"mean": rightness(2)}, method="mixup")
+    write_run(tmp_path / "s", {"mean": rightness(3)}, method="sssl", seed=7)
+    results = runs_table.collect(tmp_path)
+    table = answers.song_answers(results)
+    (row,) = compare.comparisons(table).to_dict("records")
+    assert (row["second"], row["first"]) == ("mixup, 3 s", "ce, 5 s")
+    (line,) = compare.without_partner(table)
+    assert line.startswith("4q, quadrant: sssl, 3 s shares no tested song with ce, expected")
+    said = findings.sentences(results, runs_table.fold_scores(results))
+    assert said[-1] == f"{line}."
+    assert line in report.write(tmp_path).read_text("utf-8")
+
+
+def test_one_run_of_each_system_counts_whatever_else_is_in_its_folder(tmp_path: Path) -> None:
+    """Of two equal runs of ce the last counts, for every system that a ce run is."""
+    for name in ("a", "b"):
+        told = {"mean": rightness(0), "vote": rightness(1)}
+        write_run(tmp_path / name, told, method="ce")
+    songs = pd.read_csv(tmp_path / "b/songs.csv").drop(columns="vote")
+    songs.to_csv(tmp_path / "b/songs.csv", index=False)
+    table = answers.song_answers(runs_table.collect(tmp_path))
+    sizes = table.groupby("name")["clip_id"].size()
+    assert sizes.to_dict() == {"ce": 60, "inherit_vote": 60}

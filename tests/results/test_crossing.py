@@ -54,12 +54,14 @@ def test_all_rates_are_drawn_with_the_same_artists() -> None:
 def test_the_interval_grows_with_what_the_songs_of_an_artist_share() -> None:
     rng = np.random.default_rng(1)
     d = np.stack([rng.random(600) < chance for chance in (0.6, 0.5, 0.3)], axis=1)
-    right = {"ce": d, "mil": np.roll(~d, 0)}
-    wide = crossing(
-        answers(right, np.sort(d[:, 0] * 20 + rng.integers(20, size=600))), "mil", kind="song"
-    )
+    right = {"ce": d, "mil": ~d}
+    alike = np.argsort(d @ [4, 2, 1])  # five songs on which the two systems differ in the same way
+    artists = np.empty(600, dtype=int)
+    artists[alike] = np.arange(600) // 5
+    wide = crossing(answers(right, artists), "mil", kind="song")
     narrow = crossing(answers(right, np.arange(600)), "mil", kind="song")
     assert narrow.rate == wide.rate and narrow.low < narrow.rate < narrow.high
+    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
     # The direct bootstrap, song by song.
     draws = rng.integers(600, size=(2000, 600))
     bounds = crossing_rate(RATES, (1 - 2.0 * d)[draws].mean(axis=1))
@@ -94,3 +96,17 @@ def test_one_rate_is_no_line() -> None:
     one = answers({"ce": np.ones((4, 3)), "elr": np.ones((4, 3))}, np.arange(4))
     with pytest.raises(MerKitError, match="have 1 rates of drift noise in common, expected at"):
         crossing(one, "elr", kind="drift")
+
+
+def test_only_answers_that_exist_at_every_rate_count() -> None:
+    rng = np.random.default_rng(3)
+    right = {name: rng.random((60, 3)) < 0.6 for name in ("ce", "elr")}
+    table = answers(right, np.arange(60))
+    one = crossing(table, "elr", kind="song")
+    other = answers({name: ~value for name, value in right.items()}, np.arange(60)).assign(seed=1)
+    partly = other[other["noise_rate"] == RATES[1]]  # a second seed, at a single rate
+    with_it = crossing(pd.concat([table, partly]), "elr", kind="song")
+    assert (with_it.rate, with_it.low, with_it.high) == (one.rate, one.low, one.high)
+    apart = table.assign(fold=(table["noise_rate"] > 0).astype(int))
+    with pytest.raises(MerKitError, match="share no song, seed and fold at all 3 rates of song"):
+        crossing(apart, "elr", kind="song")

@@ -9,7 +9,7 @@ from scipy import stats
 from mer_kit.results.compare import chance_to_see
 from mer_kit.results.seeds_and_folds import chances
 
-ROW = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "seeds": 2, "folds": 20, "songs": 900}
+ROW = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "fold_numbers": 10, "songs": 900}
 
 
 def test_what_was_run_has_the_chance_that_the_comparison_reports() -> None:

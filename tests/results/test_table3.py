@@ -13,7 +13,7 @@ from mer_kit.pages import report
 from mer_kit.results import statistics, tables
 from mer_kit.results.paper import paper_table, systems_table
 from mer_kit.results.runs_table import collect
-from mer_kit.results.table3 import NO_AUDIO, NOT_RUN, table3
+from mer_kit.results.table3 import NO_AUDIO, NOT_RUN, UNREADABLE, table3
 from mer_kit.systems import TITLES
 from tests.results.stored_runs import ARTISTS, rightness, write_run
 
@@ -176,3 +176,17 @@ def test_page_markdown_and_latex_have_the_table(runs: Path, tmp_path: Path) -> N
     assert tables.latex(table).count(r"\\") == len(table) + 1
     page = report.write(runs).read_text("utf-8")
     assert "Table 3" in page and "a copying error" in page and NO_AUDIO in page
+
+
+def test_a_run_whose_answers_cannot_be_read_was_run_all_the_same(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {"mean": rightness(0)}, method="sssl")
+    (tmp_path / "a/songs.csv").write_text("not,a,table\n")
+    found = table3(collect(tmp_path), data_root=tmp_path)
+    assert cell(found, "4q", "quadrant", "SSSL (Proposed)")["ours acc."] == UNREADABLE
+
+
+def test_without_the_svm_the_mean_is_not_printed_as_its_answer(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", {"mean": rightness(0)}, method="sssl")
+    row = cell(table3(collect(tmp_path), data_root=tmp_path), "4q", "quadrant", "SSSL (Proposed)")
+    assert row["ours by mean"] == interval_of(rightness(0).astype(float))
+    assert (row["ours acc."], row["ours macro-F1"], row["songs"]) == ("–", "–", "60")
