@@ -25,7 +25,8 @@ from mer_kit.plots.axes import (
 from mer_kit.plots.style import CLEAN, LOOK, METHOD_LOOK, NEUTRAL, NOISY
 from mer_kit.plots.style import looks as class_looks
 from mer_kit.records import PARTITION_PHASE, EpochRecord
-from mer_kit.training import objectives
+from mer_kit.training import TrainingSettings, objectives
+from mer_kit.training.methods import sssl
 
 
 def history_table(history: Sequence[EpochRecord]) -> pd.DataFrame:
@@ -100,17 +101,22 @@ def agreement_curve(
 
 
 def ramp_curve(
-    history: Sequence[EpochRecord], *, weight: float, ramp_epochs: float, ax: Axes | None = None
+    history: Sequence[EpochRecord], settings: TrainingSettings, *, ax: Axes | None = None
 ) -> Axes:
     """Draw λ over the epochs: the ramp as a line, and λ at the end of each epoch as dots.
+
+    Parameters
+    ----------
+    settings : of the training, which say how far and how fast λ rises
 
     Source: λ of paper Eq. (10); the ramp is ours. Notebook: 03_sssl_training
     """
     ax = axes_or_new(ax)
     n_epochs, first = len(history), first_partition_epoch(history) or np.inf
     epochs = np.linspace(1, n_epochs + 1, 40 * n_epochs + 1)
+    weight, over = settings.weight_kl, sssl.ramp_epochs(settings)
     values = [
-        (epoch >= first) * objectives.ramp(epoch - first, weight=weight, ramp_epochs=ramp_epochs)
+        (epoch >= first) * objectives.ramp(epoch - first, weight=weight, ramp_epochs=over)
         for epoch in epochs
     ]
     ax.plot(epochs, values, color=NEUTRAL)

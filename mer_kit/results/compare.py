@@ -26,15 +26,16 @@ BLOCK = ("corpus", "task", "division")
 _NEAR = ("recipe", "frontend", "segment_seconds", "preset", "song_features")
 #: What tells systems of one name apart.
 _TELLING = ("segment_seconds", "preset", "frontend", "song_features", "recipe")
-#: One answer of a system: two systems share it if these agree.
-_TESTED = ("seed", "fold", "clip_id")
+#: Two systems tested the same if these agree; a label may have been corrected between two runs.
+TESTED = ("seed", "fold", "clip_id", "label")
 #: The difference whose chance to be seen is reported where none was: a fraction.
 POINTS = 0.02
 #: Columns of `comparisons`; "first" is the baseline, and differences are second minus first.
 COLUMNS = (
     *("corpus", "task", "division", *NOISE, "segment_seconds", "method", "preset", "frontend"),
     "recipe",
-    *("first", "second", "seeds", "seeds_per_song", "folds", "fold_numbers", "songs", "artists"),
+    *("first", "second", "seeds", "seeds_per_song", "folds", "fold_numbers"),
+    *("songs", "artists", "answers"),
     *("first_accuracy", "second_accuracy"),
     *("difference", "low", "high", "p", "p_holm", "comparisons"),
     *("only_first", "only_second", "p_mcnemar", "t_low", "t_high", "p_t"),
@@ -85,7 +86,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        numbers of seeds, folds (of all seeds), different folds ("fold_numbers"), songs and artists;
+        numbers of seeds, folds (of all seeds), different folds ("fold_numbers"), songs, artists
+        and answers of each system (songs times seeds, if every seed tested them all);
         "seeds_per_song", the harmonic mean of the seeds that tested a song; accuracies and
         "difference", each
         averaged over seeds and then over songs, with the bootstrap interval ("low", "high") and
@@ -101,15 +103,16 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     Examples
     --------
     >>> songs = pd.DataFrame({"seed": 0, "fold": 0, "folds": 3, "clip_id": list("abcd"),
-    ...                       "group": list("abcd"), "right": [True, False, True, False]})
+    ...                       "group": list("abcd"), "label": "Q1",
+    ...                       "right": [True, False, True, False]})
     >>> found = difference(songs, songs)
     >>> found["difference"], found["low"], found["high"], found["p"], found["p_mcnemar"]
     (0.0, 0.0, 0.0, 1.0, 1.0)
     """
-    both = first.merge(second, on=[*_TESTED], suffixes=("_first", "_second"))
+    both = first.merge(second, on=[*TESTED], suffixes=("_first", "_second"))
     if both.empty:
         raise MerKitError(
-            "the two systems share no tested song, fold and seed, expected some: "
+            "the two systems share no tested song, fold, seed and label, expected some: "
             "run both with the same corpus, folds and seeds"
         )
     both["d"] = both["right_second"].astype(int) - both["right_first"].astype(int)
@@ -128,7 +131,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     return {
         **{"seeds": d.shape[1], "seeds_per_song": float(1 / (1 / d.count(axis=1)).mean())},
         **{"folds": len(by_fold), "fold_numbers": both["fold"].nunique()},
-        **{"songs": len(d), "artists": len(set(artist))},
+        **{"songs": len(d), "artists": len(set(artist)), "answers": len(both)},
         "first_accuracy": float(by_song["right_first"].mean()),
         "second_accuracy": float(by_song["right_second"].mean()),
         **{"difference": float(mean.mean()), "low": low, "high": high},
@@ -222,7 +225,7 @@ def _pairs(block: pd.DataFrame, baseline: str) -> list[_Pair]:
     songs = [rows for _, rows in block.groupby(key, sort=False, dropna=False)]
     systems = pd.DataFrame([rows.iloc[0][key] for rows in songs]).reset_index(drop=True)
     systems = systems.assign(size=list(map(len, songs)), label=labels(systems))
-    tested = [pd.MultiIndex.from_frame(rows[[*_TESTED]]) for rows in songs]
+    tested = [pd.MultiIndex.from_frame(rows[[*TESTED]]) for rows in songs]
     plain = systems[systems["name"] == baseline]
     pairs = []
     for number in np.flatnonzero(systems["name"] != baseline):

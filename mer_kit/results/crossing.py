@@ -95,8 +95,7 @@ def crossing(
     """
     noise = table["noise_kind"].isin([kind, "none"])
     first, second = (table[noise & table["name"].eq(one)] for one in (baseline, name))
-    shared = ["noise_rate", "seed", "fold", "clip_id"]
-    both = first.merge(second, on=shared, suffixes=("", "_second"))
+    both = first.merge(second, on=["noise_rate", *compare.TESTED], suffixes=("", "_second"))
     both["d"] = both["right_second"].astype(int) - both["right"].astype(int)
     answer = ["group", "clip_id", "seed", "fold"]  # the same ones at every rate
     d = both.pivot_table(index=answer, columns="noise_rate", values="d").dropna()

@@ -23,7 +23,7 @@ NOTE = (
     "Percent. Paper: as printed, ten-fold means without spread. In brackets the kind of F1 that "
     "the numbers point to: positive, the F1 of the high class; micro, which equals accuracy; ?, "
     "not stated. Ours: whole songs, each tested once per seed, averaged over seeds, with 95 % "
-    "bootstrap intervals over artists; beside the paper the SVM's answers (or a system's own), "
+    "bootstrap intervals over artists; next to the paper the SVM's answers (or a system's own), "
     "then those of the mean, by which methods are compared; F1 is macro-F1. Numbers of other "
     "papers were measured on other folds."
 )

@@ -176,8 +176,9 @@ def ramp(epochs_since_split: float, *, weight: float = 1.0, ramp_epochs: float =
 
     `epochs_since_split` counts semi-supervised epochs and may be fractional.
 
-    Source: λ of paper Eq. (10); D: λ = 1 with a linear ramp over 16 epochs, as DivideMix and
-    MixMatch ramp their unsupervised weight. Notebook: 03_sssl_training
+    Source: λ of paper Eq. (10); D: λ = 1 with a linear ramp, as DivideMix and MixMatch ramp their
+    unsupervised weight. SSSL's is half of its semi-supervised phase, see
+    `training.methods.sssl.ramp_epochs`. Notebook: 03_sssl_training
 
     Examples
     --------

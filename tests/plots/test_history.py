@@ -12,6 +12,8 @@ import pytest
 from mer_kit import plots
 from mer_kit.plots import style
 from mer_kit.records import EpochRecord
+from mer_kit.training import Trainer, TrainingSettings
+from mer_kit.training.evaluation import ArraySegments
 
 CLASSES = ("Q1", "Q2", "Q3", "Q4")
 NAN = float("nan")
@@ -148,16 +150,26 @@ def test_agreement_has_chance_for_comparison() -> None:
 
 
 def test_the_ramp_passes_through_what_the_epochs_ended_with() -> None:
-    ax = plots.history.ramp_curve(HISTORY, weight=1.0, ramp_epochs=2.0)
-    line, dots = ax.lines
-    for x, y in zip(*dots.get_data(), strict=True):
-        assert np.interp(x, *line.get_data()) == pytest.approx(y), (
-            f"λ at the beginning of epoch {x}"
-        )
     flat = plots.history.ramp_curve(
-        [record(1, "plain")], weight=0.0, ramp_epochs=2.0, ax=plt.figure().subplots()
+        [record(1, "plain")], TrainingSettings(method="ce"), ax=plt.figure().subplots()
     )
     assert set(flat.lines[0].get_ydata()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"ramp_fraction": 0.5}, {"ramp_fraction": 0, "ramp_epochs": 2}]
+)
+def test_the_ramp_passes_through_what_a_training_ended_its_epochs_with(settings) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    songs, labels = np.arange(40) // 4, np.arange(40) // 4 % 2
+    about = {"network": "mlp", "epochs": 9, "warmup_epochs": 2, "batch_size": 8, "lambda_kl": 0.7}
+    trainer = Trainer(n_classes=2, device="cpu", precision="float32", **about, **settings)
+    trainer.fit(ArraySegments(x), labels, songs)
+    ax = plots.history.ramp_curve(trainer.history_, TrainingSettings(**about, **settings))
+    line, dots = ax.lines
+    assert max(dots.get_ydata()) == pytest.approx(0.7) and 0 < dots.get_ydata()[2] < 0.7
+    for epoch, weight in zip(*dots.get_data(), strict=True):
+        assert np.interp(epoch, *line.get_data()) == pytest.approx(weight), epoch
 
 
 def test_x_and_u_are_stacked_to_all_segments_and_refusals_are_hatched() -> None:

@@ -84,7 +84,7 @@ def test_one_seed_has_mcnemar_and_only_shared_songs_count(tmp_path: Path) -> Non
     assert (row["second"], row["songs"]) == ("mixup", 40)
     assert row["difference"] == pytest.approx(d[shared].mean(), abs=1e-12)
     assert 0 < row["p_mcnemar"] <= 1 and row["variance_seed"] == 0
-    with pytest.raises(MerKitError, match="share no tested song, fold and seed"):
+    with pytest.raises(MerKitError, match="share no tested song, fold, seed and label"):
         a = answers.song_answers(runs_table.collect(tmp_path))
         compare.difference(a[a["name"] == "ce"], a[a["seed"] == 3])
 
@@ -168,7 +168,12 @@ def test_a_large_comparison_takes_seconds() -> None:
     about = dict.fromkeys(answers.SYSTEM, "x") | {"folds": 10}
     parts = [
         songs.assign(
-            **about, seed=seed, folder=f"{name}{seed}", name=name, right=rng.random(900) < 0.75
+            **about,
+            seed=seed,
+            folder=f"{name}{seed}",
+            name=name,
+            label="Q1",
+            right=rng.random(900) < 0.75,
         )
         for name in ["ce", *(f"m{k}" for k in range(5))]
         for seed in range(5)
@@ -241,3 +246,15 @@ def test_one_run_of_each_system_counts_whatever_else_is_in_its_folder(tmp_path: 
     table = answers.song_answers(runs_table.collect(tmp_path))
     sizes = table.groupby("name")["clip_id"].size()
     assert sizes.to_dict() == {"ce": 60, "inherit_vote": 60}
+
+
+def test_a_song_whose_label_was_corrected_between_two_runs_is_not_compared(tmp_path: Path) -> None:
+    for name, method in (("a", "ce"), ("b", "mixup")):
+        write_run(tmp_path / name, {"mean": rightness(len(name))}, method=method)
+    songs = pd.read_csv(tmp_path / "b/songs.csv")
+    songs.loc[:4, "label"] = "Q1"
+    songs.to_csv(tmp_path / "b/songs.csv", index=False)
+    (row,) = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path))).to_dict(
+        "records"
+    )
+    assert row["songs"] == 60 - (np.arange(5) % 4 > 0).sum()

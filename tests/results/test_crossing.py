@@ -18,7 +18,14 @@ def answers(right: dict[str, np.ndarray], groups: np.ndarray) -> pd.DataFrame:
     for name, table in right.items():
         for k, rate in enumerate(RATES):
             kind = "song" if rate else "none"
-            about = {"name": name, "noise_kind": kind, "noise_rate": rate, "seed": 0, "fold": 0}
+            about = {
+                "name": name,
+                "noise_kind": kind,
+                "noise_rate": rate,
+                "seed": 0,
+                "fold": 0,
+                "label": "Q1",
+            }
             songs = {"clip_id": np.arange(len(table)), "group": groups, "right": table[:, k]}
             rows.append(pd.DataFrame({**about, **songs}))
     return pd.concat(rows, ignore_index=True)
