@@ -118,9 +118,10 @@ def power_curves(table: pd.DataFrame, ax: Axes | None = None, *, run: Sequence[i
             ends.append((float(rows["by_fold"].iloc[-1]), f"t-test over {folds} folds", colour))
         text = f"{folds} folds, {rows['songs'].iloc[0]:.0f} songs"
         ends.append((float(rows["by_song"].iloc[-1]), text, colour))
-        for _, row in rows[rows["seeds"].eq(run[0]) & (folds == run[1])].iterrows() if run else ():
+        if run and folds == run[1]:
+            ring = rows[rows["seeds"] == run[0]]
             ax.plot(
-                [row["seeds"]], [row["by_song"]], "o", color="black", markerfacecolor="none",
+                ring["seeds"], ring["by_song"], "o", color="black", markerfacecolor="none",
                 markersize=11,
             )  # fmt: skip
     ax.plot([0, last], [0.8, 0.8], color=style.NEUTRAL, linewidth=1, linestyle="--")

@@ -56,6 +56,7 @@ def fold_dots(
     ax = axes_or_new(ax)
     classifier = folds["classifier"]
     shown = folds[classifier.isin(COMPARED) if by == "method" else classifier != "majority"]
+    answers = " of songs by mean probability" if by == "method" else " of songs"
     present = {str(name) for name in shown[by]}
     rows = [name for name in dict.fromkeys([*ROW_ORDER, *sorted(present)]) if name in present]
     for y, name in enumerate(rows):
@@ -80,7 +81,7 @@ def fold_dots(
     percent(
         ax, "x", yticks=range(len(rows)), yticklabels=[ROW_TITLES.get(name, name) for name in rows],
         ylim=(len(rows) - 0.4, -0.75),
-        xlabel=f"{score.replace('_', '-')}, one dot per fold, bar: mean",
+        xlabel=f"{score.replace('_', '-')}{answers}; one dot per fold, bar: their mean",
     )  # fmt: skip
     return ax
 

@@ -24,8 +24,8 @@ TITLES = {
 NOTE = (
     "Cost: mean seconds of a fold's training, trained parameters, most memory in use (of the GPU "
     "where one trained, else of the process), and the fraction of epochs with a partition in "
-    "which the losses separated (a method that never splits is its warm-up followed by mixup, under "
-    "its own name); – is not known."
+    "which the losses separated (a method that never splits is its warm-up followed by "
+    "mixup, under its own name); – is not known."
 )
 
 

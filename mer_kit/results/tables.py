@@ -28,7 +28,7 @@ NOTE = (
 #: Column of the table → its score in `results.runs_table.collect`.
 _SCORES = {
     "songs": "song_accuracy",
-    "mean": "compared_accuracy",
+    "songs by mean": "compared_accuracy",
     "songs F1": "song_macro_f1",
     "segments": "segment_accuracy",
     "majority": "majority_accuracy",

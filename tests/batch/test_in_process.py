@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mer_kit.batch import here
+from mer_kit.batch import in_process
 from mer_kit.batch.grid import CorpusCache, Grid
 from mer_kit.checks import MerKitError
 from mer_kit.results import compare, runs_table, side_by_side
@@ -23,13 +23,13 @@ def test_what_is_missing_is_trained_once_and_can_be_compared(tmp_path: Path) -> 
     cache, said = CorpusCache(tmp_path), []
     noisy = plan(overrides={**SMALL, "noise_kind": ["song"], "noise_rate": [0, 0.4]})
     first = plan(only_folds="0", method="ce")
-    assert here.train_missing([first], cache, say=said.append) == 1
-    assert here.train_missing([plan(), noisy], cache, say=said.append) == 4
-    assert here.train_missing([plan(), noisy], cache, say=said.append) == 0
+    assert in_process.train_missing([first], cache, say=said.append) == 1
+    assert in_process.train_missing([plan(), noisy], cache, say=said.append) == 4
+    assert in_process.train_missing([plan(), noisy], cache, say=said.append) == 0
     assert len(said) == 5 and said[1].startswith("1 of 6: demo, quadrant, 3 s, logmel_stats, ce, ")
     results = runs_table.collect(tmp_path)
     assert results["folds_done"].tolist() == [2] * 4 and set(results["status"]) == {"done"}
-    (_, cell) = here.cells(plan())
+    (_, cell) = in_process.cells(plan())
     answers = side_by_side.answers_alike(results, cell.config, cache.experiment(cell).clip_ids)
     assert compare.comparisons(answers[answers["noise_rate"] == 0])["songs"].max() == 16
     table = side_by_side.noise_map(answers)
@@ -38,7 +38,7 @@ def test_what_is_missing_is_trained_once_and_can_be_compared(tmp_path: Path) -> 
 
 def test_all_grids_are_checked_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(MerKitError, match="noise_rate"):
-        here.train_missing(
+        in_process.train_missing(
             [plan(), plan(overrides={**SMALL, "noise_kind": "song", "noise_rate": [0.4, 2.0]})],
             CorpusCache(tmp_path),
         )
