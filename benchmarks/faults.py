@@ -2,6 +2,7 @@
 
     python benchmarks/faults.py                # ten moments each
     python benchmarks/faults.py --times 2 --whole
+    python benchmarks/faults.py --times 2 --every-system    # every method and system, on vectors
 
 The grid's notebooks are 03 and 04 up to the cell that trains or decides, and with --whole all of their pictures too.
 
@@ -28,15 +29,19 @@ import psutil
 
 from mer_kit.batch import grid, planning
 from mer_kit.runs.schema import read_json
+from mer_kit.systems import ALIASES, SYSTEMS
+from mer_kit.training import METHODS
 
 #: Notebooks of each run: training and deciding are what must not be lost.
 NOTEBOOKS = ("03_sssl_training", "04_song_decisions")
 #: The cells of them that train and decide.
 WORK = ("03-train", "04-run")
 OPTIONS = [
-    "grid", "--preset", "smoke", "--folds", "2", "--method", "ce,sssl", "--workers", "2",
-    "--set", 'corpus_options={"clips": 16, "seconds": 8.0}', "--set", "epochs=6", "--set", "warmup_epochs=2",
+    "grid", "--preset", "smoke", "--folds", "2", "--workers", "2",
+    "--set", 'corpus_options={"clips": 16, "seconds": 8.0}',
 ]  # fmt: skip
+TWO_METHODS = ["--method", "ce,sssl", "--set", "epochs=6", "--set", "warmup_epochs=2"]
+EVERY_SYSTEM = ["--method", ",".join([*METHODS, *SYSTEMS, *ALIASES]), "--frontend", "logmel_stats"]
 FAULTS = ("worker", "kernel", "grid")
 #: Seconds that a process may take to notice that it is alone.
 GRACE_SECONDS = 15.0
@@ -52,19 +57,20 @@ def shorten(folder: Path) -> None:
         nbformat.write(book, folder / source.name)
 
 
-def child(runs: Path, notebooks: Path | None) -> None:
+def child(runs: Path, notebooks: Path | None, every_system: bool) -> None:
     """Be the grid: run the command line with the two notebooks only."""
     from mer_kit.cli import main
 
     grid.OF_A_RUN = NOTEBOOKS
     if notebooks:
         planning.notebooks_folder = lambda: notebooks
-    main([*OPTIONS, "--runs", str(runs)])
+    main([*OPTIONS, *(EVERY_SYSTEM if every_system else TWO_METHODS), "--runs", str(runs)])
 
 
 def start(runs: Path) -> subprocess.Popen[bytes]:
-    """Start a grid in a process of its own."""
+    """Start a grid in a process of its own, with the methods that this process was asked for."""
     command = [sys.executable, __file__, "--child", str(runs)]
+    command += ["--every-system"] * ("--every-system" in sys.argv)
     if (runs.parent / "notebooks").is_dir():
         command += ["--notebooks", str(runs.parent / "notebooks")]
     env = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}
@@ -153,11 +159,12 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--whole", action="store_true", help="the two notebooks with all of their cells")
+    parser.add_argument("--every-system", action="store_true", help="all methods and systems, not ce and sssl only")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--notebooks", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.notebooks)
+        child(given.child, given.notebooks, given.every_system)
         return 0
     rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory(prefix="mer-kit-faults-") as scratch:

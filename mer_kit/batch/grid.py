@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from mer_kit import files
+from mer_kit import files, systems
 from mer_kit.batch import planning
 from mer_kit.batch.parameters import as_mapping
 from mer_kit.checks import MerKitError, check_choice, check_range, shortened
@@ -43,7 +43,7 @@ class Grid:
 
     A list among the `overrides` multiplies too, such as `noise_kind: [none, song]`.
     `seeds` lists the seeds; an empty `frontend` means the preset's, and `preset` None the one of
-    `presets.default_preset`.
+    `presets.default_preset`. A system that cannot learn from a front-end keeps its own.
     """
 
     corpus: tuple[str, ...] = ("demo",)
@@ -196,7 +196,7 @@ def cells(grid: Grid) -> list[Cell]:
     for corpus, task, seconds, frontend, method, seed, *values in itertools.product(*axes.values()):
         varied = dict(zip(list(axes)[len(_VARIED) :], values, strict=True))
         overrides = {**grid.overrides, **varied}
-        if frontend:
+        if frontend and systems.takes(method, frontend):  # else it keeps its own, and runs once
             overrides["frontend"] = frontend
         parameters = {
             "corpus": corpus,

@@ -282,6 +282,17 @@ def frontend_of(
     return of(name).frontend(settings, corpus=corpus, segment_seconds=segment_seconds)
 
 
+def takes(name: str, frontend: str) -> bool:
+    """Return whether a run by this name may learn from a front-end; methods of training may.
+
+    Examples
+    --------
+    >>> takes("two_stage", "musicnn"), takes("embedding_svm", "musicnn"), takes("ce", "musicnn")
+    (False, True, True)
+    """
+    return name not in SYSTEMS or frontend in (of(name).accepts or (frontend,))
+
+
 def checksums(name: str, settings: Any, folder: Path) -> list[str]:
     """Return the checksums of the files that a system's settings name, [] without a system.
 

@@ -44,6 +44,16 @@ def test_lists_multiply_and_single_values_do_not() -> None:
     assert cells[0].folds == tuple(range(10)) and cells[0].config.segment_seconds == 1.0
 
 
+def test_a_system_with_features_of_its_own_runs_once_whatever_the_front_ends() -> None:
+    named = {"method": ["ce", "two_stage", "embedding_svm"], "preset": "smoke"}
+    cells = grid.cells(grid.Grid.of({**named, "frontend": ["logmel_stats", "descriptors"]}))
+    found = [(cell.config.system or cell.config.method, cell.config.frontend) for cell in cells]
+    assert sorted(found) == sorted(
+        [(one, f) for one in ("ce", "embedding_svm") for f in ("logmel_stats", "descriptors")]
+        + [("two_stage", "logmel")]
+    )
+
+
 def test_repeated_values_are_one_run() -> None:
     assert len(grid.cells(grid.Grid.of({"method": ["ce", "ce"], "seeds": [4, 4]}))) == 1
 
