@@ -86,12 +86,11 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        numbers of seeds, folds (of all seeds), different folds ("fold_numbers"), songs, artists
-        and answers of each system (songs times seeds, if every seed tested them all);
-        "seeds_per_song", the harmonic mean of the seeds that tested a song; accuracies and
-        "difference", each
-        averaged over seeds and then over songs, with the bootstrap interval ("low", "high") and
-        the sign-flip "p" over artists; "only_first" and "only_second", how often only one is right
+        numbers of seeds, folds (of all seeds; those that seeds share count once), different folds
+        ("fold_numbers"), songs, artists and answers of each system (songs times seeds, if every
+        seed tested them all); "seeds_per_song", the harmonic mean of the seeds that tested a song;
+        accuracies and "difference", each averaged over seeds and then over songs, with the
+        bootstrap interval ("low", "high") and the sign-flip "p" over artists; "only_first" and "only_second", how often only one is right
         (songs times seeds); for a single seed McNemar's exact "p_mcnemar"; the corrected t-test
         over folds ("t_low", "t_high", "p_t"); and the variances of `statistics.Spread`
 
@@ -119,7 +118,9 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
     d = both.pivot_table(index="clip_id", columns="seed", values="d")  # [songs, seeds], NaN
     by_song = both.groupby("clip_id")[["right_first", "right_second"]].mean()
     artist = both.groupby("clip_id")["group_first"].first().to_numpy()
-    mean, by_fold = d.mean(axis=1).to_numpy(), both.groupby(["seed", "fold"])["d"].mean()
+    same_folds = both.groupby("clip_id")["fold"].nunique().eq(1).all()  # see fold_seed
+    folds = ["fold"] if same_folds else ["seed", "fold"]
+    mean, by_fold = d.mean(axis=1).to_numpy(), both.groupby(folds)["d"].mean()
     low, high = statistics.interval(mean, artist)
     only_first, only_second = int((both["d"] < 0).sum()), int((both["d"] > 0).sum())
     exact = float("nan")

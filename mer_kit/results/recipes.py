@@ -19,7 +19,15 @@ _FREE = {
     *("fingerprint", "n_clips", "skipped", "versions", "python"),
 }
 _UNUSED_BY_SYSTEMS = {"training", "model", "network", "theta", "song_features"}
-_DIVISION = {"corpus_checksum", "folds", "divide_by", "group_by", "grouping", "classes"}
+_DIVISION = {
+    "corpus_checksum",
+    "folds",
+    "fold_seed",
+    "divide_by",
+    "group_by",
+    "grouping",
+    "classes",
+}
 
 
 def recipe(config: dict[str, Any]) -> str:

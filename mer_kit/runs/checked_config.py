@@ -50,6 +50,8 @@ def check_config(config: RunConfig) -> None:
     if not math.isnan(config.theta) or config.task != LABEL:
         check_range("theta", config.theta, 0, 1)
     check_range("train_every_seconds", config.train_every_seconds, SHORTEST_STEP)
+    if config.fold_seed is not None:
+        check_range("fold_seed", config.fold_seed, 0, whole=True)
     if config.max_seconds is not None:
         least = config.segment_seconds
         if least == segments.WHOLE:

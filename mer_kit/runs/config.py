@@ -37,6 +37,8 @@ class RunConfig:
     preset: str = "demo"
     folds: int = 10  # P: ten-fold cross-validation
     seed: int = 0
+    #: D: seed of the division into folds; None: `seed`. With one, seeds of training share folds
+    fold_seed: int | None = later(default=None, absent_means=None)
     #: D: by artist where known; "song" ignores artists
     group_by: str = "auto"
     #: presets choose "normalised", see `runs.grouping`
@@ -86,6 +88,11 @@ class RunConfig:
     def method(self) -> str:
         """The value of `--method`: the system, else the training's method."""
         return self.system or self.training.method
+
+    @property
+    def divides_by(self) -> int:
+        """Seed of the division into folds."""
+        return self.seed if self.fold_seed is None else self.fold_seed
 
     @property
     def network(self) -> str:

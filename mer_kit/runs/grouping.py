@@ -285,7 +285,7 @@ def folds_of(
             labels,
             groups=grouping.groups,
             n_folds=config.folds,
-            seed=config.seed,
+            seed=config.divides_by,
             class_names=classes,
         )
     check_finished(folder, made, clip_ids)

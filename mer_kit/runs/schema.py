@@ -181,6 +181,7 @@ CONFIG: dict[str, Field] = {
     "preset": _NAME,
     "folds": Field(f"a whole number from 1 to {MOST_FOLDS}", whole(1, MOST_FOLDS)),
     "seed": Field("a whole number", whole()),
+    "fold_seed": Field("a whole number or null", or_null(whole()), needed=False),
     "song_features": _OPTIONAL_NAME,
     "fingerprint": _OPTIONAL_NAME,
     "theta": Field("a number from 0 to 1", number(0, 1), needed=False),

@@ -11,7 +11,7 @@ import pytest
 
 from mer_kit.checks import MerKitError
 from mer_kit.pages import report
-from mer_kit.results import answers, compare, findings, runs_table
+from mer_kit.results import answers, compare, findings, runs_table, statistics
 from mer_kit.results.comparison_table import comparison_table
 from tests.results.stored_runs import rightness, write_run
 
@@ -52,7 +52,7 @@ def test_the_difference_is_that_of_the_stored_answers_by_mean(grid: pd.DataFrame
         table[["seeds", "folds", "songs", "artists", "comparisons"]].itertuples(
             index=False, name=None
         )
-    ) == {(2, 6, 60, 30, 3)}
+    ) == {(2, 3, 60, 30, 3)}  # both seeds have the same folds
     assert (table["p_holm"] >= table["p"]).all() and table["p_holm"].min() == pytest.approx(
         min(1, 3 * table["p"].min())
     )
@@ -216,7 +216,7 @@ def test_a_seed_with_few_folds_counts_with_what_it_tested(tmp_path: Path) -> Non
     (row,) = compare.comparisons(answers.song_answers(runs_table.collect(tmp_path))).to_dict(
         "records"
     )
-    assert [row[name] for name in ("seeds", "folds", "fold_numbers", "songs")] == [2, 4, 3, 60]
+    assert [row[name] for name in ("seeds", "folds", "fold_numbers", "songs")] == [2, 3, 3, 60]
     assert row["seeds_per_song"] == pytest.approx(60 / (20 / 2 + 40))
 
 
@@ -258,3 +258,21 @@ def test_a_song_whose_label_was_corrected_between_two_runs_is_not_compared(tmp_p
         "records"
     )
     assert row["songs"] == 60 - (np.arange(5) % 4 > 0).sum()
+
+
+def test_folds_that_seeds_share_are_one_fold_each_for_the_t_test(tmp_path: Path) -> None:
+    own = np.arange(60) % 3
+    for name, other in (("shared", own), ("apart", (own + np.arange(60) // 30) % 3)):
+        for k, method in enumerate(("ce", "mixup")):
+            for seed, fold in ((0, own), (1, other)):
+                told = {"mean": rightness(10 * k + seed)}
+                write_run(tmp_path / name / f"{k}{seed}", told, method=method, seed=seed, fold=fold)
+    rows = {}
+    for name in ("shared", "apart"):
+        table = answers.song_answers(runs_table.collect(tmp_path / name))
+        (rows[name],) = compare.comparisons(table).to_dict("records")
+    assert (rows["shared"]["folds"], rows["apart"]["folds"]) == (3, 6)
+    d = np.mean([rightness(10 + s).astype(float) - rightness(s) for s in (0, 1)], axis=0)
+    by_fold = np.array([d[own == k].mean() for k in range(3)])
+    tested = statistics.corrected_t(by_fold, test_to_train=1 / 2)
+    assert (rows["shared"]["t_low"], rows["shared"]["t_high"]) == pytest.approx(tested[:2])

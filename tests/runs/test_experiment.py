@@ -204,3 +204,17 @@ def test_two_classes_work_too(tmp_path: Path) -> None:
 def test_an_unknown_fold_is_refused(finished: Experiment) -> None:
     with pytest.raises(MerKitError, match="fold is 2"):
         finished.train(2)
+
+
+def test_seeds_of_training_may_share_the_folds_of_one_seed(tmp_path: Path) -> None:
+    more = {"frontend": "logmel_stats", "method": "ce"}
+    own, shared, other = (
+        make(tmp_path, seed=seed, fold_seed=fold, **more)
+        for seed, fold in ((0, 0), (1, 0), (1, None))
+    )
+    assert own.config == config(**more), "a fold seed that is the seed changes nothing"
+    tests = [[fold.test.tolist() for fold in one.folds] for one in (own, shared, other)]
+    assert tests[0] == tests[1] != tests[2]
+    weights = [load_file(one.train(0).fold(0) / "model.safetensors") for one in (own, shared)]
+    name = next(name for name in weights[0] if name.endswith("weight"))
+    assert not torch.equal(weights[0][name], weights[1][name]), "training has its own seed"

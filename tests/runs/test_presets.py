@@ -196,6 +196,7 @@ def test_every_field_of_the_configuration_can_be_set():
         "classes",  # from the corpus
         "frontend",
         "frontend_settings",
+        "fold_seed",  # of a division into folds, which the official one is not
         "padding",  # of whole clips only
         "system",  # by the name of the method
         "system_settings",

@@ -222,6 +222,7 @@ CHANGES: dict[str, Any] = {
     "segment_seconds": 2.0,
     "folds": 5,
     "seed": 1,
+    "fold_seed": 7,
     "group_by": "song",
     "grouping": "exact",
     "divide_by": "official",
