@@ -92,7 +92,8 @@ def difference(first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
         accuracies and "difference", each averaged over seeds and then over songs, with the
         bootstrap interval ("low", "high") and the sign-flip "p" over artists;
         "only_first" and "only_second", how often only one is right (songs times seeds); for a
-        single seed McNemar's exact "p_mcnemar"; the corrected t-test over folds ("t_low", "t_high", "p_t"); and the variances of `statistics.Spread`
+        single seed McNemar's exact "p_mcnemar"; the corrected t-test over folds ("t_low",
+        "t_high", "p_t"); and the variances of `statistics.Spread`
 
     Raises
     ------
