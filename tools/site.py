@@ -260,7 +260,15 @@ def contents(titles: Mapping[str, str], run: RunFolder) -> str:
         "Read and teach": [f"docs/{name}" for name in ("teaching", "glossary", "formulae")],
         "Use": [
             f"docs/{name}"
-            for name in ("running", "corpora", "frontends", "batch", "extending", "results")
+            for name in (
+                "running",
+                "corpora",
+                "frontends",
+                "batch",
+                "extending",
+                "results",
+                "protocol",
+            )
         ]
         + ["commands"],
         "Look up": ["api/index", "notebooks/solutions/index"],
