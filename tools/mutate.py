@@ -104,12 +104,12 @@ MUTATIONS: tuple[Mutation, ...] = (
             "mixture.posterior(losses[rows], clamp=s.clamp)",
             "mixture.posterior(losses[rows], clamp=False)",
         ),
-        ("clean = omega > s.tau", "clean = omega >= s.tau"),
+        ("_capped(omega > s.tau,", "_capped(omega >= s.tau,"),
         ("window = passes[-settings.loss_window :]", "window = passes[: settings.loss_window]"),
         ("omega[~candidates] = 1.0", "pass"),
         (
-            "clean[np.lexsort((-losses, omega))[:most]] = False",
-            "clean[np.lexsort((losses, omega))[:most]] = False",
+            "capped[np.lexsort((-losses, omega))[:most]] = False",
+            "capped[np.lexsort((losses, omega))[:most]] = False",
         ),
         (
             "gap = float(losses[~clean].mean() - losses[clean].mean())",
