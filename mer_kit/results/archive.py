@@ -1,8 +1,9 @@
 """Per-song answers of runs as two small tables, from which their statistics can be rebuilt anywhere.
 
-`NAME.answers.csv.gz` has one row per song: clip, artist, label and test fold, and one column of
-answers for each system and seed. `NAME.runs.csv` says what each column is, with what its run cost.
-There is no audio in them and no probability. All runs of an archive share one division into folds.
+`NAME.answers.csv.gz` has one row per task and song: clip, artist, label and test fold, and one
+column of answers for each system and seed. `NAME.runs.csv` says what each column is, with what its run cost.
+There is no audio in them and no probability. All runs of an archive with the same task share one
+division into folds.
 
 Notebook: 08_compare
 """
@@ -26,7 +27,7 @@ NUMBERS = (
     *("folds_done", "n_songs", "segment_accuracy_mean", "song_accuracy_mean"),
     *("compared_accuracy_mean", "majority_accuracy_mean", "seconds", *costs.TITLES),
 )
-_SONG = ["clip_id", "group", "label", "fold"]
+_SONG = ["task", "clip_id", "group", "label", "fold"]
 _TEXT = (
     *("folder", "name", "classifier", "corpus", "task", "method", "preset", "song_features"),
     *("noise_kind", "frontend", "options", "recipe", "division", "column"),
@@ -58,8 +59,8 @@ def write(results: pd.DataFrame, folder: str | Path, name: str) -> tuple[Path, P
     Raises
     ------
     MerKitError
-        If there are no answers, or two runs tested a song in different folds or with different
-        labels.
+        If there are no answers, or two runs of one task tested a song in different folds or with
+        different labels.
     """
     table = song_answers(results)
     if table.empty:
@@ -68,8 +69,9 @@ def write(results: pd.DataFrame, folder: str | Path, name: str) -> tuple[Path, P
             "least: run its grid first"
         )
     songs = table[_SONG].drop_duplicates()
-    if songs["clip_id"].duplicated().any():
-        clip = songs["clip_id"][songs["clip_id"].duplicated()].iloc[0]
+    again = songs[["task", "clip_id"]].duplicated()
+    if again.any():
+        clip = songs["clip_id"][again].iloc[0]
         raise MerKitError(
             f"archive {name}: clip {clip} has several labels, artists or test folds, expected one "
             "division for all runs: run them with the same fold_seed, or archive them apart"
@@ -84,7 +86,7 @@ def write(results: pd.DataFrame, folder: str | Path, name: str) -> tuple[Path, P
     folder = Path(folder)
     paths = _paths(folder, name)
     folder.mkdir(parents=True, exist_ok=True)
-    text = wide.sort_values("clip_id").to_csv(index=False, lineterminator="\n")
+    text = wide.sort_values(["task", "clip_id"]).to_csv(index=False, lineterminator="\n")
     with files.writing(paths[0]) as partial:
         partial.write_bytes(gzip.compress(text.encode(), mtime=0))
     files.write_table(paths[1], runs.merge(numbers, on="folder", how="left"), float_format="%.6g")
@@ -118,7 +120,8 @@ def read(folder: str | Path, name: str) -> Archive:
             raise ValueError("its two files do not have the same runs")
         long = wide.melt(_SONG, var_name="column", value_name="answer")
         long = long[long["answer"] != ""].astype({"fold": int})
-        answers = long.merge(runs, on="column", validate="many_to_one")
+        about = runs.drop(columns="task")
+        answers = long.merge(about, on="column", validate="many_to_one")
         answers["right"] = answers["answer"] == answers["label"]
         return Archive(runs, answers[list(dict.fromkeys(COLUMNS))])
     except (ValueError, KeyError, OSError, EOFError) as error:

@@ -24,7 +24,7 @@ def without_effect(config: RunConfig) -> frozenset[str]:
     ['ramp_epochs', 'renew_batch_norm', 'share', 'train_every_seconds']
     """
     idle: frozenset[str] = frozenset()
-    if config.fold_seed == config.seed or config.divide_by == "official":
+    if config.divide_by == "official":
         idle |= {"fold_seed"}
     if config.segment_seconds == WHOLE:  # each clip is one segment, which every epoch draws
         idle |= {"train_every_seconds", "share"}

@@ -1,0 +1,135 @@
+"""docs/results.md is what code makes of the archived answers, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mer_kit.checks import MerKitError
+from mer_kit.results import archive, runs_table
+from tests.results.stored_runs import rightness, write_run
+from tools import results_page
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return archives of made-up answers to 60 songs: methods, whole clips, two noise maps, durations."""
+    root = tmp_path_factory.mktemp("experiments")
+    shared = {"fold_seed": 0, "frontend": "logmel_stats"}
+
+    def add(name: str, key: str, chance: float, number: int, **more: object) -> None:
+        told = {"mean": rightness(number, chance), "svm": rightness(number + 500, chance)}
+        write_run(root / name / key, told, **{**shared, **more})
+
+    for seed in (0, 1):
+        for k, (method, chance) in enumerate((("ce", 0.6), ("mixup", 0.95))):
+            add("methods", f"{method}{seed}", chance, 10 * k + seed, method=method, seed=seed)
+        add("whole_clips", f"w{seed}", 0.4, 30 + seed, method="whole_clip", seed=seed)
+    for name, methods, more in (
+        ("noise", ("ce", "elr"), {}),
+        ("noise_sssl_paper", ("sssl",), {"variant": "paper"}),
+    ):
+        for rate in (0.0, 0.3, 0.6):
+            kind = {"noise_kind": "song", "noise_rate": rate} if rate else {}
+            for k, method in enumerate(methods):
+                chance = 0.9 - 0.8 * rate if method == "ce" else 0.7
+                add(name, f"{method}{rate}", chance, 40 + 10 * k, method=method, **kind, **more)
+    for seconds in (1.0, 3.0):
+        for task in ("quadrant", "valence", "arousal"):
+            about = {"method": "ce", "task": task, "segment_seconds": seconds}
+            add("durations", f"{task}{seconds}", 0.5 + seconds / 10, int(seconds), **about)
+    for folder in sorted(root.iterdir()):
+        archive.write(runs_table.collect(folder), root / "answers", folder.name)
+    return root / "answers"
+
+
+def cells(table: str, first: str, column: str) -> str:
+    """Return one cell of a Markdown table: the row that begins with a text, the column of this title."""
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for line in table.splitlines()
+        if "|" in line
+    ]
+    (row,) = [row for row in rows if row[0] == first]
+    return row[rows[0].index(column)]
+
+
+def test_the_systems_are_measured_from_the_answers(answers: Path) -> None:
+    table = results_page.systems(answers)
+    plain = np.mean([rightness(seed, 0.6) for seed in (0, 1)], axis=0)
+    mixup = np.mean([rightness(10 + seed, 0.95) for seed in (0, 1)], axis=0)
+    assert cells(table, "`ce`", "songs").startswith(f"{100 * plain.mean():.1f} [")
+    found = cells(table, "`mixup`", "against `ce`")
+    assert found.startswith(f"{100 * (mixup - plain).mean():+.1f} [")
+    assert cells(table, "`mixup`", "finding") == "better"
+    assert cells(table, "`whole_clip`", "finding") == "worse"
+    assert cells(table, "`mixup`", "segments") == "100.0", (
+        "segments of the made-up runs are all right"
+    )
+    assert "60 songs of 30 artists, 2 seeds" in table and "2 comparisons with `ce`" in table
+
+
+def test_whole_clips_are_one_sentence(answers: Path) -> None:
+    said = results_page.whole_clips(answers)
+    d = [rightness(30 + s, 0.4).astype(float) - rightness(s, 0.6) for s in (0, 1)]
+    assert f"{100 * np.mean(d):+.1f} points [" in said and "worse" in said
+
+
+def test_the_noise_map_tells_variants_apart_and_finds_the_crossing(
+    answers: Path, tmp_path: Path
+) -> None:
+    text = results_page.the_noise_map(answers, tmp_path)
+    assert "`elr`" in text and "`sssl, paper's form`" in text
+    assert "song noise: elr overtakes ce at" in text
+    plain, elr = (rightness(40, 0.9 - 0.8 * 0.6), rightness(50, 0.7))
+    difference = 100 * (elr.mean() - plain.mean())
+    row = next(line for line in text.splitlines() if "`elr`" in line and "|" in line)
+    assert f"{100 * elr.mean():.1f} ({difference:+.1f} [" in row.split(" | ")[-1]
+    assert (tmp_path / "noise_map_4q.png").stat().st_size > 10_000
+
+
+def test_durations_are_compared_with_three_seconds(answers: Path) -> None:
+    text = results_page.durations(answers)
+    d = rightness(1, 0.6).astype(float) - rightness(3, 0.8)
+    assert f"valence 1 s {100 * d.mean():+.1f} [" in text
+    assert cells(text, "3 s", "arousal").startswith(f"{100 * rightness(3, 0.8).mean():.1f} [")
+
+
+def test_a_page_is_filled_at_its_places_only(answers: Path) -> None:
+    begin, end = "<!-- made of durations -->", "<!-- end of durations -->"
+    page = f"Before.\n{begin}\nold\n{end}\nAfter.\n"
+    text = results_page.filled(page, answers)
+    assert text.startswith(f"Before.\n{begin}\n\n| duration") and text.endswith(f"{end}\nAfter.\n")
+    assert results_page.filled(text, answers) == text
+    with pytest.raises(MerKitError, match="'speed' is unknown, expected one of systems"):
+        results_page.filled(page.replace("durations", "speed"), answers)
+    with pytest.raises(MerKitError, match="not closed exactly once"):
+        results_page.filled(page.replace(end, ""), answers)
+    with pytest.raises(MerKitError, match="none of durations is in nowhere/: run `make results`"):
+        results_page.filled(page, answers.parent / "nowhere")
+
+
+def test_only_the_runs_of_an_experiment_are_archived(tmp_path: Path) -> None:
+    experiments, runs = tmp_path / "experiments", tmp_path / "runs"
+    experiments.mkdir()
+    (experiments / "small.yaml").write_text(
+        "corpus: 4q\npreset: smoke\nmethod: [ce, mixup]\nfolds: 3\noverrides: {fold_seed: 5}\n"
+    )
+    write_run(runs / "own", {"mean": rightness(0)}, method="ce", fold_seed=5)
+    write_run(runs / "other", {"mean": rightness(1)}, method="ce")
+    assert results_page.archive_runs(experiments, runs) == ["small: 1 of 2 runs finished"]
+    found = archive.read(experiments / "answers", "small")
+    assert set(found.runs["folder"]) == {"own"}
+    about = json.loads((experiments / "answers/about.json").read_text("utf-8"))["small"]
+    assert about["hours"] == 0.05 and about["finished"].startswith("20")
+    assert "| `small` |" in results_page.origin(experiments / "answers")
+
+
+def test_the_page_is_current() -> None:
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    assert results_page.filled(text, ROOT / "experiments/answers") == text

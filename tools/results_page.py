@@ -1,0 +1,372 @@
+"""The tables and figures of docs/results.md, made of the archives of answers in experiments/answers/.
+
+    python tools/results_page.py                    # write docs/results.md and its figures
+    python tools/results_page.py --check            # exit 1 if docs/results.md is not what they give
+    python tools/results_page.py --archive runs     # first archive the finished runs of every experiment
+
+What lies between `<!-- made of NAME -->` and `<!-- end of NAME -->` in docs/results.md is written here, the rest by people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score
+
+from mer_kit.batch import grid
+from mer_kit.checks import MerKitError
+from mer_kit.files import writing
+from mer_kit.format import UNKNOWN, duration, percent, plural
+from mer_kit.paths import project_root
+from mer_kit.plots import noise_map, style
+from mer_kit.records import labels_from_quadrant
+from mer_kit.results import (
+    archive,
+    compare,
+    costs,
+    crossing,
+    findings,
+    runs_table,
+    side_by_side,
+    statistics,
+)
+from mer_kit.runs.config import as_dictionary
+from mer_kit.runs.run_folder import RunFolder
+
+#: Archives whose systems are told apart by more than their names.
+TITLES = {
+    "noise_sssl": {"sssl": "sssl, no dip test"},
+    "noise_sssl_paper": {"sssl": "sssl, paper's form"},
+}
+NOISE = ("noise", *TITLES)
+ABOUT = "about.json"
+
+
+# ---- archives ----------------------------------------------------------------------------------------------------------
+
+
+def archive_runs(experiments: Path, runs_dir: Path) -> list[str]:
+    """Archive the runs of every experiment of which some are finished; return a line about each."""
+    results, lines = runs_table.collect(runs_dir), []
+    for file in sorted(experiments.glob("*.yaml")):
+        cells = grid.cells(grid.read(file))
+        wanted = [_plain(as_dictionary(cell.config)) for cell in cells]
+        its = [_is_one_of(RunFolder(path), wanted) for path in results["path"]]
+        finished = results[
+            pd.Series(its, index=results.index, dtype=bool) & results["status"].eq("done")
+        ]
+        lines.append(f"{file.stem}: {len(finished)} of {plural(len(cells), 'run')} finished")
+        if len(finished):
+            answers = experiments / "answers"
+            archive.write(finished, answers, file.stem)
+            _note(answers / ABOUT, file.stem, finished)
+    return lines
+
+
+def _plain(values: Any) -> Any:
+    """Return values as config.json has them."""
+    return json.loads(json.dumps(values))
+
+
+def _is_one_of(run: RunFolder, wanted: Sequence[dict[str, Any]]) -> bool:
+    try:
+        stored = run.config
+    except MerKitError:
+        return False
+    return any(all(stored.get(name) == value for name, value in one.items()) for one in wanted)
+
+
+def _note(file: Path, name: str, runs: pd.DataFrame) -> None:
+    """Note where an archive's numbers come from: commit, last day, hours of training, kind of machine."""
+    known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    git = ["git", "rev-parse", "--short=10", "HEAD"]
+    commit = subprocess.run(
+        git, capture_output=True, text=True, check=False, cwd=file.parent
+    ).stdout.strip()
+    last = max((Path(path) / "metrics.json").stat().st_mtime for path in runs["path"])
+    known[name] = {
+        "commit": commit or "unknown",
+        "finished": datetime.fromtimestamp(last, UTC).date().isoformat(),
+        "hours": round(float(runs["seconds"].sum()) / 3600, 2),
+        "machine": f"{os.cpu_count()} CPU cores",
+    }
+    with writing(file) as partial:
+        partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
+
+
+# ---- what the page has -------------------------------------------------------------------------------------------------
+
+
+def systems(answers: Path) -> str:
+    """Return the main table: every method and system against plain training."""
+    found = _read(answers, ["methods", "whole_clips"])
+    return _against_baseline(found)
+
+
+def _read(answers: Path, names: Sequence[str]) -> archive.Archive:
+    """Return those of the archives that exist as one; where names do not tell their systems apart, with titles."""
+    there = []
+    for name in names:
+        if not (answers / f"{name}.runs.csv").is_file():
+            continue
+        one, titles = archive.read(answers, name), TITLES.get(name, {})
+        tables = (
+            table.assign(name=table["name"].replace(titles)) for table in (one.runs, one.answers)
+        )
+        there.append(archive.Archive(*tables))
+    if not there:
+        raise MerKitError(f"none of {', '.join(names)} is in {answers.name}/: run `make results`")
+    return archive.combine(there)
+
+
+def _against_baseline(found: archive.Archive) -> str:
+    """Return a Markdown table with the baseline first and the systems by their difference from it."""
+    compared = compare.comparisons(found.answers).sort_values("difference", ascending=False)
+    first = found.answers[found.answers["name"] == compare.BASELINE]
+    rows = [_row(compare.BASELINE, first, found.runs, {})]
+    for row in compared.to_dict("records"):
+        its = found.answers[_is(found.answers, row)]
+        rows.append(_row(str(row["second"]), its, found.runs, {str(k): v for k, v in row.items()}))
+    n = compared.iloc[0]
+    note = (
+        f"{plural(int(n['songs']), 'song')} of {plural(int(n['artists']), 'artist')}, {plural(int(n['seeds']), 'seed')}, ten "
+        "folds. Percent and points; brackets: 95 % bootstrap intervals over artists. Songs by `mean`, or a system's own "
+        f"answer. {plural(len(compared), 'comparison')} with `{compare.BASELINE}`; p by random signs of artists, corrected "
+        "with Holm's method. “2 points seen”: the probability that a true difference of two points would have been seen."
+    )
+    return f"{_markdown(rows)}\n\n{note}"
+
+
+def _is(answers: pd.DataFrame, row: dict[Any, Any]) -> pd.Series:
+    """Return which answers are those of a row of `compare.comparisons`."""
+    about = ["method", "segment_seconds", "frontend", "recipe", "preset"]
+    same = (answers[about] == [row[name] for name in about]).all(axis=1)
+    return same & answers["name"].eq(str(row["second"]).split(", ")[0])
+
+
+def _row(
+    name: str, answers: pd.DataFrame, runs: pd.DataFrame, against: dict[str, Any]
+) -> dict[str, str]:
+    own = runs[runs["folder"].isin(answers["folder"]) & runs["name"].isin(answers["name"])]
+    number = own[["segment_accuracy_mean", "song_accuracy_mean", *costs.TITLES]].mean()
+    network = answers["classifier"].iloc[0] == runs_table.COMPARED[0]
+    by_seed = [one for _, one in answers.groupby("seed")]
+    f1 = np.mean([f1_score(one["label"], one["answer"], average="macro") for one in by_seed])
+    cells = {
+        "system": f"`{name}`",
+        "segments": percent(number["segment_accuracy_mean"]) if network else UNKNOWN,
+        "songs, SVM": percent(number["song_accuracy_mean"]) if network else UNKNOWN,
+        "songs": _with_interval(answers["right"], answers),
+        "macro-F1": percent(float(f1)),
+        "V, A": ", ".join(_dimension(answers, name) for name in ("valence", "arousal")),
+    }
+    if against:
+        bounds = f"[{percent(against['low'])}, {percent(against['high'])}]"
+        cells["against `ce`"] = f"{100 * against['difference']:+.1f} {bounds}"
+        cells["p, Holm"] = f"{against['p_holm']:.2f}"
+        cells["finding"] = findings.finding(against)
+        cells["2 points seen"] = f"{float(compare.chance_to_see(against)):.2f}"
+    return cells | {title: costs.texts(dict(number))[title] for title in costs.TITLES.values()}
+
+
+def _with_interval(right: pd.Series, answers: pd.DataFrame) -> str:
+    by_song = (
+        answers.assign(right=right.astype(float))
+        .groupby("clip_id")
+        .agg({"right": "mean", "group": "first"})
+    )
+    low, high = statistics.interval(by_song["right"].to_numpy(), by_song["group"].to_numpy())
+    return f"{percent(by_song['right'].mean())} [{percent(low)}, {percent(high)}]"
+
+
+def _dimension(answers: pd.DataFrame, name: str) -> str:
+    """Return the accuracy of valence or arousal as the four-class answers imply it."""
+    meant = {f"Q{k + 1}": labels_from_quadrant(k)[name] for k in range(4)}
+    return percent(float((answers["answer"].map(meant) == answers["label"].map(meant)).mean()))
+
+
+def _markdown(rows: Sequence[dict[str, str]]) -> str:
+    """Return rows as a Markdown table; a cell that a row does not have is empty."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    order = [name for row in sorted(rows, key=len, reverse=True)[:1] for name in row]
+    names = order + [name for name in names if name not in order]
+    lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def whole_clips(answers: Path) -> str:
+    """Return the sentence about segments against whole clips."""
+    found = _read(answers, ["methods", "whole_clips"])
+    row = side_by_side.row_of(compare.comparisons(found.answers), "whole_clip")
+    if row["method"] != "ce" or not str(row["second"]).startswith("whole_clip"):
+        raise MerKitError("whole_clips is not archived: run `make results`")
+    return f"The same network on whole clips, against the same network on segments of 3 s: {findings.words(row)}."
+
+
+def the_noise_map(answers: Path, figures: Path | None = None) -> str:
+    """Return the noise map as a table and its crossings in sentences; draw it if there is a folder for figures."""
+    found = _read(answers, NOISE)
+    table = side_by_side.noise_map(found.answers)
+    table = table[table["kind"] != "none"]
+    crossings = crossing.crossings(found.answers, table)
+    if figures is not None:
+        style.use()
+        figure = noise_map.noise_figure(table, crossings=crossings, majority=0.25)
+        alt = "Accuracy of songs against the fraction of wrong labels, one panel per method and kind of noise."
+        style.save_figure(figure, figures / "noise_map_4q", alt=alt, data=table)
+        plt.close(figure)
+    rows = []
+    for (kind, name), line in table.groupby(["kind", "name"]):
+        cells = {"noise": str(kind), "method": f"`{name}`"}
+        for row in line.sort_values("rate").to_dict("records"):
+            bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
+            cells[f"{100 * row['rate']:.0f} %"] = (
+                f"{percent(row['accuracy'])} ({100 * row['difference']:+.1f} {bounds})"
+            )
+        rows.append(cells)
+    plain = (
+        found.answers[found.answers["name"] == compare.BASELINE]
+        .groupby(["noise_kind", "noise_rate"], as_index=False)["right"]
+        .mean()
+    )
+    told = ", ".join(
+        f"{kind} {100 * rate:.0f} %: {percent(value)}"
+        for kind, rate, value in plain.itertuples(index=False)
+    )
+    said = [f"- {kind} noise: {one.words(name)}" for (name, kind), one in crossings.items()]
+    split = side_by_side.costs_alike(found.runs.drop_duplicates("folder"), found.answers).dropna(
+        subset="split"
+    )
+    fractions = "; ".join(
+        f"{name} {kind} {100 * rate:.0f} %: {100 * value:.0f} %"
+        for name, kind, rate, value in split[["name", "kind", "rate", "split"]].itertuples(
+            index=False
+        )
+    )
+    n = found.answers
+    note = (
+        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(n['seed'].nunique(), 'seed')}. Accuracy of songs, and in parentheses "
+        f"the difference from `{compare.BASELINE}` with the same wrong labels, in points, with its 95 % interval over artists. "
+        f"`{compare.BASELINE}` itself: {told}. Epochs that split: {fractions}."
+    )
+    return "\n\n".join([_markdown(rows), note, "\n".join(said)])
+
+
+def durations(answers: Path) -> str:
+    """Return accuracy by duration and task, and how the shortest and the longest compare with 3 s."""
+    found = _read(answers, ["durations"]).answers
+    rows, said = [], []
+    for seconds, its in found.groupby("segment_seconds"):
+        tasks = {str(task): _with_interval(one["right"], one) for task, one in its.groupby("task")}
+        rows.append(
+            {
+                "duration": duration(float(str(seconds))),
+                **{task: tasks.get(task, UNKNOWN) for task in _TASKS},
+            }
+        )
+    for task in _TASKS:
+        of_task = found[found["task"] == task]
+        parts = {float(str(seconds)): one for seconds, one in of_task.groupby("segment_seconds")}
+        for seconds in sorted(set(parts) - {3.0}):
+            if 3.0 in parts:
+                row = compare.difference(parts[3.0], parts[seconds])
+                bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
+                said.append(f"{task} {duration(seconds)} {100 * row['difference']:+.1f} {bounds}")
+    n = found["clip_id"].nunique()
+    note = f"`ce`, {plural(n, 'song')}, seed {found['seed'].iloc[0]}; percent. Against 3 s, in points: {'; '.join(said)}."
+    return f"{_markdown(rows)}\n\n{note}"
+
+
+_TASKS = ("quadrant", "valence", "arousal")
+
+
+def origin(answers: Path) -> str:
+    """Return where the numbers come from, one row per archive."""
+    known = json.loads((answers / ABOUT).read_text("utf-8"))
+    rows = [
+        {"archive": f"`{name}`", "commit": f"`{one['commit']}`", "last run": one["finished"],
+         "hours of training": f"{one['hours']:.1f}", "machine": one["machine"]}
+        for name, one in sorted(known.items())
+    ]  # fmt: skip
+    return _markdown(rows)
+
+
+#: Name of a place in docs/results.md → what is written there.
+PLACES: dict[str, Callable[[Path], str]] = {
+    "systems": systems, "whole clips": whole_clips, "noise map": the_noise_map, "durations": durations, "origin": origin,
+}  # fmt: skip
+
+
+# ---- the page ----------------------------------------------------------------------------------------------------------
+
+
+def filled(text: str, answers: Path) -> str:
+    """Return a page with every place filled from the archives.
+
+    Raises
+    ------
+    MerKitError
+        If a place is unknown or not closed, or its archive is missing.
+    """
+    for name in re.findall(r"<!-- made of (.+?) -->", text):
+        if name not in PLACES:
+            raise MerKitError(f"place {name!r} is unknown, expected one of {', '.join(PLACES)}")
+        begin, end = f"<!-- made of {name} -->", f"<!-- end of {name} -->"
+        pattern = rf"(?s){re.escape(begin)}.*?{re.escape(end)}"
+        if len(re.findall(pattern, text)) != 1:
+            raise MerKitError(f"place {name!r} is not closed exactly once, expected {end} after it")
+        first, last = text.index(begin), text.index(end)
+        text = f"{text[:first]}{begin}\n\n{PLACES[name](answers)}\n\n{text[last:]}"
+    return text
+
+
+def main() -> int:
+    """Write or check the page; exit 1 with one sentence if something is missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 if the page is not current"
+    )
+    parser.add_argument(
+        "--archive",
+        type=Path,
+        metavar="RUNS",
+        help="first archive the finished runs of this folder",
+    )
+    given = parser.parse_args()
+    root = project_root() or Path.cwd()
+    page, answers = root / "docs/results.md", root / "experiments/answers"
+    try:
+        if given.archive:
+            print("\n".join(archive_runs(root / "experiments", given.archive)))
+        before = page.read_text("utf-8")
+        text = filled(before, answers)
+        if given.check:
+            if text != before:
+                raise MerKitError(
+                    "docs/results.md is not what the archives give: run `make results-page`"
+                )
+            return 0
+        if "<!-- made of noise map -->" in text:
+            the_noise_map(answers, root / "figures")
+        page.write_text(text, "utf-8")
+        print("wrote docs/results.md")
+    except (MerKitError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
