@@ -122,7 +122,7 @@ def test_only_the_runs_of_an_experiment_are_archived(tmp_path: Path) -> None:
     )
     write_run(runs / "own", {"mean": rightness(0)}, method="ce", fold_seed=5)
     write_run(runs / "other", {"mean": rightness(1)}, method="ce")
-    assert results_page.archive_runs(experiments, runs) == ["small: 1 of 2 runs finished"]
+    assert results_page.archive_runs(experiments, [runs]) == ["small: 1 of 2 runs finished"]
     found = archive.read(experiments / "answers", "small")
     assert set(found.runs["folder"]) == {"own"}
     about = json.loads((experiments / "answers/about.json").read_text("utf-8"))["small"]

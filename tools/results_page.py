@@ -2,7 +2,7 @@
 
     python tools/results_page.py                    # write docs/results.md and its figures
     python tools/results_page.py --check            # exit 1 if docs/results.md is not what they give
-    python tools/results_page.py --archive [RUNS]   # first archive the finished runs of every experiment
+    python tools/results_page.py --archive [RUNS …] # first archive the finished runs of every experiment
 
 What lies between `<!-- made of NAME -->` and `<!-- end of NAME -->` in docs/results.md is written here, the rest by people.
 """
@@ -57,9 +57,9 @@ ABOUT = "about.json"
 # ---- archives ----------------------------------------------------------------------------------------------------------
 
 
-def archive_runs(experiments: Path, runs_dir: Path) -> list[str]:
+def archive_runs(experiments: Path, runs_dirs: Sequence[Path]) -> list[str]:
     """Archive the runs of every experiment of which some are finished; return a line about each."""
-    results, lines = runs_table.collect(runs_dir), []
+    results, lines = runs_table.collect(runs_dirs), []
     for file in sorted(experiments.glob("*.yaml")):
         cells = grid.cells(grid.read(file))
         wanted = [_plain(as_dictionary(cell.config)) for cell in cells]
@@ -223,7 +223,9 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
     crossings = crossing.crossings(found.answers, table)
     if figures is not None:
         style.use()
-        figure = noise_map.noise_figure(table, crossings=crossings, majority=0.25)
+        labels = found.answers.drop_duplicates("clip_id")["label"]
+        majority = float(labels.value_counts(normalize=True).max())
+        figure = noise_map.noise_figure(table, crossings=crossings, majority=majority)
         alt = "Accuracy of songs against the fraction of wrong labels, one panel per method and kind of noise."
         style.save_figure(figure, figures / "noise_map_4q", alt=alt, data=table)
         plt.close(figure)
@@ -341,17 +343,17 @@ def main() -> int:
     parser.add_argument(
         "--archive",
         type=Path,
-        nargs="?",
-        const=default_runs_dir(),
+        nargs="*",
         metavar="RUNS",
-        help="first archive the finished runs of this folder (default: MER_RUNS, else runs/)",
+        help="first archive the finished runs of these folders (default: MER_RUNS, else runs/)",
     )
     given = parser.parse_args()
     root = project_root() or Path.cwd()
     page, answers = root / "docs/results.md", root / "experiments/answers"
     try:
-        if given.archive:
-            print("\n".join(archive_runs(root / "experiments", given.archive)))
+        if given.archive is not None:
+            folders = given.archive or [default_runs_dir()]
+            print("\n".join(archive_runs(root / "experiments", folders)))
         before = page.read_text("utf-8")
         text = filled(before, answers)
         if given.check:
