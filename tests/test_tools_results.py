@@ -118,15 +118,16 @@ def test_only_the_runs_of_an_experiment_are_archived(tmp_path: Path) -> None:
     experiments, runs = tmp_path / "experiments", tmp_path / "runs"
     experiments.mkdir()
     (experiments / "small.yaml").write_text(
-        "corpus: 4q\npreset: smoke\nmethod: [ce, mixup]\nfolds: 3\noverrides: {fold_seed: 5}\n"
+        "corpus: 4q\npreset: smoke\nmethod: [ce, mixup, whole_clip]\nfolds: 3\noverrides: {fold_seed: 5}\n"
     )
     write_run(runs / "own", {"mean": rightness(0)}, method="ce", fold_seed=5)
+    write_run(runs / "whole", {"mean": rightness(2)}, method="whole_clip", fold_seed=5)
     write_run(runs / "other", {"mean": rightness(1)}, method="ce")
-    assert results_page.archive_runs(experiments, [runs]) == ["small: 1 of 2 runs finished"]
+    assert results_page.archive_runs(experiments, [runs]) == ["small: 2 of 3 runs finished"]
     found = archive.read(experiments / "answers", "small")
-    assert set(found.runs["folder"]) == {"own"}
+    assert set(found.runs["folder"]) == {"own", "whole"}
     about = json.loads((experiments / "answers/about.json").read_text("utf-8"))["small"]
-    assert about["hours"] == 0.05 and about["finished"].startswith("20")
+    assert about["hours"] == 0.1 and about["finished"].startswith("20")
     assert "| `small` |" in results_page.origin(experiments / "answers")
 
 

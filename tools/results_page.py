@@ -42,7 +42,7 @@ from mer_kit.results import (
     side_by_side,
     statistics,
 )
-from mer_kit.runs.config import as_dictionary
+from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.run_folder import RunFolder
 
 #: Archives whose systems are told apart by more than their names.
@@ -62,7 +62,7 @@ def archive_runs(experiments: Path, runs_dirs: Sequence[Path]) -> list[str]:
     results, lines = runs_table.collect(runs_dirs), []
     for file in sorted(experiments.glob("*.yaml")):
         cells = grid.cells(grid.read(file))
-        wanted = [_plain(as_dictionary(cell.config)) for cell in cells]
+        wanted = [_as_stored(cell.config) for cell in cells]
         its = [_is_one_of(RunFolder(path), wanted) for path in results["path"]]
         finished = results[
             pd.Series(its, index=results.index, dtype=bool) & results["status"].eq("done")
@@ -75,9 +75,10 @@ def archive_runs(experiments: Path, runs_dirs: Sequence[Path]) -> list[str]:
     return lines
 
 
-def _plain(values: Any) -> Any:
-    """Return values as config.json has them."""
-    return json.loads(json.dumps(values))
+def _as_stored(config: RunConfig) -> dict[str, Any]:
+    """Return a configuration as `RunFolder.config` reads it."""
+    values: dict[str, Any] = json.loads(json.dumps(as_dictionary(config)))
+    return values | {"segment_seconds": config.segment_seconds}  # infinite for whole clips
 
 
 def _is_one_of(run: RunFolder, wanted: Sequence[dict[str, Any]]) -> bool:
@@ -218,6 +219,8 @@ def whole_clips(answers: Path) -> str:
 def the_noise_map(answers: Path, figures: Path | None = None) -> str:
     """Return the noise map as a table and its crossings in sentences; draw it if there is a folder for figures."""
     found = _read(answers, NOISE)
+    by_mean = found.answers["classifier"].isin(runs_table.COMPARED)  # not ce by another classifier
+    found = archive.Archive(found.runs, found.answers[by_mean])
     table = side_by_side.noise_map(found.answers)
     table = table[table["kind"] != "none"]
     crossings = crossing.crossings(found.answers, table)
@@ -252,14 +255,13 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
         subset="split"
     )
     fractions = "; ".join(
-        f"{name} {kind} {100 * rate:.0f} %: {100 * value:.0f} %"
-        for name, kind, rate, value in split[["name", "kind", "rate", "split"]].itertuples(
-            index=False
-        )
+        f"`{name}` {percent(its.min())}–{percent(its.max())} %"
+        for name, its in split.groupby("name")["split"]
     )
     n = found.answers
+    seeds = n.groupby(["noise_kind", "noise_rate"])["seed"].nunique()
     note = (
-        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(n['seed'].nunique(), 'seed')}. Accuracy of songs, and in parentheses "
+        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(int(seeds.min()), 'seed')} at least. Accuracy of songs, and in parentheses "
         f"the difference from `{compare.BASELINE}` with the same wrong labels, in points, with its 95 % interval over artists. "
         f"`{compare.BASELINE}` itself: {told}. Epochs that split: {fractions}."
     )
