@@ -261,7 +261,8 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
     n = found.answers
     seeds = n.groupby(["noise_kind", "noise_rate"])["seed"].nunique()
     note = (
-        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(int(seeds.min()), 'seed')} at least. Accuracy of songs, and in parentheses "
+        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(int(seeds.min()), 'seed')} at least. Accuracy of songs, "
+        "and in parentheses "
         f"the difference from `{compare.BASELINE}` with the same wrong labels, in points, with its 95 % interval over artists. "
         f"`{compare.BASELINE}` itself: {told}. Epochs that split: {fractions}."
     )
