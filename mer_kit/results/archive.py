@@ -1,9 +1,9 @@
-"""Per-song answers of runs as two small tables, from which their statistics can be rebuilt anywhere.
+"""Per-song answers of runs as two small tables: their statistics can be rebuilt from them anywhere.
 
-`NAME.answers.csv.gz` has one row per task and song: clip, artist, label and test fold, and one
-column of answers for each system and seed. `NAME.runs.csv` says what each column is, with what its run cost.
-There is no audio in them and no probability. All runs of an archive with the same task share one
-division into folds.
+`NAME.answers.csv.gz` has one row per task and song (clip, artist, label, test fold) and one column
+of answers for each system and seed. `NAME.runs.csv` says what each column is, with what its run
+cost. There is no audio in them and no probability. All runs of an archive with the same task share
+one division into folds.
 
 Notebook: 08_compare
 """

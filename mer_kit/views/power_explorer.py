@@ -32,8 +32,7 @@ def picture_and_words(
 
     Examples
     --------
-    >>> row = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "seeds": 2, "folds": 20,
-    ...        "songs": 900}
+    >>> row = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "fold_numbers": 10, "songs": 900}
     >>> print(picture_and_words(row, of_folds=10, points=2, folds=3, seeds=5)[1])
     With 3 folds (270 songs) and 5 seeds, a true difference of 2 points would be seen with
     probability 0.38.

@@ -6,7 +6,7 @@ import pytest
 
 from mer_kit.views.power_explorer import power_explorer
 
-ROW = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "seeds": 2, "folds": 20, "songs": 900}
+ROW = {"variance_songs": 2e-5, "variance_seed": 1.2e-4, "fold_numbers": 10, "songs": 900}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
