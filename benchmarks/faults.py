@@ -70,7 +70,8 @@ def child(runs: Path, notebooks: Path | None, every_system: bool) -> None:
 def start(runs: Path) -> subprocess.Popen[bytes]:
     """Start a grid in a process of its own, with the methods that this process was asked for."""
     command = [sys.executable, __file__, "--child", str(runs)]
-    command += ["--every-system"] * ("--every-system" in sys.argv)
+    if "--every-system" in sys.argv:
+        command.append("--every-system")
     if (runs.parent / "notebooks").is_dir():
         command += ["--notebooks", str(runs.parent / "notebooks")]
     env = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"}

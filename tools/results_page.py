@@ -90,7 +90,7 @@ def _is_one_of(run: RunFolder, wanted: Sequence[dict[str, Any]]) -> bool:
 
 
 def _note(file: Path, name: str, runs: pd.DataFrame) -> None:
-    """Note where an archive's numbers come from: commit, last day, hours of training, kind of machine."""
+    """Note of an archive: the commit at which it was written, last run, hours of training, machine."""
     known = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     git = ["git", "rev-parse", "--short=10", "HEAD"]
     commit = subprocess.run(
@@ -199,10 +199,8 @@ def _dimension(answers: pd.DataFrame, name: str) -> str:
 
 
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
-    """Return rows as a Markdown table; a cell that a row does not have is empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    order = [name for row in sorted(rows, key=len, reverse=True)[:1] for name in row]
-    names = order + [name for name in names if name not in order]
+    """Return rows as a Markdown table, with the columns of the fullest row; a missing cell is empty."""
+    names = list(max(rows, key=len))
     lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
@@ -210,8 +208,9 @@ def _markdown(rows: Sequence[dict[str, str]]) -> str:
 def whole_clips(answers: Path) -> str:
     """Return the sentence about segments against whole clips."""
     found = _read(answers, ["methods", "whole_clips"])
-    row = side_by_side.row_of(compare.comparisons(found.answers), "whole_clip")
-    if row["method"] != "ce" or not str(row["second"]).startswith("whole_clip"):
+    rows = compare.comparisons(found.answers).to_dict("records")
+    row = next((row for row in rows if str(row["second"]).startswith("whole_clip")), None)
+    if row is None:
         raise MerKitError("whole_clips is not archived: run `make results`")
     return f"The same network on whole clips, against the same network on segments of 3 s: {findings.words(row)}."
 
@@ -302,7 +301,7 @@ def origin(answers: Path) -> str:
     """Return where the numbers come from, one row per archive."""
     known = json.loads((answers / ABOUT).read_text("utf-8"))
     rows = [
-        {"archive": f"`{name}`", "commit": f"`{one['commit']}`", "last run": one["finished"],
+        {"archive": f"`{name}`", "archived at": f"`{one['commit']}`", "last run": one["finished"],
          "hours of training": f"{one['hours']:.1f}", "machine": one["machine"]}
         for name, one in sorted(known.items())
     ]  # fmt: skip
