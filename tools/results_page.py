@@ -200,7 +200,8 @@ def _dimension(answers: pd.DataFrame, name: str) -> str:
 
 def _markdown(rows: Sequence[dict[str, str]]) -> str:
     """Return rows as a Markdown table, with the columns of the fullest row; a missing cell is empty."""
-    names = list(max(rows, key=lambda row: len(row)))
+    fullest: dict[str, str] = max(rows, key=len)
+    names = list(fullest)
     lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

@@ -86,7 +86,7 @@ def fit(
     report = experiment.on_epoch
     trainer = Trainer(
         n_classes=len(experiment.classes),
-        seed=seeding.derive(experiment.config.seed, name) % 2**31,
+        seed=trainer_seed(experiment.config.seed, name),
         device=experiment.device,
         precision=experiment.precision,
         checkpoint_file=folder / "checkpoint.safetensors",
@@ -211,7 +211,7 @@ def fit_system(experiment: Experiment, number: int) -> tuple[systems.BaseSystem,
         config.system,
         config.system_settings,
         n_classes=len(experiment.classes),
-        seed=seeding.derive(config.seed, f"fold {number}") % 2**31,
+        seed=trainer_seed(config.seed, f"fold {number}"),
     )
     groups = experiment.grouping.groups
     system.groups = None if groups is None else groups[fold.train]
@@ -236,3 +236,14 @@ def songs_of(experiment: Experiment, clips: np.ndarray) -> systems.Songs:
         max_seconds=config.max_seconds,
         folder=experiment.corpus.root,
     )
+
+
+def trainer_seed(seed: int, name: str) -> int:
+    """Return the seed of one training of a run with this seed, by its name, such as "fold 0".
+
+    Examples
+    --------
+    >>> [trainer_seed(0, "fold 0") == trainer_seed(0, name) for name in ("fold 0", "fold 1")]
+    [True, False]
+    """
+    return seeding.derive(seed, name) % 2**31

@@ -16,12 +16,15 @@ from mer_kit.analysis import ablation
 from mer_kit.analysis.curve import truth_spans
 from mer_kit.analysis.dropout import DropoutProbe, choose_pair
 from mer_kit.analysis.noise_study import draw_songs, noise_study
-from mer_kit.analysis.passes import Passes, fold_seed, noisiest_segments, read_passes
+from mer_kit.analysis.noisy_segments import noisiest_segments
+from mer_kit.analysis.passes import Passes, read_passes
 from mer_kit.checks import MerKitError
 from mer_kit.runs import fold_training
 from mer_kit.runs.experiment import Experiment
+from mer_kit.runs.fold_training import trainer_seed
 from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder
+from mer_kit.seeding import derive
 from mer_kit.signal.store import SegmentView
 from mer_kit.training import SegmentClassifier, diagnostics, partition
 from mer_kit.training.methods.sssl import PAPER_FORM
@@ -421,7 +424,11 @@ def test_the_seed_of_a_fold_is_the_trainers(
     monkeypatch.setattr("mer_kit.runs.fold_training.Trainer", spy)
     with pytest.raises(Stop):
         trained.train(1)
-    assert seen == [fold_seed(trained.config.seed, 1)]
+    assert (
+        seen
+        == [trainer_seed(trained.config.seed, "fold 1")]
+        == [derive(trained.config.seed, "fold 1") % 2**31]
+    )
 
 
 @pytest.mark.parametrize("spoil", ["an epoch less", "a clip too many", "changed", "other classes"])
