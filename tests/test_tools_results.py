@@ -44,7 +44,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
             about = {"method": "ce", "task": task, "segment_seconds": seconds}
             add("durations", f"{task}{seconds}", 0.5 + seconds / 10, int(seconds), **about)
     for folder in sorted(root.iterdir()):
-        archive.write(runs_table.collect(folder), root / "answers", folder.name)
+        runs = runs_table.collect(folder)
+        form = "paper's form" if folder.name == "noise_sssl_paper" else ""
+        variants = dict.fromkeys(runs["folder"], form)
+        archive.write(runs, root / "answers", folder.name, variants=variants)
     return root / "answers"
 
 
@@ -128,6 +131,15 @@ def test_only_the_runs_of_an_experiment_are_archived(tmp_path: Path) -> None:
     assert set(found.runs["folder"]) == {"own", "whole"}
     about = json.loads((experiments / "answers/about.json").read_text("utf-8"))["small"]
     assert about["hours"] == 0.1 and about["finished"].startswith("20")
+    (experiments / "small.yaml").write_text(
+        "corpus: 4q\npreset: smoke\nmethod: sssl\nfolds: 3\noverrides: {fold_seed: 5}\n"
+        "variants: {usual: {}, one pass: {loss_window: 1}}\n"
+    )
+    write_run(runs / "usual", {"mean": rightness(0)}, method="sssl", fold_seed=5)
+    write_run(runs / "one", {"mean": rightness(1)}, method="sssl", fold_seed=5, loss_window=1)
+    assert results_page.archive_runs(experiments, [runs]) == ["small: 2 of 2 runs finished"]
+    found = archive.read(experiments / "answers", "small").runs.set_index("folder")["name"]
+    assert found.to_dict() == {"usual": "sssl, usual", "one": "sssl, one pass"}
     assert "| `small` |" in results_page.origin(experiments / "answers")
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from mer_kit.batch import grid
+from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
 from mer_kit.files import writing
 from mer_kit.format import UNKNOWN, duration, percent, plural
@@ -45,12 +45,7 @@ from mer_kit.results import (
 from mer_kit.runs.config import RunConfig, as_dictionary
 from mer_kit.runs.run_folder import RunFolder
 
-#: Archives whose systems are told apart by more than their names.
-TITLES = {
-    "noise_sssl": {"sssl": "sssl, no dip test"},
-    "noise_sssl_paper": {"sssl": "sssl, paper's form"},
-}
-NOISE = ("noise", *TITLES)
+NOISE = ("noise", "noise_sssl", "noise_sssl_paper")
 ABOUT = "about.json"
 
 
@@ -61,16 +56,15 @@ def archive_runs(experiments: Path, runs_dirs: Sequence[Path]) -> list[str]:
     """Archive the runs of every experiment of which some are finished; return a line about each."""
     results, lines = runs_table.collect(runs_dirs), []
     for file in sorted(experiments.glob("*.yaml")):
-        cells = grid.cells(grid.read(file))
-        wanted = [_as_stored(cell.config) for cell in cells]
-        its = [_is_one_of(RunFolder(path), wanted) for path in results["path"]]
-        finished = results[
-            pd.Series(its, index=results.index, dtype=bool) & results["status"].eq("done")
-        ]
-        lines.append(f"{file.stem}: {len(finished)} of {plural(len(cells), 'run')} finished")
+        wanted = [(cell.variant, _as_stored(cell.config)) for cell in grid.cells(grid_file.read(file))]
+        done = results[results["status"] == "done"]
+        its = done["path"].map(lambda path, wanted=wanted: _variant(RunFolder(path), wanted))
+        finished = done[its.notna()]
+        lines.append(f"{file.stem}: {len(finished)} of {plural(len(wanted), 'run')} finished")
         if len(finished):
             answers = experiments / "answers"
-            archive.write(finished, answers, file.stem)
+            variants = dict(zip(finished["folder"], its[its.notna()], strict=True))
+            archive.write(finished, answers, file.stem, variants=variants)
             _note(answers / ABOUT, file.stem, finished)
     return lines
 
@@ -81,12 +75,18 @@ def _as_stored(config: RunConfig) -> dict[str, Any]:
     return values | {"segment_seconds": config.segment_seconds}  # infinite for whole clips
 
 
-def _is_one_of(run: RunFolder, wanted: Sequence[dict[str, Any]]) -> bool:
+def _variant(run: RunFolder, wanted: Sequence[tuple[str, dict[str, Any]]]) -> str | None:
+    """Return the variant of the first of the configurations that a run has, "" without variants; None if it has none."""
     try:
         stored = run.config
     except MerKitError:
-        return False
-    return any(all(stored.get(name) == value for name, value in one.items()) for one in wanted)
+        return None
+    same = (
+        variant
+        for variant, one in wanted
+        if all(stored.get(name) == value for name, value in one.items())
+    )
+    return next(same, None)
 
 
 def _note(file: Path, name: str, runs: pd.DataFrame) -> None:
@@ -117,19 +117,11 @@ def systems(answers: Path) -> str:
 
 
 def _read(answers: Path, names: Sequence[str]) -> archive.Archive:
-    """Return those of the archives that exist as one; where names do not tell their systems apart, with titles."""
-    there = []
-    for name in names:
-        if not (answers / f"{name}.runs.csv").is_file():
-            continue
-        one, titles = archive.read(answers, name), TITLES.get(name, {})
-        tables = (
-            table.assign(name=table["name"].replace(titles)) for table in (one.runs, one.answers)
-        )
-        there.append(archive.Archive(*tables))
+    """Return those of the archives that exist as one."""
+    there = [name for name in names if (answers / f"{name}.runs.csv").is_file()]
     if not there:
         raise MerKitError(f"none of {', '.join(names)} is in {answers.name}/: run `make results`")
-    return archive.combine(there)
+    return archive.combine([archive.read(answers, name) for name in there])
 
 
 def _against_baseline(found: archive.Archive) -> str:

@@ -12,7 +12,7 @@ import dask
 from distributed import Client, KilledWorker, LocalCluster
 from distributed.security import Security
 
-from mer_kit.batch import grid
+from mer_kit.batch import grid, grid_file
 from mer_kit.batch.jobs import Outcome, execute_once, execute_one, failure
 from mer_kit.batch.limits import NO_LIMITS, Limits
 from mer_kit.batch.planning import Job
@@ -161,7 +161,7 @@ def slurm(path: str | Path) -> Iterator[Client]:
         ) from error
     finally:  # the import replaces the handler of Ctrl-C by one that exits with success
         signal.signal(signal.SIGINT, ctrl_c)
-    options = grid.read_mapping(path, example="jobs: 4")
+    options = grid_file.read_mapping(path, example="jobs: 4")
     for name in options:
         check_choice(f"name in {Path(path).name}", name, SLURM_NAMES)
     jobs = int(check_range("jobs", options.pop("jobs", 1), 1, whole=True))

@@ -20,7 +20,7 @@ from mer_kit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mer_kit.batch import grid
+    from mer_kit.batch import grid, grid_file
 
 
 @click.command("grid")
@@ -148,7 +148,7 @@ def grid_command(
     execute_grid(chosen, cache, typed)
 
 
-def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
+def grid_of(file: str | None, typed: dict[str, Any]) -> grid_file.Grid:
     """Return the grid of a YAML file and of the command's options, which take precedence.
 
     Examples
@@ -159,10 +159,10 @@ def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
     >>> grid.method, grid.seeds
     (('ce', 'sssl'), (0, 1))
     """
-    from mer_kit.batch import grid
+    from mer_kit.batch import grid_file
     from mer_kit.batch.parameters import as_declared
 
-    base = grid.read(file) if file else grid.Grid()
+    base = grid_file.read(file) if file else grid_file.Grid()
     plain = ("folds", "only_folds", "preset", "seeds")
     given: dict[str, Any] = {name: typed[name] for name in plain if typed[name] is not None}
     for name in ("corpus", "task", "method", "seconds", "frontend"):
@@ -173,7 +173,7 @@ def grid_of(file: str | None, typed: dict[str, Any]) -> grid.Grid:
     # one by one: the file's other settings are kept
     overrides = overrides_of({**typed, "frontend": None})
     given["overrides"] = {**base.overrides, **dict(map(_as_list, overrides.items()))}
-    return grid.Grid.of(given, base)
+    return grid_file.Grid.of(given, base)
 
 
 def _as_list(setting: tuple[str, Any]) -> tuple[str, Any]:

@@ -9,7 +9,7 @@ Notebook: 08_compare
 """
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +48,20 @@ class Archive:
     answers: pd.DataFrame
 
 
-def write(results: pd.DataFrame, folder: str | Path, name: str) -> tuple[Path, Path]:
+def write(
+    results: pd.DataFrame,
+    folder: str | Path,
+    name: str,
+    *,
+    variants: Mapping[str, str] | None = None,
+) -> tuple[Path, Path]:
     """Write the answers of runs; return the paths of both files. Equal runs give equal bytes.
 
     Parameters
     ----------
     results : from `results.runs_table.collect`
     name : of the archive, the beginning of both files' names
+    variants : run folder's name → what tells it from other runs of its system, added to its name
 
     Raises
     ------
@@ -68,6 +75,8 @@ def write(results: pd.DataFrame, folder: str | Path, name: str) -> tuple[Path, P
             f"archive {name}: none of {len(results)} runs has stored answers, expected one at "
             "least: run its grid first"
         )
+    told = table["folder"].map(lambda run: (variants or {}).get(run, ""))
+    table["name"] = table["name"].where(told == "", table["name"] + ", " + told)
     songs = table[_SONG].drop_duplicates()
     again = songs[["task", "clip_id"]].duplicated()
     if again.any():

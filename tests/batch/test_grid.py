@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mer_kit.batch import grid, progress
+from mer_kit.batch import grid, grid_file, progress
 from mer_kit.batch.parameters import parameters_of
 from mer_kit.checks import MerKitError
 from mer_kit.cli import main
@@ -88,7 +88,7 @@ def test_unknown_names_and_values_stop_it_before_anything_runs(
 
 def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
     text = "corpus: [demo, 4q]\nseconds: [1, 2]\nmethod: ce\nseeds: 2\nfolds: 5\noverrides: {tau: 0.3}\n"
-    read = grid.read(write(tmp_path / "grid.yaml", text))
+    read = grid_file.read(write(tmp_path / "grid.yaml", text))
     assert read == grid.Grid.of(
         {
             "corpus": ["demo", "4q"],
@@ -105,10 +105,46 @@ def test_a_yaml_file_says_the_same(tmp_path: Path) -> None:
             MerKitError,
             match="grid.yaml (cannot be read as YAML|must be a mapping).*: correct the file",
         ):
-            grid.read(write(tmp_path / "grid.yaml", bad))
+            grid_file.read(write(tmp_path / "grid.yaml", bad))
     (tmp_path / "grid.yaml").write_bytes("corpus: [démo]".encode("latin-1"))
     with pytest.raises(MerKitError, match="grid.yaml cannot be read as YAML"):
-        grid.read(tmp_path / "grid.yaml")
+        grid_file.read(tmp_path / "grid.yaml")
+
+
+def test_variants_change_several_settings_together_and_say_their_name(tmp_path: Path) -> None:
+    text = """
+method: sssl
+overrides: {dip_test: false, noise_kind: [none, song], noise_rate: 0.4}
+variants:
+  repaired: {}
+  one pass: {loss_window: 1}
+  two switches: {dip_test: true, soft_targets: true}
+"""
+    cells = grid.cells(grid_file.read(write(tmp_path / "grid.yaml", text)))
+    told = [(cell.variant, cell.config.noise_kind) for cell in cells]
+    names = ("repaired", "one pass", "two switches")
+    assert told == [(name, kind) for name in names for kind in ("none", "song")]
+    partition = {cell.variant: cell.config.training.partition for cell in cells}
+    assert [partition[name].loss_window for name in names] == [5, 1, 5]
+    assert [partition[name].dip_test for name in names] == [False, False, True]
+    assert cells[4].config.training.soft_targets and not cells[0].config.training.soft_targets
+    assert cells[2].title.endswith("sssl, one pass, noise_kind none, seed 0"), cells[2].title
+    assert cells[4].parameters["overrides"]["dip_test"] is True
+
+
+@pytest.mark.parametrize(
+    ("variants", "sentence"),
+    [
+        (["a", "b"], "variants is"),
+        ({"a": 3}, "variant 'a' is 3, expected names and values"),
+        ({"a": {"loss_windw": 1}}, "loss_windw"),
+    ],
+)
+def test_a_variant_that_is_no_mapping_of_settings_stops_it(
+    variants: object, sentence: str
+) -> None:
+    with pytest.raises(MerKitError, match=sentence):
+        grid.cells(grid.Grid.of({"variants": variants}))
 
 
 def test_single_notebooks_of_a_run_wait_for_nothing_that_is_not_asked_for(tmp_path: Path) -> None:
