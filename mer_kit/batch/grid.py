@@ -90,6 +90,7 @@ def cells(grid: Grid) -> list[Cell]:
             "folds": grid.folds,
             "preset": grid.preset or default_preset(corpus, overrides.get("frontend")),
         }
+        parameters |= {name: overrides.pop(name) for name in its_own if name in parameters}
         config = resolve(**merged(parameters, overrides))
         folds = tuple(parse_folds(grid.only_folds, config.folds))
         # As resolved: without noise the rate is 0, whatever the list says.

@@ -28,7 +28,8 @@ class Grid:
     """What varies and what is fixed. Lists multiply: every corpus with every task, and so on.
 
     A list among the `overrides` multiplies too, such as `noise_kind: [none, song]`. What should
-    vary together or one by one is a variant: a name and the overrides that it adds or replaces.
+    vary together or one by one is a variant: a name and the settings that it adds or replaces, the
+    method included.
     `seeds` lists the seeds; an empty `frontend` means the preset's, and `preset` None the one of
     `presets.default_preset`. A system that cannot learn from a front-end keeps its own.
     """

@@ -119,14 +119,16 @@ variants:
   repaired: {}
   one pass: {loss_window: 1}
   two switches: {dip_test: true, soft_targets: true}
+  plain: {method: ce}
 """
     cells = grid.cells(grid_file.read(write(tmp_path / "grid.yaml", text)))
     told = [(cell.variant, cell.config.noise_kind) for cell in cells]
-    names = ("repaired", "one pass", "two switches")
+    names = ("repaired", "one pass", "two switches", "plain")
+    assert [cell.config.method for cell in cells] == ["sssl"] * 6 + ["ce"] * 2
     assert told == [(name, kind) for name in names for kind in ("none", "song")]
     partition = {cell.variant: cell.config.training.partition for cell in cells}
-    assert [partition[name].loss_window for name in names] == [5, 1, 5]
-    assert [partition[name].dip_test for name in names] == [False, False, True]
+    assert [partition[name].loss_window for name in names[:3]] == [5, 1, 5]
+    assert [partition[name].dip_test for name in names[:3]] == [False, False, True]
     assert cells[4].config.training.soft_targets and not cells[0].config.training.soft_targets
     assert cells[2].title.endswith("sssl, one pass, noise_kind none, seed 0"), cells[2].title
     assert cells[4].parameters["overrides"]["dip_test"] is True

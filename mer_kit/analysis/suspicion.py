@@ -1,0 +1,240 @@
+"""Which score finds wrong labels? One value per segment from each, and how well they rank.
+
+Most scores come from the evaluation passes of a training that has seen the label. Two do not: the
+loss by a network that was trained without the song, and confident learning's. Every score is larger
+where a label is more likely to be wrong, so an AUC below ½ means that it misleads.
+
+Notebook: 02_noisy_labels
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from mer_kit.analysis import label_issues
+from mer_kit.analysis.passes import Passes
+from mer_kit.checks import MerKitError
+from mer_kit.runs.experiment import Experiment
+from mer_kit.training import diagnostics
+from mer_kit.training.evaluation import losses
+
+#: Scores of the evaluation passes → what they are.
+OF_PASSES = {
+    "loss": "loss of the last pass",
+    "mean loss": "mean loss of the last five passes",
+    "mean loss − song's median": "the same, minus the median of the song's segments",
+    "1 − confidence": "data map: 1 − mean probability of the label over all passes",
+    "distance from the song": "half the L1 distance from the song's mean probabilities",
+    "1 − ω": "posterior of the noisy component, by the training's own settings",
+}
+#: Passes that are averaged in "mean loss".
+WINDOW = 5
+#: Fraction of the segments whose labels are looked at for the precision.
+LISTENED = 0.1
+#: Samples of the bootstrap.
+DRAWS = 1000
+
+
+def of_passes(passes: Passes, after_epoch: int) -> pd.DataFrame:
+    """Return the scores `OF_PASSES` of every training segment [S] by the passes until an epoch.
+
+    Raises
+    ------
+    MerKitError
+        If there is no such pass.
+
+    Notebook: 02_noisy_labels
+    """
+    partition = passes.partition_after(after_epoch)
+    until = passes.probabilities[:after_epoch]
+    mean = passes.losses[max(0, after_epoch - WINDOW) : after_epoch].mean(axis=0)
+    median = pd.Series(mean).groupby(passes.clip).transform("median").to_numpy()
+    last = pd.DataFrame(until[-1].astype(np.float64))
+    song = last.groupby(passes.clip).transform("mean")
+    columns = (
+        passes.losses[after_epoch - 1],
+        mean,
+        mean - median,
+        1 - diagnostics.data_map(until, passes.labels)["confidence"],
+        (last - song).abs().sum(axis=1) / 2,
+        1 - partition.omega,
+    )
+    return pd.DataFrame(dict(zip(OF_PASSES, map(np.asarray, columns), strict=True)))
+
+
+def without_the_song(experiment: Experiment, passes: Passes) -> np.ndarray:
+    """Return each training segment's loss by the fold that tested its song: float64 [S], nats.
+
+    NaN for the segments whose fold is not trained.
+
+    Notebook: 02_noisy_labels
+    """
+    classes = list(experiment.classes)
+    tables = [
+        experiment.folder.segments(fold.number).query("part == 'test'")
+        for fold in experiment.folds
+        if experiment.folder.fold_done(fold.number)
+    ]
+    tested = pd.concat(tables)
+    tested["key"] = _keys(tested["clip_id"], tested["start_s"])
+    ids = np.asarray(experiment.clip_ids)[passes.clip]
+    own = tested.set_index("key").reindex(_keys(pd.Series(ids), pd.Series(passes.start_s)))
+    found = np.full(len(ids), np.nan)
+    known = own[classes[0]].notna().to_numpy()
+    found[known] = losses(own.loc[known, classes].to_numpy(float), passes.labels[known])
+    return found
+
+
+def _keys(clips: pd.Series, start_s: pd.Series) -> pd.Series:
+    """Return a name for each segment; starts are multiples of a tenth of a second or more."""
+    return clips.astype(str) + "@" + (10 * start_s).round().astype(int).astype(str)
+
+
+def by_cleanlab(experiment: Experiment, passes: Passes) -> np.ndarray:
+    """Return 1 − cleanlab's quality of every training segment's label, float64 [S].
+
+    Raises
+    ------
+    MerKitError
+        If cleanlab is not installed.
+
+    Notebook: 02_noisy_labels
+    """
+    return 1 - label_issues.find(experiment, passes).quality
+
+
+def agreement(experiment: Experiment, passes: Passes) -> np.ndarray:
+    """Return the fraction of listeners who agree with the truth of a segment, float64 [S].
+
+    It is averaged over the segment by duration; NaN where the corpus does not tell.
+
+    Notebook: 02_noisy_labels
+    """
+    truth, found = experiment.corpus.truth, np.full(len(passes.clip), np.nan)
+    if truth is None or "agreement" not in truth:
+        return found
+    spans = {str(clip): rows for clip, rows in truth.groupby("clip_id")}
+    for clip in np.unique(passes.clip):
+        rows = np.flatnonzero(passes.clip == clip)
+        its = spans.get(experiment.clip_ids[clip])
+        if its is not None:
+            low = np.maximum(passes.start_s[rows, None], its["start_s"].to_numpy())
+            high = np.minimum(passes.end_s[rows, None], its["end_s"].to_numpy())
+            overlap = np.maximum(high - low, 0)
+            weights = overlap / np.maximum(overlap.sum(axis=1, keepdims=True), 1e-9)
+            found[rows] = weights @ its["agreement"].to_numpy(float)
+    return found
+
+
+def ranking(
+    scores: pd.DataFrame, wrong: np.ndarray, songs: Sequence[str] | np.ndarray, *, seed: int = 0
+) -> pd.DataFrame:
+    """Return how well each score ranks wrong labels before right ones.
+
+    Parameters
+    ----------
+    scores : one row per segment, one column per score; rows with NaN are left out for that score
+    wrong : bool [S]
+    songs : [S], the song of each segment; intervals draw songs
+
+    Returns
+    -------
+    DataFrame
+        score; auc with its 95 % percentile bootstrap interval low, high; within_songs, the mean of
+        the AUCs within songs that have right and wrong labels; precision of the tenth with the
+        highest scores; segments
+
+    Raises
+    ------
+    MerKitError
+        If all labels are right, or all wrong.
+
+    Examples
+    --------
+    >>> wrong = np.array([0, 0, 1, 0, 1, 0, 0, 0, 0, 0], dtype=bool)
+    >>> scores = pd.DataFrame({"loss": [0.1, 0.4, 0.9, 0.2, 0.3, 0.1, 0.2, 0.1, 0.1, 0.2]})
+    >>> row = ranking(scores, wrong, list("aaabbbcccc")).iloc[0]
+    >>> row[["auc", "within_songs", "precision"]].astype(float).round(3).tolist()
+    [0.938, 1.0, 1.0]
+
+    Notebook: 02_noisy_labels
+    """
+    wrong, number = np.asarray(wrong, dtype=bool), pd.factorize(np.asarray(songs))[0]
+    if wrong.all() or not wrong.any():
+        raise MerKitError(
+            f"{int(wrong.sum())} of {len(wrong)} labels are wrong, expected some of either kind: "
+            "choose a corpus with ground truth in time, or noise_kind"
+        )
+    draws = _draws(int(number.max()) + 1, seed)
+    rows = []
+    for name in scores:
+        known = scores[name].notna().to_numpy()
+        score, its, song = scores[name].to_numpy(float)[known], wrong[known], number[known]
+        drawn = [_auc(its, score, counts[song]) for counts in draws]
+        low, high = np.nanpercentile(drawn, [2.5, 97.5])
+        first = np.argsort(-score, kind="stable")[: max(1, round(LISTENED * len(score)))]
+        rows.append(
+            {
+                "score": name,
+                "auc": float(roc_auc_score(its, score)),
+                **{"low": float(low), "high": float(high)},
+                "within_songs": within_songs(its, score, song),
+                "precision": float(its[first].mean()),
+                "segments": len(score),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _draws(n_songs: int, seed: int) -> np.ndarray:
+    """Return how often each song is drawn: int64 [DRAWS, songs]."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_songs, np.full(n_songs, 1 / n_songs), size=DRAWS)
+
+
+def _auc(wrong: np.ndarray, score: np.ndarray, weights: np.ndarray) -> float:
+    """Return the AUC with weights; NaN if one kind of label was not drawn."""
+    if not weights[wrong].any() or not weights[~wrong].any():
+        return float("nan")
+    return float(roc_auc_score(wrong, score, sample_weight=weights))
+
+
+def within_songs(wrong: np.ndarray, score: np.ndarray, songs: np.ndarray) -> float:
+    """Return the mean AUC within the songs that have labels of both kinds; NaN without any.
+
+    Examples
+    --------
+    >>> wrong, score = np.array([1, 0, 0, 1], dtype=bool), np.array([2.0, 1.0, 4.0, 3.0])
+    >>> within_songs(wrong, score, np.array(["a", "a", "b", "b"]))
+    0.5
+    """
+    parts = [
+        roc_auc_score(wrong[songs == one], score[songs == one])
+        for one in np.unique(songs)
+        if 0 < wrong[songs == one].mean() < 1
+    ]
+    return float(np.mean(parts)) if parts else float("nan")
+
+
+def shared_by_song(values: np.ndarray, songs: np.ndarray) -> float:
+    """Return the intraclass correlation of values within songs: 0 independent, 1 equal in a song.
+
+    It is the one-way analysis of variance estimate, with songs of unequal size.
+
+    Examples
+    --------
+    >>> songs = np.repeat(np.arange(50), 20)
+    >>> rng = np.random.default_rng(0)
+    >>> round(shared_by_song(rng.normal(size=50)[songs] + rng.normal(size=1000), songs), 1)
+    0.5
+    """
+    table = pd.Series(np.asarray(values, dtype=float)).groupby(np.asarray(songs))
+    size, mean = table.size(), table.mean()
+    n, n_songs = int(size.sum()), len(size)
+    overall = float(np.mean(values))
+    between = float((size * (mean - overall) ** 2).sum()) / (n_songs - 1)
+    within = float(((size - 1) * table.var().fillna(0)).sum()) / max(n - n_songs, 1)
+    usual = (n - float((size**2).sum()) / n) / (n_songs - 1)
+    return (between - within) / (between + (usual - 1) * within)
