@@ -172,8 +172,7 @@ def ranking(
     for name in scores:
         known = scores[name].notna().to_numpy()
         score, its, song = scores[name].to_numpy(float)[known], wrong[known], number[known]
-        drawn = [_auc(its, score, counts[song]) for counts in draws]
-        low, high = np.nanpercentile(drawn, [2.5, 97.5])
+        low, high = np.nanpercentile(weighted_auc(its, score, draws[:, song]), [2.5, 97.5])
         first = np.argsort(-score, kind="stable")[: max(1, round(LISTENED * len(score)))]
         rows.append(
             {
@@ -194,11 +193,29 @@ def _draws(n_songs: int, seed: int) -> np.ndarray:
     return rng.multinomial(n_songs, np.full(n_songs, 1 / n_songs), size=DRAWS)
 
 
-def _auc(wrong: np.ndarray, score: np.ndarray, weights: np.ndarray) -> float:
-    """Return the AUC with weights; NaN if one kind of label was not drawn."""
-    if not weights[wrong].any() or not weights[~wrong].any():
-        return float("nan")
-    return float(roc_auc_score(wrong, score, sample_weight=weights))
+def weighted_auc(wrong: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the AUC with every row of weights, float64 [draws]; NaN where one kind has no weight.
+
+    Parameters
+    ----------
+    wrong, score : [S]
+    weights : [draws, S]
+
+    Examples
+    --------
+    >>> wrong, score = np.array([True, False, False]), np.array([1.0, 0.0, 2.0])
+    >>> weighted_auc(wrong, score, np.array([[1, 1, 1], [1, 3, 1], [1, 0, 0]])).tolist()
+    [0.5, 0.75, nan]
+    """
+    order = np.argsort(score, kind="stable")
+    first = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # of each group of equal scores
+    of_kind = [
+        np.add.reduceat(weights[:, order] * kind[order], first, axis=1) for kind in (wrong, ~wrong)
+    ]
+    bad, good = (one.astype(float) for one in of_kind)
+    below = np.cumsum(good, axis=1) - good / 2  # half of those with an equal score
+    with np.errstate(invalid="ignore"):
+        return np.asarray((bad * below).sum(axis=1) / (bad.sum(axis=1) * good.sum(axis=1)))
 
 
 def within_songs(wrong: np.ndarray, score: np.ndarray, songs: np.ndarray) -> float:

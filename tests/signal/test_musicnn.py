@@ -164,6 +164,23 @@ def test_contexts_differ_only_by_what_is_around_a_segment(package: wheels.Wheel)
     )
 
 
+@pytest.mark.parametrize("context", ["clip", "segment"])
+def test_both_taggers_are_their_columns_side_by_side(package: wheels.Wheel, context: str) -> None:
+    for layer in ("pooled", "penultimate", "tags"):
+        made = [
+            frontends.make("musicnn", layer=layer, context=context, tagger=tagger)
+            for tagger in ("MSD", "MTT", "MSD+MTT")
+        ]
+        stored = [one.pool(one.frames(TONE))[None] for one in made]
+        rows = [one.from_stored(row) for one, row in zip(made, stored, strict=True)]
+        np.testing.assert_array_equal(rows[2], np.concatenate(rows[:2], axis=1))
+        assert len(made[2].columns) == rows[2].shape[1] == len(set(made[2].columns))
+        assert made[2].n_stored == stored[2].shape[1] == 2 * made[0].n_stored
+        scores = [one.named_scores(row) for one, row in zip(made, stored, strict=True)]
+        assert scores[2] == {**scores[1], **scores[0]}
+    assert made[2].columns[0] == "MSD: rock" and made[2].columns[-1] == "MTT: choral"
+
+
 def test_loud_sound_does_not_overflow(package: wheels.Wheel) -> None:
     """The published code rounds the mel to float16 before its factor, where loud cells overflow."""
     frontend = frontends.make("musicnn", layer="tags")

@@ -61,6 +61,8 @@ TAGS: dict[str, tuple[str, ...]] = {
         "choral",
     ),
 }  # fmt: skip
+#: What the setting `tagger` may be.
+TAGGERS = (*TAGS, "+".join(TAGS))
 #: Columns of the layer "pooled".
 POOLED = tuple(f"{kind} {n}" for n in range(N_MAPS) for kind in ("max", "mean"))
 
@@ -69,7 +71,7 @@ POOLED = tuple(f"{kind} {n}" for n in range(N_MAPS) for kind in ("max", "mean"))
 class Settings:
     """Which model, which of its layers, and whether a segment depends on its neighbours.
 
-    tagger : MSD or MTT, after the tags that it was trained on
+    tagger : MSD or MTT, after the tags that it was trained on, or MSD+MTT: both, side by side
     layer : pooled (maximum and mean over time of all feature maps, 1506), penultimate (200) or tags
         (50 probabilities)
     context : clip (feature maps are computed once for a clip; a frame depends on the 1.2 s before
@@ -83,7 +85,7 @@ class Settings:
     context: str = "clip"
 
     def __post_init__(self) -> None:
-        check_choice("tagger", self.tagger, TAGS)
+        check_choice("tagger", self.tagger, TAGGERS)
         check_choice("layer", self.layer, LAYERS)
         check_choice("context", self.context, CONTEXTS)
 
@@ -112,21 +114,30 @@ class Frontend(BaseFrontend):
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__(settings)
-        self.columns = {
-            "pooled": POOLED,
-            "penultimate": tuple(f"penultimate {n}" for n in range(200)),
-            "tags": TAGS[self.s.tagger],
-        }[self.s.layer]
+        self.taggers = tuple(self.s.tagger.split("+"))
+        names = {tagger: self._columns(tagger) for tagger in self.taggers}
+        self.columns = next(iter(names.values()))
+        if len(names) > 1:
+            self.columns = tuple(f"{tagger}: {one}" for tagger in names for one in names[tagger])
+
+    def _columns(self, tagger: str) -> tuple[str, ...]:
+        """Return the names of the chosen layer's numbers."""
+        penultimate = tuple(f"penultimate {n}" for n in range(200))
+        return {"pooled": POOLED, "penultimate": penultimate, "tags": TAGS[tagger]}[self.s.layer]
 
     def frames(self, samples: np.ndarray) -> np.ndarray:
         """Return what `pool` needs of samples [n], float32 [frames, d].
 
-        That is the log-mel [frames, 96] for `context="segment"`, the feature maps [frames, 753] for
-        `context="clip"`.
+        That is the log-mel [frames, 96] for `context="segment"`, the feature maps [frames, 753] of
+        each tagger for `context="clip"`.
         """
         # The published code rounds to float16 before the factor, where loud cells overflow.
         mel = np.log10(10000 * mel_power(samples, MEL) + 1)
-        return mel if self.s.context == "segment" else network(self.s.tagger).maps(mel)
+        return mel if self.s.context == "segment" else self._maps(mel)
+
+    def _maps(self, mel: np.ndarray) -> np.ndarray:
+        """Return the feature maps of all taggers side by side, [frames, 753·taggers]."""
+        return np.concatenate([network(tagger).maps(mel) for tagger in self.taggers], axis=1)
 
     def frames_of_blocks(self, blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
         """Return the frames in float32, since they are pooled before they are stored."""
@@ -136,26 +147,39 @@ class Frontend(BaseFrontend):
     @property
     def n_stored(self) -> int:
         """The store keeps the pooled maps, from which the other two layers follow."""
-        return len(POOLED)
+        return len(POOLED) * len(self.taggers)
 
     def identity(self) -> dict[str, Any]:
         """Return the settings that the pooled maps depend on."""
         return {"tagger": self.s.tagger, "context": self.s.context}
 
     def pool(self, frames: np.ndarray) -> np.ndarray:
-        """Return the maximum and mean over time of a segment's feature maps, float32 [1506]."""
-        maps = network(self.s.tagger).maps(frames) if self.s.context == "segment" else frames
-        return pooled(maps)
+        """Return maximum and mean over time of a segment's feature maps, [1506·taggers], float32."""
+        maps = self._maps(frames) if self.s.context == "segment" else frames
+        return np.concatenate([pooled(one) for one in self._of_each(maps)])
+
+    def _of_each(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Return the columns of each tagger."""
+        return np.split(rows, len(self.taggers), axis=1)
 
     def from_stored(self, rows: np.ndarray) -> np.ndarray:
-        """Return the chosen layer, [segments, d′], of pooled maps [segments, 1506]."""
+        """Return the chosen layer, [segments, d′], of pooled maps [segments, 1506·taggers]."""
         if self.s.layer == "pooled":
             return rows
-        rows = rows.astype(np.float32)
-        model = network(self.s.tagger)
+        parts = zip(self.taggers, self._of_each(rows.astype(np.float32)), strict=True)
+        return np.concatenate([self._layer(tagger, its) for tagger, its in parts], axis=1)
+
+    def _layer(self, tagger: str, rows: np.ndarray) -> np.ndarray:
+        """Return a tagger's penultimate layer or tags, [segments, 200 or 50]."""
+        model = network(tagger)
         return model.penultimate(rows) if self.s.layer == "penultimate" else model.tags(rows)
 
     def named_scores(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the probability of each tag, [segments], of pooled maps [segments, 1506]."""
-        scores = network(self.s.tagger).tags(rows.astype(np.float32))
-        return dict(zip(TAGS[self.s.tagger], scores.T, strict=True))
+        """Return the probability of each tag, [segments], of pooled maps [segments, 1506·taggers].
+
+        A tag of both taggers has the first one's.
+        """
+        found: dict[str, np.ndarray] = {}
+        for tagger, its in zip(self.taggers, self._of_each(rows.astype(np.float32)), strict=True):
+            found = dict(zip(TAGS[tagger], network(tagger).tags(its).T, strict=True)) | found
+        return found

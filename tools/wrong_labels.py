@@ -1,0 +1,236 @@
+"""Scores for wrong labels, archived in experiments/answers/, and what docs/results.md says of them.
+
+    python tools/wrong_labels.py RUNS    # write the archives from finished runs and the corpora in MER_DATA
+
+`suspicions.csv.gz` has one row for each segment of VGMIDI and of the demo corpus, with every score that the kit offers;
+`rejected_4q.csv` the segments of 4Q that all networks of methods.yaml reject; `doubts_4q.csv` how much of each song is doubted.
+A song's scores are those of one training: the fold after the one that tested the song.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mer_kit import files
+from mer_kit.analysis import suspicion
+from mer_kit.analysis.passes import read_passes
+from mer_kit.batch import grid, grid_file
+from mer_kit.checks import MerKitError
+from mer_kit.format import percent, plural
+from mer_kit.paths import project_root
+from mer_kit.results import rejected
+from mer_kit.runs.experiment import Experiment
+
+CORPORA = ("vgmidi", "demo")
+TITLES = {"vgmidi": "VGMIDI", "demo": "the demo corpus"}
+#: Variant of wrong_labels_*.yaml → the scores of its passes that are kept.
+KEPT = {
+    "plain training": tuple(suspicion.OF_PASSES),
+    "SSSL": ("mean loss", "1 − ω"),
+    "SSSL, no dip test": ("mean loss", "1 − ω"),
+    "SSSL, paper's form": ("mean loss", "1 − ω"),
+    "SSSL, losses minus their song's median": ("1 − ω",),
+}
+PLAIN = "plain training"
+#: Scores that no evaluation pass gives.
+ONCE = {"out-of-fold loss": suspicion.without_the_song, "cleanlab": suspicion.by_cleanlab}
+WARMUP, END = "after the warm-up", "after the last epoch"
+SUSPICIONS, REJECTED, DOUBTS = "suspicions.csv.gz", "rejected_4q.csv", "doubts_4q.csv"
+#: The aim of docs/protocol.md.
+WORKS = 0.70
+
+
+# ---- archives ----------------------------------------------------------------------------------------------------------
+
+
+def suspicions(experiments: dict[str, Experiment]) -> pd.DataFrame:
+    """Return the scores of every segment of a corpus whose truth is known, as the archive has them."""
+    plain = experiments[PLAIN]
+    parts = []
+    for fold in plain.folds:
+        number = (fold.number + 1) % len(plain.folds)
+        columns: dict[str, np.ndarray] = {}
+        for variant, kept in KEPT.items():
+            passes = read_passes(experiments[variant], number)
+            settings = experiments[variant].config.training
+            for when, epoch in ((WARMUP, settings.warmup_epochs), (END, len(passes))):
+                scores = suspicion.of_passes(passes, epoch)
+                columns |= {
+                    f"{variant}|{name}|{when}": scores[name].to_numpy() for name in kept
+                }
+        passes = read_passes(plain, number)
+        for name, score in ONCE.items():
+            columns[f"|{name}|"] = score(plain, passes)
+        about = {
+            "clip_id": np.asarray(plain.clip_ids)[passes.clip],
+            "start_s": passes.start_s,
+            "wrong": (passes.truth != passes.labels).astype(int),
+            "agreement": suspicion.agreement(plain, passes),
+        }
+        its = np.isin(passes.clip, fold.test) & (passes.truth >= 0)
+        parts.append(pd.DataFrame({**about, **columns})[its])
+    return pd.concat(parts).sort_values(["clip_id", "start_s"]).reset_index(drop=True)
+
+
+def doubts(experiment: Experiment) -> pd.DataFrame:
+    """Return one row per song: its artist, its annotators' agreement, and how many of its segments are doubted."""
+    rows, groups = [], experiment.grouping.groups
+    for fold in experiment.folds:
+        number = (fold.number + 1) % len(experiment.folds)
+        passes = read_passes(experiment, number)
+        omega = passes.partitions[-1].omega
+        doubted = omega <= np.quantile(omega, suspicion.LISTENED)
+        table = pd.DataFrame({"clip": passes.clip, "doubted": doubted})
+        share = table[table["clip"].isin(fold.test)].groupby("clip")["doubted"].mean()
+        for clip, value in share.items():
+            about = experiment.corpus.clips[int(str(clip))]
+            group = about.clip_id if groups is None else str(groups[int(str(clip))])
+            row = {"clip_id": about.clip_id, "group": group, "agreement": about.confidence}
+            rows.append({**row, "doubted": value})
+    return pd.DataFrame(rows).sort_values("clip_id").reset_index(drop=True)
+
+
+def archive(runs_dir: Path, experiments: Path) -> list[str]:
+    """Write all three archives from finished runs; return a line about each."""
+    answers, lines = experiments / "answers", []
+    cache = grid.CorpusCache(runs_dir)
+    tables = []
+    for corpus in CORPORA:
+        cells = grid.cells(grid_file.read(experiments / f"wrong_labels_{corpus}.yaml"))
+        opened = {cell.variant: cache.experiment(cell) for cell in cells}
+        tables.append(suspicions(opened).assign(corpus=corpus))
+        lines.append(f"{corpus}: {len(tables[-1])} segments")
+    text = pd.concat(tables).to_csv(index=False, lineterminator="\n", float_format="%.4g")
+    with files.writing(answers / SUSPICIONS) as partial:
+        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
+    cells = grid.cells(grid_file.read(experiments / "methods.yaml"))
+    runs = [cache.experiment(cell) for cell in cells]
+    done = [run for run in runs if all(run.folder.fold_done(fold.number) for fold in run.folds)]
+    found = rejected.by_all([run.folder.path for run in done])
+    files.write_table(answers / REJECTED, found, float_format="%.3f")
+    lines.append(f"{REJECTED}: {plural(len(done), 'run')}")
+    plain = next(run for run in done if run.config.method == "ce" and run.config.seed == 0)
+    files.write_table(answers / DOUBTS, doubts(plain), float_format="%.4g")
+    return lines
+
+
+# ---- what the page has -------------------------------------------------------------------------------------------------
+
+
+def human_truth(answers: Path) -> str:
+    """Return how well every score finds the labels with which listeners disagree, and why not better."""
+    table = pd.read_csv(answers / SUSPICIONS, keep_default_na=False, na_values=[""])
+    parts = [_of_corpus(table[table["corpus"] == corpus], corpus) for corpus in CORPORA]
+    return "\n\n".join(parts)
+
+
+def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
+    wrong, songs = table["wrong"].to_numpy(bool), table["clip_id"].to_numpy()
+    names = [name for name in table if "|" in name]
+    ranked = suspicion.ranking(table[names], wrong, songs).set_index("score")
+    rows, works = [], []
+    for name in dict.fromkeys(name.rpartition("|")[0] for name in names):
+        training, score = name.split("|")
+        own = {when: ranked.loc[f"{name}|{when}"] for when in (WARMUP, END, "") if f"{name}|{when}" in ranked.index}
+        last = own.get(END, own.get(""))
+        rows.append(
+            [training or "–", score, *(_interval(own[when]) if when in own else "–" for when in (WARMUP,)),
+             _interval(last), f"{last['within_songs']:.2f}", percent(last["precision"])]
+        )  # fmt: skip
+        works += [f"{score} ({training or 'no passes'})"] if last["low"] > WORKS else []
+    head = ["training", "score", f"AUC {WARMUP}", f"AUC {END}", "within songs", "wrong in the first tenth, %"]
+    lines = [head, ["---"] * len(head), *rows]
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    said = {0: "none", len(rows): "all"}.get(len(works), ", ".join(works))
+    return (
+        f"**{TITLES[corpus][0].upper()}{TITLES[corpus][1:]}**: {len(table):,} segments of {plural(len(set(songs)), 'song')}; "
+        f"{percent(wrong.mean())} % have another class than their song. Scores whose whole interval lies above {WORKS:.2f} after "
+        f"the last epoch: {said}.\n\n{text}\n\n{_why(table, wrong, songs)}"
+    )
+
+
+def _interval(row: pd.Series) -> str:
+    return f"{row['auc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
+    """Return how much of it all is shared by a song, and what listeners' agreement does."""
+    loss = table[f"{PLAIN}|mean loss|{END}"]
+    share = [suspicion.shared_by_song(one, songs) for one in (wrong, loss)]
+    by_song = pd.Series(wrong).groupby(songs).mean()
+    text = (
+        f"Intraclass correlation within songs: {share[0]:.2f} for being wrong, {share[1]:.2f} for the mean loss. "
+        f"{percent((by_song == 0).mean())} % of the songs have no wrong segment, and {percent((by_song > 0.5).mean())} % more wrong than "
+        "right ones."
+    )
+    agreement = table["agreement"]
+    if agreement.notna().any():
+        agree = (agreement >= 0.5).to_numpy()
+        told = []
+        for title, rows in (("at least half of the listeners agree", agree), ("fewer agree", ~agree)):
+            row = suspicion.ranking(loss[rows].to_frame("loss"), wrong[rows], songs[rows]).iloc[0]
+            told.append(
+                f"where {title} ({percent(rows.mean())} % of the segments, of which {percent(wrong[rows].mean())} % are wrong), "
+                f"{_interval(row)}"
+            )
+        text += f" AUC of the mean loss {'; '.join(told)}."
+    return text
+
+
+def mistakes(answers: Path) -> str:
+    """Return the segments of 4Q that all networks reject, and what its annotators' agreement says of doubted songs."""
+    found = pd.read_csv(answers / REJECTED, dtype={"clip_id": str})
+    head = ["clip", "seconds", "label", "networks say", "p of the label", "p of the answer"]
+    rows = [
+        [f"`{row.clip_id}`", f"{row.start_s:g}–{row.end_s:g}", row.label,
+         f"{row.answer} ({percent(row.agree)} %)", f"{row.p_label:.3f}", f"{row.p_answer:.2f}"]
+        for row in found.itertuples()
+    ]  # fmt: skip
+    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    doubted = pd.read_csv(answers / DOUBTS, dtype={"clip_id": str}).dropna(subset=["agreement"])
+    rho = float(stats.spearmanr(doubted["agreement"], doubted["doubted"]).statistic)
+    low, high = _spearman_interval(doubted)
+    return (
+        f"{text}\n\n{plural(int(found['networks'].iloc[0]), 'network')}, one per method and seed, each of which never heard the "
+        "song.\n\n"
+        f"4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among the "
+        f"tenth that plain training doubts most: Spearman's ρ {rho:+.2f} [{low:+.2f}, {high:+.2f}] over {len(doubted)} songs."
+    )
+
+
+def _spearman_interval(table: pd.DataFrame, *, draws: int = 1000) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval of Spearman's ρ, drawing artists."""
+    rng = np.random.default_rng(0)
+    number = pd.factorize(table["group"])[0]
+    rows = [np.flatnonzero(number == one) for one in range(number.max() + 1)]
+    x, y = table["agreement"].to_numpy(), table["doubted"].to_numpy()
+    found = []
+    for _ in range(draws):
+        drawn = np.concatenate([rows[one] for one in rng.integers(len(rows), size=len(rows))])
+        found.append(stats.spearmanr(x[drawn], y[drawn]).statistic)
+    low, high = np.nanpercentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def main() -> int:
+    """Write the archives; exit 1 with one sentence if something is missing."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", type=Path, help="the folder of the runs")
+    given = parser.parse_args()
+    try:
+        print("\n".join(archive(given.runs, (project_root() or Path.cwd()) / "experiments")))
+    except (MerKitError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
