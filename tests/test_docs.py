@@ -47,8 +47,9 @@ def test_yaml_examples_are_read_by_what_reads_them() -> None:
     blocks = re.findall(
         r"```yaml\n(.*?)```", (ROOT / "docs" / "batch.md").read_text("utf-8"), re.DOTALL
     )
-    plan, cluster = (yaml.safe_load(block) for block in blocks)
+    plan, variants, cluster = (yaml.safe_load(block) for block in blocks)
     assert len(grid.cells(grid.Grid.of(plan))) == 5 * 2 * 3 * 3
+    assert len(grid.cells(grid.Grid.of(variants))) == len(variants["variants"]) == 3
     assert set(cluster) <= set(SLURM_NAMES)
 
 

@@ -19,7 +19,7 @@ from mer_kit.corpora import truth
 from mer_kit.format import duration
 from mer_kit.runs.config import RunConfig
 from mer_kit.runs.experiment import Experiment, OpenedCorpus, open_corpus
-from mer_kit.runs.presets import default_preset, merged, resolve
+from mer_kit.runs.presets import default_method, default_preset, merged, resolve
 from mer_kit.signal import frontends
 from mer_kit.songs.folds import parse_folds
 
@@ -77,6 +77,7 @@ def cells(grid: Grid) -> list[Cell]:
     listed = [*axes][len(VARIED) + 1 :]
     for combination in itertools.product(*axes.values()):
         corpus, task, seconds, frontend, method, seed, (variant, its_own), *values = combination
+        method = method or default_method(corpus)
         varied = dict(zip(listed, values, strict=True))
         overrides = {**grid.overrides, **varied, **its_own}
         if frontend and systems.takes(method, frontend):  # else it keeps its own, and runs once

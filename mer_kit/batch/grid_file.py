@@ -29,16 +29,16 @@ class Grid:
 
     A list among the `overrides` multiplies too, such as `noise_kind: [none, song]`. What should
     vary together or one by one is a variant: a name and the settings that it adds or replaces, the
-    method included.
-    `seeds` lists the seeds; an empty `frontend` means the preset's, and `preset` None the one of
-    `presets.default_preset`. A system that cannot learn from a front-end keeps its own.
+    method included. `seeds` lists the seeds; an empty `frontend` means the preset's, an empty
+    `method` and `preset` None those of `presets.default_method` and `default_preset`. A system that
+    cannot learn from a front-end keeps its own.
     """
 
     corpus: tuple[str, ...] = ("demo",)
     task: tuple[str, ...] = ("quadrant",)
     seconds: tuple[float, ...] = (3.0,)
     frontend: tuple[str, ...] = ("",)
-    method: tuple[str, ...] = ("sssl",)
+    method: tuple[str, ...] = ("",)
     seeds: tuple[int, ...] = (0,)
     folds: int = 10
     only_folds: str = ""

@@ -39,8 +39,8 @@ preset_option = click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
     default=None,
-    help="Named set of settings (default: demo for the demo corpus, embedding for a front-end "
-    "that pools, else cpu).",
+    help="Named set of settings (default: demo for the demo corpus, cpu for a front-end with "
+    "frames, else embedding).",
 )
 frontend_option = click.option(
     "--frontend",

@@ -27,7 +27,7 @@ from mer_kit.cli.options import (
 )
 from mer_kit.format import duration
 from mer_kit.records import ALL_TASKS
-from mer_kit.runs.presets import PRESETS, default_preset, merged, resolve
+from mer_kit.runs.presets import PRESETS, default_method, default_preset, merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS, note
 
@@ -86,9 +86,8 @@ def demo(runs_dir: str | None, preset: str, folds: int) -> None:
 @click.option(
     "--method",
     type=click.Choice(list(CHAINS)),
-    default="sssl",
-    show_default=True,
-    help="Training method or system.",
+    default=None,
+    help="Training method or system (default: ce, and sssl for the demo corpus).",
 )
 @preset_option
 @click.option(
@@ -131,6 +130,7 @@ def run(
     """Execute the notebooks for one corpus, duration, task and method; resume if interrupted."""
     names = ("corpus", "task", "segment_seconds", "method", "folds", "seed")
     parameters = {name: typed[name] for name in names}
+    parameters["method"] = typed["method"] or default_method(typed["corpus"])
     with contextlib.suppress(ValueError):
         parameters["segment_seconds"] = float(typed["segment_seconds"])
     parameters["preset"] = typed["preset"] or default_preset(typed["corpus"], typed["frontend"])

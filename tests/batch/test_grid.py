@@ -40,7 +40,8 @@ def test_lists_multiply_and_single_values_do_not() -> None:
         grid.Grid.of({"corpus": ["demo", "4q"], "task": "valence", "seconds": [1, 3], "seeds": 3})
     )
     assert len(cells) == 2 * 2 * 3 and len({cell.title for cell in cells}) == 12
-    assert {(c.config.corpus, c.config.preset) for c in cells} == {("demo", "demo"), ("4q", "cpu")}
+    told = {(c.config.corpus, c.config.preset, c.config.method) for c in cells}
+    assert told == {("demo", "demo", "sssl"), ("4q", "embedding", "ce")}
     assert cells[0].folds == tuple(range(10)) and cells[0].config.segment_seconds == 1.0
 
 
