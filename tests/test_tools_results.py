@@ -43,10 +43,20 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for task in ("quadrant", "valence", "arousal"):
             about = {"method": "ce", "task": task, "segment_seconds": seconds}
             add("durations", f"{task}{seconds}", 0.5 + seconds / 10, int(seconds), **about)
+    titles = {"sssl0.0": "paper's form", "sssl0.3": "paper's form", "sssl0.6": "paper's form"}
+    for kind, rate in (("none", 0.0), ("song", 0.4)):
+        for k, (variant, its) in enumerate((("repaired", {}), ("one pass", {"loss_window": 1}))):
+            noise = {"noise_kind": kind, "noise_rate": rate} if rate else {}
+            titles[f"{kind}{k}"] = variant
+            add("repairs", f"{kind}{k}", 0.9 - 0.5 * k, 70 + k, method="sssl", **its, **noise)
+    for k, (variant, parts) in enumerate((("all parts", "+descriptors"), ("without descriptors", ""))):
+        told = {"system": rightness(80 + k, 0.9 - 0.4 * k)}
+        titles[f"joined{k}"] = variant
+        settings = {"fold_seed": 0, "method": "stacking", "frontend": f"logmel_stats{parts}"}
+        write_run(root / "joined" / f"joined{k}", told, **settings)
     for folder in sorted(root.iterdir()):
         runs = runs_table.collect(folder)
-        form = "paper's form" if folder.name == "noise_sssl_paper" else ""
-        variants = dict.fromkeys(runs["folder"], form)
+        variants = {name: titles.get(name, "") for name in runs["folder"]}
         archive.write(runs, root / "answers", folder.name, variants=variants)
     return root / "answers"
 
@@ -94,6 +104,25 @@ def test_the_noise_map_tells_variants_apart_and_finds_the_crossing(
     row = next(line for line in text.splitlines() if "`elr`" in line and "|" in line)
     assert f"{100 * elr.mean():.1f} ({difference:+.1f} [" in row.split(" | ")[-1]
     assert (tmp_path / "noise_map_4q.png").stat().st_size > 10_000
+
+
+def test_repairs_are_compared_with_the_repaired_form_at_each_noise(answers: Path) -> None:
+    text = results_page.repairs(answers)
+    d = rightness(71, 0.4).astype(float) - rightness(70, 0.9)
+    for title in ("as labelled", "40 % of songs wrong"):
+        assert cells(text, "repaired", f"songs, {title}") == f"{100 * rightness(70, 0.9).mean():.1f}"
+        assert cells(text, "repaired", f"against repaired, {title}") == ""
+        found = cells(text, "one pass", f"against repaired, {title}")
+        assert found.startswith(f"**{100 * d.mean():+.1f} [") and found.endswith("]**")
+
+
+def test_the_joined_front_ends_say_what_each_part_brings(answers: Path) -> None:
+    text = results_page.joined(answers)
+    every, fewer = rightness(80, 0.9).astype(float), rightness(81, 0.5)
+    assert cells(text, "all parts", "songs").startswith(f"{100 * every.mean():.1f} [")
+    found = cells(text, "without descriptors", "against all parts")
+    assert found.startswith(f"{100 * (fewer - every).mean():+.1f} [")
+    assert "All parts against `ce`: +" in text and "better" in text
 
 
 def test_durations_are_compared_with_three_seconds(answers: Path) -> None:
