@@ -62,14 +62,16 @@ figures: demo  ## write the figures of the README (demo runs of all durations) a
 	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method sssl --seconds 1,2,4,5 --notebooks 04
 	$(BIN)/mer-kit grid --corpus demo --preset demo --folds 3 --method ce,mixup,sssl_no_kl,sssl --seconds 3 --notebooks 04
 	$(BIN)/python tools/readme_figures.py
+	$(BIN)/python tools/results_page.py
 
-results: $(STAMP)  ## run what is missing of experiments/ on the corpora in MER_DATA (hours), archive the answers, write docs/results.md
+results: $(STAMP)  ## run what is missing of experiments/ on the corpora in MER_DATA (hours), archive the answers, write docs/results.md and README.md
 	@for file in $(EXPERIMENTS); do echo "== $$file"; \
 	$(BIN)/mer-kit grid $$file --workers 2 --notebooks 04 --dry-run | tail -1 && \
 	$(BIN)/mer-kit grid $$file --workers 2 --notebooks 04 || exit 1; done
+	$(BIN)/python tools/wrong_labels.py
 	$(BIN)/python tools/results_page.py --archive
 
-results-page: $(STAMP)  ## write docs/results.md from the archived answers, without corpora and in a minute
+results-page: $(STAMP)  ## write the numbers of docs/results.md and README.md from the archived answers, without corpora and in a minute
 	$(BIN)/python tools/results_page.py
 
 site: demo  ## build the static site from the demo run: build/site/index.html

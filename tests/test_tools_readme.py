@@ -36,19 +36,6 @@ def test_a_row_has_counts_an_interval_and_its_run() -> None:
     assert "2 of 3 folds" in text and "The majority class scores 25 %." in text
 
 
-def test_a_readme_without_its_marks_is_left_alone(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("no marks\n", "utf-8")
-    with pytest.raises(MerKitError, match="has 0 places for the results"):
-        readme_figures.update_readme(readme, _table())
-    assert readme.read_text("utf-8") == "no marks\n"
-    readme.write_text(f"a\n{readme_figures.BEGIN}\n| old |\n{readme_figures.END}\nb\n", "utf-8")
-    readme_figures.update_readme(readme, _table())
-    assert "| old" not in readme.read_text("utf-8") and readme.read_text("utf-8").endswith(
-        f"{readme_figures.END}\nb\n"
-    )
-
-
 def test_runs_without_the_demo_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MerKitError, match="run `make figures` first"):
         readme_figures.demo_results(tmp_path)

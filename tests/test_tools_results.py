@@ -49,7 +49,9 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
             noise = {"noise_kind": kind, "noise_rate": rate} if rate else {}
             titles[f"{kind}{k}"] = variant
             add("repairs", f"{kind}{k}", 0.9 - 0.5 * k, 70 + k, method="sssl", **its, **noise)
-    for k, (variant, parts) in enumerate((("all parts", "+descriptors"), ("without descriptors", ""))):
+    for k, (variant, parts) in enumerate(
+        (("all parts", "+descriptors"), ("without descriptors", ""))
+    ):
         told = {"system": rightness(80 + k, 0.9 - 0.4 * k)}
         titles[f"joined{k}"] = variant
         settings = {"fold_seed": 0, "method": "stacking", "frontend": f"logmel_stats{parts}"}
@@ -110,7 +112,9 @@ def test_repairs_are_compared_with_the_repaired_form_at_each_noise(answers: Path
     text = results_page.repairs(answers)
     d = rightness(71, 0.4).astype(float) - rightness(70, 0.9)
     for title in ("as labelled", "40 % of songs wrong"):
-        assert cells(text, "repaired", f"songs, {title}") == f"{100 * rightness(70, 0.9).mean():.1f}"
+        assert (
+            cells(text, "repaired", f"songs, {title}") == f"{100 * rightness(70, 0.9).mean():.1f}"
+        )
         assert cells(text, "repaired", f"against repaired, {title}") == ""
         found = cells(text, "one pass", f"against repaired, {title}")
         assert found.startswith(f"**{100 * d.mean():+.1f} [") and found.endswith("]**")

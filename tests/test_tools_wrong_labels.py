@@ -77,9 +77,13 @@ def test_mistakes_and_annotators_are_told(answers: Path) -> None:
 def test_scores_are_those_of_a_fold_that_was_trained_on_the_song(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wrong_labels, "ONCE", {"out-of-fold loss": wrong_labels.suspicion.without_the_song})
+    monkeypatch.setattr(
+        wrong_labels, "ONCE", {"out-of-fold loss": wrong_labels.suspicion.without_the_song}
+    )
     options = {"clips": 16, "seconds": 8.0}
-    config = resolve(preset="smoke", method="ce", folds=2, frontend="logmel_stats", corpus_options=options)
+    config = resolve(
+        preset="smoke", method="ce", folds=2, frontend="logmel_stats", corpus_options=options
+    )
     experiment = Experiment(config, runs_dir=tmp_path)
     for number in range(2):
         experiment.train(number)

@@ -1,13 +1,11 @@
-"""What the README shows, taken from finished runs: figures/, and the table of results; nothing is typed by hand.
+"""What the README shows of the demo corpus, taken from finished runs: figures/, and figures/demo_results.csv.
 
-python tools/readme_figures.py           # from runs/ to figures/ and README.md; `make figures` makes the runs first
-python tools/readme_figures.py --table   # only the table, from figures/demo_results.csv
+python tools/readme_figures.py    # from runs/ to figures/; `make figures` makes the runs first
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -42,8 +40,6 @@ KEPT = (
     "folds", "folds_done", "n_songs", "pooled_accuracy_svm", "pooled_macro_f1_svm", "song_accuracy_mean",
     "song_accuracy_sd", "segment_accuracy_mean", "majority_accuracy_mean", "fingerprint",
 )  # fmt: skip
-BEGIN = "<!-- results: written by tools/readme_figures.py, do not edit -->"
-END = "<!-- end of results -->"
 
 
 def write(runs_dir: Path, out: Path | None = None) -> list[Path]:
@@ -169,43 +165,15 @@ def as_markdown(table: pd.DataFrame) -> str:
     return "\n".join([*("| " + " | ".join(cells) + " |" for cells in lines), "", note])
 
 
-def update_readme(readme: Path, table: pd.DataFrame) -> None:
-    """Write the table between its two marks in the README.
-
-    Raises
-    ------
-    MerKitError
-        If the marks are not there.
-    """
-    text, times = re.subn(
-        rf"(?s)({re.escape(BEGIN)}\n).*?({re.escape(END)})",
-        lambda found: f"{found[1]}\n{as_markdown(table)}\n\n{found[2]}",
-        readme.read_text("utf-8"),
-    )
-    if times != 1:
-        raise MerKitError(
-            f"{readme.name} has {times} places for the results, expected one: put back {BEGIN!r} and {END!r}"
-        )
-    readme.write_text(text, "utf-8")
-
-
 def main() -> int:
-    """Write figures and table and name them; exit 1 with one sentence if something is missing."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--table", action="store_true", help="only the table, from figures/demo_results.csv"
-    )
-    only_table = parser.parse_args().table
-    root = project_root() or Path.cwd()
+    """Write the figures and the demo corpus' results, and name them; exit 1 with one sentence if something is missing."""
+    argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
+    figures = (project_root() or Path.cwd()) / "figures"
     try:
-        if not only_table:
-            for path in write(default_runs_dir()):
-                print(f"wrote {path.name}")
-            write_table(
-                root / "figures" / RESULTS, demo_results(default_runs_dir()), float_format="%.6g"
-            )
-        update_readme(root / "README.md", pd.read_csv(root / "figures" / RESULTS))
-        print("wrote README.md")
+        for path in write(default_runs_dir()):
+            print(f"wrote {path.name}")
+        write_table(figures / RESULTS, demo_results(default_runs_dir()), float_format="%.6g")
+        print(f"wrote {RESULTS}")
     except (MerKitError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1

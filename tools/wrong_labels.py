@@ -1,6 +1,6 @@
 """Scores for wrong labels, archived in experiments/answers/, and what docs/results.md says of them.
 
-    python tools/wrong_labels.py RUNS    # write the archives from finished runs and the corpora in MER_DATA
+    python tools/wrong_labels.py [RUNS]  # write the archives from finished runs (default: MER_RUNS, else runs/) and MER_DATA
 
 `suspicions.csv.gz` has one row for each segment of VGMIDI and of the demo corpus, with every score that the kit offers;
 `rejected_4q.csv` the segments of 4Q that all networks of methods.yaml reject; `doubts_4q.csv` how much of each song is doubted.
@@ -24,7 +24,7 @@ from mer_kit.analysis.passes import read_passes
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
 from mer_kit.format import percent, plural
-from mer_kit.paths import project_root
+from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import rejected
 from mer_kit.runs.experiment import Experiment
 
@@ -62,9 +62,7 @@ def suspicions(experiments: dict[str, Experiment]) -> pd.DataFrame:
             settings = experiments[variant].config.training
             for when, epoch in ((WARMUP, settings.warmup_epochs), (END, len(passes))):
                 scores = suspicion.of_passes(passes, epoch)
-                columns |= {
-                    f"{variant}|{name}|{when}": scores[name].to_numpy() for name in kept
-                }
+                columns |= {f"{variant}|{name}|{when}": scores[name].to_numpy() for name in kept}
         passes = read_passes(plain, number)
         for name, score in ONCE.items():
             columns[f"|{name}|"] = score(plain, passes)
@@ -138,14 +136,25 @@ def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
     rows, works = [], []
     for name in dict.fromkeys(name.rpartition("|")[0] for name in names):
         training, score = name.split("|")
-        own = {when: ranked.loc[f"{name}|{when}"] for when in (WARMUP, END, "") if f"{name}|{when}" in ranked.index}
+        own = {
+            when: ranked.loc[f"{name}|{when}"]
+            for when in (WARMUP, END, "")
+            if f"{name}|{when}" in ranked.index
+        }
         last = own.get(END, own.get(""))
         rows.append(
             [training or "–", score, *(_interval(own[when]) if when in own else "–" for when in (WARMUP,)),
              _interval(last), f"{last['within_songs']:.2f}", percent(last["precision"])]
         )  # fmt: skip
         works += [f"{score} ({training or 'no passes'})"] if last["low"] > WORKS else []
-    head = ["training", "score", f"AUC {WARMUP}", f"AUC {END}", "within songs", "wrong in the first tenth, %"]
+    head = [
+        "training",
+        "score",
+        f"AUC {WARMUP}",
+        f"AUC {END}",
+        "within songs",
+        "wrong in the first tenth, %",
+    ]
     lines = [head, ["---"] * len(head), *rows]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     said = {0: "none", len(rows): "all"}.get(len(works), ", ".join(works))
@@ -167,14 +176,17 @@ def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
     by_song = pd.Series(wrong).groupby(songs).mean()
     text = (
         f"Intraclass correlation within songs: {share[0]:.2f} for being wrong, {share[1]:.2f} for the mean loss. "
-        f"{percent((by_song == 0).mean())} % of the songs have no wrong segment, and {percent((by_song > 0.5).mean())} % more wrong than "
-        "right ones."
+        f"{percent((by_song == 0).mean())} % of the songs have no wrong segment, and {percent((by_song > 0.5).mean())} % "
+        "more wrong than right ones."
     )
     agreement = table["agreement"]
     if agreement.notna().any():
         agree = (agreement >= 0.5).to_numpy()
         told = []
-        for title, rows in (("at least half of the listeners agree", agree), ("fewer agree", ~agree)):
+        for title, rows in (
+            ("at least half of the listeners agree", agree),
+            ("fewer agree", ~agree),
+        ):
             row = suspicion.ranking(loss[rows].to_frame("loss"), wrong[rows], songs[rows]).iloc[0]
             told.append(
                 f"where {title} ({percent(rows.mean())} % of the segments, of which {percent(wrong[rows].mean())} % are wrong), "
@@ -200,8 +212,8 @@ def mistakes(answers: Path) -> str:
     return (
         f"{text}\n\n{plural(int(found['networks'].iloc[0]), 'network')}, one per method and seed, each of which never heard the "
         "song.\n\n"
-        f"4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among the "
-        f"tenth that plain training doubts most: Spearman's ρ {rho:+.2f} [{low:+.2f}, {high:+.2f}] over {len(doubted)} songs."
+        f"4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among "
+        f"the tenth that plain training doubts most: Spearman's ρ {rho:+.2f} [{low:+.2f}, {high:+.2f}] over {len(doubted)} songs."
     )
 
 
@@ -222,10 +234,10 @@ def _spearman_interval(table: pd.DataFrame, *, draws: int = 1000) -> tuple[float
 def main() -> int:
     """Write the archives; exit 1 with one sentence if something is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("runs", type=Path, help="the folder of the runs")
-    given = parser.parse_args()
+    parser.add_argument("runs", type=Path, nargs="?", help="the folder of the runs")
+    runs = parser.parse_args().runs or default_runs_dir()
     try:
-        print("\n".join(archive(given.runs, (project_root() or Path.cwd()) / "experiments")))
+        print("\n".join(archive(runs, (project_root() or Path.cwd()) / "experiments")))
     except (MerKitError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,9 +19,7 @@ COLUMNS = (
 )
 
 
-def by_all(
-    folders: Sequence[str | Path], *, n: int | None = 5, per_song: int = 1
-) -> pd.DataFrame:
+def by_all(folders: Sequence[str | Path], *, n: int | None = 5, per_song: int = 1) -> pd.DataFrame:
     """Return test segments whose label is no network's answer, the least probable labels first.
 
     Each run tested each song with the network of the fold that was not trained on it. A run counts

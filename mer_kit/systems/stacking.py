@@ -31,7 +31,9 @@ from mer_kit.songs.folds import most_folds
 from mer_kit.systems import BaseSystem, Songs, song_features
 
 TITLE = "Stacking"
-SAYS = "support vector machines, logistic regression and networks on each joined front-end, weighted"
+SAYS = (
+    "support vector machines, logistic regression and networks on each joined front-end, weighted"
+)
 SOURCE = "Caruana et al. 2004, Ensemble selection from libraries of models; D: the library"
 COLOUR, LINE = "#3f90da", "--"
 

@@ -49,9 +49,7 @@ def test_every_score_is_larger_for_planted_wrong_labels() -> None:
     np.testing.assert_allclose(scores["loss"], one.losses[7])
     np.testing.assert_allclose(scores["mean loss"], one.losses[3:8].mean(axis=0))
     median = scores["mean loss"].groupby(SONG).transform("median")
-    np.testing.assert_allclose(
-        scores["mean loss − song's median"], scores["mean loss"] - median
-    )
+    np.testing.assert_allclose(scores["mean loss − song's median"], scores["mean loss"] - median)
     np.testing.assert_allclose(scores["1 − ω"], 1 - one.partition_after(8).omega)
     p = one.probabilities[7, SONG == 3].astype(float)
     by_hand = np.abs(p - p.mean(axis=0)).sum(axis=1) / 2
@@ -84,7 +82,7 @@ def test_losses_come_from_the_fold_that_tested_the_song() -> None:
     ids = [f"c{k}" for k in range(40)]
     tables = {}
     for fold in (0, 1):  # fold k tests the songs of its parity; a third one is not trained
-        clip, at = SONG[SONG % 3 == fold], one.start_s[SONG % 3 == fold]
+        clip, at = SONG[fold == SONG % 3], one.start_s[fold == SONG % 3]
         p = np.full((len(clip), 4), 0.2) + 0.2 * np.eye(4)[fold]
         about = {"clip_id": [ids[c] for c in clip], "start_s": at, "part": "test"}
         tables[fold] = pd.DataFrame(about).assign(**dict(zip("abcd", p.T, strict=True)))

@@ -143,9 +143,7 @@ variants:
         ({"a": {"loss_windw": 1}}, "loss_windw"),
     ],
 )
-def test_a_variant_that_is_no_mapping_of_settings_stops_it(
-    variants: object, sentence: str
-) -> None:
+def test_a_variant_that_is_no_mapping_of_settings_stops_it(variants: object, sentence: str) -> None:
     with pytest.raises(MerKitError, match=sentence):
         grid.cells(grid.Grid.of({"variants": variants}))
 

@@ -68,7 +68,9 @@ def test_a_model_is_judged_on_artists_that_it_has_not_heard() -> None:
     for groups in (artist, None):
         system = make()
         system.groups = groups
-        p = system._unheard(partial(stacking._svm, columns=np.arange(8), n_classes=4), made, labels, 4)
+        p = system._unheard(
+            partial(stacking._svm, columns=np.arange(8), n_classes=4), made, labels, 4
+        )
         right.append((p.argmax(axis=1) == labels).mean())
     assert right[0] < 0.5 < 0.7 < right[1]
 
@@ -77,7 +79,9 @@ def test_segments_do_not_overlap_and_columns_make_parts() -> None:
     values = np.arange(60.0).reshape(30, 2)
     about = {"clip_ids": ["a"], "values": lambda _: values, "columns": ("x: one", "y: one")}
     for per_second, most, expected in ((1.0, None, 10), (1.0, 12.0, 4), (1 / 3, None, 30)):
-        of = systems.Songs(**about, per_second=per_second, segment_seconds=3.0, max_seconds=most, folder=None)  # type: ignore[arg-type]
+        of = systems.Songs(
+            **about, per_second=per_second, segment_seconds=3.0, max_seconds=most, folder=None
+        )  # type: ignore[arg-type]
         system = make()
         (song,) = system.read(of)
         assert song.shape == (expected, 2) and song[0].tolist() == [0, 1]
