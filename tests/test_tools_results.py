@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
 from mer_kit.results import archive, runs_table
 from tests.results.stored_runs import rightness, write_run
-from tools import results_page
+from tools import results_page, results_places
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +76,7 @@ def cells(table: str, first: str, column: str) -> str:
 
 
 def test_the_systems_are_measured_from_the_answers(answers: Path) -> None:
-    table = results_page.systems(answers)
+    table = results_places.systems(answers)
     plain = np.mean([rightness(seed, 0.6) for seed in (0, 1)], axis=0)
     mixup = np.mean([rightness(10 + seed, 0.95) for seed in (0, 1)], axis=0)
     assert cells(table, "`ce`", "songs").startswith(f"{100 * plain.mean():.1f} [")
@@ -90,7 +91,7 @@ def test_the_systems_are_measured_from_the_answers(answers: Path) -> None:
 
 
 def test_whole_clips_are_one_sentence(answers: Path) -> None:
-    said = results_page.whole_clips(answers)
+    said = results_places.whole_clips(answers)
     d = [rightness(30 + s, 0.4).astype(float) - rightness(s, 0.6) for s in (0, 1)]
     assert f"{100 * np.mean(d):+.1f} points [" in said and "worse" in said
 
@@ -98,7 +99,7 @@ def test_whole_clips_are_one_sentence(answers: Path) -> None:
 def test_the_noise_map_tells_variants_apart_and_finds_the_crossing(
     answers: Path, tmp_path: Path
 ) -> None:
-    text = results_page.the_noise_map(answers, tmp_path)
+    text = results_places.the_noise_map(answers, tmp_path)
     assert "`elr`" in text and "`sssl, paper's form`" in text
     assert "song noise: elr overtakes ce at" in text
     plain, elr = (rightness(40, 0.9 - 0.8 * 0.6), rightness(50, 0.7))
@@ -109,7 +110,7 @@ def test_the_noise_map_tells_variants_apart_and_finds_the_crossing(
 
 
 def test_repairs_are_compared_with_the_repaired_form_at_each_noise(answers: Path) -> None:
-    text = results_page.repairs(answers)
+    text = results_places.repairs(answers)
     d = rightness(71, 0.4).astype(float) - rightness(70, 0.9)
     for title in ("as labelled", "40 % of songs wrong"):
         assert (
@@ -121,7 +122,7 @@ def test_repairs_are_compared_with_the_repaired_form_at_each_noise(answers: Path
 
 
 def test_the_joined_front_ends_say_what_each_part_brings(answers: Path) -> None:
-    text = results_page.joined(answers)
+    text = results_places.joined(answers)
     every, fewer = rightness(80, 0.9).astype(float), rightness(81, 0.5)
     assert cells(text, "all parts", "songs").startswith(f"{100 * every.mean():.1f} [")
     found = cells(text, "without descriptors", "against all parts")
@@ -130,7 +131,7 @@ def test_the_joined_front_ends_say_what_each_part_brings(answers: Path) -> None:
 
 
 def test_durations_are_compared_with_three_seconds(answers: Path) -> None:
-    text = results_page.durations(answers)
+    text = results_places.durations(answers)
     d = rightness(1, 0.6).astype(float) - rightness(3, 0.8)
     assert f"valence 1 s {100 * d.mean():+.1f} [" in text
     assert cells(text, "3 s", "arousal").startswith(f"{100 * rightness(3, 0.8).mean():.1f} [")
@@ -173,9 +174,28 @@ def test_only_the_runs_of_an_experiment_are_archived(tmp_path: Path) -> None:
     assert results_page.archive_runs(experiments, [runs]) == ["small: 2 of 2 runs finished"]
     found = archive.read(experiments / "answers", "small").runs.set_index("folder")["name"]
     assert found.to_dict() == {"usual": "sssl, usual", "one": "sssl, one pass"}
-    assert "| `small` |" in results_page.origin(experiments / "answers")
+    assert "| `small` |" in results_places.origin(experiments / "answers")
 
 
-def test_the_page_is_current() -> None:
-    text = (ROOT / "docs/results.md").read_text("utf-8")
+def test_the_short_table_has_the_same_numbers(answers: Path) -> None:
+    text = results_places.in_short(answers)
+    plain, under_noise = (np.mean([rightness(seed, 0.6) for seed in (0, 1)]), rightness(40, 0.42))
+    row = next(line for line in text.splitlines() if "(`ce`)" in line).split(" | ")
+    assert row[1].startswith(f"{100 * plain:.1f} [")
+    assert row[2].startswith(f"{100 * under_noise.mean():.1f} [")
+    assert f"| {results_places.SHORT['sssl']} | – | – |" in text, "was not archived here"
+
+
+def test_fig_2_stands_beside_the_papers_four_statements() -> None:
+    text = results_places.fig2(ROOT / "experiments/answers")
+    assert len(text.splitlines()) == 2 + 4
+    curve = pd.read_csv(ROOT / "figures/fig2_4q.csv")
+    later = curve[(curve["start_s"] >= 7) & (curve["start_s"] < 20)][["Q1", "Q2", "Q3", "Q4"]]
+    share = (later.idxmax(axis=1) == "Q1").mean()
+    assert f"| 7–20 | Q1 | {later.mean().idxmax()} | {100 * share:.0f} % |" in text
+
+
+@pytest.mark.parametrize("page", results_page.PAGES)
+def test_the_pages_are_current(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
     assert results_page.filled(text, ROOT / "experiments/answers") == text
