@@ -48,6 +48,7 @@ def test_settings_reach_their_part() -> None:
     assert (mel.sample_rate, described.sample_rate) == (16000, 22050)
     alone = frontends.make("logmel_stats", **SETTINGS)
     assert frontends.identity(mel) == frontends.identity(alone)
+    assert frontends.identity(joined)["parts"] == [frontends.identity(mel), frontends.identity(described)]
     config = resolve(preset="embedding", frontend=NAMES, n_mels=8)
     assert config.frontend_settings.n_mels == 8 and config.network == "mlp"
 
@@ -120,6 +121,8 @@ def test_a_run_opens_one_store_for_each_part(
     store = data.open_features(Small, config)
     assert isinstance(store, JoinedStore) and store.clips == clips
     assert {"logmel_stats", "descriptors"} <= {path.name for path in tmp_path.iterdir()}
+    pictures = data.open_logmel(Small, config, store)  # also compares recordings of real corpora
+    assert pictures.frontend.columns[0] == "mel 0" and pictures.clips == clips
     again = builder.file_features(clips[0].path, Recipe(store.frontend.parts[1], 2.0))
     np.testing.assert_array_equal(store.values(0)[:, 2 * 128 :], again[0][: store.frames[0]])
 

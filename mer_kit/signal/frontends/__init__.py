@@ -100,7 +100,8 @@ def note(name: str) -> str:
 def identity(frontend: BaseFrontend) -> dict[str, Any]:
     """Return what, together with the audio, determines the hash of a front-end's features.
 
-    For log-mels these are the settings alone, so that existing stores stay valid.
+    For log-mels these are the settings alone, so that existing stores stay valid; joined front-ends
+    have those of their parts.
 
     Examples
     --------
@@ -108,6 +109,8 @@ def identity(frontend: BaseFrontend) -> dict[str, Any]:
     {'sample_rate': 22050, 'n_fft': 1024, 'hop_length': 512, 'n_mels': 128}
     """
     name = name_of(frontend)
+    if isinstance(frontend, JoinedFrontend):
+        return {"frontend": name, "parts": [identity(part) for part in frontend.parts]}
     own = frontend.identity()
     if name == DEFAULT:
         return own
