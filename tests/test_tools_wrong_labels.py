@@ -12,10 +12,12 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from mer_kit.batch import grid, grid_file
 from mer_kit.runs.experiment import Experiment
 from mer_kit.runs.presets import resolve
 from tools import wrong_labels
 
+ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(0)
 SONG = np.repeat([f"s{k:02d}" for k in range(30)], 12)
 
@@ -44,7 +46,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / wrong_labels.SUSPICIONS).write_bytes(gzip.compress(text.encode()))
     pd.DataFrame(
         {"clip_id": ["007"], "start_s": [3.0], "end_s": [6.0], "label": ["Q1"], "answer": ["Q3"],
-         "agree": [0.75], "p_label": [0.004], "p_answer": [0.9], "networks": [28]}
+         "agree": [0.75], "p_label": [0.004], "p_answer": [0.9], "runs": [28]}
     ).to_csv(folder / wrong_labels.REJECTED, index=False)  # fmt: skip
     agreement = np.r_[RNG.random(59), np.nan]
     doubts = {"clip_id": range(60), "group": np.arange(60) // 2, "agreement": agreement}
@@ -68,9 +70,19 @@ def test_every_score_has_its_aucs_and_the_page_says_which_ones_work(answers: Pat
     assert re.search(r"Intraclass correlation within songs: -?0\.0\d for being wrong", vgmidi)
 
 
+def test_the_archived_scores_are_those_of_the_trainings_in_the_files() -> None:
+    for corpus in wrong_labels.CORPORA:
+        cells = grid.cells(grid_file.read(ROOT / f"experiments/wrong_labels_{corpus}.yaml"))
+        methods = {cell.variant: cell.config.method for cell in cells}
+        assert methods == dict.fromkeys(wrong_labels.KEPT, "sssl") | {wrong_labels.PLAIN: "ce"}
+
+
 def test_mistakes_and_annotators_are_told(answers: Path) -> None:
     text = wrong_labels.mistakes(answers)
-    assert "| `007` | 3–6 | Q1 | Q3 (75.0 %) | 0.004 | 0.90 |" in text and "28 networks" in text
+    assert (
+        "| `007` | 3–6 | Q1 | Q3 (75.0 %) | 0.004 | 0.90 |" in text
+        and "All of 28 runs with different predictions reject 1 segment of 1 song" in text
+    )
     assert "Spearman's ρ -1.00 [-1.00, -1.00] over 59 songs" in text
 
 

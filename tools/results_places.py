@@ -239,6 +239,8 @@ def joined(answers: Path) -> str:
     whole = "stacking, all parts"
     parts = found.answers[found.answers["name"].str.startswith("stacking")]
     everything = parts[parts["name"] == whole]
+    if everything.empty:
+        raise MerKitError(f"{whole} is not archived: run `make results`")
     rows = []
     for name, its in parts.groupby("name"):
         cells = {"stacking": str(name).removeprefix("stacking, ")}

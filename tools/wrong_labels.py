@@ -3,7 +3,7 @@
     python tools/wrong_labels.py [RUNS]  # write the archives from finished runs (default: MER_RUNS, else runs/) and MER_DATA
 
 `suspicions.csv.gz` has one row for each segment of VGMIDI and of the demo corpus, with every score that the kit offers;
-`rejected_4q.csv` the segments of 4Q that all networks of methods.yaml reject; `doubts_4q.csv` how much of each song is doubted.
+`rejected_4q.csv.gz` the segments of 4Q that all runs of methods.yaml reject; `doubts_4q.csv` how much of each song is doubted.
 A song's scores are those of one training: the fold after the one that tested the song.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from mer_kit.analysis import suspicion
 from mer_kit.analysis.passes import read_passes
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
-from mer_kit.format import percent, plural
+from mer_kit.format import UNKNOWN, percent, plural
 from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import rejected
 from mer_kit.runs.experiment import Experiment
@@ -42,9 +43,11 @@ PLAIN = "plain training"
 #: Scores that no evaluation pass gives.
 ONCE = {"out-of-fold loss": suspicion.without_the_song, "cleanlab": suspicion.by_cleanlab}
 WARMUP, END = "after the warm-up", "after the last epoch"
-SUSPICIONS, REJECTED, DOUBTS = "suspicions.csv.gz", "rejected_4q.csv", "doubts_4q.csv"
+SUSPICIONS, REJECTED, DOUBTS = "suspicions.csv.gz", "rejected_4q.csv.gz", "doubts_4q.csv"
 #: The aim of docs/protocol.md.
 WORKS = 0.70
+#: Rejected segments that the page lists.
+LISTED = 5
 
 
 # ---- archives ----------------------------------------------------------------------------------------------------------
@@ -83,7 +86,7 @@ def doubts(experiment: Experiment) -> pd.DataFrame:
     for fold in experiment.folds:
         number = (fold.number + 1) % len(experiment.folds)
         passes = read_passes(experiment, number)
-        omega = passes.partitions[-1].omega
+        omega = passes.partition_after(len(passes)).omega
         doubted = omega <= np.quantile(omega, suspicion.LISTENED)
         table = pd.DataFrame({"clip": passes.clip, "doubted": doubted})
         share = table[table["clip"].isin(fold.test)].groupby("clip")["doubted"].mean()
@@ -105,18 +108,27 @@ def archive(runs_dir: Path, experiments: Path) -> list[str]:
         opened = {cell.variant: cache.experiment(cell) for cell in cells}
         tables.append(suspicions(opened).assign(corpus=corpus))
         lines.append(f"{corpus}: {len(tables[-1])} segments")
-    text = pd.concat(tables).to_csv(index=False, lineterminator="\n", float_format="%.4g")
-    with files.writing(answers / SUSPICIONS) as partial:
-        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
+    _write(answers / SUSPICIONS, pd.concat(tables), "%.4g")
     cells = grid.cells(grid_file.read(experiments / "methods.yaml"))
     runs = [cache.experiment(cell) for cell in cells]
     done = [run for run in runs if all(run.folder.fold_done(fold.number) for fold in run.folds)]
-    found = rejected.by_all([run.folder.path for run in done])
-    files.write_table(answers / REJECTED, found, float_format="%.3f")
+    plain = [run for run in done if run.config.method == "ce" and run.config.seed == 0]
+    if not plain:
+        raise MerKitError("ce of methods.yaml is not finished with seed 0: run `make results`")
+    found = rejected.by_all([run.folder.path for run in done], n=None, per_song=None)
+    if found.empty:
+        raise MerKitError("no segment is rejected by all runs of methods.yaml, expected some")
+    _write(answers / REJECTED, found, "%.3f")
     lines.append(f"{REJECTED}: {plural(len(done), 'run')}")
-    plain = next(run for run in done if run.config.method == "ce" and run.config.seed == 0)
-    files.write_table(answers / DOUBTS, doubts(plain), float_format="%.4g")
+    files.write_table(answers / DOUBTS, doubts(plain[0]), float_format="%.4g")
     return lines
+
+
+def _write(file: Path, table: pd.DataFrame, float_format: str) -> None:
+    """Write a compressed CSV; equal tables give equal bytes."""
+    text = table.to_csv(index=False, lineterminator="\n", float_format=float_format)
+    with files.writing(file) as partial:
+        partial.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 # ---- what the page has -------------------------------------------------------------------------------------------------
@@ -136,17 +148,12 @@ def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
     rows, works = [], []
     for name in dict.fromkeys(name.rpartition("|")[0] for name in names):
         training, score = name.split("|")
-        own = {
-            when: ranked.loc[f"{name}|{when}"]
-            for when in (WARMUP, END, "")
-            if f"{name}|{when}" in ranked.index
-        }
-        last = own.get(END, own.get(""))
-        rows.append(
-            [training or "–", score, *(_interval(own[when]) if when in own else "–" for when in (WARMUP,)),
-             _interval(last), f"{last['within_songs']:.2f}", percent(last["precision"])]
-        )  # fmt: skip
-        works += [f"{score} ({training or 'no passes'})"] if last["low"] > WORKS else []
+        first = ranked.loc[f"{name}|{WARMUP}"] if training else None
+        last = ranked.loc[f"{name}|{END}" if training else f"{name}|"]
+        told = [UNKNOWN if row is None else _interval(row) for row in (first, last)]
+        numbers = [f"{last['within_songs']:.2f}", percent(last["precision"])]
+        rows.append([training or "without the song", score, *told, *numbers])
+        works += [f"{score} ({training or 'without the song'})"] if last["low"] > WORKS else []
     head = [
         "training",
         "score",
@@ -155,14 +162,17 @@ def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
         "within songs",
         "wrong in the first tenth, %",
     ]
-    lines = [head, ["---"] * len(head), *rows]
-    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     said = {0: "none", len(rows): "all"}.get(len(works), ", ".join(works))
-    return (
+    about = (
         f"**{TITLES[corpus][0].upper()}{TITLES[corpus][1:]}**: {len(table):,} segments of {plural(len(set(songs)), 'song')}; "
         f"{percent(wrong.mean())} % have another class than their song. Scores whose whole interval lies above {WORKS:.2f} after "
-        f"the last epoch: {said}.\n\n{text}\n\n{_why(table, wrong, songs)}"
+        f"the last epoch: {said}."
     )
+    return "\n\n".join([about, _markdown(head, rows), _why(table, wrong, songs)])
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
 
 
 def _interval(row: pd.Series) -> str:
@@ -170,49 +180,56 @@ def _interval(row: pd.Series) -> str:
 
 
 def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
-    """Return how much of it all is shared by a song, and what listeners' agreement does."""
-    loss = table[f"{PLAIN}|mean loss|{END}"]
+    """Return how much of it all is shared by a song, and where the loss ranks better and worse."""
+    loss = table[f"{PLAIN}|mean loss|{END}"].to_numpy()
     share = [suspicion.shared_by_song(one, songs) for one in (wrong, loss)]
     by_song = pd.Series(wrong).groupby(songs).mean()
+    mostly = pd.Series(songs).map(by_song).to_numpy() > 0.5
     text = (
         f"Intraclass correlation within songs: {share[0]:.2f} for being wrong, {share[1]:.2f} for the mean loss. "
         f"{percent((by_song == 0).mean())} % of the songs have no wrong segment, and {percent((by_song > 0.5).mean())} % "
         "more wrong than right ones."
     )
-    agreement = table["agreement"]
-    if agreement.notna().any():
-        agree = (agreement >= 0.5).to_numpy()
-        told = []
-        for title, rows in (
-            ("at least half of the listeners agree", agree),
-            ("fewer agree", ~agree),
-        ):
-            row = suspicion.ranking(loss[rows].to_frame("loss"), wrong[rows], songs[rows]).iloc[0]
-            told.append(
-                f"where {title} ({percent(rows.mean())} % of the segments, of which {percent(wrong[rows].mean())} % are wrong), "
-                f"{_interval(row)}"
+    if mostly.any():
+        text += f" Without the latter, the AUC of the mean loss is {_part(loss, wrong, songs, ~mostly)}."
+    if table["agreement"].notna().any():
+        agree = (table["agreement"] >= 0.5).to_numpy()
+        told = [
+            f"{_part(loss, wrong, songs, rows)} where {title} ({percent(rows.mean())} % of the segments, of which "
+            f"{percent(wrong[rows].mean())} % are wrong)"
+            for title, rows in (
+                ("at least half of the listeners agree", agree),
+                ("fewer agree", ~agree),
             )
-        text += f" AUC of the mean loss {'; '.join(told)}."
+        ]
+        low, high = suspicion.difference_interval(wrong, loss, songs, agree)
+        text += f" It is {' and '.join(told)}; the difference has the interval [{low:+.2f}, {high:+.2f}]."
     return text
 
 
+def _part(loss: np.ndarray, wrong: np.ndarray, songs: np.ndarray, rows: np.ndarray) -> str:
+    """Return the AUC of the loss among some segments, with its interval."""
+    table = pd.DataFrame({"loss": loss[rows]})
+    return _interval(suspicion.ranking(table, wrong[rows], songs[rows]).iloc[0])
+
+
 def mistakes(answers: Path) -> str:
-    """Return the segments of 4Q that all networks reject, and what its annotators' agreement says of doubted songs."""
+    """Return the segments of 4Q that all runs reject, and what its annotators' agreement says of doubted songs."""
     found = pd.read_csv(answers / REJECTED, dtype={"clip_id": str})
-    head = ["clip", "seconds", "label", "networks say", "p of the label", "p of the answer"]
+    head = ["clip", "seconds", "label", "the networks say", "p of the label", "p of the answer"]
     rows = [
         [f"`{row.clip_id}`", f"{row.start_s:g}–{row.end_s:g}", row.label,
          f"{row.answer} ({percent(row.agree)} %)", f"{row.p_label:.3f}", f"{row.p_answer:.2f}"]
-        for row in found.itertuples()
+        for row in found.drop_duplicates("clip_id").head(LISTED).itertuples()
     ]  # fmt: skip
-    text = "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
     doubted = pd.read_csv(answers / DOUBTS, dtype={"clip_id": str}).dropna(subset=["agreement"])
     rho = float(stats.spearmanr(doubted["agreement"], doubted["doubted"]).statistic)
     low, high = _spearman_interval(doubted)
     return (
-        f"{text}\n\n{plural(int(found['networks'].iloc[0]), 'network')}, one per method and seed, each of which never heard the "
-        "song.\n\n"
-        f"4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among "
+        f"All of {plural(int(found['runs'].max()), 'run')} with different predictions reject "
+        f"{plural(len(found), 'segment')} of {plural(found['clip_id'].nunique(), 'song')}, each by networks that never heard "
+        f"the song. The first {LISTED}, one per clip:\n\n{_markdown(head, rows)}\n\n"
+        "4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among "
         f"the tenth that plain training doubts most: Spearman's ρ {rho:+.2f} [{low:+.2f}, {high:+.2f}] over {len(doubted)} songs."
     )
 

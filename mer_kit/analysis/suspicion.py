@@ -67,7 +67,8 @@ def of_passes(passes: Passes, after_epoch: int) -> pd.DataFrame:
 def without_the_song(experiment: Experiment, passes: Passes) -> np.ndarray:
     """Return each training segment's loss by the fold that tested its song: float64 [S], nats.
 
-    NaN for the segments whose fold is not trained.
+    NaN for the segments whose fold is not trained, and for those that begin where no test segment
+    does: test segments begin every second.
 
     Notebook: 02_noisy_labels
     """
@@ -77,19 +78,21 @@ def without_the_song(experiment: Experiment, passes: Passes) -> np.ndarray:
         for fold in experiment.folds
         if experiment.folder.fold_done(fold.number)
     ]
+    found = np.full(len(passes.labels), np.nan)
+    if not tables:
+        return found
     tested = pd.concat(tables)
     tested["key"] = _keys(tested["clip_id"], tested["start_s"])
     ids = np.asarray(experiment.clip_ids)[passes.clip]
     own = tested.set_index("key").reindex(_keys(pd.Series(ids), pd.Series(passes.start_s)))
-    found = np.full(len(ids), np.nan)
     known = own[classes[0]].notna().to_numpy()
     found[known] = losses(own.loc[known, classes].to_numpy(float), passes.labels[known])
     return found
 
 
 def _keys(clips: pd.Series, start_s: pd.Series) -> pd.Series:
-    """Return a name for each segment; starts are multiples of a tenth of a second or more."""
-    return clips.astype(str) + "@" + (10 * start_s).round().astype(int).astype(str)
+    """Return a name for each segment, of its clip and its start in milliseconds."""
+    return clips.astype(str) + "@" + (1000 * start_s).round().astype(int).astype(str)
 
 
 def by_cleanlab(experiment: Experiment, passes: Passes) -> np.ndarray:
@@ -108,14 +111,15 @@ def by_cleanlab(experiment: Experiment, passes: Passes) -> np.ndarray:
 def agreement(experiment: Experiment, passes: Passes) -> np.ndarray:
     """Return the fraction of listeners who agree with the truth of a segment, float64 [S].
 
-    It is averaged over the segment by duration; NaN where the corpus does not tell.
+    It is averaged by duration over what is known of the segment; NaN where nothing is.
 
     Notebook: 02_noisy_labels
     """
     truth, found = experiment.corpus.truth, np.full(len(passes.clip), np.nan)
     if truth is None or "agreement" not in truth:
         return found
-    spans = {str(clip): rows for clip, rows in truth.groupby("clip_id")}
+    known = truth.dropna(subset="agreement")
+    spans = {str(clip): rows for clip, rows in known.groupby("clip_id")}
     for clip in np.unique(passes.clip):
         rows = np.flatnonzero(passes.clip == clip)
         its = spans.get(experiment.clip_ids[clip])
@@ -123,7 +127,8 @@ def agreement(experiment: Experiment, passes: Passes) -> np.ndarray:
             low = np.maximum(passes.start_s[rows, None], its["start_s"].to_numpy())
             high = np.minimum(passes.end_s[rows, None], its["end_s"].to_numpy())
             overlap = np.maximum(high - low, 0)
-            weights = overlap / np.maximum(overlap.sum(axis=1, keepdims=True), 1e-9)
+            with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
+                weights = overlap / overlap.sum(axis=1, keepdims=True)
             found[rows] = weights @ its["agreement"].to_numpy(float)
     return found
 
@@ -135,7 +140,8 @@ def ranking(
 
     Parameters
     ----------
-    scores : one row per segment, one column per score; rows with NaN are left out for that score
+    scores : one row per segment, one column per score; rows with NaN are left out for that score,
+        and all its numbers are NaN if the rest has labels of one kind only
     wrong : bool [S]
     songs : [S], the song of each segment; intervals draw songs
 
@@ -171,20 +177,28 @@ def ranking(
     rows = []
     for name in scores:
         known = scores[name].notna().to_numpy()
-        score, its, song = scores[name].to_numpy(float)[known], wrong[known], number[known]
-        low, high = np.nanpercentile(weighted_auc(its, score, draws[:, song]), [2.5, 97.5])
-        first = np.argsort(-score, kind="stable")[: max(1, round(LISTENED * len(score)))]
-        rows.append(
-            {
-                "score": name,
-                "auc": float(roc_auc_score(its, score)),
-                **{"low": float(low), "high": float(high)},
-                "within_songs": within_songs(its, score, song),
-                "precision": float(its[first].mean()),
-                "segments": len(score),
-            }
-        )
+        score, its = scores[name].to_numpy(float)[known], wrong[known]
+        row = {"score": name, **dict.fromkeys(_NUMBERS, np.nan), "segments": len(score)}
+        if its.any() and not its.all():
+            row |= dict(zip(_NUMBERS, _quality(its, score, number[known], draws), strict=True))
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+_NUMBERS = ("auc", "low", "high", "within_songs", "precision")
+
+
+def _quality(
+    wrong: np.ndarray, score: np.ndarray, songs: np.ndarray, draws: np.ndarray
+) -> tuple[float, ...]:
+    """Return `_NUMBERS` of one score; `draws` [D, songs] says how often each song is drawn."""
+    # A few draws at a time: 25,000 segments would need gigabytes otherwise.
+    parts = [weighted_auc(wrong, score, some[:, songs]) for some in np.array_split(draws, 20)]
+    low, high = np.nanpercentile(np.concatenate(parts), [2.5, 97.5])
+    first = np.argsort(-score, kind="stable")[: max(1, round(LISTENED * len(score)))]
+    auc = roc_auc_score(wrong, score)
+    within, precision = within_songs(wrong, score, songs), wrong[first].mean()
+    return float(auc), float(low), float(high), within, float(precision)
 
 
 def _draws(n_songs: int, seed: int) -> np.ndarray:
@@ -218,8 +232,37 @@ def weighted_auc(wrong: np.ndarray, score: np.ndarray, weights: np.ndarray) -> n
         return np.asarray((bad * below).sum(axis=1) / (bad.sum(axis=1) * good.sum(axis=1)))
 
 
+def difference_interval(
+    wrong: np.ndarray, score: np.ndarray, songs: Sequence[str] | np.ndarray, part: np.ndarray
+) -> tuple[float, float]:
+    """Return the 95 % interval of the AUC in a part minus the AUC in the rest, drawing songs.
+
+    Parameters
+    ----------
+    wrong, score, songs : [S]
+    part : bool [S]
+
+    Examples
+    --------
+    >>> wrong = np.tile([True, False, False, False], 50)
+    >>> part = np.arange(200) < 100
+    >>> score = np.where(part, wrong, 0.0)  # perfect in the part, chance in the rest
+    >>> difference_interval(wrong, score, np.arange(200) // 4, part)
+    (0.5, 0.5)
+    """
+    number = pd.factorize(np.asarray(songs))[0]
+    draws = _draws(int(number.max()) + 1, 0)[:, number]
+    of_each = [weighted_auc(wrong, score, draws * rows) for rows in (part, ~part)]
+    low, high = np.nanpercentile(of_each[0] - of_each[1], [2.5, 97.5])
+    return float(low), float(high)
+
+
 def within_songs(wrong: np.ndarray, score: np.ndarray, songs: np.ndarray) -> float:
     """Return the mean AUC within the songs that have labels of both kinds; NaN without any.
+
+    Parameters
+    ----------
+    wrong, score, songs : [S]
 
     Examples
     --------
@@ -238,7 +281,12 @@ def within_songs(wrong: np.ndarray, score: np.ndarray, songs: np.ndarray) -> flo
 def shared_by_song(values: np.ndarray, songs: np.ndarray) -> float:
     """Return the intraclass correlation of values within songs: 0 independent, 1 equal in a song.
 
-    It is the one-way analysis of variance estimate, with songs of unequal size.
+    It is the one-way analysis of variance estimate, with songs of unequal size; NaN for a single
+    song, or if all values are equal.
+
+    Parameters
+    ----------
+    values, songs : [S]
 
     Examples
     --------
@@ -247,9 +295,12 @@ def shared_by_song(values: np.ndarray, songs: np.ndarray) -> float:
     >>> round(shared_by_song(rng.normal(size=50)[songs] + rng.normal(size=1000), songs), 1)
     0.5
     """
-    table = pd.Series(np.asarray(values, dtype=float)).groupby(np.asarray(songs))
+    values = np.asarray(values, dtype=float)
+    table = pd.Series(values).groupby(np.asarray(songs))
     size, mean = table.size(), table.mean()
     n, n_songs = int(size.sum()), len(size)
+    if n_songs < 2 or np.ptp(values) == 0:
+        return float("nan")
     overall = float(np.mean(values))
     between = float((size * (mean - overall) ** 2).sum()) / (n_songs - 1)
     within = float(((size - 1) * table.var().fillna(0)).sum()) / max(n - n_songs, 1)

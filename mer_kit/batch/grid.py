@@ -53,7 +53,8 @@ class Cell:
 def cells(grid: Grid) -> list[Cell]:
     """Return the runs of a grid, in the given order; everything is checked before anything runs.
 
-    Cells with the same configuration are one run: without noise, every `noise_rate` is the same.
+    Cells with the same configuration are one run, under the first one's variant: without noise, for
+    example, every `noise_rate` is the same.
 
     Raises
     ------
@@ -77,9 +78,11 @@ def cells(grid: Grid) -> list[Cell]:
     listed = [*axes][len(VARIED) + 1 :]
     for combination in itertools.product(*axes.values()):
         corpus, task, seconds, frontend, method, seed, (variant, its_own), *values = combination
-        method = method or default_method(corpus)
         varied = dict(zip(listed, values, strict=True))
-        overrides = {**grid.overrides, **varied, **its_own}
+        its = dict(its_own)
+        corpus, frontend = its.pop("corpus", corpus), its.pop("frontend", frontend)
+        method = its.pop("method", method) or default_method(corpus)
+        overrides = {**grid.overrides, **varied, **its}
         if frontend and systems.takes(method, frontend):  # else it keeps its own, and runs once
             overrides["frontend"] = frontend
         parameters = {
@@ -89,9 +92,10 @@ def cells(grid: Grid) -> list[Cell]:
             "method": method,
             "seed": seed,
             "folds": grid.folds,
-            "preset": grid.preset or default_preset(corpus, overrides.get("frontend")),
+            "preset": grid.preset
+            or default_preset(corpus, overrides.get("frontend"), overrides.get("network")),
         }
-        parameters |= {name: overrides.pop(name) for name in its_own if name in parameters}
+        parameters |= {name: overrides.pop(name) for name in its if name in parameters}
         config = resolve(**merged(parameters, overrides))
         folds = tuple(parse_folds(grid.only_folds, config.folds))
         # As resolved: without noise the rate is 0, whatever the list says.

@@ -133,7 +133,9 @@ def run(
     parameters["method"] = typed["method"] or default_method(typed["corpus"])
     with contextlib.suppress(ValueError):
         parameters["segment_seconds"] = float(typed["segment_seconds"])
-    parameters["preset"] = typed["preset"] or default_preset(typed["corpus"], typed["frontend"])
+    parameters["preset"] = typed["preset"] or default_preset(
+        typed["corpus"], typed["frontend"], typed["network"]
+    )
     overrides = overrides_of(typed)
     if options:
         overrides["corpus_options"] = dict(map(parse_setting, options))

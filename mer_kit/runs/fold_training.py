@@ -232,6 +232,7 @@ def songs_of(experiment: Experiment, clips: np.ndarray) -> systems.Songs:
         clip_ids=[experiment.clip_ids[clip] for clip in clips],
         values=lambda song: store.values(int(clips[song])),
         columns=store.frontend.columns,
+        pooled=store.frontend.pool is not None,
         per_second=per_second,
         segment_seconds=config.segment_seconds,
         max_seconds=config.max_seconds,

@@ -111,27 +111,31 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def default_preset(corpus: str, frontend: str | None = None) -> str:
-    """Return the preset of a run that names none: on real music a frozen music tagger is best.
+def default_preset(corpus: str, frontend: str | None = None, network: str | None = None) -> str:
+    """Return the preset of a run that names none.
 
-    On 4Q it classifies 73 % of the songs, log-mels with a network from scratch 66 to 70 %
-    (docs/results.md).
+    Real corpora begin with a frozen music tagger, `embedding`: its folds train in seconds, and its
+    scores on 4Q are the highest so far (docs/results.md). A front-end or a network of frames asks
+    for `cpu`.
 
     Examples
     --------
     >>> default_preset("demo"), default_preset("4q"), default_preset("4q", "logmel")
     ('demo', 'embedding', 'cpu')
+    >>> default_preset("4q", network="vgg16")
+    'cpu'
     """
     if corpus == "demo":
         return "demo"
     frames = frontend is not None and frontends.of(frontend).pool is None
-    return "cpu" if frames else "embedding"
+    takes_frames = frontend is None and network and not networks.takes_vectors(network)
+    return "cpu" if frames or takes_frames else "embedding"
 
 
 def default_method(corpus: str) -> str:
-    """Return the method of a run that names none: on 4Q no other is better than plain training.
+    """Return the method of a run that names none: the simplest, since none is better on 4Q.
 
-    The demo corpus is there to show SSSL.
+    See docs/results.md. The demo corpus is there to show SSSL.
 
     Examples
     --------

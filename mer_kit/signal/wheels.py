@@ -92,7 +92,7 @@ def read(wheel: Wheel, *members: str) -> tuple[bytes, ...]:
     except OSError:
         raise MerKitError(
             f"the weights of {wheel.member} are not on this machine, expected {wheel.path.name} in "
-            f"the cache: {wheel.advice}, or take the preset cpu, which needs no weights"
+            f"the cache: {wheel.advice}, or take a front-end without weights (--frontend logmel)"
         ) from None
     _check(wheel, data)
     with zipfile.ZipFile(wheel.path) as package:

@@ -45,6 +45,7 @@ class Songs:
     clip_ids : the songs' ids
     values : position → the song's features in the store, [n, d]: frames, or one vector per segment
     columns : names of the features
+    pooled : whether they are vectors of segments, and not frames
     per_second : rows of `values` per second
     segment_seconds, max_seconds : as in the run's settings
     folder : the corpus' own folder
@@ -53,6 +54,7 @@ class Songs:
     clip_ids: Sequence[str]
     values: Callable[[int], np.ndarray]
     columns: Sequence[str]
+    pooled: bool
     per_second: float
     segment_seconds: float
     max_seconds: float | None

@@ -57,8 +57,8 @@ class System(BaseSystem):
     """Ensemble selection among three classifiers on each part of the features.
 
     D: SVC with an RBF kernel, C = 10 and γ = 1/D; logistic regression with C = 0.01; one hidden
-    layer of 128 with an L2 penalty of 1, 12 epochs. If a class has fewer songs or artists than two
-    inner folds need, all models weigh the same.
+    layer of 128 with an L2 penalty of 1, 12 epochs. If a class has too few songs or artists for
+    inner folds that all have it, the models weigh the same.
 
     Attributes
     ----------
@@ -78,13 +78,20 @@ class System(BaseSystem):
     parts: dict[str, np.ndarray] | None = None
 
     def read(self, songs: Songs) -> list[np.ndarray]:
-        """Return each song's segments that do not overlap, [n, d], float64."""
+        """Return a vector for each of a song's segments that do not overlap, [n, d], float64.
+
+        Where the front-end has frames, it is their mean over the segment.
+        """
         self.parts = parts_of(songs.columns)
-        step = max(1, round(min(songs.segment_seconds, 60) * songs.per_second))
         last = None
         if songs.max_seconds is not None:
             last = max(1, round(songs.max_seconds * songs.per_second))
-        return [songs.values(song)[:last:step].astype(np.float64) for song in range(len(songs))]
+        every = [songs.values(song)[:last].astype(np.float64) for song in range(len(songs))]
+        seconds = min(songs.segment_seconds, max(map(len, every)) / songs.per_second)
+        step = max(1, round(seconds * songs.per_second))
+        if songs.pooled:
+            return [values[::step] for values in every]
+        return [_block_means(values, step) for values in every]
 
     def fit(self, features: Sequence[np.ndarray], labels: np.ndarray) -> Self:
         """Judge each model on inner folds, choose weights, and fit all that have one on all songs.
@@ -101,10 +108,10 @@ class System(BaseSystem):
             for part, columns in parts.items()
             for kind, fit in (("svm", _svm), ("logistic", _logistic), ("network", self._network))
         }
-        n_folds = min(self.s.inner_folds, most_folds(labels, self.groups))
+        inner = self._inner_folds(labels)
         weights = np.full(len(fits), 1 / len(fits))
-        if n_folds >= 2:
-            judged = [self._unheard(fit, features, labels, n_folds) for fit in fits.values()]
+        if inner:
+            judged = [self._unheard(fit, features, labels, inner) for fit in fits.values()]
             weights = ensemble_weights(np.stack(judged), labels, rounds=self.s.rounds)
         self.weights_ = dict(zip(fits, weights.tolist(), strict=True))
         self.models_ = [
@@ -114,15 +121,28 @@ class System(BaseSystem):
         ]
         return self
 
-    def _unheard(
-        self, fit: Any, songs: Sequence[np.ndarray], labels: np.ndarray, n_folds: int
-    ) -> np.ndarray:
-        """Return probabilities [songs, K] by models that were fitted without the song's artist."""
+    def _inner_folds(self, labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return training and test songs of the inner folds; [] if some would lack a class."""
+        n_folds = min(self.s.inner_folds, most_folds(labels, self.groups))
+        if n_folds < 2:
+            return []
         groups = np.arange(len(labels)) if self.groups is None else self.groups
         random = derive(self.seed, "stacking") % 2**32
-        inner = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random)
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random)
+        inner = list(folds.split(labels, labels, groups))
+        complete = all(set(labels[train]) == set(labels) for train, _ in inner)
+        return inner if complete else []
+
+    def _unheard(
+        self,
+        fit: Any,
+        songs: Sequence[np.ndarray],
+        labels: np.ndarray,
+        inner: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> np.ndarray:
+        """Return probabilities [songs, K] by models that were fitted without the song's artist."""
         p = np.zeros((len(labels), self.n_classes))
-        for train, test in inner.split(labels, labels, groups):
+        for train, test in inner:
             p[test] = fit([songs[i] for i in train], labels[train])([songs[i] for i in test])
         return p
 
@@ -187,6 +207,12 @@ def ensemble_weights(p: np.ndarray, labels: np.ndarray, *, rounds: int) -> np.nd
         best = int(loss.argmin())
         total, times[best] = total + own[best], times[best] + 1
     return times / times.sum()
+
+
+def _block_means(values: np.ndarray, step: int) -> np.ndarray:
+    """Return the mean of every `step` rows, at least one: [n, d] → [max(1, n // step), d]."""
+    n = max(1, len(values) // step)
+    return np.stack([part.mean(axis=0) for part in np.array_split(values[: n * step], n)])
 
 
 def _summaries(songs: Sequence[np.ndarray], columns: np.ndarray) -> np.ndarray:

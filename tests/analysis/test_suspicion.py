@@ -110,3 +110,21 @@ def test_listeners_agreement_is_averaged_over_the_segment() -> None:
     assert np.isnan(found[10:]).all()
     experiment.corpus.truth = bars.drop(columns="agreement")
     assert np.isnan(suspicion.agreement(experiment, passes())).all()  # type: ignore[arg-type]
+
+
+def test_what_cannot_be_told_is_nan_and_not_an_error() -> None:
+    scores = pd.DataFrame({"none": np.full(400, np.nan), "one kind": np.where(WRONG, 1.0, np.nan)})
+    ranked = suspicion.ranking(scores, WRONG, SONG)
+    assert ranked["auc"].isna().all() and ranked["segments"].tolist() == [0, WRONG.sum()]
+    assert np.isnan(suspicion.shared_by_song(WRONG, np.zeros(400)))
+    assert np.isnan(suspicion.shared_by_song(np.ones(400), SONG))
+    assert abs(suspicion.shared_by_song(WRONG, SONG)) < 0.1
+    experiment = SimpleNamespace(folder=SimpleNamespace(fold_done=lambda _: False), folds=[
+        SimpleNamespace(number=0)], clip_ids=[], classes="abcd")  # fmt: skip
+    assert np.isnan(suspicion.without_the_song(experiment, passes())).all()  # type: ignore[arg-type]
+    bars = pd.DataFrame({"clip_id": "c0", "start_s": [0.0, 4.0], "end_s": [4.0, 6.0],
+                         "agreement": [0.5, np.nan]})  # fmt: skip
+    corpus = SimpleNamespace(truth=bars)
+    about = SimpleNamespace(corpus=corpus, clip_ids=[f"c{k}" for k in range(40)])
+    found = suspicion.agreement(about, passes())  # type: ignore[arg-type]
+    assert found[:4].tolist() == [0.5] * 4 and np.isnan(found[4:]).all()

@@ -121,11 +121,13 @@ variants:
   one pass: {loss_window: 1}
   two switches: {dip_test: true, soft_targets: true}
   plain: {method: ce}
+  elsewhere: {corpus: 4q, method: ""}
 """
     cells = grid.cells(grid_file.read(write(tmp_path / "grid.yaml", text)))
     told = [(cell.variant, cell.config.noise_kind) for cell in cells]
-    names = ("repaired", "one pass", "two switches", "plain")
-    assert [cell.config.method for cell in cells] == ["sssl"] * 6 + ["ce"] * 2
+    names = ("repaired", "one pass", "two switches", "plain", "elsewhere")
+    assert [cell.config.method for cell in cells] == ["sssl"] * 6 + ["ce"] * 4
+    assert cells[-1].config.preset == "embedding" and cells[-1].parameters["corpus"] == "4q"
     assert told == [(name, kind) for name in names for kind in ("none", "song")]
     partition = {cell.variant: cell.config.training.partition for cell in cells}
     assert [partition[name].loss_window for name in names[:3]] == [5, 1, 5]

@@ -55,17 +55,20 @@ def test_only_what_all_networks_reject_is_listed_the_least_probable_label_first(
     assert found["clip_id"].tolist() == ["c0", "c1", "c1"]
     assert found["start_s"].tolist() == [1.0, 2.0, 0.0]
     np.testing.assert_allclose(found["p_label"], [0.105, 0.105, 0.12])
-    assert found["networks"].eq(2).all() and found["agree"].eq(0.5).all()
+    assert found["runs"].eq(2).all() and found["agree"].eq(0.5).all()
     assert rejected.by_all([one, two])["start_s"].tolist() == [1.0, 2.0]
     assert len(rejected.by_all([one, two], n=1)) == 1
-    assert len(rejected.by_all([one], n=None, per_song=9)) == 4
+    assert len(rejected.by_all([one], n=None, per_song=None)) == 4
 
 
 def test_runs_with_other_segments_do_not_vote(tmp_path: Path) -> None:
     one = stored(tmp_path / "one", doubting((0, 1)))
     long = stored(tmp_path / "long", SURE, seconds=3.0, seed=1)
     empty = write_run(tmp_path / "empty", {"mean": rightness(0)}, seed=2)
-    assert rejected.by_all([one, long, empty])["networks"].tolist() == [1]
+    other = stored(tmp_path / "other", doubting((0, 1), (1, 1)), seed=3)
+    same = stored(tmp_path / "same", doubting((0, 1)), seed=4)
+    for order in ([one, long, empty, other, same], [long, same, other, one]):
+        assert rejected.by_all(order)["runs"].tolist() == [2], "equal predictions count once"
     assert rejected.by_all([long]).empty
     with pytest.raises(MerKitError, match="none of 1 runs has predictions of test segments"):
         rejected.by_all([empty])

@@ -48,7 +48,10 @@ def test_settings_reach_their_part() -> None:
     assert (mel.sample_rate, described.sample_rate) == (16000, 22050)
     alone = frontends.make("logmel_stats", **SETTINGS)
     assert frontends.identity(mel) == frontends.identity(alone)
-    assert frontends.identity(joined)["parts"] == [frontends.identity(mel), frontends.identity(described)]
+    assert frontends.identity(joined)["parts"] == [
+        frontends.identity(mel),
+        frontends.identity(described),
+    ]
     config = resolve(preset="embedding", frontend=NAMES, n_mels=8)
     assert config.frontend_settings.n_mels == 8 and config.network == "mlp"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,9 +69,8 @@ def test_a_model_is_judged_on_artists_that_it_has_not_heard() -> None:
     for groups in (artist, None):
         system = make()
         system.groups = groups
-        p = system._unheard(
-            partial(stacking._svm, columns=np.arange(8), n_classes=4), made, labels, 4
-        )
+        fit = partial(stacking._svm, columns=np.arange(8), n_classes=4)
+        p = system._unheard(fit, made, labels, system._inner_folds(labels))
         right.append((p.argmax(axis=1) == labels).mean())
     assert right[0] < 0.5 < 0.7 < right[1]
 
@@ -79,13 +79,30 @@ def test_segments_do_not_overlap_and_columns_make_parts() -> None:
     values = np.arange(60.0).reshape(30, 2)
     about = {"clip_ids": ["a"], "values": lambda _: values, "columns": ("x: one", "y: one")}
     for per_second, most, expected in ((1.0, None, 10), (1.0, 12.0, 4), (1 / 3, None, 30)):
-        of = systems.Songs(
-            **about, per_second=per_second, segment_seconds=3.0, max_seconds=most, folder=None
-        )  # type: ignore[arg-type]
+        seconds = {"per_second": per_second, "segment_seconds": 3.0, "max_seconds": most}
+        of = systems.Songs(**about, **seconds, pooled=True, folder=Path())  # type: ignore[arg-type]
         system = make()
         (song,) = system.read(of)
         assert song.shape == (expected, 2) and song[0].tolist() == [0, 1]
         assert system.parts is not None and list(system.parts) == ["x", "y"]
+
+
+def test_frames_are_averaged_over_segments() -> None:
+    values = np.arange(14.0)[:, None]
+    of = systems.Songs(["a"], lambda _: values, ("mel 0",), False, 2.0, 3.0, None, Path())
+    (song,) = make().read(of)
+    assert song[:, 0].tolist() == [np.arange(6).mean(), np.arange(6, 12).mean()]
+    whole = systems.Songs(["a"], lambda _: values, ("mel 0",), False, 2.0, np.inf, None, Path())
+    assert make().read(whole)[0].tolist() == [[6.5]]
+
+
+def test_inner_folds_that_lack_a_class_are_not_used() -> None:
+    made, _ = songs(7, classes=2)
+    labels = np.array([0] * 7 + [1, 0, 1, 0, 1, 0, 1])
+    system = make(2)
+    system.groups = np.array([0] * 6 + [1, 2] + [3] * 6)
+    weights = system.fit(made, labels).weights_
+    assert system._inner_folds(labels) == [] and len(set(weights.values())) == 1
 
 
 def test_few_songs_weigh_all_models_the_same_and_one_class_is_refused() -> None:

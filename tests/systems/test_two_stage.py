@@ -29,7 +29,7 @@ def features(n: int, *, seed: int = 0, last: float = 3.0) -> tuple[two_stage.Seg
     for song, label in enumerate(labels):
         values[song, :, 8 * label : 8 * label + 8] += 20
     songs = systems.Songs(
-        [str(i) for i in range(n)], lambda song: values[song].astype(np.float16), (), FRAMES - 1.0,
+        [str(i) for i in range(n)], lambda song: values[song].astype(np.float16), (), False, FRAMES - 1.0,
         1.0, 3.0, Path(),
     )  # fmt: skip
     return two_stage.Segments(songs, np.arange(n)), labels

@@ -154,7 +154,7 @@ class Frontend(BaseFrontend):
         return {"tagger": self.s.tagger, "context": self.s.context}
 
     def pool(self, frames: np.ndarray) -> np.ndarray:
-        """Return maximum and mean over time of a segment's feature maps, [1506·taggers], float32."""
+        """Return maximum and mean over time of a segment's maps, float32 [1506·taggers]."""
         maps = self._maps(frames) if self.s.context == "segment" else frames
         return np.concatenate([pooled(one) for one in self._of_each(maps)])
 
