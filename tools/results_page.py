@@ -4,7 +4,7 @@
     python tools/results_page.py --check            # exit 1 if they are not what the archives give
     python tools/results_page.py --archive [RUNS …] # first archive the finished runs of every experiment
 
-What lies between `<!-- made of NAME -->` and `<!-- end of NAME -->` comes from tools/results_places.py, the rest from people.
+tools/results_places.py writes what lies between `<!-- made of NAME -->` and `<!-- end of NAME -->`, people the rest.
 """
 
 from __future__ import annotations

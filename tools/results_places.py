@@ -144,13 +144,7 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
     table = table[table["kind"] != "none"]
     crossings = crossing.crossings(found.answers, table)
     if figures is not None:
-        style.use()
-        labels = found.answers.drop_duplicates("clip_id")["label"]
-        majority = float(labels.value_counts(normalize=True).max())
-        figure = noise_map.noise_figure(table, crossings=crossings, majority=majority)
-        alt = "Accuracy of songs against the fraction of wrong labels, one panel per method and kind of noise."
-        style.save_figure(figure, figures / "noise_map_4q", alt=alt, data=table)
-        plt.close(figure)
+        _draw(found.answers, table, crossings, figures / "noise_map_4q")
     rows = []
     for (kind, name), line in table.groupby(["kind", "name"]):
         cells = {"noise": str(kind), "method": f"`{name}`"}
@@ -160,33 +154,38 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
             sure = findings.finding(row) in ("better", "worse")
             cells[f"{100 * row['rate']:.0f} %"] = f"**{text}**" if sure else text
         rows.append(cells)
-    plain = (
-        found.answers[found.answers["name"] == compare.BASELINE]
-        .groupby(["noise_kind", "noise_rate"], as_index=False)["right"]
-        .mean()
-    )
-    told = ", ".join(
-        f"{kind} {100 * rate:.0f} %: {percent(value)}"
-        for kind, rate, value in plain.itertuples(index=False)
-    )
     said = [f"- {kind} noise: {one.words(name)}" for (name, kind), one in crossings.items()]
-    split = side_by_side.costs_alike(found.runs.drop_duplicates("folder"), found.answers).dropna(
-        subset="split"
+    return "\n\n".join([_markdown(rows), _about_noise(found), "\n".join(said)])
+
+
+def _draw(answers: pd.DataFrame, table: pd.DataFrame, crossings: Any, path: Path) -> None:
+    style.use()
+    labels = answers.drop_duplicates("clip_id")["label"]
+    majority = float(labels.value_counts(normalize=True).max())
+    figure = noise_map.noise_figure(table, crossings=crossings, majority=majority)
+    alt = "Accuracy of songs against the fraction of wrong labels, one panel per method and kind of noise."
+    style.save_figure(figure, path, alt=alt, data=table)
+    plt.close(figure)
+
+
+def _about_noise(found: archive.Archive) -> str:
+    """Return what the noise map's cells are, plain training's accuracies, and how often SSSL divides."""
+    is_plain = found.answers["name"] == compare.BASELINE
+    plain = found.answers[is_plain].groupby(["noise_kind", "noise_rate"])["right"].mean()
+    told = ", ".join(
+        f"{kind} {100 * rate:.0f} %: {percent(value)}" for (kind, rate), value in plain.items()
     )
+    split = side_by_side.costs_alike(found.runs.drop_duplicates("folder"), found.answers)
     fractions = "; ".join(
         f"`{name}` {percent(its.min())}–{percent(its.max())} %"
-        for name, its in split.groupby("name")["split"]
+        for name, its in split.dropna(subset="split").groupby("name")["split"]
     )
-    n = found.answers
-    seeds = n.groupby(["noise_kind", "noise_rate"])["seed"].nunique()
-    note = (
-        f"{plural(n['clip_id'].nunique(), 'song')}, {plural(int(seeds.min()), 'seed')} at least. Accuracy of songs, "
-        "and in parentheses "
+    return (
+        f"{plural(found.answers['clip_id'].nunique(), 'song')}, {_seeds(found.answers)}. Accuracy of songs, and in parentheses "
         f"the difference from `{compare.BASELINE}` with the same wrong labels, in points, with its 95 % interval over artists; "
-        "bold: separable, also after Holm's correction for the methods at that rate. "
-        f"`{compare.BASELINE}` itself: {told}. Epochs that split: {fractions}."
+        f"bold: separable, also after Holm's correction for the methods at that rate. `{compare.BASELINE}` itself: {told}. Epochs that "
+        f"split: {fractions}."
     )
-    return "\n\n".join([_markdown(rows), note, "\n".join(said)])
 
 
 def repairs(answers: Path) -> str:
@@ -289,20 +288,26 @@ def in_short(answers: Path) -> str:
     """Return the README's table: a few systems, as labelled and where most songs are labelled wrongly."""
     clean = _read(answers, ["methods", "whole_clips", "joined"]).answers
     noisy = _read(answers, NOISE).answers
-    noisy = noisy[noisy["noise_kind"].eq("song") & noisy["noise_rate"].eq(0.6)]
+    without = noisy[noisy["noise_kind"].eq("none") & ~noisy["name"].isin(clean["name"])]
+    most = noisy[noisy["noise_kind"].eq("song") & noisy["noise_rate"].eq(0.6)]
+    columns = {
+        "songs right, %": pd.concat([clean, without]),
+        "with 60 % of the training songs labelled wrongly": most,
+    }
     rows = []
     for name, title in SHORT.items():
         cells = {"system": title}
-        for told, table in (
-            ("songs right, %", clean),
-            ("with 60 % of the training songs labelled wrongly", noisy),
-        ):
+        for told, table in columns.items():
             its = table[(table["name"] == name) & table["classifier"].isin(runs_table.COMPARED)]
-            cells[told] = _with_interval(its["right"], its) if len(its) else UNKNOWN
+            if len(its):
+                seeds = plural(its["seed"].nunique(), "seed")
+                cells[told] = f"{_with_interval(its['right'], its)}, {seeds}"
+            else:
+                cells[told] = UNKNOWN
         rows.append(cells)
-    n = clean[clean["name"] == compare.BASELINE]
+    n = clean["clip_id"].nunique()
     note = (
-        f"{plural(n['clip_id'].nunique(), 'song')} of 4Q, four quadrants, ten folds that share no artist, {_seeds(n)} of `ce`; "
+        f"{plural(n, 'song')} of 4Q, four quadrants, ten folds that share no artist, features of a frozen tagger (musicnn); "
         "brackets: 95 % bootstrap intervals over artists."
     )
     return f"{_markdown(rows)}\n\n{note}"
@@ -310,11 +315,11 @@ def in_short(answers: Path) -> str:
 
 #: System → its title in the README's table.
 SHORT = {
-    "ce": "plain training (`ce`), the default",
+    "ce": "plain training (`ce`)",
     "whole_clip": "the same on whole clips (`whole_clip`)",
     "sssl": "SSSL, repaired (`sssl`)",
-    "sssl, no dip test": "SSSL, repaired, always divides",
-    "sssl, paper's form": "SSSL, the paper's form",
+    "sssl, no dip test": "SSSL without its dip test",
+    "sssl, paper's form": "SSSL in the paper's form",
     "elr": "early-learning regularisation (`elr`)",
     "stacking, all parts": "four front-ends joined (`stacking`)",
 }

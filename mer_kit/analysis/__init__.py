@@ -7,6 +7,7 @@ noise_study     deliberately corrupted labels, and how many of them the partitio
 ablation        the same fold with other methods
 dropout         repeated dropout passes of a fold's network, and predictions for mixed segments
 noisy_segments  the segments whose labels a fold's network doubted most
+suspicion       scores for wrong labels, and how well each of them ranks
 preview         a short training of a few songs, to watch live
 feature_space   a fold's songs in the SVM's feature space
 predict         the emotion curve of any recording

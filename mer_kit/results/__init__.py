@@ -10,6 +10,7 @@ compare      every method against plain training, song by song, and sentences ma
 comparison_table   the same as text, with majority and cost
 side_by_side all systems on the songs of one run: answers, the noise map, costs
 crossing     where one system overtakes another as more labels become wrong
+rejected     segments whose label every run rejects
 seeds_and_folds  how likely a true difference is to be seen
 fold_pairs   two methods or classifiers fold by fold
 costs        what runs cost, as every table says it
