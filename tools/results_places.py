@@ -183,8 +183,8 @@ def _about_noise(found: archive.Archive) -> str:
     return (
         f"{plural(found.answers['clip_id'].nunique(), 'song')}, {_seeds(found.answers)}. Accuracy of songs, and in parentheses "
         f"the difference from `{compare.BASELINE}` with the same wrong labels, in points, with its 95 % interval over artists; "
-        f"bold: separable, also after Holm's correction for the methods at that rate. `{compare.BASELINE}` itself: {told}. Epochs that "
-        f"split: {fractions}."
+        f"bold: separable, also after Holm's correction for the methods at that rate. `{compare.BASELINE}` itself: {told}. "
+        f"Epochs that split: {fractions}."
     )
 
 
