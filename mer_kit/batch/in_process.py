@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mer_kit.batch.grid import CorpusCache, Grid, cells
+from mer_kit.batch.grid import CorpusCache, cells
+from mer_kit.batch.grid_file import Grid
 from mer_kit.systems import SYSTEMS, frontend_of
 
 

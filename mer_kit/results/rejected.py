@@ -77,7 +77,8 @@ def by_all(
     found = found[(own != label).all(axis=0)].sort_values("p_label", kind="stable")
     if per_song is not None:
         found = found.groupby("clip_id", sort=False).head(per_song)
-    return found[list(COLUMNS)].head(len(found) if n is None else n).reset_index(drop=True)
+    chosen = found[list(COLUMNS)].head(len(found) if n is None else n)
+    return pd.DataFrame(chosen.reset_index(drop=True))
 
 
 def _alike(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:

@@ -206,7 +206,7 @@ def ensemble_weights(p: np.ndarray, labels: np.ndarray, *, rounds: int) -> np.nd
         loss = -np.log(np.maximum(total + own, 1e-9)).mean(axis=1)
         best = int(loss.argmin())
         total, times[best] = total + own[best], times[best] + 1
-    return times / times.sum()
+    return np.asarray(times / times.sum())
 
 
 def _block_means(values: np.ndarray, step: int) -> np.ndarray:
