@@ -61,7 +61,7 @@ def _against_baseline(found: archive.Archive) -> str:
         rows.append(_row(str(row["second"]), its, found.runs, {str(k): v for k, v in row.items()}))
     n = compared.iloc[0]
     note = (
-        f"{plural(int(n['songs']), 'song')} of {plural(int(n['artists']), 'artist')}, {plural(int(n['seeds']), 'seed')}, ten "
+        f"{plural(int(n['songs']), 'song')} of {plural(int(n['artists']), 'artist')}, {_seeds(found.answers)}, ten "
         "folds. Percent and points; brackets: 95 % bootstrap intervals over artists. Songs by `mean`, or a system's own "
         f"answer. {plural(len(compared), 'comparison')} with `{compare.BASELINE}`; p by random signs of artists, corrected "
         "with Holm's method. “2 points seen”: the probability that a true difference of two points would have been seen."
@@ -192,27 +192,48 @@ def repairs(answers: Path) -> str:
     """Return what each repair of SSSL is worth: one switch at a time, against the repaired form."""
     found = _read(answers, ["repairs"])
     baseline = "sssl, repaired"
-    table = side_by_side.noise_map(found.answers, baseline=baseline)
-    split = found.runs.groupby(["name", "noise_kind"])["split"].mean()
-    kinds = {"none": "as labelled", "song": "40 % of songs wrong"}
-    accuracy = found.answers.groupby(["name", "noise_kind"])["right"].mean()
+    seeds = found.answers.groupby(["name", "noise_kind"])["seed"].unique()
+    shared = set.intersection(*map(set, seeds))  # else rows of other seeds would be compared
+    its = found.answers[found.answers["seed"].isin(shared)]
+    table = side_by_side.noise_map(its, baseline=baseline)
+    split = found.runs[found.runs["seed"].isin(shared)].groupby(["name", "noise_kind"])["split"]
+    accuracy = its.groupby(["name", "noise_kind"])["right"].mean()
     rows = []
     for name in [baseline, *dict.fromkeys(table.sort_values("name")["name"])]:
         cells = {"SSSL": name.removeprefix("sssl, ")}
-        for kind, title in kinds.items():
+        for kind, title in {"none": "as labelled", "song": "40 % of songs wrong"}.items():
+            told = table[
+                (table["name"] == name) & (table["rate"] == RATES[kind]) & (table["kind"] == "song")
+            ]
             cells[f"songs, {title}"] = percent(accuracy[name, kind])
-            its = table[(table["name"] == name) & (table["rate"] == RATES[kind])]
-            its = its[its["kind"] == ("song" if kind == "none" else kind)]
-            told = its.iloc[0].to_dict() if len(its) else None
-            cells[f"against repaired, {title}"] = _told(told) if told else ""
-            cells[f"epochs split, {title}"] = f"{percent(split[name, kind])} %"
+            cells[f"against repaired, {title}"] = "".join(map(_told, told.to_dict("records")))
+            cells[f"epochs split, {title}"] = f"{percent(split.mean()[name, kind])} %"
         rows.append(cells)
-    n = found.answers
     note = (
-        f"{plural(n['clip_id'].nunique(), 'song')}, {_seeds(n)}. Percent and points; 95 % intervals over artists. "
-        "Bold: separable from the repaired form, also after Holm's correction for the switches of a column."
+        f"{plural(its['clip_id'].nunique(), 'song')}, {plural(len(shared), 'seed')}. Percent and points; 95 % intervals over "
+        "artists. Bold: separable from the repaired form, also after Holm's correction for the switches of a column."
     )
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{_markdown(rows)}\n\n{note}\n\n{_dip_test(answers)}"
+
+
+def _dip_test(answers: Path) -> str:
+    """Return the comparison that decides about the dip test's default, by the rule of docs/protocol.md."""
+    found = _read(answers, NOISE).answers
+    chosen = {
+        "as labelled": ("none", 0.0),
+        "40 % symmetric": ("symmetric", 0.4),
+        "40 % song": ("song", 0.4),
+    }
+    told = []
+    for title, (kind, rate) in chosen.items():
+        here = found[found["noise_kind"].eq(kind) & found["noise_rate"].eq(rate)]
+        row = compare.difference(
+            here[here["name"] == "sssl"], here[here["name"] == "sssl, no dip test"]
+        )
+        told.append(
+            f"{title} {100 * row['difference']:+.1f} [{percent(row['low'])}, {percent(row['high'])}], p {row['p']:.3f}"
+        )
+    return f"Without the dip test against with it, in points, {plural(row['seeds'], 'seed')}: {'; '.join(told)}."
 
 
 #: Rates of the wrong labels of repairs.yaml.
@@ -319,7 +340,6 @@ SHORT = {
     "whole_clip": "the same on whole clips (`whole_clip`)",
     "sssl": "SSSL, repaired (`sssl`)",
     "sssl, no dip test": "SSSL without its dip test",
-    "sssl, paper's form": "SSSL in the paper's form",
     "elr": "early-learning regularisation (`elr`)",
     "stacking, all parts": "four front-ends joined (`stacking`)",
 }

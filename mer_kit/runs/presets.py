@@ -85,7 +85,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "train_every_seconds": 3.0,
         "two_stage": {"size": "cpu"},
     },
-    "embedding": {  # real corpora on a laptop with a pretrained front-end: seconds a fold
+    # real corpora on a laptop with a pretrained front-end, seconds a fold: sizes and epochs were
+    # chosen for ce on inner folds, see docs/results.md, “The preset embedding”
+    "embedding": {
         "frontend": "musicnn",
         "model": _SLIM,
         "mlp": {"hidden": 128, "dropout": 0.5},

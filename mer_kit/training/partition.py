@@ -17,7 +17,9 @@ from mer_kit.training.mixture import Mixture, fit_mixture
 class PartitionSettings:
     """How segments are divided into X and U by their losses.
 
-    All values are D (our decision), since the paper gives none of them.
+    All values are D (our decision), since the paper gives none of them. What `loss_window`,
+    `song_median`, `dip_test` and `em_tolerance` are worth on 4Q: experiments/repairs.yaml and
+    docs/results.md; the rule of docs/protocol.md keeps the dip test.
 
     Attributes
     ----------

@@ -12,7 +12,11 @@ from mer_kit.training.partition import PartitionSettings
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one training. P marks a value of the paper, D our own decision."""
+    """Settings of one training. P marks a value of the paper, D our own decision.
+
+    What SSSL's repairs are worth on 4Q, each switched off alone: experiments/repairs.yaml and
+    docs/results.md.
+    """
 
     method: str = "sssl"
     epochs: int = 60  # D: the paper gives none
