@@ -121,6 +121,25 @@ def test_repairs_are_compared_with_the_repaired_form_at_each_noise(answers: Path
         assert found.startswith(f"**{100 * d.mean():+.1f} [") and found.endswith("]**")
 
 
+def test_the_dip_test_is_judged_at_each_noise_that_has_both_forms(tmp_path: Path) -> None:
+    shared = {"fold_seed": 0, "frontend": "logmel_stats", "method": "sssl"}
+    for name, variant, settings in (
+        ("noise", "", {}),
+        ("noise_sssl", "no dip test", {"dip_test": False}),
+    ):
+        for rate, chance in ((0.0, 0.9), (0.4, 0.5)):
+            noise = {"noise_kind": "song", "noise_rate": rate} if rate else {}
+            chance -= 0.3 * bool(variant)
+            told = {"mean": rightness(int(10 * rate), chance)}
+            write_run(tmp_path / name / f"{name}{rate}", told, **shared, **settings, **noise)
+        runs = runs_table.collect(tmp_path / name)
+        variants = dict.fromkeys(runs["folder"], variant)
+        archive.write(runs, tmp_path / "answers", name, variants=variants)
+    text = results_places._dip_test(tmp_path / "answers")
+    d = rightness(4, 0.2).astype(float) - rightness(4, 0.5)
+    assert f"40 % song {100 * d.mean():+.1f} [" in text and "symmetric" not in text
+
+
 def test_the_joined_front_ends_say_what_each_part_brings(answers: Path) -> None:
     text = results_places.joined(answers)
     every, fewer = rightness(80, 0.9).astype(float), rightness(81, 0.5)

@@ -213,11 +213,11 @@ def repairs(answers: Path) -> str:
         f"{plural(its['clip_id'].nunique(), 'song')}, {plural(len(shared), 'seed')}. Percent and points; 95 % intervals over "
         "artists. Bold: separable from the repaired form, also after Holm's correction for the switches of a column."
     )
-    return f"{_markdown(rows)}\n\n{note}\n\n{_dip_test(answers)}"
+    return f"{_markdown(rows)}\n\n{note}\n\n{_dip_test(answers)}".rstrip()
 
 
 def _dip_test(answers: Path) -> str:
-    """Return the comparison that decides about the dip test's default, by the rule of docs/protocol.md."""
+    """Return the comparison that decides about the dip test's default, by the rule of docs/protocol.md; "" without its runs."""
     found = _read(answers, NOISE).answers
     chosen = {
         "as labelled": ("none", 0.0),
@@ -227,13 +227,14 @@ def _dip_test(answers: Path) -> str:
     told = []
     for title, (kind, rate) in chosen.items():
         here = found[found["noise_kind"].eq(kind) & found["noise_rate"].eq(rate)]
-        row = compare.difference(
-            here[here["name"] == "sssl"], here[here["name"] == "sssl, no dip test"]
-        )
-        told.append(
-            f"{title} {100 * row['difference']:+.1f} [{percent(row['low'])}, {percent(row['high'])}], p {row['p']:.3f}"
-        )
-    return f"Without the dip test against with it, in points, {plural(row['seeds'], 'seed')}: {'; '.join(told)}."
+        forms = [here[here["name"] == name] for name in ("sssl", "sssl, no dip test")]
+        if all(map(len, forms)):
+            row = compare.difference(*forms)
+            bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
+            told.append(
+                f"{title} {100 * row['difference']:+.1f} {bounds}, p {row['p']:.3f} ({plural(row['seeds'], 'seed')})"
+            )
+    return f"Without the dip test against with it, in points: {'; '.join(told)}." if told else ""
 
 
 #: Rates of the wrong labels of repairs.yaml.
