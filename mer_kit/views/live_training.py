@@ -11,11 +11,13 @@ Notebook: 03_sssl_training
 import contextlib
 import copy
 import dataclasses
+import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import FrameType
 from typing import Any, Self
 
 import numpy as np
@@ -126,7 +128,8 @@ class LiveTraining(View):
         self._since = None
         self._become("running")
         try:
-            folder = self.experiment.train(self.number, watch=self._watch)
+            with self._interrupts_remembered():
+                folder = self.experiment.train(self.number, watch=self._watch)
             if self.passes is None:
                 self.passes = passes.read_passes(self.experiment, self.number)
         except KeyboardInterrupt:
@@ -137,6 +140,29 @@ class LiveTraining(View):
             raise
         self._become("done")
         return folder
+
+    @contextlib.contextmanager
+    def _interrupts_remembered(self) -> Iterator[None]:
+        """Pause at the end of the epoch after an interrupt of the kernel that did not get through.
+
+        Python raises KeyboardInterrupt wherever it happens to be, and code that a library calls
+        back may swallow it.
+        """
+        usual = signal.getsignal(signal.SIGINT)
+        in_main = threading.current_thread() is threading.main_thread()
+        if not in_main or not callable(usual):  # only the main thread may set a handler
+            yield
+            return
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            self._asked.set()
+            usual(number, frame)
+
+        signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
 
     def start(self) -> None:
         """Train in a thread unless one is running; a finished rehearsal starts again."""

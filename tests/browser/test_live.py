@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 NOTEBOOK = small_run.NOTEBOOKS / "03_sssl_training.ipynb"
-MANY = 30  # epochs, so that there is time to press a button
+MANY = 60  # epochs, so that there is time to press a button
 
 
 def picture(grey: int) -> str:

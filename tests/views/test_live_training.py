@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -148,6 +150,30 @@ def test_interrupted_within_an_epoch_and_started_again_equals_no_pause(
     assert not live.experiment.folder.fold_done(0)
     assert_same(live.train(), whole)
     assert live.state == "done"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_interrupt_that_a_library_swallows_pauses_at_the_end_of_the_epoch(
+    make: Maker, whole: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = trainer.batches
+    epochs: list[int] = []
+
+    def interrupted(*wanted: Any) -> Iterator[Any]:
+        epochs.append(len(epochs) + 1)
+        if epochs[-1] == 3:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        yield from original(*wanted)
+
+    before = signal.getsignal(signal.SIGINT)
+    live = LiveTraining(make(tmp_path))
+    monkeypatch.setattr(trainer, "batches", interrupted)
+    with pytest.raises(Paused, match="Paused with [23] of 4"):
+        live.train()
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.setattr(trainer, "batches", original)
+    assert_same(live.train(), whole)
 
 
 @pytest.mark.usefixtures("undrawn")
