@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from mer_kit import files
-from mer_kit.analysis import suspicion
+from mer_kit.analysis import ranking, suspicion
 from mer_kit.analysis.passes import read_passes
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
@@ -87,7 +87,7 @@ def doubts(experiment: Experiment) -> pd.DataFrame:
         number = (fold.number + 1) % len(experiment.folds)
         passes = read_passes(experiment, number)
         omega = passes.partition_after(len(passes)).omega
-        doubted = omega <= np.quantile(omega, suspicion.LISTENED)
+        doubted = omega <= np.quantile(omega, ranking.LISTENED)
         table = pd.DataFrame({"clip": passes.clip, "doubted": doubted})
         share = table[table["clip"].isin(fold.test)].groupby("clip")["doubted"].mean()
         for clip, value in share.items():
@@ -144,7 +144,7 @@ def human_truth(answers: Path) -> str:
 def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
     wrong, songs = table["wrong"].to_numpy(bool), table["clip_id"].to_numpy()
     names = [name for name in table if "|" in name]
-    ranked = suspicion.ranking(table[names], wrong, songs).set_index("score")
+    ranked = ranking.ranking(table[names], wrong, songs).set_index("score")
     rows, works = [], []
     for name in dict.fromkeys(name.rpartition("|")[0] for name in names):
         training, score = name.split("|")
@@ -182,7 +182,7 @@ def _interval(row: pd.Series) -> str:
 def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
     """Return how much of it all is shared by a song, and where the loss ranks better and worse."""
     loss = table[f"{PLAIN}|mean loss|{END}"].to_numpy()
-    share = [suspicion.shared_by_song(one, songs) for one in (wrong, loss)]
+    share = [ranking.shared_by_song(one, songs) for one in (wrong, loss)]
     by_song = pd.Series(wrong).groupby(songs).mean()
     mostly = pd.Series(songs).map(by_song).to_numpy() > 0.5
     text = (
@@ -202,7 +202,7 @@ def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
                 ("fewer agree", ~agree),
             )
         ]
-        low, high = suspicion.difference_interval(wrong, loss, songs, agree)
+        low, high = ranking.difference_interval(wrong, loss, songs, agree)
         text += f" It is {' and '.join(told)}; the difference has the interval [{low:+.2f}, {high:+.2f}]."
     return text
 
@@ -210,7 +210,7 @@ def _why(table: pd.DataFrame, wrong: np.ndarray, songs: np.ndarray) -> str:
 def _part(loss: np.ndarray, wrong: np.ndarray, songs: np.ndarray, rows: np.ndarray) -> str:
     """Return the AUC of the loss among some segments, with its interval."""
     table = pd.DataFrame({"loss": loss[rows]})
-    return _interval(suspicion.ranking(table, wrong[rows], songs[rows]).iloc[0])
+    return _interval(ranking.ranking(table, wrong[rows], songs[rows]).iloc[0])
 
 
 def mistakes(answers: Path) -> str:

@@ -7,7 +7,8 @@ noise_study     deliberately corrupted labels, and how many of them the partitio
 ablation        the same fold with other methods
 dropout         repeated dropout passes of a fold's network, and predictions for mixed segments
 noisy_segments  the segments whose labels a fold's network doubted most
-suspicion       scores for wrong labels, and how well each of them ranks
+ranking         how well scores rank wrong labels before right ones
+suspicion       scores for wrong labels, one value per segment from each
 preview         a short training of a few songs, to watch live
 feature_space   a fold's songs in the SVM's feature space
 predict         the emotion curve of any recording

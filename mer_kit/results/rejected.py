@@ -82,10 +82,10 @@ def by_all(
 
 
 def _alike(tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Return the tables with the most common index; in a tie, with the longer one."""
-    marks = [(len(one), hash(tuple(one.index))) for one in tables]
+    """Return the tables with the most common index; in a tie, with the longer or the first one."""
+    marks = [tuple(one.index) for one in tables]
     times = Counter(marks)
-    chosen = max(times, key=lambda mark: (times[mark], mark), default=None)
+    chosen = max(times, key=lambda mark: (times[mark], len(mark)), default=None)
     return [one for one, mark in zip(tables, marks, strict=True) if mark == chosen]
 
 

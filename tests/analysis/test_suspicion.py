@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mer_kit.analysis import suspicion
+from mer_kit.analysis import ranking, suspicion
 from mer_kit.analysis.passes import Passes
 from mer_kit.checks import MerKitError
 from mer_kit.training.partition import PartitionSettings
@@ -34,7 +34,7 @@ def passes(n: int = 8) -> Passes:
 def test_weighted_aucs_are_scikit_learns() -> None:
     score = RNG.integers(0, 12, 400).astype(float)  # many ties
     weights = RNG.integers(0, 4, (5, 400))
-    found = suspicion.weighted_auc(WRONG, score, weights)
+    found = ranking.weighted_auc(WRONG, score, weights)
     expected = [roc_auc_score(WRONG, score, sample_weight=one) for one in weights]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -42,7 +42,7 @@ def test_weighted_aucs_are_scikit_learns() -> None:
 def test_every_score_is_larger_for_planted_wrong_labels() -> None:
     one = passes()
     scores = suspicion.of_passes(one, 8)
-    ranked = suspicion.ranking(scores, WRONG, SONG).set_index("score")
+    ranked = ranking.ranking(scores, WRONG, SONG).set_index("score")
     assert list(ranked.index) == list(suspicion.OF_PASSES)
     assert (ranked["auc"] > 0.9).all() and (ranked["low"] <= ranked["auc"]).all()
     assert (ranked["high"] >= ranked["auc"]).all() and (ranked["precision"] > 0.9).all()
@@ -61,11 +61,11 @@ def test_a_score_that_knows_the_song_only_is_worthless_within_songs() -> None:
     level = RNG.random(40)
     wrong = RNG.random(400) < level[SONG]
     table = pd.DataFrame({"song": level[SONG], "gap": np.where(SONG < 20, level[SONG], np.nan)})
-    ranked = suspicion.ranking(table, wrong, SONG).set_index("score")
+    ranked = ranking.ranking(table, wrong, SONG).set_index("score")
     assert ranked.loc["song", "auc"] > 0.7 and ranked.loc["song", "within_songs"] == 0.5
     assert ranked["segments"].tolist() == [400, 200]
     with pytest.raises(MerKitError, match="0 of 400 labels are wrong, expected some of either"):
-        suspicion.ranking(table, np.zeros(400, bool), SONG)
+        ranking.ranking(table, np.zeros(400, bool), SONG)
 
 
 def test_the_intraclass_correlation_is_that_of_the_plan() -> None:
@@ -73,7 +73,7 @@ def test_the_intraclass_correlation_is_that_of_the_plan() -> None:
     own = RNG.normal(size=10_000)
     songs = np.repeat(np.arange(2000), 5)
     for part, expected in ((0.0, 0.0), (1.0, 0.5), (3.0, 0.9)):
-        found = suspicion.shared_by_song(part * shared + own, songs)
+        found = ranking.shared_by_song(part * shared + own, songs)
         assert found == pytest.approx(expected, abs=0.03)
 
 
@@ -114,11 +114,11 @@ def test_listeners_agreement_is_averaged_over_the_segment() -> None:
 
 def test_what_cannot_be_told_is_nan_and_not_an_error() -> None:
     scores = pd.DataFrame({"none": np.full(400, np.nan), "one kind": np.where(WRONG, 1.0, np.nan)})
-    ranked = suspicion.ranking(scores, WRONG, SONG)
+    ranked = ranking.ranking(scores, WRONG, SONG)
     assert ranked["auc"].isna().all() and ranked["segments"].tolist() == [0, WRONG.sum()]
-    assert np.isnan(suspicion.shared_by_song(WRONG, np.zeros(400)))
-    assert np.isnan(suspicion.shared_by_song(np.ones(400), SONG))
-    assert abs(suspicion.shared_by_song(WRONG, SONG)) < 0.1
+    assert np.isnan(ranking.shared_by_song(WRONG, np.zeros(400)))
+    assert np.isnan(ranking.shared_by_song(np.ones(400), SONG))
+    assert abs(ranking.shared_by_song(WRONG, SONG)) < 0.1
     experiment = SimpleNamespace(folder=SimpleNamespace(fold_done=lambda _: False), folds=[
         SimpleNamespace(number=0)], clip_ids=[], classes="abcd")  # fmt: skip
     assert np.isnan(suspicion.without_the_song(experiment, passes())).all()  # type: ignore[arg-type]
