@@ -15,12 +15,17 @@ import pandas as pd
 from scipy.stats import binomtest  # type: ignore[import-untyped, unused-ignore]
 
 from mer_kit.checks import MerKitError
+from mer_kit.cli.options import report_errors
 from mer_kit.files import write_table, writing
+from mer_kit.format import percent
 from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import runs_table
 from mer_kit.results.copies import without_copies
 from mer_kit.runs.run_folder import RunFolder, all_runs
 from mer_kit.systems import CHAINS, TITLES
+
+sys.path.insert(0, str(Path(__file__).parent))
+from markdown_table import markdown
 
 #: Name in figures/ → figure of the demo run.
 FIGURES: dict[str, str] = {
@@ -132,53 +137,40 @@ def demo_results(runs_dir: Path) -> pd.DataFrame:
 
 def as_markdown(table: pd.DataFrame) -> str:
     """Return the table of `demo_results` as the README has it; intervals are Wilson's, 95 %, over all tested songs."""
-    head = [
-        "method",
-        "songs right, all folds",
-        "95 % interval",
-        "mean ± sd over folds",
-        "macro-F1",
-        "segments",
-        "run",
-    ]
     rows = []
     for _, run in table.iterrows():
         n, right = int(run["n_songs"]), round(run["pooled_accuracy_svm"] * run["n_songs"])
         low, high = binomtest(right, n).proportion_ci(method="wilson")
-        spread = f"{100 * run['song_accuracy_mean']:.1f} ± {100 * run['song_accuracy_sd']:.1f}"
-        segments = f"{100 * run['segment_accuracy_mean']:.1f}"
-        cells = [
-            TITLES[run["method"]],
-            f"{right} of {n}",
-            f"{100 * low:.0f}–{100 * high:.0f} %",
-            spread,
-        ]
-        cells += [f"{100 * run['pooled_macro_f1_svm']:.1f}", segments, f"`{run['fingerprint']}`"]
-        rows.append(cells)
-    lines = [head, ["---"] * len(head), *rows]
+        rows.append(
+            {
+                "method": TITLES[run["method"]],
+                "songs right, all folds": f"{right} of {n}",
+                "95 % interval": f"{100 * low:.0f}–{100 * high:.0f} %",
+                "mean ± sd over folds": percent(run["song_accuracy_mean"], run["song_accuracy_sd"]),
+                "macro-F1": percent(run["pooled_macro_f1_svm"]),
+                "segments": percent(run["segment_accuracy_mean"]),
+                "run": f"`{run['fingerprint']}`",
+            }
+        )
     first = table.iloc[0]
     folds = f"{int(first['folds_done'])} of {int(first['folds'])} folds"
     note = (
         f"Four quadrants, 3 s, preset `demo`, seed 0, {folds}; percent; songs by the SVM. "
         f"The majority class scores {100 * first['majority_accuracy_mean']:.0f} %."
     )
-    return "\n".join([*("| " + " | ".join(cells) + " |" for cells in lines), "", note])
+    return f"{markdown(rows)}\n\n{note}"
 
 
-def main() -> int:
-    """Write the figures and the demo corpus' results, and name them; exit 1 with one sentence if something is missing."""
+@report_errors
+def main() -> None:
+    """Write the figures and the demo corpus' results, and name them."""
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args()
     figures = (project_root() or Path.cwd()) / "figures"
-    try:
-        for path in write(default_runs_dir()):
-            print(f"wrote {path.name}")
-        write_table(figures / RESULTS, demo_results(default_runs_dir()), float_format="%.6g")
-        print(f"wrote {RESULTS}")
-    except (MerKitError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    for path in write(default_runs_dir()):
+        print(f"wrote {path.name}")
+    write_table(figures / RESULTS, demo_results(default_runs_dir()), float_format="%.6g")
+    print(f"wrote {RESULTS}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,6 +24,7 @@ import pandas as pd
 
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
+from mer_kit.cli.options import report_errors
 from mer_kit.files import writing
 from mer_kit.format import plural
 from mer_kit.paths import default_runs_dir, project_root
@@ -123,8 +124,9 @@ def filled(text: str, answers: Path) -> str:
     return text
 
 
-def main() -> int:
-    """Write or check the page; exit 1 with one sentence if something is missing."""
+@report_errors
+def main() -> None:
+    """Write the pages, or check that they are current."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if a page is not current"
@@ -139,27 +141,20 @@ def main() -> int:
     given = parser.parse_args()
     root = project_root() or Path.cwd()
     answers = root / "experiments/answers"
-    try:
-        if given.archive is not None:
-            folders = given.archive or [default_runs_dir()]
-            print("\n".join(archive_runs(root / "experiments", folders)))
-        for page in (root / name for name in PAGES):
-            before = page.read_text("utf-8")
-            text = filled(before, answers)
-            if given.check and text != before:
-                raise MerKitError(
-                    f"{page.name} is not what the archives give: run `make results-page`"
-                )
-            if not given.check:
-                page.write_text(text, "utf-8")
-                print(f"wrote {page.name}")
+    if given.archive is not None:
+        folders = given.archive or [default_runs_dir()]
+        print("\n".join(archive_runs(root / "experiments", folders)))
+    for page in (root / name for name in PAGES):
+        before = page.read_text("utf-8")
+        text = filled(before, answers)
+        if given.check and text != before:
+            raise MerKitError(f"{page.name} is not what the archives give: run `make results-page`")
         if not given.check:
-            the_noise_map(answers, root / "figures")
-    except (MerKitError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+            page.write_text(text, "utf-8")
+            print(f"wrote {page.name}")
+    if not given.check:
+        the_noise_map(answers, root / "figures")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

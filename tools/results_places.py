@@ -32,6 +32,7 @@ from mer_kit.results import (
 sys.path.insert(0, str(Path(__file__).parent))
 import readme_figures
 import wrong_labels
+from markdown_table import markdown
 
 NOISE = ("noise", "noise_sssl", "noise_sssl_paper")
 ABOUT = "about.json"
@@ -66,7 +67,7 @@ def _against_baseline(found: archive.Archive) -> str:
         f"answer. {plural(len(compared), 'comparison')} with `{compare.BASELINE}`; p by random signs of artists, corrected "
         "with Holm's method. “2 points seen”: the probability that a true difference of two points would have been seen."
     )
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{markdown(rows)}\n\n{note}"
 
 
 def _is(answers: pd.DataFrame, row: dict[Any, Any]) -> pd.Series:
@@ -88,24 +89,22 @@ def _row(
         "system": f"`{name}`",
         "segments": percent(number["segment_accuracy_mean"]) if network else UNKNOWN,
         "songs, SVM": percent(number["song_accuracy_mean"]) if network else UNKNOWN,
-        "songs": _with_interval(answers["right"], answers),
+        "songs": _with_interval(answers),
         "macro-F1": percent(float(f1)),
         "V, A": ", ".join(_dimension(answers, name) for name in ("valence", "arousal")),
     }
     if against:
-        bounds = f"[{percent(against['low'])}, {percent(against['high'])}]"
-        cells["against `ce`"] = f"{100 * against['difference']:+.1f} {bounds}"
+        cells["against `ce`"] = _points(against)
         cells["p, Holm"] = f"{against['p_holm']:.2f}"
         cells["finding"] = findings.finding(against)
         cells["2 points seen"] = f"{float(compare.chance_to_see(against)):.2f}"
     return cells | {title: costs.texts(dict(number))[title] for title in costs.TITLES.values()}
 
 
-def _with_interval(right: pd.Series, answers: pd.DataFrame) -> str:
+def _with_interval(answers: pd.DataFrame) -> str:
+    """Return the accuracy over songs of answers, averaged over seeds, with its interval over artists."""
     by_song = (
-        answers.assign(right=right.astype(float))
-        .groupby("clip_id")
-        .agg({"right": "mean", "group": "first"})
+        answers.astype({"right": float}).groupby("clip_id").agg({"right": "mean", "group": "first"})
     )
     low, high = statistics.interval(by_song["right"].to_numpy(), by_song["group"].to_numpy())
     return f"{percent(by_song['right'].mean())} [{percent(low)}, {percent(high)}]"
@@ -115,14 +114,6 @@ def _dimension(answers: pd.DataFrame, name: str) -> str:
     """Return the accuracy of valence or arousal as the four-class answers imply it."""
     meant = {f"Q{k + 1}": labels_from_quadrant(k)[name] for k in range(4)}
     return percent(float((answers["answer"].map(meant) == answers["label"].map(meant)).mean()))
-
-
-def _markdown(rows: Sequence[dict[str, str]]) -> str:
-    """Return rows as a Markdown table, with the columns of the fullest row; a missing cell is empty."""
-    fullest: dict[str, str] = max(rows, key=len)
-    names = list(fullest)
-    lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def whole_clips(answers: Path) -> str:
@@ -149,13 +140,11 @@ def the_noise_map(answers: Path, figures: Path | None = None) -> str:
     for (kind, name), line in table.groupby(["kind", "name"]):
         cells = {"noise": str(kind), "method": f"`{name}`"}
         for row in line.sort_values("rate").to_dict("records"):
-            bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
-            text = f"{percent(row['accuracy'])} ({100 * row['difference']:+.1f} {bounds})"
-            sure = findings.finding(row) in ("better", "worse")
-            cells[f"{100 * row['rate']:.0f} %"] = f"**{text}**" if sure else text
+            text = f"{percent(row['accuracy'])} ({_points(row)})"
+            cells[f"{100 * row['rate']:.0f} %"] = _bold(text, row)
         rows.append(cells)
     said = [f"- {kind} noise: {one.words(name)}" for (name, kind), one in crossings.items()]
-    return "\n\n".join([_markdown(rows), _about_noise(found), "\n".join(said)])
+    return "\n\n".join([markdown(rows), _about_noise(found), "\n".join(said)])
 
 
 def _draw(answers: pd.DataFrame, table: pd.DataFrame, crossings: Any, path: Path) -> None:
@@ -206,14 +195,16 @@ def repairs(answers: Path) -> str:
                 (table["name"] == name) & (table["rate"] == RATES[kind]) & (table["kind"] == "song")
             ]
             cells[f"songs, {title}"] = percent(accuracy[name, kind])
-            cells[f"against repaired, {title}"] = "".join(map(_told, told.to_dict("records")))
+            cells[f"against repaired, {title}"] = "".join(
+                _bold(_points(row), row) for row in told.to_dict("records")
+            )
             cells[f"epochs split, {title}"] = f"{percent(split.mean()[name, kind])} %"
         rows.append(cells)
     note = (
         f"{plural(its['clip_id'].nunique(), 'song')}, {plural(len(shared), 'seed')}. Percent and points; 95 % intervals over "
         "artists. Bold: separable from the repaired form, also after Holm's correction for the switches of a column."
     )
-    return f"{_markdown(rows)}\n\n{note}\n\n{_dip_test(answers)}".rstrip()
+    return f"{markdown(rows)}\n\n{note}\n\n{_dip_test(answers)}".rstrip()
 
 
 def _dip_test(answers: Path) -> str:
@@ -230,9 +221,8 @@ def _dip_test(answers: Path) -> str:
         forms = [here[here["name"] == name] for name in ("sssl", "sssl, no dip test")]
         if all(map(len, forms)):
             row = compare.difference(*forms)
-            bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
             told.append(
-                f"{title} {100 * row['difference']:+.1f} {bounds}, p {row['p']:.3f} ({plural(row['seeds'], 'seed')})"
+                f"{title} {_points(row)}, p {row['p']:.3f} ({plural(row['seeds'], 'seed')})"
             )
     return f"Without the dip test against with it, in points: {'; '.join(told)}." if told else ""
 
@@ -248,9 +238,13 @@ def _seeds(answers: pd.DataFrame) -> str:
     return plural(few, "seed") if few == most else f"{few} to {most} seeds"
 
 
-def _told(row: dict[Any, Any]) -> str:
-    """Return a difference with its interval in points, bold if it is separable."""
-    text = f"{100 * row['difference']:+.1f} [{percent(row['low'])}, {percent(row['high'])}]"
+def _points(row: dict[Any, Any]) -> str:
+    """Return a difference with its interval in points."""
+    return f"{100 * row['difference']:+.1f} [{percent(row['low'])}, {percent(row['high'])}]"
+
+
+def _bold(text: str, row: dict[Any, Any]) -> str:
+    """Return a text in bold if a row's difference is separable, also after the correction."""
     return f"**{text}**" if findings.finding(row) in ("better", "worse") else text
 
 
@@ -265,25 +259,23 @@ def joined(answers: Path) -> str:
     rows = []
     for name, its in parts.groupby("name"):
         cells = {"stacking": str(name).removeprefix("stacking, ")}
-        cells["songs"] = _with_interval(its["right"], its)
+        cells["songs"] = _with_interval(its)
         if name != whole:
-            cells["against all parts"] = _told(
-                {**compare.difference(everything, its), "p_holm": 1.0}
-            )
+            cells["against all parts"] = _points(compare.difference(everything, its))
         rows.append(cells)
     plain = found.answers[found.answers["name"] == compare.BASELINE]
     shared = compare.difference(plain[plain["seed"].isin(everything["seed"])], everything)
     told = findings.words({**shared, "p_holm": shared["p"], "comparisons": 1})
     note = f"All parts against `{compare.BASELINE}`: {told}. The intervals of the other rows are not corrected."
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{markdown(rows)}\n\n{note}"
 
 
 def durations(answers: Path) -> str:
-    """Return accuracy by duration and task, and how the shortest and the longest compare with 3 s."""
+    """Return accuracy by duration and task, and how every other duration compares with 3 s."""
     found = _read(answers, ["durations"]).answers
     rows, said = [], []
     for seconds, its in found.groupby("segment_seconds"):
-        tasks = {str(task): _with_interval(one["right"], one) for task, one in its.groupby("task")}
+        tasks = {str(task): _with_interval(one) for task, one in its.groupby("task")}
         rows.append(
             {
                 "duration": duration(float(str(seconds))),
@@ -296,11 +288,10 @@ def durations(answers: Path) -> str:
         for seconds in sorted(set(parts) - {3.0}):
             if 3.0 in parts:
                 row = compare.difference(parts[3.0], parts[seconds])
-                bounds = f"[{percent(row['low'])}, {percent(row['high'])}]"
-                said.append(f"{task} {duration(seconds)} {100 * row['difference']:+.1f} {bounds}")
+                said.append(f"{task} {duration(seconds)} {_points(row)}")
     n = found["clip_id"].nunique()
     note = f"`ce`, {plural(n, 'song')}, seed {found['seed'].iloc[0]}; percent. Against 3 s, in points: {'; '.join(said)}."
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{markdown(rows)}\n\n{note}"
 
 
 _TASKS = ("quadrant", "valence", "arousal")
@@ -323,7 +314,7 @@ def in_short(answers: Path) -> str:
             its = table[(table["name"] == name) & table["classifier"].isin(runs_table.COMPARED)]
             if len(its):
                 seeds = plural(its["seed"].nunique(), "seed")
-                cells[told] = f"{_with_interval(its['right'], its)}, {seeds}"
+                cells[told] = f"{_with_interval(its)}, {seeds}"
             else:
                 cells[told] = UNKNOWN
         rows.append(cells)
@@ -332,7 +323,7 @@ def in_short(answers: Path) -> str:
         f"{plural(n, 'song')} of 4Q, four quadrants, ten folds that share no artist, features of a frozen tagger (musicnn); "
         "brackets: 95 % bootstrap intervals over artists."
     )
-    return f"{_markdown(rows)}\n\n{note}"
+    return f"{markdown(rows)}\n\n{note}"
 
 
 #: System → its title in the README's table.
@@ -360,7 +351,7 @@ def fig2(answers: Path) -> str:
          "agrees": "yes" if row.agrees else "no"}
         for row in table.itertuples()
     ]  # fmt: skip
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _figures(answers: Path) -> Path:
@@ -375,7 +366,7 @@ def origin(answers: Path) -> str:
          "hours of training": f"{one['hours']:.1f}", "machine": one["machine"]}
         for name, one in sorted(known.items())
     ]  # fmt: skip
-    return _markdown(rows)
+    return markdown(rows)
 
 
 #: Name of a place in docs/results.md → what is written there.

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +23,14 @@ from mer_kit.analysis import ranking, suspicion
 from mer_kit.analysis.passes import read_passes
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
+from mer_kit.cli.options import report_errors
 from mer_kit.format import UNKNOWN, percent, plural
 from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import rejected
 from mer_kit.runs.experiment import Experiment
+
+sys.path.insert(0, str(Path(__file__).parent))
+from markdown_table import markdown
 
 CORPORA = ("vgmidi", "demo")
 TITLES = {"vgmidi": "VGMIDI", "demo": "the demo corpus"}
@@ -150,29 +153,24 @@ def _of_corpus(table: pd.DataFrame, corpus: str) -> str:
         training, score = name.split("|")
         first = ranked.loc[f"{name}|{WARMUP}"] if training else None
         last = ranked.loc[f"{name}|{END}" if training else f"{name}|"]
-        told = [UNKNOWN if row is None else _interval(row) for row in (first, last)]
-        numbers = [f"{last['within_songs']:.2f}", percent(last["precision"])]
-        rows.append([training or "without the song", score, *told, *numbers])
+        rows.append(
+            {
+                "training": training or "without the song",
+                "score": score,
+                f"AUC {WARMUP}": UNKNOWN if first is None else _interval(first),
+                f"AUC {END}": _interval(last),
+                "within songs": f"{last['within_songs']:.2f}",
+                "wrong in the first tenth, %": percent(last["precision"]),
+            }
+        )
         works += [f"{score} ({training or 'without the song'})"] if last["low"] > WORKS else []
-    head = [
-        "training",
-        "score",
-        f"AUC {WARMUP}",
-        f"AUC {END}",
-        "within songs",
-        "wrong in the first tenth, %",
-    ]
     said = {0: "none", len(rows): "all"}.get(len(works), ", ".join(works))
     about = (
         f"**{TITLES[corpus][0].upper()}{TITLES[corpus][1:]}**: {len(table):,} segments of {plural(len(set(songs)), 'song')}; "
         f"{percent(wrong.mean())} % have another class than their song. Scores whose whole interval lies above {WORKS:.2f} after "
         f"the last epoch: {said}."
     )
-    return "\n\n".join([about, _markdown(head, rows), _why(table, wrong, songs)])
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+    return "\n\n".join([about, markdown(rows), _why(table, wrong, songs)])
 
 
 def _interval(row: pd.Series) -> str:
@@ -216,10 +214,10 @@ def _part(loss: np.ndarray, wrong: np.ndarray, songs: np.ndarray, rows: np.ndarr
 def mistakes(answers: Path) -> str:
     """Return the segments of 4Q that all runs reject, and what its annotators' agreement says of doubted songs."""
     found = pd.read_csv(answers / REJECTED, dtype={"clip_id": str})
-    head = ["clip", "seconds", "label", "the networks say", "p of the label", "p of the answer"]
     rows = [
-        [f"`{row.clip_id}`", f"{row.start_s:g}–{row.end_s:g}", row.label,
-         f"{row.answer} ({percent(row.agree)} %)", f"{row.p_label:.3f}", f"{row.p_answer:.2f}"]
+        {"clip": f"`{row.clip_id}`", "seconds": f"{row.start_s:g}–{row.end_s:g}", "label": row.label,
+         "the networks say": f"{row.answer} ({percent(row.agree)} %)", "p of the label": f"{row.p_label:.3f}",
+         "p of the answer": f"{row.p_answer:.2f}"}
         for row in found.drop_duplicates("clip_id").head(LISTED).itertuples()
     ]  # fmt: skip
     doubted = pd.read_csv(answers / DOUBTS, dtype={"clip_id": str}).dropna(subset=["agreement"])
@@ -228,7 +226,7 @@ def mistakes(answers: Path) -> str:
     return (
         f"All of {plural(int(found['runs'].max()), 'run')} with different predictions reject "
         f"{plural(len(found), 'segment')} of {plural(found['clip_id'].nunique(), 'song')}, each by networks that never heard "
-        f"the song. The first {LISTED}, one per clip:\n\n{_markdown(head, rows)}\n\n"
+        f"the song. The first {LISTED}, one per clip:\n\n{markdown(rows)}\n\n"
         "4Q's PQuad, the fraction of a song's mood words that lie in its quadrant, against the fraction of its seconds among "
         f"the tenth that plain training doubts most: Spearman's ρ {rho:+.2f} [{low:+.2f}, {high:+.2f}] over {len(doubted)} songs."
     )
@@ -248,18 +246,14 @@ def _spearman_interval(table: pd.DataFrame, *, draws: int = 1000) -> tuple[float
     return float(low), float(high)
 
 
-def main() -> int:
-    """Write the archives; exit 1 with one sentence if something is missing."""
+@report_errors
+def main() -> None:
+    """Write the archives."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", type=Path, nargs="?", help="the folder of the runs")
     runs = parser.parse_args().runs or default_runs_dir()
-    try:
-        print("\n".join(archive(runs, (project_root() or Path.cwd()) / "experiments")))
-    except (MerKitError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    print("\n".join(archive(runs, (project_root() or Path.cwd()) / "experiments")))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
