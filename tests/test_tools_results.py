@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mer_kit.checks import MerKitError
-from mer_kit.results import archive, runs_table
+from mer_kit.results import archive, compare, runs_table
 from tests.results.stored_runs import rightness, write_run
 from tools import results_page, results_places
 
@@ -212,6 +213,30 @@ def test_fig_2_stands_beside_the_papers_four_statements() -> None:
     later = curve[(curve["start_s"] >= 7) & (curve["start_s"] < 20)][["Q1", "Q2", "Q3", "Q4"]]
     share = (later.idxmax(axis=1) == "Q1").mean()
     assert f"| 7–20 | Q1 | {later.mean().idxmax()} | {100 * share:.0f} % |" in text
+
+
+def test_what_the_first_paragraph_says_is_what_the_tables_have() -> None:
+    """People write the answer; its numbers must follow when the archives change."""
+    text = " ".join((ROOT / "docs/results.md").read_text("utf-8").split())
+    answer, _, rest = text.partition("## Every method on the same songs")
+    found = results_places._read(ROOT / "experiments/answers", results_places.NOISE).answers
+    gains = {}
+    for name in ("elr", "sssl, no dip test"):
+        for rate in (0.4, 0.6):
+            here = found[found["noise_kind"].eq("song") & found["noise_rate"].eq(rate)]
+            pair = [here[here["name"] == one] for one in ("ce", name)]
+            pair = [one[one["classifier"].isin(runs_table.COMPARED)] for one in pair]
+            gains[name, rate] = f"{100 * compare.difference(*pair)['difference']:.1f}"
+    assert f"ELR gains {gains['elr', 0.4]} points at 40 % and {gains['elr', 0.6]} at 60 %" in answer
+    without = gains["sssl, no dip test", 0.4], gains["sssl, no dip test", 0.6]
+    assert f"SSSL without its dip test {without[0]} and {without[1]}" in answer
+    vgmidi = rest[rest.index("**VGMIDI**") : rest.index("**The demo corpus**")]
+    highest = max(re.findall(r"\| (0\.\d\d) \[", vgmidi))
+    assert f"with an AUC above {highest.removeprefix('0')}" in answer
+    main = rest[rest.index("<!-- made of systems") : rest.index("<!-- end of systems")]
+    assert not [word for word in ("better", "worse") if f"| {word} |" in main], (
+        "none can be told apart"
+    )
 
 
 @pytest.mark.parametrize("page", results_page.PAGES)

@@ -24,6 +24,7 @@ from mer_kit.analysis.passes import read_passes
 from mer_kit.batch import grid, grid_file
 from mer_kit.checks import MerKitError
 from mer_kit.cli.options import report_errors
+from mer_kit.corpora import truth
 from mer_kit.format import UNKNOWN, percent, plural
 from mer_kit.paths import default_runs_dir, project_root
 from mer_kit.results import rejected
@@ -76,7 +77,7 @@ def suspicions(experiments: dict[str, Experiment]) -> pd.DataFrame:
             "clip_id": np.asarray(plain.clip_ids)[passes.clip],
             "start_s": passes.start_s,
             "wrong": (passes.truth != passes.labels).astype(int),
-            "agreement": suspicion.agreement(plain, passes),
+            "agreement": truth.agreement(plain.corpus, passes.clip, passes.start_s, passes.end_s),
         }
         its = np.isin(passes.clip, fold.test) & (passes.truth >= 0)
         parts.append(pd.DataFrame({**about, **columns})[its])

@@ -101,28 +101,3 @@ def by_cleanlab(experiment: Experiment, passes: Passes) -> np.ndarray:
     Notebook: 02_noisy_labels
     """
     return 1 - label_issues.find(experiment, passes).quality
-
-
-def agreement(experiment: Experiment, passes: Passes) -> np.ndarray:
-    """Return the fraction of listeners who agree with the truth of a segment, float64 [S].
-
-    It is averaged by duration over what is known of the segment; NaN where nothing is.
-
-    Notebook: 02_noisy_labels
-    """
-    truth, found = experiment.corpus.truth, np.full(len(passes.clip), np.nan)
-    if truth is None or "agreement" not in truth:
-        return found
-    known = truth.dropna(subset="agreement")
-    spans = {str(clip): rows for clip, rows in known.groupby("clip_id")}
-    for clip in np.unique(passes.clip):
-        rows = np.flatnonzero(passes.clip == clip)
-        its = spans.get(experiment.clip_ids[clip])
-        if its is not None:
-            low = np.maximum(passes.start_s[rows, None], its["start_s"].to_numpy())
-            high = np.minimum(passes.end_s[rows, None], its["end_s"].to_numpy())
-            overlap = np.maximum(high - low, 0)
-            with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
-                weights = overlap / overlap.sum(axis=1, keepdims=True)
-            found[rows] = weights @ its["agreement"].to_numpy(float)
-    return found

@@ -50,6 +50,51 @@ def segment_truth(
     return truth
 
 
+def agreement(
+    corpus: Corpus, clip: np.ndarray, start_s: np.ndarray, end_s: np.ndarray
+) -> np.ndarray:
+    """Return the fraction of listeners who agree with the truth of a segment, float64 [S].
+
+    It is averaged by duration over what is known of the segment; NaN where nothing is.
+
+    Parameters
+    ----------
+    clip, start_s, end_s : as in `segment_truth`
+
+    Notebook: 02_noisy_labels
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from mer_kit.records import Clip
+    >>> table = {"clip_id": "a", "start_s": [0, 4], "end_s": [4, 9], "agreement": [1.0, 0.4]}
+    >>> corpus = Corpus("", Path(), (Clip("a", Path("a.wav"), {}),), truth=pd.DataFrame(table))
+    >>> agreement(corpus, np.zeros(3, int), np.array([0, 3, 9]), np.array([3, 6, 12])).round(3)
+    array([1. , 0.6, nan])
+    """
+    truth, found = corpus.truth, np.full(len(clip), np.nan)
+    if truth is None or "agreement" not in truth:
+        return found
+    spans = {str(one): rows for one, rows in truth.dropna(subset="agreement").groupby("clip_id")}
+    for i in np.unique(clip):
+        rows, its = np.flatnonzero(clip == i), spans.get(corpus.clips[int(i)].clip_id)
+        if its is not None:
+            _, overlap = _overlap(its, start_s[rows], end_s[rows])
+            with np.errstate(invalid="ignore"):  # 0 of 0 is NaN
+                weights = overlap / overlap.sum(axis=1, keepdims=True)
+            found[rows] = weights @ its["agreement"].to_numpy(float)
+    return found
+
+
+def _overlap(
+    table: pd.DataFrame, start_s: np.ndarray, end_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where segments and spans begin to overlap, and for how many seconds: [S, spans]."""
+    low = np.maximum(start_s[:, None], table["start_s"].to_numpy()[None, :])
+    high = np.minimum(end_s[:, None], table["end_s"].to_numpy()[None, :])
+    return low, np.maximum(high - low, 0)
+
+
 def _majority(
     table: pd.DataFrame,
     start_s: np.ndarray,
@@ -58,9 +103,7 @@ def _majority(
     n_classes: int,
 ) -> np.ndarray:
     """Return the class with the longest overlap for each of one clip's segments."""
-    low = np.maximum(start_s[:, None], table["start_s"].to_numpy()[None, :])
-    high = np.minimum(end_s[:, None], table["end_s"].to_numpy()[None, :])
-    overlap = np.maximum(high - low, 0)
+    low, overlap = _overlap(table, start_s, end_s)
     of_class = [classes == k for k in range(n_classes)]
     seconds = np.stack([overlap[:, own].sum(axis=1) for own in of_class], axis=1)
     start = np.where(overlap > 0, low, np.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.metrics import roc_auc_score
 from mer_kit.analysis import ranking, suspicion
 from mer_kit.analysis.passes import Passes
 from mer_kit.checks import MerKitError
+from mer_kit.corpora import truth
+from mer_kit.records import Clip, Corpus
 from mer_kit.training.partition import PartitionSettings
 
 RNG = np.random.default_rng(0)
@@ -25,10 +28,15 @@ def passes(n: int = 8) -> Passes:
     p_label = np.clip(np.where(WRONG, 0.25, sure), 0.02, 0.98)
     rest = (1 - p_label)[..., None] * np.array([0.8, 0.15, 0.05])
     p = np.concatenate([p_label[..., None], rest], axis=2).astype(np.float16)
-    truth = np.where(WRONG, 1, 0)
+    true_class = np.where(WRONG, 1, 0)
     start_s = np.tile(np.arange(10.0), 40)
-    return Passes(p, np.zeros(400, int), SONG, start_s, start_s + 3, truth, [],
+    return Passes(p, np.zeros(400, int), SONG, start_s, start_s + 3, true_class, [],
                   PartitionSettings(dip_test=False), 0)  # fmt: skip
+
+
+def corpus_of(bars: pd.DataFrame) -> Corpus:
+    clips = tuple(Clip(f"c{k}", Path(f"{k}.wav"), {}) for k in range(40))
+    return Corpus("", Path(), clips, truth=bars)
 
 
 def test_weighted_aucs_are_scikit_learns() -> None:
@@ -102,14 +110,12 @@ def test_listeners_agreement_is_averaged_over_the_segment() -> None:
     bars = pd.DataFrame(
         {"clip_id": "c0", "start_s": [0.0, 2.0], "end_s": [2.0, 9.0], "agreement": [1.0, 0.4]}
     )
-    experiment = SimpleNamespace(
-        corpus=SimpleNamespace(truth=bars), clip_ids=[f"c{k}" for k in range(40)]
-    )
-    found = suspicion.agreement(experiment, passes())  # type: ignore[arg-type]
+    corpus, one = corpus_of(bars), passes()
+    found = truth.agreement(corpus, one.clip, one.start_s, one.end_s)
     np.testing.assert_allclose(found[:3], [(2 * 1 + 0.4) / 3, (1 + 2 * 0.4) / 3, 0.4])
     assert np.isnan(found[10:]).all()
-    experiment.corpus.truth = bars.drop(columns="agreement")
-    assert np.isnan(suspicion.agreement(experiment, passes())).all()  # type: ignore[arg-type]
+    corpus = corpus_of(bars.drop(columns="agreement"))
+    assert np.isnan(truth.agreement(corpus, one.clip, one.start_s, one.end_s)).all()
 
 
 def test_what_cannot_be_told_is_nan_and_not_an_error() -> None:
@@ -124,7 +130,6 @@ def test_what_cannot_be_told_is_nan_and_not_an_error() -> None:
     assert np.isnan(suspicion.without_the_song(experiment, passes())).all()  # type: ignore[arg-type]
     bars = pd.DataFrame({"clip_id": "c0", "start_s": [0.0, 4.0], "end_s": [4.0, 6.0],
                          "agreement": [0.5, np.nan]})  # fmt: skip
-    corpus = SimpleNamespace(truth=bars)
-    about = SimpleNamespace(corpus=corpus, clip_ids=[f"c{k}" for k in range(40)])
-    found = suspicion.agreement(about, passes())  # type: ignore[arg-type]
+    one = passes()
+    found = truth.agreement(corpus_of(bars), one.clip, one.start_s, one.end_s)
     assert found[:4].tolist() == [0.5] * 4 and np.isnan(found[4:]).all()

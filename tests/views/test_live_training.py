@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -129,21 +130,28 @@ def test_stopped_between_epochs_and_started_again_equals_no_pause(
     )
 
 
+def interrupted(interrupt: Callable[[], None]) -> Callable[..., Iterator[Any]]:
+    """Return `trainer.batches` with an interrupt at the end of its third call."""
+    original, calls = trainer.batches, itertools.count(1)
+
+    def batches(*wanted: Any) -> Iterator[Any]:
+        yield from original(*wanted)
+        if next(calls) == 3:
+            interrupt()
+
+    return batches
+
+
 def test_interrupted_within_an_epoch_and_started_again_equals_no_pause(
     make: Maker, whole: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the notebook's stop button does it: KeyboardInterrupt at whatever line is running, here with weights moved."""
-    original = trainer.batches
-    epochs: list[int] = []
 
-    def interrupted(*wanted: Any) -> Iterator[Any]:
-        epochs.append(len(epochs) + 1)
-        yield from original(*wanted)
-        if epochs[-1] == 3:
-            raise KeyboardInterrupt
+    def interrupt() -> None:
+        raise KeyboardInterrupt
 
-    live = LiveTraining(make(tmp_path))
-    monkeypatch.setattr(trainer, "batches", interrupted)
+    original, live = trainer.batches, LiveTraining(make(tmp_path))
+    monkeypatch.setattr(trainer, "batches", interrupted(interrupt))
     with pytest.raises(KeyboardInterrupt, match="Paused with 2 of 4"):
         live.train()
     monkeypatch.setattr(trainer, "batches", original)
@@ -156,19 +164,13 @@ def test_interrupted_within_an_epoch_and_started_again_equals_no_pause(
 def test_an_interrupt_that_a_library_swallows_pauses_at_the_end_of_the_epoch(
     make: Maker, whole: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = trainer.batches
-    epochs: list[int] = []
-
-    def interrupted(*wanted: Any) -> Iterator[Any]:
-        epochs.append(len(epochs) + 1)
-        if epochs[-1] == 3:
-            with contextlib.suppress(KeyboardInterrupt):
-                signal.raise_signal(signal.SIGINT)
-        yield from original(*wanted)
+    def swallowed() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)
-    live = LiveTraining(make(tmp_path))
-    monkeypatch.setattr(trainer, "batches", interrupted)
+    original, live = trainer.batches, LiveTraining(make(tmp_path))
+    monkeypatch.setattr(trainer, "batches", interrupted(swallowed))
     with pytest.raises(Paused, match="Paused with [23] of 4"):
         live.train()
     assert signal.getsignal(signal.SIGINT) is before
