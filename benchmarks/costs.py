@@ -37,7 +37,8 @@ from mer_kit.batch import progress
 from mer_kit.records import Clip
 from mer_kit.results.paper import paper_table
 from mer_kit.results.tables import markdown
-from mer_kit.runs.presets import PRESETS, resolve
+from mer_kit.runs.defaults import PRESETS
+from mer_kit.runs.presets import resolve
 from mer_kit.runs.run_folder import RunFolder, all_runs
 from mer_kit.runs.schema import read_json
 from mer_kit.signal import segments, store

@@ -29,7 +29,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mer_kit.runs.presets import PRESETS
+from mer_kit.runs.defaults import PRESETS
 from mer_kit.training import objectives
 from mer_kit.training.batch_loss import Batch, EpochSums, batch_loss, frozen_batch_norm
 from mer_kit.training.evaluation import (

@@ -18,8 +18,9 @@ from mer_kit.checks import MerKitError, check_choice
 from mer_kit.corpora import truth
 from mer_kit.format import duration
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.defaults import default_method, default_preset
 from mer_kit.runs.experiment import Experiment, OpenedCorpus, open_corpus
-from mer_kit.runs.presets import default_method, default_preset, merged, resolve
+from mer_kit.runs.presets import merged, resolve
 from mer_kit.signal import frontends
 from mer_kit.songs.folds import parse_folds
 

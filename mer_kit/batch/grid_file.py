@@ -30,8 +30,8 @@ class Grid:
     A list among the `overrides` multiplies too, such as `noise_kind: [none, song]`. What should
     vary together or one by one is a variant: a name and the settings that it adds or replaces, the
     method included. `seeds` lists the seeds; an empty `frontend` means the preset's, an empty
-    `method` and `preset` None those of `presets.default_method` and `default_preset`. A system that
-    cannot learn from a front-end keeps its own.
+    `method` and `preset` None the defaults of `runs.defaults`. A system that cannot learn from a
+    front-end keeps its own.
     """
 
     corpus: tuple[str, ...] = ("demo",)

@@ -12,7 +12,7 @@ import click
 
 from mer_kit.checks import MerKitError, plain, shortened
 from mer_kit.paths import default_runs_dir
-from mer_kit.runs.presets import PRESETS
+from mer_kit.runs.defaults import PRESETS
 from mer_kit.signal.frontends import FRONTENDS
 from mer_kit.training.networks import NETWORKS
 

@@ -27,7 +27,8 @@ from mer_kit.cli.options import (
 )
 from mer_kit.format import duration
 from mer_kit.records import ALL_TASKS
-from mer_kit.runs.presets import PRESETS, default_method, default_preset, merged, resolve
+from mer_kit.runs.defaults import PRESETS, default_method, default_preset
+from mer_kit.runs.presets import merged, resolve
 from mer_kit.songs import folds
 from mer_kit.systems import CHAINS, note
 

@@ -28,8 +28,9 @@ from mer_kit.plots.names import tables_are_plain
 from mer_kit.plots.picture import png_html
 from mer_kit.records import PARTITION_PHASE, EpochRecord
 from mer_kit.runs.config import RunConfig
+from mer_kit.runs.defaults import PRESETS
 from mer_kit.runs.experiment import Experiment
-from mer_kit.runs.presets import PRESETS, merged, resolve
+from mer_kit.runs.presets import merged, resolve
 from mer_kit.signal import frontends
 from mer_kit.signal.segments import WHOLE
 from mer_kit.songs.folds import parse_folds

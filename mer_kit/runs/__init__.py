@@ -1,6 +1,7 @@
 """One run: its configuration, its data, its folds, its folder.
 
-config, presets   every setting with its origin; the presets
+config, presets   every setting with its origin; from what was typed to all of them
+defaults          the presets, and what a run gets that names none
 checked_config    what the settings may be, and which of them go together
 idle              settings that have no effect, given the others
 data              the opened corpus, its features and its checksum

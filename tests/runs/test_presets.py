@@ -10,7 +10,8 @@ import torch
 from mer_kit.checks import MerKitError
 from mer_kit.later_settings import flat, kinds
 from mer_kit.runs.config import RunConfig, as_dictionary, changed
-from mer_kit.runs.presets import PRESETS, resolve
+from mer_kit.runs.defaults import PRESETS
+from mer_kit.runs.presets import resolve
 from mer_kit.training import METHODS, Trainer, TrainingSettings
 from mer_kit.training.networks.vgg16 import VGG16
 
